@@ -1,0 +1,22 @@
+# The two commands of the README: `make run` and `make test`. `make setup` is all they need.
+SHELL := /bin/bash
+.PHONY: setup run test check fix clean
+
+setup:
+	@bash scripts/setup.sh
+
+run: setup
+	@.venv/bin/releve simulate --quick --serve
+
+test: setup
+	@.venv/bin/python -m pytest
+
+check: setup
+	@.venv/bin/ruff check src tests bench scripts
+	@.venv/bin/ruff format --check src tests bench scripts
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+fix:
+	@.venv/bin/ruff check --fix src tests bench scripts
+	@.venv/bin/ruff format src tests bench scripts

@@ -1,0 +1,3 @@
+"""Relève keeps care providers working through cyber-attacks."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Linux: fanotify, process connector, handles, clones, signals."""

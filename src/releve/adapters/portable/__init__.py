@@ -1,0 +1,1 @@
+"""Any system: change notifications without a writer, copies, best evidence."""

@@ -1,0 +1,1 @@
+"""Main, configuration and wiring; the only code that picks adapters."""

@@ -1,0 +1,1 @@
+"""The agent: supervises the guard, spools, backs up, obeys."""

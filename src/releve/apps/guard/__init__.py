@@ -1,0 +1,1 @@
+"""The guard: holds every original, watches, stops, rolls back."""

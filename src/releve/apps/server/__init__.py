@@ -1,0 +1,1 @@
+"""The server: ingest, incidents, orders, API."""

@@ -1,0 +1,1 @@
+"""The simulation: real attacks on a marked practice share."""

@@ -1,0 +1,1 @@
+"""Help requests to answers."""

@@ -1,0 +1,1 @@
+"""Ransomware and wipers: what a change did to a file, and who adds up."""

@@ -1,0 +1,108 @@
+"""What the guard says on stdout, one JSON object a line: the contract for scripts and the agent.
+
+Every line has a key `event`. Times are ISO 8601 UTC, durations milliseconds, sizes bytes.
+Paths are clear: these lines never leave the host; the agent turns paths into keyed tokens first.
+Readers ignore unknown keys: old agents stay in hospitals for years.
+"""
+
+import msgspec
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """One line of the guard."""
+
+
+class Progress(Line, tag="progress"):
+    """The baseline (or the comparison after a restart) advances; the last one says 100."""
+
+    folder: str
+    phase: str  # "baseline", "compare", "rescan"
+    files: int
+    percent: float
+    bytes_held: int = 0
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    """How one protected folder is held and watched."""
+
+    path: str
+    mode: str  # "reflink", "copy", "portable-clone", "portable-copy"
+    attribution: str  # "exact" (kernel names the writer), "evidence" (portable), "none"
+    room_bytes: int  # what the store may still take
+    files: int = 0
+    held_bytes: int = 0
+    baseline_ms: float = 0.0
+    can: tuple[str, ...] = ()  # sentences for people, French
+    cannot: tuple[str, ...] = ()
+
+
+class Ready(Line, tag="ready"):
+    """Every folder is held and watched."""
+
+    folders: tuple[Folder, ...]
+    enforce: bool
+    pid: int
+    store: str = ""
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason of a conviction; every point has a sentence."""
+
+    why: str  # French
+    score: float
+    why_en: str = ""
+    path: str = ""
+
+
+class Stopped(Line, tag="stopped"):
+    """A family was convicted and stopped (or, in watch mode, would have been)."""
+
+    family: str  # stable id of the family on this host
+    points: tuple[Point, ...]
+    first_write_to_stop_ms: float  # earliest ctime of a touched file to T or dead seen in /proc
+    action: str  # "killed", "frozen", "client_blocked", "would_stop", "none" (writer unknown or gone)
+    files_touched: int
+    at: str
+    program: str = ""
+    user: str = ""
+    client: str = ""  # address of the SMB client, if it was one
+    pids: tuple[int, ...] = ()
+
+
+class RolledBack(Line, tag="rolled_back"):
+    """What the family did is undone; content, names, owner, mode, mtime, ACL, xattrs as before."""
+
+    family: str
+    restored: int
+    lost: tuple[str, ...]  # content older than the window that could not be brought back
+    newest_save_lost: tuple[str, ...]  # only the version younger than the window is gone
+    quarantined: tuple[str, ...]
+    kept_both: tuple[str, ...] = ()  # beside copies of files that others edited too
+    rollback_ms: float = 0.0
+    at: str = ""
+
+
+class Alert(Line, tag="alert"):
+    """Something a person must know: store full, mass deletion, overflow, lost attribution."""
+
+    kind: str  # a constant: "store_full", "mass_deletion", "overflow", "lineage_lost", "slow_score", ...
+    why: str  # French
+    why_en: str = ""
+    folder: str = ""
+    family: str = ""
+    at: str = ""
+
+
+class Window(Line, tag="window"):
+    """Delay between an honest save and its settled held copy, over the last report period."""
+
+    folder: str
+    saves: int
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    held_bytes: int  # "held for you"
+    room_bytes: int
+
+
+GuardLine = Progress | Ready | Stopped | RolledBack | Alert | Window

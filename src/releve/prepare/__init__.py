@@ -1,0 +1,1 @@
+"""A structure to advice."""
