@@ -1,8 +1,8 @@
 """Puts restic and rest-server into .tools, each from the first source that has a recent one.
 
 1. What is installed already (system package, PATH, RELEVE_TOOLS).
-2. Debian packages from the mirror that apt already uses: its own suite, then a newer one. apt checks the
-   signatures; its lists and cache are private to this script; the packages are unpacked, never installed.
+2. Debian packages from the mirror that apt already uses: its own suite, then a newer one. apt checks
+   the signatures; lists and cache are private to this script; packages are unpacked, not installed.
 3. Upstream's release with the SHA-256 pinned here.
 A wrong version or hash is refused, with the remedy; nothing is half installed.
 """
@@ -111,7 +111,7 @@ def install(kind: tools.ToolKind, program: Path) -> None:
     beside.replace(folder / kind.name)
 
 
-# --- Debian ------------------------------------------------------------------------------------------
+# --- Debian -----------------------------------------------------------------------
 
 
 def from_debian(kind: tools.ToolKind, scratch: Path) -> Path:
@@ -144,7 +144,7 @@ def debian_mirror() -> tuple[str, str]:
 
 
 def unpack(package: str, mirror: str, suite: str, place: Path) -> Path:
-    """Fetch one package with private apt lists and unpack it; nothing of the system's apt is touched."""
+    """Fetch one package with private apt lists and unpack it; the system's apt is not touched."""
     for folder in ("lists/partial", "cache/archives/partial", "tree"):
         (place / folder).mkdir(parents=True)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -179,7 +179,7 @@ def run(*words: str, config: Path | None = None, cwd: Path | None = None) -> str
     ).stdout
 
 
-# --- Upstream ----------------------------------------------------------------------------------------
+# --- Upstream ---------------------------------------------------------------------
 
 
 def from_upstream(kind: tools.ToolKind, scratch: Path) -> Path:

@@ -1,7 +1,7 @@
 """What the machine must have for a test, and what happens when it has not.
 
-In CI (environment CI=true) a missing component FAILS the test: a green run there means that everything ran.
-Elsewhere the test is skipped, and the closing summary counts and names what was therefore not shown.
+In CI (environment CI=true) a missing component FAILS the test: a green run means that everything
+ran. Elsewhere the test is skipped, and the closing summary names and counts what was not shown.
 """
 
 import os

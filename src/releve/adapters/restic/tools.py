@@ -1,7 +1,7 @@
 """Finds restic and rest-server and refuses what is too old.
 
-Looked for in this order: the folder RELEVE_TOOLS, `.tools` of the checkout (what `make setup` fills), PATH.
-The first that exists counts: a wrong one is refused by name, never silently passed over.
+Looked for in this order: the folder RELEVE_TOOLS, `.tools` of the checkout (what `make setup`
+fills), PATH. The first that exists counts: a wrong one is refused by name, never silently passed over.
 """
 
 import os
@@ -91,7 +91,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tools_folder() -> Path:
-    """`.tools` of the checkout that this code runs from (an editable install), else beside the environment."""
+    """`.tools` of the checkout that this code runs from (the install is editable)."""
     return Path(releve.__file__).resolve().parents[2] / ".tools"
 
 
