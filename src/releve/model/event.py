@@ -1,0 +1,159 @@
+"""Events: what a host sensed, in the form that may leave it. No clear path, no patient data.
+
+Every event has a key `kind`. Readers ignore unknown keys, and an unknown kind is kept unread.
+"""
+
+import datetime as dt
+
+import msgspec
+
+
+class HiddenPath(msgspec.Struct, frozen=True, kw_only=True):
+    """A path as it may leave the host: keyed token, extension, class of its folder."""
+
+    token: str
+    extension: str = ""  # only from a known list: "file.DUPONT" would be a name
+    folder: str = ""  # "documents", "imaging", "database", ...
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One point of a conviction; the sentences hold no clear path."""
+
+    why: str  # French
+    score: float
+    why_en: str = ""
+    path: HiddenPath | None = None
+
+
+class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How one protected folder is held and watched."""
+
+    folder: str  # token of its path
+    label: str  # chosen by the administrator, or "1", "2", ...
+    mode: str
+    attribution: str
+    room_bytes: int
+    files: int = 0
+    held_bytes: int = 0
+    baseline_ms: float = 0.0
+    can: tuple[str, ...] = ()  # French sentences
+    cannot: tuple[str, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Something that happened on a host."""
+
+    seen_at: dt.datetime  # UTC, the host's clock
+
+
+class BaselineAdvanced(Event, frozen=True, kw_only=True, tag="baseline_advanced"):
+    folder: str
+    phase: str
+    files: int
+    percent: float
+    held_bytes: int = 0
+
+
+class GuardReady(Event, frozen=True, kw_only=True, tag="guard_ready"):
+    """Every folder is held and watched."""
+
+    folders: tuple[FolderFacts, ...]
+    enforce: bool
+
+
+class GuardWentDown(Event, frozen=True, kw_only=True, tag="guard_went_down"):
+    """The guard ended without being asked; the agent starts it again."""
+
+    status: int | None  # exit status, negative for a signal; None: it was not the agent's child
+    restarts: int
+
+
+class FamilyStopped(Event, frozen=True, kw_only=True, tag="family_stopped"):
+    """The guard convicted a family; `action` says what was done about it."""
+
+    family: str
+    action: str  # "killed", "frozen", "client_blocked", "would_stop", "none"
+    reasons: tuple[Reason, ...]
+    first_write_to_stop_ms: float
+    files_touched: int
+    program: str = ""
+    user: str = ""
+    client: str = ""
+
+
+class FamilyRolledBack(Event, frozen=True, kw_only=True, tag="family_rolled_back"):
+    """What the family did is undone. Counts are whole; the lists of paths may be cut."""
+
+    family: str
+    restored: int
+    lost: int
+    newest_save_lost: int
+    quarantined: int
+    kept_both: int = 0
+    rollback_ms: float = 0.0
+    lost_paths: tuple[HiddenPath, ...] = ()
+    newest_save_lost_paths: tuple[HiddenPath, ...] = ()
+
+
+class GuardAlerted(Event, frozen=True, kw_only=True, tag="guard_alerted"):
+    alert: str  # the guard's constant: "store_full", "overflow", ...
+    why: str
+    why_en: str = ""
+    folder: str = ""
+    family: str = ""
+
+
+class WindowMeasured(Event, frozen=True, kw_only=True, tag="window_measured"):
+    """Delay between an honest save and its settled held copy."""
+
+    folder: str
+    saves: int
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    held_bytes: int
+    room_bytes: int
+
+
+class BackupRan(Event, frozen=True, kw_only=True, tag="backup_ran"):
+    ok: bool
+    ms: float
+    status: int | None = None  # exit status; None: the command could not be started
+    detail: str = ""
+
+
+class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
+    """What became of an order on the host; a refusal is an end too."""
+
+    order: str
+    number: int
+    ok: bool
+    detail: str = ""
+
+
+class EventsDropped(Event, frozen=True, kw_only=True, tag="events_dropped"):
+    """The spool was full: so many events were given up, oldest and least telling first."""
+
+    count: int
+
+
+class LinesUnreadable(Event, frozen=True, kw_only=True, tag="lines_unreadable"):
+    """So many records of a source could not be read."""
+
+    source: str
+    count: int
+    why: str
+
+
+GuardEvent = (
+    BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
+)
+AnyEvent = GuardEvent | GuardWentDown | BackupRan | OrderEnded | EventsDropped | LinesUnreadable
+
+
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be read: counted and shown, it never stops the sensor."""
+
+    source: str
+    offset: int
+    why: str

@@ -1,0 +1,54 @@
+"""HostState: what is known of a host, folded from its events."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.model.event import FolderFacts
+
+
+class FolderState(msgspec.Struct, frozen=True, kw_only=True):
+    """One protected folder with its last measured window."""
+
+    facts: FolderFacts
+    percent: float = 100.0
+    phase: str = ""
+    held_bytes: int = 0
+    room_bytes: int = 0
+    saves: int = 0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    worst_ms: float | None = None
+
+
+class BackupState(msgspec.Struct, frozen=True, kw_only=True):
+    at: dt.datetime
+    ok: bool
+    ms: float
+    last_good_at: dt.datetime | None = None
+
+
+class HostState(msgspec.Struct, frozen=True, kw_only=True):
+    """The host as its own events tell it."""
+
+    guard: str = "unknown"  # "unknown", "starting", "watching", "enforcing", "down"
+    folders: tuple[FolderState, ...] = ()
+    guard_restarts: int = 0
+    events_dropped: int = 0
+    lines_unreadable: int = 0
+    backup: BackupState | None = None
+    isolated: bool = False
+    told_at: dt.datetime | None = None  # of the newest event folded in
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """An enrolled host as its structure sees it."""
+
+    id: str
+    structure: str
+    name: str
+    enrolled_at: dt.datetime
+    carries_care: bool  # isolating it is a proposal, never an automatic action
+    care_role: str = ""
+    last_seen_at: dt.datetime | None = None
+    state: HostState = HostState()

@@ -1,0 +1,93 @@
+"""Events -> HostState, as a fold: what a host can and cannot do, as its own events tell it."""
+
+import msgspec
+
+from releve.model import event as ev
+from releve.model.host import BackupState, FolderState, HostState
+
+_replace = msgspec.structs.replace
+
+
+def step(state: HostState, event: ev.AnyEvent) -> HostState:
+    """The state with the event in it; events of one host come in its own order."""
+    state = _replace(state, told_at=event.seen_at)
+    match event:
+        case ev.GuardReady():
+            folders = tuple(_ready(state, facts) for facts in event.folders)
+            guard = "enforcing" if event.enforce else "watching"
+            return _replace(state, guard=guard, folders=folders)
+        case ev.BaselineAdvanced():
+            return _advanced(state, event)
+        case ev.WindowMeasured():
+            return _measured(state, event)
+        case ev.GuardWentDown():
+            return _replace(state, guard="down", guard_restarts=state.guard_restarts + 1)
+        case ev.BackupRan():
+            last_good = state.backup.last_good_at if state.backup else None
+            backup = BackupState(
+                at=event.seen_at,
+                ok=event.ok,
+                ms=event.ms,
+                last_good_at=event.seen_at if event.ok else last_good,
+            )
+            return _replace(state, backup=backup)
+        case ev.EventsDropped():
+            return _replace(state, events_dropped=state.events_dropped + event.count)
+        case ev.LinesUnreadable():
+            return _replace(state, lines_unreadable=state.lines_unreadable + event.count)
+        case ev.FamilyStopped() | ev.FamilyRolledBack() | ev.GuardAlerted() | ev.OrderEnded():
+            return state
+
+
+def _ready(state: HostState, facts: ev.FolderFacts) -> FolderState:
+    for old in state.folders:
+        if old.facts.folder == facts.folder:
+            held, room = facts.held_bytes or old.held_bytes, facts.room_bytes
+            return _replace(
+                old, facts=facts, percent=100.0, phase="", held_bytes=held, room_bytes=room
+            )
+    return FolderState(facts=facts, held_bytes=facts.held_bytes, room_bytes=facts.room_bytes)
+
+
+def _advanced(state: HostState, event: ev.BaselineAdvanced) -> HostState:
+    if not any(f.facts.folder == event.folder for f in state.folders):
+        facts = ev.FolderFacts(
+            folder=event.folder,
+            label=str(len(state.folders) + 1),
+            mode="",
+            attribution="",
+            room_bytes=0,
+            files=event.files,
+        )
+        state = _replace(state, folders=(*state.folders, FolderState(facts=facts)))
+    folders = tuple(
+        _replace(
+            f,
+            percent=event.percent,
+            phase=event.phase,
+            held_bytes=max(f.held_bytes, event.held_bytes),
+        )
+        if f.facts.folder == event.folder
+        else f
+        for f in state.folders
+    )
+    guard = state.guard if event.phase == "rescan" else "starting"
+    return _replace(state, folders=folders, guard=guard)
+
+
+def _measured(state: HostState, event: ev.WindowMeasured) -> HostState:
+    folders = tuple(
+        _replace(
+            f,
+            saves=event.saves,
+            p50_ms=event.p50_ms,
+            p99_ms=event.p99_ms,
+            worst_ms=event.worst_ms,
+            held_bytes=event.held_bytes,
+            room_bytes=event.room_bytes,
+        )
+        if f.facts.folder == event.folder
+        else f
+        for f in state.folders
+    )
+    return _replace(state, folders=folders)

@@ -1,0 +1,144 @@
+"""Findings -> incidents, as a fold: yesterday's attack replays as tomorrow's test."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from releve.model.finding import Finding, Severity
+from releve.model.incident import Entry, Incident, Stop
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How findings are put together."""
+
+    # A stopped attacker tries again within minutes; half an hour apart reads as another story.
+    quiet: dt.timedelta = dt.timedelta(minutes=30)
+    entries: int = 500  # of one timeline; a storm of alerts must not grow a value without bound
+    stops: int = 200
+
+
+_GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
+# Told on the page, but never an incident of their own, nor a line in one.
+_APART = frozenset({"would_stop", "approved", "approval_used"})
+LIMITS = Limits()
+
+
+def step(
+    open_: Sequence[Incident], finding: Finding, *, structure: str, limits: Limits = LIMITS
+) -> Incident | None:
+    """The incident that the finding opens or lengthens; None when it stands alone.
+
+    `open_` holds the structure's open incidents in any order. The caller keeps what comes back in
+    place of the incident of the same id. A finding that was folded before changes nothing.
+    """
+    if finding.kind in _APART:
+        return None
+    for incident in sorted(open_, key=lambda i: i.last_at, reverse=True):
+        if incident.host == finding.host and _belongs(incident, finding, limits):
+            return fold(incident, finding, limits)
+    if gravity(finding.severity) < gravity(Severity.SERIOUS):
+        return None
+    return fold(_opened(finding, structure), finding, limits)
+
+
+def gravity(severity: Severity) -> int:
+    return _GRAVITY.index(severity)
+
+
+def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incident:
+    """The incident with the finding in it."""
+    if any(entry.finding == finding.id for entry in incident.timeline):
+        return incident
+    full = len(incident.timeline) >= limits.entries
+    timeline = incident.timeline if full else _placed(incident.timeline, _entry(finding))
+    return msgspec.structs.replace(
+        incident,
+        opened_at=min(incident.opened_at, finding.seen_at),
+        last_at=max(incident.last_at, finding.seen_at),
+        severity=max(incident.severity, finding.severity, key=gravity),
+        stops=_stops(incident.stops, finding, limits),
+        timeline=timeline,
+        entries_left_out=incident.entries_left_out + full,
+    )
+
+
+def _belongs(incident: Incident, finding: Finding, limits: Limits) -> bool:
+    if incident.closed_at is not None:
+        return False
+    if finding.family and any(stop.family == finding.family for stop in incident.stops):
+        return True  # a rollback may end hours after its stop
+    early, late = incident.opened_at - limits.quiet, incident.last_at + limits.quiet
+    return early <= finding.seen_at <= late
+
+
+def _opened(finding: Finding, structure: str) -> Incident:
+    identity = hashlib.sha256(f"{structure}\0{finding.host}\0{finding.id}".encode()).hexdigest()
+    return Incident(
+        id=identity[:16],
+        structure=structure,
+        host=finding.host,
+        opened_at=finding.seen_at,
+        last_at=finding.seen_at,
+        severity=finding.severity,
+    )
+
+
+def _entry(finding: Finding) -> Entry:
+    return Entry(
+        at=finding.seen_at,
+        kind=finding.kind,
+        finding=finding.id,
+        severity=finding.severity,
+        family=finding.family,
+        action=finding.action,
+        why=finding.why,
+        why_en=finding.why_en,
+        figures=finding.figures,
+    )
+
+
+def _placed(timeline: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
+    # Two reports of one host may cross; the reader wants the order in which things happened.
+    return tuple(sorted((*timeline, entry), key=lambda e: e.at))
+
+
+def _stops(stops: tuple[Stop, ...], finding: Finding, limits: Limits) -> tuple[Stop, ...]:
+    figures = finding.figures
+    if finding.kind == "stopped" and len(stops) < limits.stops:
+        stop = Stop(
+            family=finding.family,
+            at=finding.seen_at,
+            action=finding.action,
+            stop_ms=figures.get("stop_ms", 0.0),
+            files_touched=int(figures.get("files_touched", 0)),
+            reasons=finding.reasons,
+            program=finding.program,
+            user=finding.user,
+            client=finding.client,
+        )
+        return (*stops, stop)
+    if finding.kind == "rolled_back":
+        return _with_rollback(stops, finding)
+    return stops
+
+
+def _with_rollback(stops: tuple[Stop, ...], finding: Finding) -> tuple[Stop, ...]:
+    """The family's newest stop that has no rollback yet, else one more of its newest, is undone."""
+    own = [n for n, stop in enumerate(stops) if stop.family == finding.family]
+    if not own:
+        return stops
+    waiting = [n for n in own if stops[n].restored is None]
+    place = waiting[0] if waiting else own[-1]
+    old, f = stops[place], finding.figures
+    done = msgspec.structs.replace(
+        old,
+        restored=(old.restored or 0) + int(f.get("restored", 0)),
+        lost=(old.lost or 0) + int(f.get("lost", 0)),
+        newest_save_lost=(old.newest_save_lost or 0) + int(f.get("newest_save_lost", 0)),
+        quarantined=(old.quarantined or 0) + int(f.get("quarantined", 0)),
+        kept_both=(old.kept_both or 0) + int(f.get("kept_both", 0)),
+        rollback_ms=(old.rollback_ms or 0.0) + f.get("rollback_ms", 0.0),
+    )
+    return (*stops[:place], done, *stops[place + 1 :])

@@ -1,0 +1,100 @@
+"""Hosts and incidents -> the one state that people see first, and the totals of an incident."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
+
+from releve.model.host import Host
+from releve.model.incident import Incident
+
+SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
+_HOLDS = frozenset({"killed", "client_blocked"})
+
+
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that needs a person; `kind` has its text in the console."""
+
+    kind: str
+    host: str = ""
+    incident: str = ""
+    count: int = 0
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """`state`: "empty" (no host yet), "well", "stopped" (an attack was stopped), "action"."""
+
+    state: str
+    concerns: tuple[Concern, ...] = ()
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident in figures. `pending`: stops whose rollback is not told yet."""
+
+    stops: int
+    touched: int
+    restored: int
+    lost: int
+    newest_save_lost: int
+    quarantined: int
+    pending: int
+    slowest_stop_ms: float | None
+    rollback_ms: float | None
+
+
+def totals(incident: Incident) -> Totals:
+    stops = incident.stops
+    rollbacks = [s.rollback_ms for s in stops if s.rollback_ms is not None]
+    return Totals(
+        stops=len(stops),
+        touched=sum(s.files_touched for s in stops),
+        restored=sum(s.restored or 0 for s in stops),
+        lost=sum(s.lost or 0 for s in stops),
+        newest_save_lost=sum(s.newest_save_lost or 0 for s in stops),
+        quarantined=sum(s.quarantined or 0 for s in stops),
+        pending=sum(s.restored is None for s in stops),
+        slowest_stop_ms=max((s.stop_ms for s in stops), default=None),
+        rollback_ms=sum(rollbacks) if rollbacks else None,
+    )
+
+
+def is_silent(host: Host, now: dt.datetime) -> bool:
+    return host.last_seen_at is None or now - host.last_seen_at > SILENT_AFTER
+
+
+def outlook(
+    hosts: Sequence[Host], open_: Sequence[Incident], waiting: int, now: dt.datetime
+) -> Outlook:
+    """`waiting`: proposals that wait for a decision. The gravest thing decides the state."""
+    concerns = [*_of_incidents(open_), *_of_hosts(hosts, now)]
+    if waiting:
+        concerns.append(Concern(kind="waiting", count=waiting))
+    if concerns:
+        return Outlook(state="action", concerns=tuple(concerns))
+    if not hosts:
+        return Outlook(state="empty")
+    return Outlook(state="stopped" if open_ else "well")
+
+
+def _of_incidents(open_: Sequence[Incident]) -> list[Concern]:
+    found = []
+    for incident in open_:
+        sums = totals(incident)
+        alone = sum(s.action not in _HOLDS for s in incident.stops)
+        if sums.lost:
+            found.append(Concern(kind="lost", incident=incident.id, count=sums.lost))
+        if alone:
+            found.append(Concern(kind="not_stopped", incident=incident.id, count=alone))
+        if not incident.stops:
+            found.append(Concern(kind="alert", incident=incident.id, count=1))
+    return found
+
+
+def _of_hosts(hosts: Sequence[Host], now: dt.datetime) -> list[Concern]:
+    found = []
+    for host in hosts:
+        if is_silent(host, now):
+            found.append(Concern(kind="silent", host=host.id))
+        elif host.state.guard == "down":
+            found.append(Concern(kind="guard_down", host=host.id))
+    return found
