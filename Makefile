@@ -1,6 +1,6 @@
 # The two commands of the README: `make run` and `make test`. `make setup` is all they need.
 SHELL := /bin/bash
-.PHONY: setup run test check fix clean
+.PHONY: setup run test check fix docs lock
 
 setup:
 	@bash scripts/setup.sh
@@ -20,3 +20,10 @@ check: setup
 fix:
 	@.venv/bin/ruff check --fix src tests bench scripts
 	@.venv/bin/ruff format src tests bench scripts
+
+docs: setup
+	@.venv/bin/python scripts/errors.py
+	@.venv/bin/python scripts/changelog.py
+
+lock:
+	@bash scripts/lock.sh

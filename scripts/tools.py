@@ -1,8 +1,8 @@
 """Puts restic and rest-server into .tools, each from the first source that has a recent one.
 
 1. What is installed already (system package, PATH, RELEVE_TOOLS).
-2. Debian packages from the mirror that apt already uses: its own suite, then a newer one. apt checks
-   the signatures; lists and cache are private to this script; packages are unpacked, not installed.
+2. Debian packages from the mirror that apt already uses: its own suite, then a newer one. apt
+   checks the signatures; lists and cache are private; packages are unpacked, not installed.
 3. Upstream's release with the SHA-256 pinned here.
 A wrong version or hash is refused, with the remedy; nothing is half installed.
 """
@@ -43,28 +43,6 @@ PINNED = {
 }
 
 
-class WrongHashError(ReleveError):
-    """A download is not the release that was pinned."""
-
-    status = 43
-    remedy = "Do not use it. Try again on another network; if it stays so, report it (SECURITY.md)."
-
-    def __init__(self, url: str, found: str, pinned: str) -> None:
-        super().__init__(f"{url} has SHA-256 {found} instead of {pinned}.")
-
-
-class NoSourceError(ReleveError):
-    """Neither the system, nor Debian's mirror, nor upstream had a recent one."""
-
-    status = 44
-    remedy = (
-        "Install restic 0.17 or newer and rest-server 0.13 or newer by hand and put them on PATH."
-    )
-
-    def __init__(self, name: str, reasons: list[str]) -> None:
-        super().__init__(f"{name} could not be had: " + "; ".join(reasons) + ".")
-
-
 def main() -> int:
     for kind in tools.KINDS:
         try:
@@ -97,7 +75,7 @@ def ensure(kind: tools.ToolKind) -> None:
         else:
             print(f"setup: {kind.name} {tools.find(kind).version} is in {tools.tools_folder()}")
             return
-    raise NoSourceError(kind.name, reasons)
+    raise tools.NoSourceError(kind.name, reasons)
 
 
 def install(kind: tools.ToolKind, program: Path) -> None:
@@ -199,7 +177,7 @@ def open_release(name: str, url: str, content: bytes, pinned: str, scratch: Path
     Raises: WrongHashError.
     """
     if (found := hashlib.sha256(content).hexdigest()) != pinned:
-        raise WrongHashError(url, found, pinned)
+        raise tools.WrongHashError(url, found, pinned)
     program = scratch / name
     if url.endswith(".bz2"):
         program.write_bytes(bz2.decompress(content))

@@ -64,7 +64,7 @@ def test_nothing_anywhere_is_said(tmp_path, monkeypatch):
 
 
 def test_a_download_with_another_hash_is_refused_before_it_is_unpacked(script, tmp_path):
-    with pytest.raises(script.WrongHashError) as caught:
+    with pytest.raises(tools.WrongHashError) as caught:
         script.open_release("restic", "https://x/restic.bz2", b"not even bzip2", "0" * 64, tmp_path)
     assert caught.value.remedy
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,8 @@
 """Finds restic and rest-server and refuses what is too old.
 
 Looked for in this order: the folder RELEVE_TOOLS, `.tools` of the checkout (what `make setup`
-fills), PATH. The first that exists counts: a wrong one is refused by name, never silently passed over.
+fills), PATH. The first that exists counts: a wrong one is refused by name, never silently passed
+over. The errors of getting them (scripts/tools.py) are here too, with the others.
 """
 
 import os
@@ -80,6 +81,28 @@ class ToolBrokenError(ReleveError):
         super().__init__(f"{path} does not run: {why}.")
         self.path = path
         self.why = why
+
+
+class WrongHashError(ReleveError):
+    """A download is not the release that was pinned."""
+
+    status = 43
+    remedy = "Do not use it. Try again on another network; if it stays so, report it (SECURITY.md)."
+
+    def __init__(self, url: str, found: str, pinned: str) -> None:
+        super().__init__(f"{url} has SHA-256 {found} instead of {pinned}.")
+
+
+class NoSourceError(ReleveError):
+    """Neither the system, nor Debian's mirror, nor upstream had a recent one."""
+
+    status = 44
+    remedy = (
+        "Install restic 0.17 or newer and rest-server 0.13 or newer by hand and put them on PATH."
+    )
+
+    def __init__(self, name: str, reasons: list[str]) -> None:
+        super().__init__(f"{name} could not be had: " + "; ".join(reasons) + ".")
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,58 @@
+"""Writes docs/errors.md from the error classes; with --check, says whether it is stale."""
+
+import pkgutil
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import releve
+from releve.model.errors import ReleveError
+
+PAGE = Path(__file__).parents[1] / "docs/errors.md"
+HEAD = """# Errors
+
+Generated from the error classes by `make docs`; do not edit. Every error has an exit status of its
+own and a remedy. `releve … --json` prints them on stderr as
+`{"type":"error","status":…,"message":…,"remedy":…}`. Status 0 is success, 130 an interruption.
+Anything else that reaches the top is a bug and keeps its traceback (status 1).
+
+| status | error | means | remedy |
+|---|---|---|---|
+"""
+
+
+def all_errors() -> list[type[ReleveError]]:
+    """Every error class of the package, by status; imports every module of it."""
+    for module in pkgutil.walk_packages(releve.__path__, "releve."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    found: set[type[ReleveError]] = {ReleveError}
+    waiting = [ReleveError]
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        found.update(below)
+        waiting += below
+    ours = (error for error in found if error.__module__.startswith("releve."))
+    return sorted(ours, key=lambda error: (error.status, error.__name__))
+
+
+def page(errors: list[type[ReleveError]]) -> str:
+    """The whole of docs/errors.md."""
+    rows = []
+    for error in errors:
+        means = (error.__doc__ or "").strip().partition("\n")[0]
+        cells = (str(error.status), f"`{error.__name__}`", means, str(error.remedy))
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    return HEAD + "".join(rows)
+
+
+def main() -> int:
+    text = page(all_errors())
+    if "--check" in sys.argv:
+        return 0 if PAGE.exists() and PAGE.read_text() == text else 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

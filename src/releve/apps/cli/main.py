@@ -1,0 +1,142 @@
+"""The command `releve`: a table of sub-commands, and the one place that prints errors.
+
+Sub-commands are imported when called: the guard must start fast and small.
+stdout is the result, stderr is talk.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+import msgspec
+
+import releve
+from releve.model.errors import ReleveError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One sub-command: where it is, and its line in `releve --help`."""
+
+    target: str  # "module:function"
+    line: str
+
+
+# Adding a sub-command adds its row here; the module is imported only when the command is called.
+COMMANDS: dict[str, Row] = {
+    "guard": Row("releve.apps.guard.cli:guard", "Garder des dossiers : tenir chaque original."),
+    "share": Row("releve.apps.box.cli:share", "Faire d'ici un serveur de fichiers gardé."),
+    "approve": Row("releve.apps.guard.cli:approve", "Autoriser d'avance un chiffrement voulu."),
+    "backup": Row("releve.apps.backup.cli:backup", "Sauvegarder vers un coffre en ajout seul."),
+    "restore": Row("releve.apps.restore.cli:restore", "Reprendre un fichier tel qu'il était."),
+    "isolate": Row("releve.apps.box.cli:isolate", "Isoler cette machine, lien au serveur gardé."),
+    "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
+    "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),
+    "server": Row("releve.apps.server.cli:server", "Le serveur et la console."),
+    "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are rows of COMMANDS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's word)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        module, _, name = row.target.partition(":")
+        command = getattr(import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{row.target} is not a command")
+        tell_statuses(command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the rows without importing what they name."""
+        with formatter.section("Commandes"):
+            formatter.write_dl([(name, row.line) for name, row in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Détail : releve COMMANDE --help. Toutes prennent --json. États : docs/errors.md.",
+)
+@click.version_option(releve.__version__, prog_name="releve", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Relève : les fichiers du cabinet tiennent pendant l'attaque, et chaque chiffre est prouvé.
+
+    Relève keeps a practice's files through an attack, and proves every figure it shows.
+    """
+
+
+def known_errors(base: type[ReleveError] = ReleveError) -> Iterator[type[ReleveError]]:
+    """Every error class that the modules imported so far define."""
+    for error in base.__subclasses__():
+        yield error
+        yield from known_errors(error)
+
+
+def tell_statuses(command: click.Command) -> None:
+    """End the help of a command and its sub-commands with their exit statuses."""
+    if command.epilog is None:
+        rows = {0: "done", ReleveError.status: "failed", INTERRUPTED: "interrupted"}
+        for error in known_errors():
+            rows[error.status] = (error.__doc__ or error.__name__).partition("\n")[0]
+        lines = "\n".join(f"  {status:3}  {said}" for status, said in sorted(rows.items()))
+        command.epilog = f"\b\nEXIT STATUS\n{lines}"
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            tell_statuses(inner)
+
+
+def describe(error: ReleveError, *, as_json: bool) -> str:
+    """What stderr says of an error for people."""
+    if as_json:
+        facts = {
+            "type": "error",
+            "status": error.status,
+            "message": str(error),
+            "remedy": error.remedy,
+        }
+        return msgspec.json.encode(facts).decode()
+    return f"releve: {error}\n  {error.remedy}".rstrip()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status; a bug keeps its traceback."""
+    as_json = "--json" in arguments
+    try:
+        status = cli.main(list(arguments), prog_name="releve", standalone_mode=False)
+    except ReleveError as error:
+        click.echo(describe(error, as_json=as_json), err=True)
+        return error.status
+    except click.ClickException as error:
+        if as_json:
+            usage = ReleveError(error.format_message())
+            usage.status, usage.remedy = error.exit_code, "See `releve --help`."
+            click.echo(describe(usage, as_json=True), err=True)
+        else:
+            error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # `releve … | head` closed its end: nothing to tell
+        return BROKEN_PIPE
+    return status if isinstance(status, int) else 0
+
+
+def main() -> NoReturn:
+    """The entry point of pyproject.toml."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+import importlib.util
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SPEC = importlib.util.spec_from_file_location("errors_script", REPOSITORY / "scripts/errors.py")
+script = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(script)
+ERRORS = script.all_errors()
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_every_error_has_a_status_a_meaning_and_a_remedy_of_its_own(error):
+    assert "status" in vars(error)
+    assert 1 <= error.status <= 125, "126 and up belong to the shell"
+    assert error.__doc__
+    assert error.status == 1 or error.remedy.strip()
+
+
+def test_no_two_errors_share_a_status():
+    counts = Counter(error.status for error in ERRORS)
+    assert not [e.__name__ for e in ERRORS if counts[e.status] > 1]
+
+
+def test_the_page_is_up_to_date():
+    stale = "docs/errors.md is stale: run `make docs`"
+    assert (REPOSITORY / "docs/errors.md").read_text() == script.page(ERRORS), stale
