@@ -1,0 +1,283 @@
+"""The clients of a Samba server on this machine: learnt when they connect, kept after they go.
+
+Each connection is one smbd process, so the pid that the kernel reports for a write is a client.
+A client may connect, write and leave within milliseconds: its process is looked at when it is
+born (the guard passes the kernel's fork messages on), not when its write is judged.
+"""
+
+import datetime as dt
+import queue
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import PurePath
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from releve.adapters.linux import samba_proc
+from releve.adapters.linux.samba_names import AuditLog, Logon, logons_by_smbstatus
+from releve.flow.clients import Client, unmapped
+
+SMB_PORTS = frozenset({445, 139})
+CONFIG = "smb.conf"  # below the box's home
+LOG = "log/smbd.log"
+_SMBSTATUS_AFTER = 1.5  # seconds that the audit log gets to name the user
+_SMBSTATUS_EVERY = 10.0
+_MAX_SAID = 4096
+_FAST = 0.05  # between looks at the log while somebody logs on
+
+
+class _Record(msgspec.Struct, kw_only=True):
+    client: Client
+    inner_pid: int
+    learnt: float
+    ended: float | None = None
+
+
+class Clients:
+    """Names the client behind a file server process; see `flow.clients.ClientBook`.
+
+    `home` is the box's folder (its smb.conf and log); None means the system's own Samba, whose
+    users are then asked of smbstatus. Lookups answer from memory, except for a living smbd that
+    nobody told of: it is looked at in /proc on the spot (1 to 50 ms). Never raises from a lookup.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: PurePath | None = None,
+        ports: frozenset[int] = SMB_PORTS,
+        keep_seconds: float = 600.0,
+        poll_seconds: float = 2.0,
+    ) -> None:
+        self._config = home / CONFIG if home else None
+        self._log = AuditLog(home / LOG) if home else None
+        self._ports = ports
+        self._keep_seconds = keep_seconds
+        self._poll_seconds = poll_seconds
+        self._masters: dict[int, tuple[int, frozenset[int]]] = {}  # pid: (starttime, ports)
+        self._records: dict[tuple[int, int], _Record] = {}
+        self._latest: dict[int, int] = {}  # pid: starttime
+        self._said: dict[tuple[int, str], Logon] = {}  # (inner pid, address): who logged on last
+        self._asked = 0.0
+        self._lock = threading.Lock()
+        self._births: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Learn who is connected now, then follow on an own thread until `close`."""
+        self.poll()
+        self._thread = threading.Thread(target=self._follow, name="smb-clients", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following; what is known stays readable."""
+        if self._thread is not None:
+            self._births.put(None)
+            self._thread.join(timeout=10)
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def on_fork(self, parent_pid: int, pid: int) -> None:
+        """Tell of a fork; one look-up in a dict unless the parent is a listener."""
+        if parent_pid in self._masters:
+            self._births.put(pid)
+
+    def client_of(self, pid: int, starttime: int | None = None) -> Client | None:
+        """The client behind `pid`, from memory, else from /proc while the process lives."""
+        with self._lock:
+            record = self._record(pid, starttime)
+        if record is None:
+            return self.learn(pid, starttime)
+        if not record.client.user:
+            self._read_names()
+        return record.client
+
+    def is_master(self, pid: int) -> bool:
+        """Whether `pid` listens for clients; known at most one poll after it started."""
+        return pid in self._masters
+
+    def pids_of(self, address: str) -> tuple[int, ...]:
+        """Living server processes of that address."""
+        wanted = str(unmapped(address))
+        with self._lock:
+            records = [r for r in self._records.values() if r.client.address == wanted]
+        return tuple(r.client.pid for r in records if self._lives(r.client))
+
+    def connected(self) -> tuple[Client, ...]:
+        """Who is connected now."""
+        with self._lock:
+            records = list(self._records.values())
+        return tuple(r.client for r in records if self._lives(r.client))
+
+    def learn(self, pid: int, starttime: int | None = None) -> Client | None:
+        """Look at the process now; None unless it is an smbd with a client."""
+        seen = samba_proc.look(pid)
+        if seen is None or seen.dead or not samba_proc.is_server(seen):
+            return None
+        if starttime is not None and seen.starttime != starttime:
+            return None  # the number belongs to another process by now
+        ports = self._ports_of(seen)
+        held = samba_proc.sockets(pid)
+        address = next((remote for port, remote in held.peers if port in ports), None)
+        if address is None:
+            return None
+        client = Client(
+            pid=pid, starttime=seen.starttime, address=address, since=dt.datetime.now(dt.UTC)
+        )
+        return self._keep(client)
+
+    def poll(self) -> None:
+        """Look for servers and clients that no fork message told of, and for those who left."""
+        for seen in samba_proc.servers():
+            with self._lock:
+                known = (seen.pid, seen.starttime) in self._records
+            if not known:
+                self.learn(seen.pid)
+        self._forget()
+        self._read_names()
+        self._ask_names()
+
+    def _follow(self) -> None:
+        due = time.monotonic() + self._poll_seconds
+        while True:
+            wait = _FAST if self._nameless(_SMBSTATUS_AFTER) else due - time.monotonic()
+            with suppress(queue.Empty):
+                pid = self._births.get(timeout=max(wait, 0.001))
+                if pid is None:
+                    return
+                self.learn(pid)
+                continue  # births first: a client may be gone in milliseconds
+            self._read_names()
+            if time.monotonic() >= due:
+                self.poll()
+                due = time.monotonic() + self._poll_seconds
+
+    def _record(self, pid: int, starttime: int | None) -> _Record | None:
+        if starttime is None:
+            starttime = self._latest.get(pid)
+        return None if starttime is None else self._records.get((pid, starttime))
+
+    def _keep(self, client: Client) -> Client:
+        record = _Record(
+            client=client, inner_pid=samba_proc.inner_pid(client.pid), learnt=time.monotonic()
+        )
+        with self._lock:
+            known = self._records.setdefault((client.pid, client.starttime), record)
+            self._latest[client.pid] = client.starttime
+        self._read_names()
+        return known.client
+
+    def _ports_of(self, seen: samba_proc.Seen) -> frozenset[int]:
+        """Ports on which the process's clients arrive; notes its master on the way."""
+        parent = samba_proc.look(seen.parent)
+        master = parent if parent is not None and samba_proc.is_server(parent) else seen
+        known = self._masters.get(master.pid)
+        if known is not None and known[0] == master.starttime:
+            return known[1]
+        listens = samba_proc.sockets(master.pid).listens
+        if not listens or not samba_proc.is_roots(master.pid):
+            return self._ports  # its master is dead, or it only borrows the name
+        self._masters[master.pid] = (master.starttime, listens)
+        return listens
+
+    def _lives(self, client: Client) -> bool:
+        seen = samba_proc.look(client.pid)
+        return seen is not None and not seen.dead and seen.starttime == client.starttime
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            records = list(self._records.items())
+        for key, record in records:
+            if record.ended is None and not self._lives(record.client):
+                record.ended = now
+                self._said.pop((record.inner_pid, record.client.address), None)
+                record.client = msgspec.structs.replace(
+                    record.client, ended=dt.datetime.now(dt.UTC)
+                )
+            if record.ended is not None and now - record.ended > self._keep_seconds:
+                with self._lock:
+                    del self._records[key]
+                    if self._latest.get(key[0]) == key[1]:
+                        del self._latest[key[0]]
+        for pid, (starttime, _) in list(self._masters.items()):
+            seen = samba_proc.look(pid)
+            if seen is None or seen.dead or seen.starttime != starttime:
+                del self._masters[pid]
+
+    def _nameless(self, younger_than: float | None = None) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            return any(
+                not r.client.user and (younger_than is None or now - r.learnt < younger_than)
+                for r in self._records.values()
+                if r.ended is None
+            )
+
+    def _read_names(self) -> None:
+        if self._log is None:
+            return
+        with self._lock:
+            self._name(tuple(self._log.news()))
+
+    def _ask_names(self) -> None:
+        """Smbstatus takes 30 to 400 ms: only for those whom the log left without a name."""
+        now = time.monotonic()
+        if now - self._asked < _SMBSTATUS_EVERY or not self._nameless():
+            return
+        self._asked = now
+        logons = logons_by_smbstatus(self._config)
+        with self._lock:
+            self._name(logons)
+
+    def _name(self, logons: tuple[Logon, ...]) -> None:
+        for logon in logons:
+            self._said[logon.pid, str(unmapped(logon.address))] = logon
+        while len(self._said) > _MAX_SAID:
+            del self._said[next(iter(self._said))]
+        for record in self._records.values():
+            if record.client.user:
+                continue  # the first word stays: nothing that a client writes later renames it
+            # The kernel's address must agree: a log line can be forged, a socket cannot.
+            said = self._said.get((record.inner_pid, record.client.address))
+            if said is not None:
+                record.client = msgspec.structs.replace(
+                    record.client, user=said.user, machine=said.machine
+                )
+
+
+class SambaControl:
+    """Asks the box's own server to let one client go."""
+
+    def __init__(self, *, home: PurePath, clients: Clients) -> None:
+        self._config = home / CONFIG
+        self._clients = clients
+
+    def close(self, client: Client, *, wait_seconds: float = 0.5) -> tuple[int, ...]:
+        """Have every process of the client's address end by itself; pids that still live.
+
+        The caller stops those through its one signal function. A frozen process (SIGSTOP)
+        cannot obey and is always among them: block the address first, then call this or kill.
+        """
+        command = ["smbcontrol", "-s", str(self._config), "smbd", "kill-client-ip", client.address]
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(command, capture_output=True, check=True, timeout=5)
+        until = time.monotonic() + wait_seconds
+        while (left := self._clients.pids_of(client.address)) and time.monotonic() < until:
+            time.sleep(0.01)
+        return left
