@@ -11,9 +11,7 @@ SPEC.loader.exec_module(changelog)
 
 def test_the_changelog_is_up_to_date():
     said = (REPOSITORY / "CHANGELOG.md").read_text()
-    assert (REPOSITORY / "CHANGELOG.md").read_text() == changelog.join(REPOSITORY / "changes"), (
-        stale
-    )
+    assert said == changelog.join(REPOSITORY / "changes"), "stale: run `make docs`"
 
 
 def test_fragments_are_joined_by_kind_then_issue(tmp_path):
