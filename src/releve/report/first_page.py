@@ -1,0 +1,188 @@
+"""The first page: the result in one sentence, the figures, what it means, what did not hold."""
+
+from collections.abc import Iterator
+
+from releve.model.proof import AttackResult, Simulation
+from releve.report import figures, show, words
+from releve.report.document import (
+    Block,
+    Bullets,
+    Callout,
+    Heading,
+    Lead,
+    Prose,
+    Section,
+    Tile,
+    Tiles,
+)
+from releve.report.promises import Unit
+from releve.report.redact import names_in, without_names
+from releve.report.text import Text, Voice
+
+MOST_SHOWN = 8  # more would push the page over; the tables name all
+
+
+def first_page(simulation: Simulation, voice: Voice) -> Section:
+    run = figures.attacks_run(simulation)
+    blocks: list[Block] = [_lead(simulation, voice)]
+    if run:
+        blocks.append(Prose(words=voice.say(words.WHAT_HAPPENED)))
+    failures = tuple(_failures(simulation, voice))
+    if failures:
+        blocks.append(_callout(failures, voice))
+    blocks.append(Tiles(tiles=tuple(_tiles(simulation, voice))))
+    meaning = tuple(_meaning(simulation, voice))
+    if meaning:
+        blocks += [Heading(words=voice.say(words.MEANING)), Bullets(items=meaning)]
+    conditions = tuple(voice.say(condition) for condition in words.CONDITION_LIST)
+    blocks += [Heading(words=voice.say(words.CONDITIONS)), Bullets(items=conditions, tone="quiet")]
+    return Section(anchor="resultat", title="", blocks=tuple(blocks), sheet=False)
+
+
+def _lead(simulation: Simulation, voice: Voice) -> Lead:
+    run = figures.attacks_run(simulation)
+    if not run:
+        return Lead(words=voice.say(words.LEAD_NONE), tone="bad")
+    files = voice.number(simulation.environment.files)
+    lost = sum(attack.files_lost for attack in run)
+    if lost == 0:
+        # Green only when nothing else failed either: a calm colour over a red box would mislead.
+        calm = not any(True for _ in _failures(simulation, voice))
+        said = voice.count(words.LEAD_SAFE, len(run), files=files)
+        return Lead(words=said, tone="good" if calm else "")
+    said_lost = voice.count(words.FILES_LOST, lost)
+    return Lead(
+        words=voice.count(words.LEAD_LOST, len(run), files=files, lost=said_lost), tone="bad"
+    )
+
+
+def _tiles(simulation: Simulation, voice: Voice) -> Iterator[Tile]:
+    run = figures.attacks_run(simulation)
+    skipped = len(simulation.attacks) - len(run)
+    where = show.systems(tuple({attack.fs for attack in run}))
+    beside = [voice.say(words.ON_SYSTEMS, fs=where)] if where else []
+    beside += [voice.count(words.SKIPPED_COUNT, skipped)] if skipped else []
+    yield Tile(
+        label=voice.say(words.TILE_ATTACKS),
+        value=voice.number(len(run)),
+        rests_on="; ".join(beside),
+    )
+    yield _tile_lost(simulation, voice)
+    yield _tile_spread(voice, words.TILE_TOUCHED, figures.files_touched(simulation), "files")
+    yield _tile_spread(voice, words.TILE_STOP, figures.stop_delay(simulation), "ms")
+    yield _tile_spread(voice, words.TILE_ROLLBACK, figures.rollback_time(simulation), "ms")
+    yield _tile_honest(simulation, voice)
+
+
+def _tile_lost(simulation: Simulation, voice: Voice) -> Tile:
+    lost = figures.files_lost(simulation)
+    newest = figures.newest_save_lost(simulation)
+    label = voice.say(words.TILE_LOST)
+    if lost.value is None:
+        return Tile(label=label, value=voice.say(words.NOT_MEASURED), rests_on="", tone="quiet")
+    said = voice.say(words.LOST_OF, n=voice.number(lost.n), newest=voice.number(newest.value or 0))
+    value = voice.number(lost.value)
+    return Tile(label=label, value=value, rests_on=said, tone="bad" if lost.value else "good")
+
+
+def _tile_spread(voice: Voice, label: Text, measured: figures.Measured, unit: Unit) -> Tile:
+    if measured.value is None:
+        return Tile(label=voice.say(label), value=voice.say(words.NOT_MEASURED), rests_on="")
+    worst = show.bare(voice, measured.worst, unit)
+    said = voice.say(words.MEDIAN_OF, worst=worst, n=voice.number(measured.n))
+    if measured.never:
+        said += "; " + voice.say(words.MEDIAN_NEVER, n=voice.number(measured.never))
+    value = show.bare(voice, measured.median, unit)
+    return Tile(label=voice.say(label), value=value, rests_on=said)
+
+
+def _tile_honest(simulation: Simulation, voice: Voice) -> Tile:
+    tuned = figures.honest_stopped_tuned(simulation)
+    held_out = figures.honest_stopped_held_out(simulation)
+    label = voice.say(words.TILE_HONEST)
+    if tuned.value is None and held_out.value is None:
+        return Tile(label=label, value=voice.say(words.NOT_MEASURED), rests_on="")
+    stopped = (tuned.value or 0) + (held_out.value or 0)
+    said = voice.say(
+        words.HONEST_OF, tuned=voice.number(tuned.n), held_out=voice.number(held_out.n)
+    )
+    value = voice.number(stopped)
+    return Tile(label=label, value=value, rests_on=said, tone="bad" if stopped else "good")
+
+
+def _meaning(simulation: Simulation, voice: Voice) -> Iterator[str]:
+    run = figures.attacks_run(simulation)
+    if not run:
+        return
+    lost = sum(attack.files_lost for attack in run)
+    different = any(attack.wrong for attack in run)
+    if lost:
+        yield voice.count(words.MEANING_LOST, lost)
+    elif not different:
+        yield voice.say(words.MEANING_SAFE)
+    newest = sum(attack.newest_save_lost for attack in run)
+    if newest:
+        yield voice.count(words.MEANING_NEWEST, newest)
+    else:
+        yield voice.say(words.MEANING_NEWEST_NONE)
+    breaks = [time for time in map(unreadable_ms, run) if time is not None]
+    if breaks:
+        spread = figures.spread(breaks, ())
+        yield voice.say(
+            words.MEANING_BREAK,
+            median=show.duration(voice, spread.median),
+            worst=show.duration(voice, spread.worst),
+            n=voice.number(spread.n),
+        )
+    honest = (figures.honest_stopped_tuned(simulation), figures.honest_stopped_held_out(simulation))
+    if any(part.n for part in honest) and not any(part.value for part in honest):
+        yield voice.count(words.MEANING_HONEST, sum(part.n for part in honest))
+
+
+def unreadable_ms(attack: AttackResult) -> float | None:
+    """From the first destructive write to the last file put back; None if not measured."""
+    if attack.first_write_to_stop_ms is None or attack.rollback_ms is None or not attack.stopped:
+        return None
+    return attack.first_write_to_stop_ms + attack.rollback_ms
+
+
+def _callout(failures: tuple[str, ...], voice: Voice) -> Callout:
+    shown = failures
+    if len(failures) > MOST_SHOWN:
+        more = voice.count(words.AND_MORE, len(failures) - MOST_SHOWN)
+        shown = (*failures[:MOST_SHOWN], more)
+    return Callout(title=voice.say(words.BAD), items=shown)
+
+
+def _failures(simulation: Simulation, voice: Voice) -> Iterator[str]:
+    """All that did not hold, the worst first: lost, different, not stopped, stopped by mistake."""
+    run = figures.attacks_run(simulation)
+    for attack in sorted(run, key=lambda attack: -attack.files_lost):
+        if attack.files_lost:
+            lost = voice.count(words.FILES_LOST, attack.files_lost)
+            yield voice.say(words.BAD_LOST, attack=attack.name, fs=attack.fs, lost=lost)
+    for attack in run:
+        if attack.wrong:
+            sorts = _sorts(attack)
+            facts = {"attack": attack.name, "fs": attack.fs, "sorts": sorts}
+            yield voice.count(words.BAD_WRONG, len(attack.wrong), **facts)
+    for attack in run:
+        if not attack.stopped:
+            yield voice.say(words.BAD_STOP, attack=attack.name, fs=attack.fs)
+    yield from _failures_beside(simulation, voice)
+
+
+def _failures_beside(simulation: Simulation, voice: Voice) -> Iterator[str]:
+    for work in simulation.honest:
+        if work.stopped and not work.wanted_stop and not work.skipped:
+            yield voice.say(words.BAD_HONEST, work=work.name, fs=work.fs)
+    for part in simulation.care:
+        if not part.ok:
+            yield voice.say(words.BAD_CARE, part=part.name)
+
+
+def _sorts(attack: AttackResult) -> str:
+    """What differs, without saying in which file: `mode 0600 instead of 0644`."""
+    names = names_in(attack)
+    told = (entry.rsplit(": ", 1)[-1] if ": " in entry else "?" for entry in attack.wrong)
+    return ", ".join(sorted({without_names(entry, names) for entry in told})[:3])

@@ -1,0 +1,96 @@
+"""Two languages, one voice: texts, numbers, durations and dates as the reader expects them."""
+
+import datetime as dt
+import re
+from typing import Literal
+
+import msgspec
+
+Lang = Literal["fr", "en"]
+LANGS: tuple[Lang, ...] = ("fr", "en")
+NBSP = "\u00a0"
+SECOND_MS, MINUTE_MS = 1000, 60_000
+MEGA, GIGA = 10**6, 10**9
+SMALL = 10  # below it, the first decimal still says something
+MONTHS = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """One text in both languages; `{name}` marks what is filled in."""
+
+    fr: str
+    en: str
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that depends on a number `{n}`. French: 0 and 1 are singular; English: only 1."""
+
+    one: Text
+    many: Text
+
+
+def text(fr: str, en: str) -> Text:
+    return Text(fr=fr, en=en)
+
+
+def counted(fr_one: str, fr_many: str, en_one: str, en_many: str) -> Counted:
+    return Counted(one=text(fr_one, en_one), many=text(fr_many, en_many))
+
+
+class Voice:
+    """Says texts, numbers, durations and dates in one language. Holds nothing else."""
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang = lang
+
+    def say(self, what: Text, **facts: object) -> str:
+        chosen = what.fr if self.lang == "fr" else what.en
+        return typeset(chosen.format(**facts), self.lang) if facts else typeset(chosen, self.lang)
+
+    def count(self, what: Counted, n: int, **facts: object) -> str:
+        singular = n in (0, 1) if self.lang == "fr" else n == 1
+        return self.say(what.one if singular else what.many, n=self.number(n), **facts)
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """`1 234,5` in French, `1,234.5` in English; a number never breaks over two lines."""
+        plain = f"{value:,.{decimals}f}"
+        if self.lang == "en":
+            return plain
+        return plain.replace(",", NBSP).replace(".", ",")
+
+    def duration(self, ms: float) -> str:
+        """Milliseconds below one second, then seconds, then minutes from two on."""
+        if ms < SECOND_MS:
+            return f"{self.number(ms, 1 if 0 < ms < SMALL else 0)}{NBSP}ms"
+        if ms < 2 * MINUTE_MS:
+            return f"{self.number(ms / SECOND_MS, 1)}{NBSP}s"
+        return f"{self.number(ms / MINUTE_MS, 1)}{NBSP}min"
+
+    def size(self, count: int) -> str:
+        byte = "o" if self.lang == "fr" else "B"
+        large = count >= GIGA
+        value = count / (GIGA if large else MEGA)
+        return f"{self.number(value, 1)}{NBSP}{'G' if large else 'M'}{byte}"
+
+    def moment(self, at: str, *, seconds: bool = False) -> str:
+        """An ISO 8601 time as a person writes it; what is not a time is shown as it came."""
+        try:
+            when = dt.datetime.fromisoformat(at)
+        except ValueError:
+            return at
+        month = MONTHS[self.lang].split()[when.month - 1]
+        day = "1er" if self.lang == "fr" and when.day == 1 else str(when.day)
+        clock = when.strftime("%H:%M:%S" if seconds else "%H:%M")
+        zone = when.tzname() or ""
+        joint = "à" if self.lang == "fr" else "at"
+        return f"{day} {month} {when.year} {joint} {clock} {zone}".strip().replace(" ", NBSP)
+
+
+def typeset(line: str, lang: Lang) -> str:
+    """French keeps `: ; ? ! »` and `«` with their neighbour; English needs nothing."""
+    if lang == "en":
+        return line
+    return re.sub(r" (?=[:;?!»%])", NBSP, line).replace("« ", "«" + NBSP)
