@@ -1,0 +1,115 @@
+"""What the bytes of a file are: a valid file, a broken one, or a carrier of ciphertext.
+
+`look` decodes the head, the tail and some places in between; it never raises on any bytes.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+
+from releve.detect.ransom.formats import (
+    dicom,
+    jpeg,
+    ole,
+    other,
+    packed,
+    pdf,
+    png,
+    sealed,
+    sqlite,
+    text,
+    zips,
+)  # fmt: skip
+from releve.detect.ransom.formats.limits import LIMITS, ContentLimits
+from releve.detect.ransom.formats.shape import (
+    Blob,
+    Bytes,
+    Check,
+    Shape,
+    Spots,
+    broken,
+)  # fmt: skip
+from releve.detect.ransom.formats.uniform import is_constant, places, uniform_share
+
+__all__ = ["LIMITS", "PACKED", "TEXTS", "Blob", "Bytes", "ContentLimits", "Shape", "look", "opaque"]
+
+_Checker = Callable[[Bytes, str, Spots, ContentLimits], Check]
+# Magic bytes, where they stand, and who checks; the first that fits answers.
+_TABLE: tuple[tuple[int, bytes, _Checker], ...] = (
+    (0, b"PK\x03\x04", zips.check),
+    (0, b"PK\x05\x06", zips.check),
+    (0, b"%PDF-", pdf.check),
+    (0, b"\x89PNG\r\n\x1a\n", png.check),
+    (0, b"\xff\xd8\xff", jpeg.check),
+    (0, b"\x1f\x8b", packed.gzip),
+    (0, b"SQLite format 3\0", sqlite.check),
+    (128, b"DICM", dicom.check),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ole.check),
+    (0, b"7z\xbc\xaf\x27\x1c", sealed.seven_zip),
+    (0, b"BZh", packed.bzip2),
+    (0, b"\xfd7zXZ\0", packed.xz),
+    (0, b"\x28\xb5\x2f\xfd", packed.zstd),
+    (0, b"II*\0", other.tiff),
+    (0, b"MM\0*", other.tiff),
+    (0, b"GIF8", other.gif),
+    (0, b"RIFF", other.riff),
+    (0, b"OggS", other.ogg),
+    (4, b"ftyp", other.mp4),
+    (257, b"ustar", other.tar),
+    (0, b"\x7fELF", other.elf),
+    (0, b"ElfFile\0", other.evtx),
+)
+TEXTS = text.TEXTS
+# Formats whose bytes are compressed: uniform windows are what they are made of.
+PACKED = frozenset({
+    "docx", "xlsx", "pptx", "odt", "epub", "zip", "pdf", "png", "jpeg",
+    "gzip", "bzip2", "xz", "zstd", "7z", "gif", "webp", "mp4", "ogg", "avi",
+})  # fmt: skip
+
+
+def look(
+    data: Bytes, name: str = "", *, spots: Spots = (), limits: ContentLimits = LIMITS
+) -> Shape:
+    """What `data` is; `spots` are offsets that changed and get looked at first."""
+    if data.size == 0:
+        return Shape(kind="empty", state="valid", why="no bytes")
+    if data.size <= limits.whole_bytes:
+        data = Blob(data.read(0, data.size))
+    try:
+        found = _check(data, name, spots, limits)
+    except (ValueError, IndexError, KeyError, OverflowError, struct.error, zlib.error) as error:
+        # A parser met bytes that nobody foresaw: for the judge that is a broken file.
+        found = broken("unknown", f"check failed: {type(error).__name__}")
+    share = (
+        0.0 if found.state == "valid" and found.kind in text.TEXTS else uniform_share(data, limits)
+    )
+    return Shape(
+        kind=found.kind, state=found.state, encrypted=found.encrypted, uniform=share, why=found.why
+    )
+
+
+def opaque(shape: Shape, limits: ContentLimits = LIMITS) -> bool:
+    """Whether nobody without a key can say what is inside."""
+    if shape.encrypted or shape.state == "carrier":
+        return True
+    return shape.state != "valid" and shape.uniform >= limits.mostly
+
+
+def _check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check:
+    head = data.read(0, 264)
+    for at, magic, checker in _TABLE:
+        if head[at : at + len(magic)] == magic:
+            return checker(data, name, spots, limits)
+    found = sealed.check(data)
+    if found is not None:
+        return found
+    if head[:2] == b"BM" and (image := other.bmp(data, name, spots, limits)).state == "valid":
+        return image
+    windows = [
+        data.read(at, limits.window_bytes) for at in places(data.size, 6, limits.window_bytes)
+    ]
+    if len(windows[0]) >= limits.sample_least and all(is_constant(window) for window in windows):
+        return broken("constant", "one pattern all over")
+    return text.check(data, name, spots, limits) or Check(
+        kind="unknown", state="unknown", why="no known format"
+    )

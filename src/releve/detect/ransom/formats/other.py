@@ -1,0 +1,96 @@
+"""Formats checked by their headers and lengths alone."""
+
+# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
+import struct
+
+from releve.detect.ransom.formats.limits import ContentLimits
+from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, valid
+
+
+def gif(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    return valid("gif") if b"\x3b" in data.read(data.size - 16, 16) else broken("gif", "no trailer")
+
+
+def bmp(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    size, _, pixels, header = struct.unpack("<4I", data.read(2, 16).ljust(16, b"\0"))
+    fits = (
+        size <= data.size + 4 and pixels <= data.size and header in (12, 40, 52, 56, 64, 108, 124)
+    )
+    return valid("bmp") if fits else broken("bmp", "sizes")
+
+
+def tiff(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    """The first directory lies in the file and its tags are sorted."""
+    order = "<" if data.read(0, 2) == b"II" else ">"
+    at = struct.unpack(order + "I", data.read(4, 4).ljust(4, b"\0"))[0]
+    listed = data.read(at, 2)
+    count = struct.unpack(order + "H", listed)[0] if len(listed) == 2 else 0
+    table = data.read(at + 2, count * 12)
+    tags = [struct.unpack(order + "H", table[i : i + 2])[0] for i in range(0, len(table) - 11, 12)]
+    fits = 0 < count < 512 and len(tags) == count and tags == sorted(tags)
+    return valid("tiff") if fits else broken("tiff", "directory")
+
+
+def riff(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    head = data.read(0, 16)
+    kind = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12], "riff")
+    size = int.from_bytes(head[4:8], "little") + 8
+    fits = head[12:16].strip().isalnum() and data.size >= size - 1
+    return valid(kind) if fits else broken(kind, "length")
+
+
+def mp4(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    """The boxes of the top level lead exactly to the end."""
+    at = 0
+    for _ in range(512):
+        head = data.read(at, 16)
+        if at == data.size:
+            return valid("mp4")
+        if len(head) < 8 or not (head[4:8].isalnum() or head[4:5] == b"\xa9"):
+            return broken("mp4", "chain of boxes")
+        size = int.from_bytes(head[:4], "big")
+        if size == 0:
+            return valid("mp4")
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        if size < 8 or at + size > data.size:
+            return broken("mp4", "a box leads out of the file")
+        at += size
+    return valid("mp4")
+
+
+def tar(data: Bytes, _name: str, spots: Spots, _limits: ContentLimits) -> Check:
+    """Header sums of the first members; a tar is raw bytes, so overwriting shows as uniform."""
+    at = 0
+    for number in range(64):
+        head = data.read(at, 512)
+        if len(head) < 512:
+            return broken("tar", "cut") if number == 0 else valid("tar")
+        if not head.strip(b"\0"):
+            return valid("tar")
+        stated = head[148:156].strip(b"\0 ")
+        total = sum(head) - sum(head[148:156]) + 8 * 32
+        if not stated.isdigit() or int(stated, 8) != total:
+            return broken("tar", "header sum")
+        digits = head[124:136].strip(b"\0 ")
+        size = int(digits, 8) if digits.isdigit() else int.from_bytes(head[128:136], "big")
+        at += 512 + (size + 511) // 512 * 512
+    del spots
+    return valid("tar")
+
+
+def elf(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    head = data.read(0, 64)
+    fits = len(head) >= 52 and head[4] in (1, 2) and head[5] in (1, 2) and head[6] == 1
+    return valid("elf") if fits else broken("elf", "header")
+
+
+def evtx(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    first = data.read(4096, 8)
+    return valid("evtx") if first == b"ElfChnk\0" else broken("evtx", "first chunk")
+
+
+def ogg(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+    tail = data.read(max(0, data.size - 65_536), 65_536)
+    return valid("ogg") if b"OggS" in tail and data.read(4, 1) == b"\0" else broken("ogg", "pages")
