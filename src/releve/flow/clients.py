@@ -28,6 +28,11 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     machine: str = ""  # what the client calls itself: for display, never for a decision
     ended: dt.datetime | None = None
 
+    @classmethod
+    def unseen(cls, address: str, *, since: dt.datetime) -> "Client":
+        """A client that is not connected now, only an address to keep out."""
+        return cls(pid=0, starttime=0, address=address, since=since)
+
 
 class BlockedClient(msgspec.Struct, frozen=True, kw_only=True):
     """An address that the file server refuses, and for how long still."""

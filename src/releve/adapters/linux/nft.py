@@ -122,18 +122,19 @@ class NftClientGate:
     Packets are dropped before routing, so a server in a container behind this host is covered.
     The machine's MAC goes with its address when it is on the same link, for it has other
     addresses (IPv6, a second lease). `protect` names addresses, with the reason, that are
-    refused on top of the host's own and its gateways.
+    refused on top of the host's own and its gateways. `netns`: where the file server listens,
+    if not here.
     """
 
     def __init__(
         self,
         *,
-        nft: Nft | None = None,
+        netns: str | None = None,
         ports: frozenset[int] = frozenset({445, 139}),
         hours: float = 8.0,
         protect: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._nft = nft or Nft()
+        self._nft = Nft(netns=netns)
         self._ports = ports
         self._seconds = max(1, round(hours * 3600))
         self._protect = tuple((unmapped(address), why) for address, why in protect)
@@ -282,8 +283,8 @@ class NftIsolator:
     which need root, pass below any such table.
     """
 
-    def __init__(self, *, nft: Nft | None = None) -> None:
-        self._nft = nft or Nft()
+    def __init__(self, *, netns: str | None = None) -> None:
+        self._nft = Nft(netns=netns)
 
     def isolate(
         self, servers: tuple[Endpoint, ...], *, seconds: int, resolvers: tuple[str, ...] = ()
