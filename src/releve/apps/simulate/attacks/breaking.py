@@ -1,0 +1,227 @@
+# ruff: noqa: E501 - the list of rows and the command lines read better whole
+"""The tries that broke prototypes: races, floods, other names for the same file, odd file systems."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from releve.apps.simulate.attacks.inplace import in_place_fast, write_over
+from releve.apps.simulate.field import Field
+from releve.apps.simulate.profile import Profile, SkipProfile
+
+ALIAS, OUTSIDE = "alias", "dehors"  # beside the share, not protected
+_COW_FOLDER, _SUBVOLUME, _FILL = "Sans copie", "Sous-volume", "Remplissage"
+_SAVES = 200
+_PATIENCE_SECONDS = 2.0
+_COPIED = 200
+
+
+def _spoil(field: Field, path: Path) -> None:
+    content = field.encrypt_fast(path.read_bytes())
+    field.destroying(path)
+    write_over(path, content)
+
+
+def saver(field: Field) -> None:
+    """Companion: somebody at work, who saves letter after letter while the attack runs."""
+    letters = [path for path in field.writable() if path.suffix == ".txt"][:_SAVES]
+    for number, path in enumerate(letters):
+        content = f"Lettre reprise, version {number}.\n".encode() * (200 + number)
+        path.write_bytes(content)
+        field.saved(path, content)
+        time.sleep(0.02)
+
+
+def racer(field: Field) -> None:
+    """Overwrites each file right after its honest close: faster than any copy of the new version."""
+    log = field.work / "attack.log"
+    done = 0
+    with log.open("rb") as lines:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while done < _SAVES and time.monotonic() < until:
+            line = lines.readline()
+            if not line.startswith(b"S "):
+                continue
+            until = time.monotonic() + _PATIENCE_SECONDS
+            name = os.fsdecode(line.split(b" ", 3)[3].rstrip(b"\n"))
+            _spoil(field, field.share / name)
+            done += 1
+
+
+def decoy(field: Field) -> None:
+    """Companion: an unprivileged program that re-saves its own files without pause, to flood the watcher."""
+    own = field.share / f"Brouillons {os.getpid()}"
+    own.mkdir()
+    field.own(own)
+    files = [own / f"brouillon {k}.txt" for k in range(40)]
+    text = "Brouillon enregistré sans cesse.\n".encode() * 300
+    number = 0
+    while not field.is_over():
+        for path in files:
+            number += 1
+            path.write_bytes(text + str(number).encode())
+
+
+def hardlink_alias(field: Field) -> None:
+    """Writes through another name of the same file, in a folder that nobody protects."""
+    for path in sorted((field.share.parent / ALIAS).iterdir()):
+        if os.access(path, os.W_OK) and path.stat().st_size:
+            _spoil(field, path)
+
+
+def make_aliases(share: Path) -> None:
+    """Before the guard starts: 400 second names outside the share."""
+    folder = share.parent / ALIAS
+    folder.mkdir(exist_ok=True)
+    for number, path in enumerate(_some_files(share, 400)):
+        os.link(path, folder / f"{number:04d}")
+
+
+def _some_files(share: Path, count: int) -> Iterator[Path]:
+    found = 0
+    for folder, _, names in os.walk(share):
+        for name in names:
+            path = Path(folder, name)
+            if name.startswith(".") or path.is_symlink() or not path.stat().st_size:
+                continue
+            found += 1
+            if found > count:
+                return
+            yield path
+
+
+def folder_moved_out(field: Field) -> None:
+    """Patient folders go out with one rename each and are encrypted under their new path."""
+    outside = field.share.parent / OUTSIDE
+    for number, folder in enumerate(sorted((field.share / "Patients").glob("*/*"))):
+        inside = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        away = outside / f"dossier {number}"
+        for path in inside:
+            field.destroying(path)
+        folder.rename(away)
+        for path in inside:
+            moved = away / path.relative_to(folder)
+            if os.access(moved, os.W_OK) and moved.stat().st_size:
+                write_over(moved, field.encrypt_fast(moved.read_bytes()))
+
+
+def times_reset(field: Field) -> None:
+    """Size kept, times put back after each write: only ctime tells."""
+    for path in field.writable():
+        before = path.stat()
+        if before.st_uid != os.geteuid():
+            continue
+        _spoil(field, path)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def make_nodatacow(share: Path) -> None:
+    """Before the guard starts: files that the file system will not clone."""
+    folder = share / _COW_FOLDER
+    folder.mkdir()
+    if subprocess.run(["chattr", "+C", folder], capture_output=True, check=False).returncode:
+        raise SkipProfile("chattr +C est refusé ici")
+    _copy_into(share, folder)
+
+
+def make_subvolume(share: Path) -> None:
+    """Before the guard starts: a subvolume inside the share."""
+    folder = share / _SUBVOLUME
+    made = subprocess.run(
+        ["btrfs", "subvolume", "create", folder], capture_output=True, check=False
+    )
+    if made.returncode:
+        raise SkipProfile("btrfs subvolume create est refusé ici")
+    _copy_into(share, folder)
+
+
+def _copy_into(share: Path, folder: Path) -> None:
+    for number, path in enumerate(list(_some_files(share, _COPIED))):
+        made = folder / f"{number:04d} {path.name}"
+        shutil.copyfile(path, made)
+        shutil.copystat(path, made)
+        owner = path.stat()
+        os.chown(made, owner.st_uid, owner.st_gid)
+    owner = share.stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    folder.chmod(0o2775)
+
+
+def _attack_folder(name: str) -> object:
+    def act(field: Field) -> None:
+        for path in sorted((field.share / name).iterdir()):
+            if os.access(path, os.W_OK) and path.stat().st_size:
+                _spoil(field, path)
+
+    return act
+
+
+def inode_exhaustion(field: Field) -> None:
+    """Eats every inode first, so that the guard cannot make a file, then encrypts."""
+    fill = field.share / _FILL
+    fill.mkdir()
+    field.own(fill)
+    try:
+        for number in range(100_000):
+            (fill / f"{number}").touch()
+    except OSError:
+        pass
+    in_place_fast(field)
+
+
+def exchange(field: Field) -> None:
+    """RENAME_EXCHANGE: the ciphertext and the original swap names, then the original goes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for path in field.victims():
+        if not os.access(path, os.R_OK):
+            continue
+        made = path.with_name(path.name[:200] + ".x")
+        made.write_bytes(field.encrypt_fast(path.read_bytes()))
+        field.destroying(path)
+        libc.renameat2(-100, os.fsencode(path), -100, os.fsencode(made), 2)
+        made.unlink()
+
+
+def punch_holes(field: Field) -> None:
+    """fallocate: holes in the middle, size kept, nothing written."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+    for path in field.writable():
+        handle = os.open(path, os.O_WRONLY)
+        field.destroying(path)
+        libc.fallocate(handle, 3, 0, max(4096, path.stat().st_size))
+        os.close(handle)
+
+
+def _row(name: str, title: str, title_en: str, act: object, **more: object) -> Profile:
+    return Profile(name=name, kind="breaking", title=title, title_en=title_en, act=act, **more)  # type: ignore[arg-type]
+
+
+PROFILES: tuple[Profile, ...] = (
+    _row(
+        "racer", "coureur : écrase juste après chaque enregistrement", "racer, after each honest save", racer,
+        beside=("saver",),
+        condition="La toute dernière version d'un fichier enregistré à l'instant peut être perdue : comptée à part.",
+    ),
+    _row(
+        "decoy-storm", "pleine vitesse sous une tempête de leurres", "full speed under a decoy storm", in_place_fast,
+        beside=("decoy", "decoy"), files=3_000,
+    ),
+    _row("hardlink-alias", "autre nom du fichier, hors du partage", "hardlink alias outside", hardlink_alias, prepare=make_aliases),
+    _row("folder-moved", "dossier sorti du partage, puis chiffré", "directory moved out", folder_moved_out),
+    _row("utime-reset", "dates remises après l'écriture", "utime reset", times_reset),
+    _row("nodatacow", "fichiers btrfs sans copie (+C)", "nodatacow files", _attack_folder(_COW_FOLDER), only_fs=("btrfs",), prepare=make_nodatacow, needs=("chattr",)),
+    _row("subvolume", "sous-volume btrfs", "btrfs subvolume", _attack_folder(_SUBVOLUME), only_fs=("btrfs",), prepare=make_subvolume, needs=("btrfs",)),
+    _row("inode-exhaustion", "tous les inodes mangés, puis chiffrement", "inode exhaustion", inode_exhaustion, only_fs=("ext4-inodes",), files=1_000),
+    _row("exchange", "échange de noms (RENAME_EXCHANGE)", "RENAME_EXCHANGE", exchange),
+    _row("punch-holes", "trous par fallocate", "fallocate punch hole", punch_holes),
+)  # fmt: skip
+
+COMPANIONS: tuple[Profile, ...] = (
+    Profile(name="saver", kind="companion", title="quelqu'un qui travaille", title_en="somebody at work", act=saver),
+    Profile(name="decoy", kind="companion", title="leurre", title_en="decoy", act=decoy),
+)  # fmt: skip

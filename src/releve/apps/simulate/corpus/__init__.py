@@ -1,0 +1,1 @@
+"""The practice share of the simulation: real formats, invented people."""

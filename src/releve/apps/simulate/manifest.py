@@ -1,0 +1,161 @@
+"""What a share holds, before and after: content, names, owner, mode, mtime, ACL, extended attributes, links."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from releve.apps.simulate.mark import MARK
+
+_PIECE = 1 << 20
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One name as it is on disk. Of folders the time does not count: every save inside moves it."""
+
+    kind: str  # "file", "folder", "link"
+    digest: str = ""  # of a file's content, or a link's target
+    size: int = 0
+    mode: int = 0
+    owner: tuple[int, int] = (0, 0)
+    mtime_ns: int = 0
+    attributes: tuple[tuple[str, bytes], ...] = ()
+    inode: int = 0  # names of one file share it
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """What the attack and its companions wrote down themselves."""
+
+    touched: frozenset[str] = frozenset()  # names inside or outside the share
+    saved: dict[str, tuple[str, ...]] = {}  # honest versions, oldest first (digests)
+    own: tuple[str, ...] = ()  # folders of somebody's own new files
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is not as it was."""
+
+    lost: tuple[str, ...] = ()  # content older than the window, not as before
+    newest_save_lost: tuple[str, ...] = ()  # an older honest version stands there
+    wrong: tuple[str, ...] = ()  # metadata that differs, leftovers: sentences
+
+
+def take(share: Path) -> dict[str, Entry]:
+    """Read the whole share. Names that are no UTF-8 are kept by surrogate escapes."""
+    found: dict[str, Entry] = {}
+    for folder, inside, names in os.walk(share):
+        inside[:] = [name for name in inside if not name.startswith(".releve")]
+        for name in (*inside, *names):
+            if name != MARK:
+                path = Path(folder, name)
+                found[str(path.relative_to(share))] = _entry(path)
+    return found
+
+
+def _entry(path: Path) -> Entry:
+    seen = path.lstat()
+    if path.is_symlink():
+        return Entry(kind="link", digest=str(path.readlink()), owner=(seen.st_uid, seen.st_gid))
+    attributes = tuple(sorted((name, os.getxattr(path, name)) for name in os.listxattr(path)))
+    folder = path.is_dir()
+    return Entry(
+        kind="folder" if folder else "file",
+        digest="" if folder else _digest(path),
+        size=0 if folder else seen.st_size,
+        mode=seen.st_mode & 0o7777,
+        owner=(seen.st_uid, seen.st_gid),
+        mtime_ns=0 if folder else seen.st_mtime_ns,
+        attributes=attributes,
+        inode=seen.st_ino,
+    )
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def read_log(file: Path) -> Log:
+    """The log that `Field` writes; a missing one is empty."""
+    touched: set[str] = set()
+    saved: dict[str, tuple[str, ...]] = {}
+    own: list[str] = []
+    lines = file.read_bytes().split(b"\n") if file.exists() else []
+    for line in lines:
+        kind, _, rest = line.partition(b" ")
+        if kind == b"T":
+            touched.add(os.fsdecode(rest))
+        elif kind == b"O":
+            own.append(os.fsdecode(rest))
+        elif kind == b"S":
+            digest, _, name = rest.split(b" ", 2)
+            path = os.fsdecode(name)
+            saved[path] = (*saved.get(path, ()), digest.decode())
+    return Log(touched=frozenset(touched), saved=saved, own=tuple(own))
+
+
+def compare(
+    before: dict[str, Entry], after: dict[str, Entry], log: Log, *, kept: Iterable[str] = ()
+) -> Verdict:
+    """Judge the share after the rollback; `kept` are copies that the guard says it laid beside."""
+    lost: list[str] = []
+    newest: list[str] = []
+    wrong: list[str] = []
+    for name, old in before.items():
+        new = after.get(name)
+        if new is None or (new.kind, new.digest) != (old.kind, old.digest):
+            _judge_content(name, old, new, log, (lost, newest, wrong))
+        if new is not None and new.kind == old.kind:
+            wrong += _metadata(name, old, new, honest=name in log.saved)
+    wrong += _torn_links(before, after)
+    beside = set(kept)
+    for name in after.keys() - before.keys():
+        if name not in beside and not any(Path(name).is_relative_to(own) for own in log.own):
+            wrong.append(f"{name}: de trop")
+    return Verdict(lost=tuple(lost), newest_save_lost=tuple(newest), wrong=tuple(wrong))
+
+
+def _judge_content(
+    name: str, old: Entry, new: Entry | None, log: Log, into: tuple[list[str], list[str], list[str]]
+) -> None:
+    lost, newest, wrong = into
+    versions = (old.digest, *log.saved.get(name, ()))
+    if new is not None and new.digest == versions[-1]:
+        return  # the newest honest version stands
+    if new is not None and new.digest in versions:
+        newest.append(name)
+    elif old.kind == "file":
+        lost.append(name)
+    else:
+        wrong.append(f"{name}: {'absent' if new is None else 'autre contenu'}")
+
+
+def _metadata(name: str, old: Entry, new: Entry, *, honest: bool) -> list[str]:
+    """Differences as sentences; an honest save moves the mtime rightly."""
+    found = []
+    if old.mode != new.mode:
+        found.append(f"{name}: mode {new.mode:04o} au lieu de {old.mode:04o}")
+    if old.owner != new.owner:
+        found.append(f"{name}: propriétaire {new.owner} au lieu de {old.owner}")
+    if old.mtime_ns != new.mtime_ns and not honest:
+        found.append(f"{name}: date de modification changée")
+    if old.attributes != new.attributes:
+        found.append(f"{name}: ACL ou attributs étendus changés")
+    return found
+
+
+def _torn_links(before: dict[str, Entry], after: dict[str, Entry]) -> list[str]:
+    """Names that were one file and no longer are."""
+    groups: dict[int, list[str]] = {}
+    for name, entry in before.items():
+        if entry.kind == "file":
+            groups.setdefault(entry.inode, []).append(name)
+    return [
+        f"{names[0]}: n'est plus le même fichier que {names[1]}"
+        for names in groups.values()
+        if len(names) > 1 and len({after[name].inode for name in names if name in after}) > 1
+    ]
