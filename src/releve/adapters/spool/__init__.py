@@ -1,0 +1,1 @@
+"""The agent's own state on its host, in SQLite."""

@@ -1,0 +1,92 @@
+"""Opening the server's database: SQLite by default, PostgreSQL by its URL."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables
+from releve.model.errors import ReleveError
+
+
+class ServerRunningError(ReleveError):
+    """SQLite is for one server process."""
+
+    status = 40
+    remedy = "Stop the other server, choose another --home, or use PostgreSQL with --db."
+
+    def __init__(self, home: str, holder: str) -> None:
+        super().__init__(f"A server already runs on {home} (process {holder or 'unknown'}).")
+
+
+def open_engine(url: str) -> sa.Engine:
+    """The engine with its tables made. A SQLite commit is on disk when it returns."""
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            # Two servers that start at once would both try to make the tables.
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7237001)"))
+        tables.metadata.create_all(connection)
+        _guard_audit(connection)
+    return engine
+
+
+def sqlite_url(home: Path) -> str:
+    return f"sqlite:///{home / 'releve.db'}"
+
+
+@contextmanager
+def only_server(home: Path) -> Iterator[None]:
+    """Holds the process lock of this home; raises ServerRunningError when another has it."""
+    descriptor = os.open(home / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServerRunningError(str(home), os.read(descriptor, 20).decode()) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A reader that later writes could fail at once with "database is locked": writers say so first.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+_SQLITE_GUARDS = (
+    """CREATE TRIGGER IF NOT EXISTS audit_{verb} BEFORE {verb} ON audit
+       BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+)
+_POSTGRES_GUARDS = (
+    """CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger AS $$
+       BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$ LANGUAGE plpgsql""",
+    "DROP TRIGGER IF EXISTS audit_{verb} ON audit",
+    """CREATE TRIGGER audit_{verb} BEFORE {verb} ON audit
+       FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()""",
+)
+
+
+def _guard_audit(connection: sa.Connection) -> None:
+    sqlite = connection.dialect.name == "sqlite"
+    for statement in _SQLITE_GUARDS if sqlite else _POSTGRES_GUARDS:
+        for verb in ("update", "delete"):
+            connection.exec_driver_sql(statement.format(verb=verb))

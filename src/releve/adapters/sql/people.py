@@ -1,0 +1,128 @@
+"""People, their sessions, and the audit trail of one structure."""
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables as t
+from releve.adapters.sql.rows import from_text, put, text
+from releve.flow.server.ports import AuditEntry, Person, Session
+
+_person = msgspec.json.Decoder(Person).decode
+
+
+class PeopleRows:
+    """The base of a unit: the connection, the structure, and the ways to ask only for its rows."""
+
+    def __init__(self, connection: sa.Connection, structure: str) -> None:
+        self._connection = connection
+        self.structure = structure
+
+    def put_person(self, person: Person) -> None:
+        self._put(
+            t.person, id=person.id, login=person.login.lower(), body=msgspec.json.encode(person)
+        )
+
+    def person(self, person: str) -> Person | None:
+        query = self._select(t.person, t.person.c.body).where(t.person.c.id == person)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _person(row.body)
+
+    def people(self) -> list[Person]:
+        return [_person(r.body) for r in self._rows(t.person, t.person.c.body)]
+
+    def put_session(self, secret_hash: str, session: Session) -> None:
+        self._put(
+            t.session,
+            hash=secret_hash,
+            person=session.person,
+            body=msgspec.json.encode(session),
+            expires_at=text(session.expires_at),
+        )
+
+    def drop_session(self, secret_hash: str) -> None:
+        own = (t.session.c.structure == self.structure) & (t.session.c.hash == secret_hash)
+        self._connection.execute(sa.delete(t.session).where(own))
+
+    def drop_sessions_of(self, person: str) -> None:
+        own = (t.session.c.structure == self.structure) & (t.session.c.person == person)
+        self._connection.execute(sa.delete(t.session).where(own))
+
+    def record(
+        self, at: dt.datetime, actor: str, object_: str, verb: str, detail: str = ""
+    ) -> None:
+        last = self._select(t.audit).order_by(t.audit.c.number.desc()).limit(1)
+        # The structure's row is locked: two writers on PostgreSQL must not take one number.
+        lock = sa.select(t.structure.c.id).where(t.structure.c.id == self.structure)
+        self._connection.execute(lock.with_for_update())
+        before = self._connection.execute(last).one_or_none()
+        number, previous = (before.number + 1, before.digest) if before else (1, "")
+        entry = AuditEntry(
+            number=number,
+            at=at,
+            actor=actor[:200],
+            object=object_[:200],
+            verb=verb[:64],
+            detail=detail[:500],
+        )
+        self._connection.execute(
+            sa.insert(t.audit).values(
+                **self._row(
+                    number=number,
+                    at=text(at),
+                    actor=entry.actor,
+                    object=entry.object,
+                    verb=entry.verb,
+                    detail=entry.detail,
+                    digest=_digest(entry, previous),
+                )
+            )
+        )
+
+    def trail(self, *, most: int = 100) -> list[AuditEntry]:
+        query = self._select(t.audit).order_by(t.audit.c.number.desc()).limit(most)
+        return [_entry(row) for row in self._connection.execute(query)]
+
+    def trail_is_whole(self) -> bool:
+        """Whether every entry follows from the one before; a trail cut at its end is not seen."""
+        previous, expected = "", 1
+        for row in self._connection.execute(self._select(t.audit).order_by(t.audit.c.number)):
+            entry = _entry(row)
+            if entry.number != expected or entry.digest != _digest(entry, previous):
+                return False
+            previous, expected = entry.digest, expected + 1
+        return True
+
+    def _row(self, **values: Any) -> dict[str, Any]:
+        return {"structure": self.structure, **values}
+
+    def _put(self, table: sa.Table, **values: Any) -> None:
+        put(self._connection, table, self._row(**values))
+
+    def _select(self, table: sa.Table, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        query = sa.select(*columns) if columns else sa.select(table)
+        return query.where(table.c.structure == self.structure)
+
+    def _rows(self, table: sa.Table, *columns: sa.ColumnElement[Any]) -> sa.CursorResult[Any]:
+        return self._connection.execute(self._select(table, *columns))
+
+
+def _entry(row: sa.Row[Any]) -> AuditEntry:
+    return AuditEntry(
+        number=row.number,
+        at=from_text(row.at),
+        actor=row.actor,
+        object=row.object,
+        verb=row.verb,
+        detail=row.detail,
+        digest=row.digest,
+    )
+
+
+def _digest(entry: AuditEntry, previous: str) -> str:
+    parts = (previous, entry.number, text(entry.at), entry.actor, entry.object, entry.verb)
+    body = msgspec.json.encode((*parts, entry.detail))
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,43 @@
+"""Values <-> columns, the same on both engines."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def text(at: dt.datetime) -> str:
+    """UTC with microseconds, fixed width: text order is time order."""
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_text(value: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(value)
+
+
+def put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    """Insert the row, or replace the one with its key."""
+    keys = [column.name for column in table.primary_key]
+    insert = _insert(connection, table).values(values)
+    rest = {k: insert.excluded[k] for k in values if k not in keys}
+    statement = insert.on_conflict_do_update(index_elements=keys, set_=rest)
+    connection.execute(statement)
+
+
+def add(
+    connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]] | dict[str, Any]
+) -> int:
+    """Insert what is not there yet; how many rows were new (of one row; -1 for many)."""
+    if not rows:
+        return 0
+    statement = _insert(connection, table).on_conflict_do_nothing()
+    return int(connection.execute(statement, rows).rowcount)
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    # Both dialects know ON CONFLICT with the same words, but SQLAlchemy keeps them in two classes.
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

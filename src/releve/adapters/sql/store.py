@@ -1,0 +1,85 @@
+"""The server's state through SQLAlchemy: what is asked before or beside a structure."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables as t
+from releve.adapters.sql.rows import from_text, put, text
+from releve.adapters.sql.unit import SqlUnit
+from releve.flow.server.ports import Attempts, Person, Session, Structure
+
+
+class SqlStore:
+    """One database, any number of threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(writes=True)
+
+    @contextmanager
+    def unit(self, structure: str, *, writes: bool = True) -> Iterator[SqlUnit]:
+        engine = self._writing if writes else self._engine
+        with engine.begin() as connection:
+            yield SqlUnit(connection, structure)
+
+    def structures(self) -> list[Structure]:
+        query = sa.select(t.structure).order_by(t.structure.c.created_at)
+        with self._engine.begin() as connection:
+            rows = connection.execute(query).all()
+        return [Structure(id=r.id, name=r.name, created_at=from_text(r.created_at)) for r in rows]
+
+    def put_structure(self, structure: Structure) -> None:
+        values = {
+            "id": structure.id,
+            "name": structure.name,
+            "created_at": text(structure.created_at),
+        }
+        with self._writing.begin() as connection:
+            put(connection, t.structure, values)
+
+    def structure_of_token(self, secret_hash: str) -> str | None:
+        query = sa.select(t.token.c.structure).where(t.token.c.hash == secret_hash)
+        found = self._scalar(query)
+        return None if found is None else str(found)
+
+    def person_by_login(self, login: str) -> Person | None:
+        found = self._scalar(sa.select(t.person.c.body).where(t.person.c.login == login.lower()))
+        return None if found is None else msgspec.json.decode(found, type=Person)
+
+    def session(self, secret_hash: str) -> Session | None:
+        found = self._scalar(sa.select(t.session.c.body).where(t.session.c.hash == secret_hash))
+        return None if found is None else msgspec.json.decode(found, type=Session)
+
+    def has_people(self) -> bool:
+        return self._scalar(sa.select(t.person.c.id).limit(1)) is not None
+
+    def attempts(self, key: str) -> Attempts | None:
+        query = sa.select(t.attempt).where(t.attempt.c.key == key)
+        with self._engine.begin() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Attempts(count=row.count_, until=from_text(row.until))
+
+    def put_attempts(self, key: str, attempts: Attempts | None) -> None:
+        with self._writing.begin() as connection:
+            if attempts is None:
+                connection.execute(sa.delete(t.attempt).where(t.attempt.c.key == key))
+                return
+            values = {"key": key, "count_": attempts.count, "until": text(attempts.until)}
+            put(connection, t.attempt, values)
+
+    def forget_old(self, now: dt.datetime) -> None:
+        limit = text(now)
+        with self._writing.begin() as connection:
+            connection.execute(sa.delete(t.session).where(t.session.c.expires_at < limit))
+            connection.execute(sa.delete(t.nonce).where(t.nonce.c.expires_at < limit))
+            day_ago = text(now - dt.timedelta(days=1))
+            connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))
+
+    def _scalar(self, query: sa.Select[Any]) -> Any:
+        with self._engine.begin() as connection:
+            return connection.execute(query).scalar_one_or_none()

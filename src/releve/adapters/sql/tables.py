@@ -1,0 +1,138 @@
+"""The server's tables. Every key of tenant data starts with the structure."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+_ID = sa.String(64)
+# UTC as ISO 8601 text of fixed width: sorts and compares alike on both engines, and stays readable.
+_TIME = sa.String(32)
+_JSON = sa.LargeBinary()
+
+
+def _tenant(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    structure = sa.Column("structure", _ID, sa.ForeignKey("structure.id"), primary_key=True)
+    return sa.Table(name, metadata, structure, *columns)
+
+
+structure = sa.Table(
+    "structure",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("created_at", _TIME, nullable=False),
+)
+
+token = _tenant(
+    "token",
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("used_at", _TIME),
+    sa.Column("host", _ID),
+)
+
+host = _tenant(
+    "host",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("public_key", sa.LargeBinary(), nullable=False),
+    sa.Column("last_seen_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("vitals", _JSON, nullable=False),
+)
+
+watermark = _tenant(
+    "watermark",
+    sa.Column("host", _ID, primary_key=True),
+    sa.Column("spool", _ID, primary_key=True),
+    sa.Column("seq", sa.BigInteger(), nullable=False),
+)
+
+nonce = _tenant(
+    "nonce",
+    sa.Column("host", _ID, primary_key=True),
+    sa.Column("nonce", sa.String(64), primary_key=True),
+    sa.Column("expires_at", _TIME, nullable=False),
+)
+
+event = _tenant(
+    "event",
+    sa.Column("host", _ID, primary_key=True),
+    sa.Column("spool", _ID, primary_key=True),
+    sa.Column("seq", sa.BigInteger(), primary_key=True),
+    sa.Column("stored_at", _TIME, nullable=False),
+    sa.Column("is_read", sa.Boolean(), nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+finding = _tenant(
+    "finding",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("host", _ID, nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+    sa.Column("seen_at", _TIME, nullable=False),
+    sa.Column("incident", _ID),
+    sa.Column("reviewed_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("finding_by_kind", "structure", "kind", "seen_at"),
+)
+
+incident = _tenant(
+    "incident",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("host", _ID, nullable=False),
+    sa.Column("opened_at", _TIME, nullable=False),
+    sa.Column("closed_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("incident_open", "structure", "closed_at", "opened_at"),
+)
+
+action = _tenant(
+    "action",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("host", _ID, nullable=False),
+    sa.Column("number", sa.BigInteger(), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("signed", _JSON),
+    sa.Index("action_by_host", "structure", "host", "state"),
+    sa.UniqueConstraint("structure", "host", "number"),
+)
+
+person = _tenant(
+    "person",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("login", sa.String(120), nullable=False, unique=True),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+session = _tenant(
+    "session",
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("person", _ID, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Index("session_by_hash", "hash", unique=True),
+)
+
+audit = _tenant(
+    "audit",
+    sa.Column("number", sa.BigInteger(), primary_key=True),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("object", sa.String(200), nullable=False),
+    sa.Column("verb", sa.String(64), nullable=False),
+    sa.Column("detail", sa.String(500), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+
+# Not of one structure: failed sign-ins by login or address, before anybody is known.
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("count_", sa.Integer(), nullable=False),
+    sa.Column("until", _TIME, nullable=False),
+)

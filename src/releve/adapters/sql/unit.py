@@ -1,0 +1,192 @@
+"""One transaction of one structure: every statement carries the structure in its condition."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables as t
+from releve.adapters.sql.people import PeopleRows
+from releve.adapters.sql.rows import add, text
+from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
+from releve.flow.wire import Vitals
+from releve.model.finding import Finding
+from releve.model.host import Host
+from releve.model.incident import Incident
+from releve.model.order import Action, SignedOrder
+
+_json = msgspec.json.encode
+_host = msgspec.json.Decoder(Host).decode
+_vitals = msgspec.json.Decoder(Vitals).decode
+_incident = msgspec.json.Decoder(Incident).decode
+_finding = msgspec.json.Decoder(Finding).decode
+_action = msgspec.json.Decoder(Action).decode
+_signed = msgspec.json.Decoder(SignedOrder).decode
+
+
+class SqlUnit(PeopleRows):
+    """Hosts, events, findings, incidents and actions; people and the audit trail by inheritance."""
+
+    def hosts(self) -> list[Host]:
+        rows = self._rows(t.host, t.host.c.body)
+        return sorted((_host(r.body) for r in rows), key=lambda h: h.name)
+
+    def host(self, host: str, *, lock: bool = False) -> HostRecord | None:
+        query = self._select(t.host).where(t.host.c.id == host)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        if row is None:
+            return None
+        return HostRecord(
+            host=_host(row.body), public_key=row.public_key, vitals=_vitals(row.vitals)
+        )
+
+    def put_host(self, record: HostRecord) -> None:
+        host = record.host
+        self._put(
+            t.host,
+            id=host.id,
+            public_key=record.public_key,
+            last_seen_at=text(host.last_seen_at) if host.last_seen_at else None,
+            body=_json(host),
+            vitals=_json(record.vitals),
+        )
+
+    def take_nonce(self, host: str, nonce: str, expires_at: dt.datetime) -> bool:
+        row = self._row(host=host, nonce=nonce, expires_at=text(expires_at))
+        return add(self._connection, t.nonce, row) == 1
+
+    def forget_nonces(self, now: dt.datetime) -> None:
+        expired = (t.nonce.c.structure == self.structure) & (t.nonce.c.expires_at < text(now))
+        self._connection.execute(sa.delete(t.nonce).where(expired))
+
+    def watermark(self, host: str, spool: str) -> int:
+        query = self._select(t.watermark, t.watermark.c.seq)
+        query = query.where(t.watermark.c.host == host, t.watermark.c.spool == spool)
+        return int(self._connection.execute(query).scalar_one_or_none() or 0)
+
+    def put_watermark(self, host: str, spool: str, seq: int) -> None:
+        self._put(t.watermark, host=host, spool=spool, seq=seq)
+
+    def put_events(self, events: Sequence[StoredEvent], stored_at: dt.datetime) -> None:
+        at = text(stored_at)
+        rows = [
+            self._row(
+                host=e.host, spool=e.spool, seq=e.seq, stored_at=at, is_read=e.is_read, body=e.body
+            )
+            for e in events
+        ]
+        add(self._connection, t.event, rows)
+
+    def count_events(self) -> int:
+        query = sa.select(sa.func.count()).select_from(t.event)
+        query = query.where(t.event.c.structure == self.structure)
+        return int(self._connection.execute(query).scalar_one())
+
+    def put_finding(self, finding: Finding, incident: str) -> None:
+        row = self._row(
+            id=finding.id,
+            host=finding.host,
+            kind=finding.kind,
+            severity=finding.severity.value,
+            seen_at=text(finding.seen_at),
+            incident=incident or None,
+            body=_json(finding),
+        )
+        add(self._connection, t.finding, row)
+
+    def findings(self, kind: str, *, most: int = 100) -> list[Finding]:
+        query = self._select(t.finding, t.finding.c.body)
+        query = query.where(t.finding.c.kind == kind, t.finding.c.reviewed_at.is_(None))
+        query = query.order_by(t.finding.c.seen_at.desc()).limit(most)
+        return [_finding(r.body) for r in self._connection.execute(query)]
+
+    def review_findings(self, kind: str, now: dt.datetime) -> int:
+        waiting = (
+            (t.finding.c.structure == self.structure)
+            & (t.finding.c.kind == kind)
+            & t.finding.c.reviewed_at.is_(None)
+        )
+        update = sa.update(t.finding).where(waiting).values(reviewed_at=text(now))
+        return self._connection.execute(update).rowcount
+
+    def open_incidents(self, host: str = "") -> list[Incident]:
+        query = self._select(t.incident, t.incident.c.body)
+        query = query.where(t.incident.c.closed_at.is_(None))
+        if host:
+            query = query.where(t.incident.c.host == host)
+        query = query.order_by(t.incident.c.opened_at.desc())
+        return [_incident(r.body) for r in self._connection.execute(query)]
+
+    def incidents(self, *, most: int = 100) -> list[Incident]:
+        query = self._select(t.incident, t.incident.c.body)
+        query = query.order_by(t.incident.c.opened_at.desc()).limit(most)
+        return [_incident(r.body) for r in self._connection.execute(query)]
+
+    def incident(self, incident: str) -> Incident | None:
+        query = self._select(t.incident, t.incident.c.body).where(t.incident.c.id == incident)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _incident(row.body)
+
+    def put_incident(self, incident: Incident) -> None:
+        self._put(
+            t.incident,
+            id=incident.id,
+            host=incident.host,
+            opened_at=text(incident.opened_at),
+            closed_at=text(incident.closed_at) if incident.closed_at else None,
+            body=_json(incident),
+        )
+
+    def last_number(self, host: str) -> int:
+        query = sa.select(sa.func.max(t.action.c.number))
+        query = query.where(t.action.c.structure == self.structure, t.action.c.host == host)
+        return int(self._connection.execute(query).scalar_one_or_none() or 0)
+
+    def put_action(self, record: ActionRecord) -> None:
+        action = record.action
+        self._put(
+            t.action,
+            id=action.id,
+            host=action.host,
+            number=action.number,
+            state=action.state,
+            expires_at=text(action.expires_at),
+            body=_json(action),
+            signed=_json(record.signed) if record.signed else None,
+        )
+
+    def action(self, action: str) -> ActionRecord | None:
+        row = self._connection.execute(
+            self._select(t.action).where(t.action.c.id == action)
+        ).one_or_none()
+        return None if row is None else _record(row)
+
+    def actions(self, *, host: str = "", state: str = "", most: int = 50) -> list[ActionRecord]:
+        """Newest first."""
+        query = self._select(t.action).order_by(t.action.c.number.desc()).limit(most)
+        if host:
+            query = query.where(t.action.c.host == host)
+        if state:
+            query = query.where(t.action.c.state == state)
+        return [_record(row) for row in self._connection.execute(query)]
+
+    def put_token(self, secret_hash: str, created_at: dt.datetime, until: dt.datetime) -> None:
+        self._put(t.token, hash=secret_hash, created_at=text(created_at), expires_at=text(until))
+
+    def use_token(self, secret_hash: str, host: str, now: dt.datetime) -> bool:
+        good = (
+            (t.token.c.structure == self.structure)
+            & (t.token.c.hash == secret_hash)
+            & t.token.c.used_at.is_(None)
+            & (t.token.c.expires_at > text(now))
+        )
+        update = sa.update(t.token).where(good).values(used_at=text(now), host=host)
+        return self._connection.execute(update).rowcount == 1
+
+
+def _record(row: sa.Row[Any]) -> ActionRecord:
+    return ActionRecord(
+        action=_action(row.body), signed=_signed(row.signed) if row.signed else None
+    )

@@ -1,0 +1,264 @@
+"""`releve agent`: enrol, run, status, feed, names."""
+
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import anyio
+import click
+import msgspec
+
+from releve.adapters.http.client import HttpServer, NotTheServerError, check_url, fetch_authority
+from releve.adapters.process.guards import ProcessGuards
+from releve.adapters.system import log_to_stderr
+from releve.apps.agent import wiring
+from releve.apps.agent.config import (
+    DEFAULT_HOME,
+    AlreadyEnrolledError,
+    Config,
+    Home,
+    public_bytes,
+    write_private,
+)
+from releve.flow.agent.ports import TemporaryError
+from releve.flow.envelope import read_token
+from releve.flow.wire import EnrolReply, EnrolRequest
+from releve.model.errors import ReleveError
+from releve.model.token import EnrolmentToken
+
+
+class BadTokenError(ReleveError):
+    """The words are not an enrolment token."""
+
+    status = 48
+    remedy = "Copy the whole line that `releve server token create` printed."
+
+    def __init__(self) -> None:
+        super().__init__("This is not an enrolment token.")
+
+
+class ServerUnreachableError(ReleveError):
+    """The server did not answer, or not as itself."""
+
+    status = 49
+    remedy = "Check that `releve server run` runs and that its address is reachable from here."
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"{url} was not reached ({why}).")
+
+
+_home = click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_HOME,
+    show_default=True,
+    envvar="RELEVE_AGENT_HOME",
+    help="The agent's folder. (RELEVE_AGENT_HOME)",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+@click.group()
+def agent() -> None:
+    """L'agent de cette machine / this machine's agent.
+
+    Il surveille le gardien, garde les événements sur disque, obéit aux ordres signés du serveur.
+    """
+    log_to_stderr()
+
+
+@agent.command()
+@_home
+@click.option("--token", required=True, help="What `releve server token create` printed.")
+@click.option("--server", "url", default="", help="Another address of the same server.")
+@click.option("--name", default="", help="This host's name in the console.")
+@click.option("--care/--no-care", default=True, show_default=True, help="It carries care.")
+@click.option("--care-role", default="", help='Which care: "dossier patient", "imagerie"...')
+@click.option("--guard", default="", help="Words for `releve guard run`, as one string.")
+@click.option("--backup", default="", help="Words for `releve backup run`, as one string.")
+@click.option("--label", "labels", multiple=True, help="FOLDER=NAME: a name that may be told.")
+@_json
+def enrol(  # noqa: PLR0913, PLR0917  # click hands every option over by its name
+    home: Path,
+    token: str,
+    url: str,
+    name: str,
+    care: bool,
+    care_role: str,
+    guard: str,
+    backup: str,
+    labels: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Relier cette machine à sa structure / enrol this machine."""
+    place = Home(home)
+    known = read_token(token)
+    if known is None:
+        raise BadTokenError
+    if place.is_enrolled():
+        raise AlreadyEnrolledError(home)
+    place.make()
+    url = (url or known.url).rstrip("/")
+    request = EnrolRequest(
+        secret=known.secret,
+        public_key=public_bytes(place.key()),
+        name=name or platform.node() or "poste",
+        carries_care=care,
+        care_role=care_role,
+    )
+    reply = _enrol(place, url, known, request)
+    place.write_config(
+        Config(
+            url=url,
+            structure=reply.structure,
+            structure_name=reply.structure_name,
+            host=reply.host,
+            host_name=request.name,
+            server_key=known.server_key,
+            has_authority=bool(known.ca_sha256),
+            guard=tuple(shlex.split(guard)),
+            backup=tuple(shlex.split(backup)),
+            labels=dict(pair.split("=", 1) for pair in labels if "=" in pair),
+        )
+    )
+    facts = {"structure": reply.structure, "host": reply.host, "name": request.name}
+    words = f"{request.name} est relié à {reply.structure_name} / is enrolled ({reply.host})."
+    _say(as_json, facts, words)
+
+
+def _enrol(place: Home, url: str, known: EnrolmentToken, request: EnrolRequest) -> EnrolReply:
+    check_url(url)
+    authority = None
+    try:
+        if known.ca_sha256:
+            text = fetch_authority(url, known.ca_sha256)
+            write_private(place.authority, text.encode())
+            authority = place.authority
+        elif url.startswith("https:"):
+            raise NotTheServerError("authority")
+        server = HttpServer(
+            url, agent="new", key=place.key(), server_key=known.server_key, authority=authority
+        )
+        return anyio.run(server.enrol, request)
+    except TemporaryError as error:
+        raise ServerUnreachableError(url, str(error)) from error
+
+
+@agent.command()
+@_home
+@click.option("--server", "url", default="", help="Another address of the same server, this time.")
+@click.option("--guard", default=None, help="Words for `releve guard run`, kept from now on.")
+@click.option("--backup", default=None, help="Words for `releve backup run`, kept from now on.")
+@click.option("--backup-every", type=float, default=None, help="Seconds between backups, kept.")
+@click.option("--heartbeat", type=float, default=None, help="Seconds between heartbeats, kept.")
+def run(
+    home: Path,
+    url: str,
+    guard: str | None,
+    backup: str | None,
+    backup_every: float | None,
+    heartbeat: float | None,
+) -> None:
+    """Travailler jusqu'à SIGTERM / work until SIGTERM. The guard goes on after the agent."""
+    place = Home(home)
+    config = place.config()
+    kept = {
+        "guard": None if guard is None else tuple(shlex.split(guard)),
+        "backup": None if backup is None else tuple(shlex.split(backup)),
+        "backup_every_seconds": backup_every,
+        "heartbeat_seconds": heartbeat,
+    }
+    changed = {name: value for name, value in kept.items() if value is not None}
+    if changed:
+        config = msgspec.structs.replace(config, **changed)
+        place.write_config(config)
+    if url:
+        # Another address, never another server: answers are checked with the pinned key.
+        config = msgspec.structs.replace(config, url=url.rstrip("/"))
+    with wiring.only_agent(place):
+        anyio.run(wiring.run, place, config)
+
+
+@agent.command()
+@_home
+@_json
+def status(home: Path, as_json: bool) -> None:
+    """Où en est l'agent / how the agent is."""
+    place = Home(home)
+    config = place.config()
+    spool = wiring.open_spool(place, config)
+    guard = ProcessGuards(place.guard, ()).status()
+    running = _is_running(place)
+    facts = {
+        "host": config.host,
+        "name": config.host_name,
+        "structure": config.structure_name,
+        "server": config.url,
+        "agent_running": running,
+        "guard_running": guard is not None and guard.running,
+        "guard_pid": guard.pid if guard is not None and guard.running else None,
+        "events_waiting": spool.waiting(),
+    }
+    spool.close()
+    _say(as_json, facts, "\n".join(f"{key:16} {value}" for key, value in facts.items()))
+
+
+def _is_running(place: Home) -> bool:
+    try:
+        with wiring.only_agent(place):
+            return False
+    except wiring.AgentRunningError:
+        return True
+
+
+@agent.command()
+@_home
+@click.option("--file", "source", type=click.File("rb"), default="-", help="JSON lines of a guard.")
+@click.option("--send", is_flag=True, help="Send now, without a running agent.")
+@_json
+def feed(home: Path, source: IO[bytes], send: bool, as_json: bool) -> None:
+    """Donner des lignes d'un gardien comme événements de cette machine / feed recorded lines.
+
+    Reads as lines come; each is on disk before the next is read from a pipe.
+    """
+    place = Home(home)
+    config = place.config()
+    spool = wiring.open_spool(place, config)
+    intake = wiring.open_intake(place, config, spool)
+    taken = 0
+    while lines := source.readlines(256 * 1024) if source is not sys.stdin.buffer else _line():
+        taken += intake.feed(b"".join(lines))
+    sent = 0
+    if send:
+        try:
+            sent = anyio.run(wiring.flush, place, config, spool)
+        except TemporaryError as error:
+            raise ServerUnreachableError(config.url, str(error)) from error
+    spool.close()
+    _say(as_json, {"events": taken, "sent": sent}, f"{taken} événements, {sent} envoyés.")
+
+
+def _line() -> list[bytes]:
+    line = sys.stdin.buffer.readline()
+    return [line] if line else []
+
+
+@agent.command()
+@_home
+@click.argument("tokens", nargs=-1, required=True)
+@_json
+def names(home: Path, tokens: tuple[str, ...], as_json: bool) -> None:
+    """Les noms clairs de jetons, d'ici seulement / the clear names of tokens, here only."""
+    place = Home(home)
+    spool = wiring.open_spool(place, place.config())
+    found = {token: spool.name_of(token) for token in tokens}
+    spool.close()
+    _say(as_json, found, "\n".join(f"{t}  {p or '(inconnu / unknown)'}" for t, p in found.items()))
+
+
+def _say(as_json: bool, facts: Mapping[str, object], words: str) -> None:
+    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else words)

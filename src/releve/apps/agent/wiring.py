@@ -1,0 +1,158 @@
+"""The whole agent on one page."""
+
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import SystemRandom
+
+import anyio
+import structlog
+from anyio import to_thread
+
+import releve
+from releve.adapters.http.client import HttpServer
+from releve.adapters.process.commands import ProcessCommands
+from releve.adapters.process.files import FileSource
+from releve.adapters.process.guards import ProcessGuards
+from releve.adapters.spool.sqlite import SqliteSpool
+from releve.adapters.system import SystemClock
+from releve.apps.agent.config import Config, Home
+from releve.flow.agent.backup import back_up_forever
+from releve.flow.agent.obey import Obedience, Place, listen_forever
+from releve.flow.agent.send import Pace, send_forever, send_once
+from releve.flow.agent.supervise import Backoff, Intake, supervise_forever
+from releve.flow.wire import Vitals
+from releve.model.errors import ReleveError
+from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily
+from releve.sense.path_token import PathKey
+
+RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
+# Where the box keeps that this machine is isolated; only told to the server, never decided here.
+log = structlog.get_logger()
+
+
+class AgentRunningError(ReleveError):
+    """One agent per home: two would both start the guard and send the spool."""
+
+    status = 47
+    remedy = "Stop the other agent, or use another --home."
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(f"An agent already runs on {home}.")
+
+
+@contextmanager
+def only_agent(home: Home) -> Iterator[None]:
+    descriptor = os.open(home.path / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AgentRunningError(home.path) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_spool(home: Home, config: Config) -> SqliteSpool:
+    return SqliteSpool(home.spool, most_bytes=config.spool_bytes)
+
+
+def open_server(home: Home, config: Config) -> HttpServer:
+    return HttpServer(
+        config.url,
+        agent=f"{config.structure}/{config.host}",
+        key=home.key(),
+        server_key=config.server_key,
+        authority=home.authority if config.has_authority else None,
+    )
+
+
+def open_intake(home: Home, config: Config, spool: SqliteSpool) -> Intake:
+    key = PathKey(key=home.path_key(), labels=config.labels)
+    return Intake(spool, FileSource(), key, SystemClock())
+
+
+def guard_command(config: Config) -> tuple[str, ...]:
+    words = config.guard if "--json" in config.guard else (*config.guard, "--json")
+    return (sys.executable, "-m", "releve.apps.guard", "run", *words)
+
+
+def backup_command(config: Config) -> tuple[str, ...]:
+    return (*RELEVE, "backup", "run", *config.backup)
+
+
+def command_for(spool: SqliteSpool) -> Callable[[AnyTask], Sequence[str] | None]:
+    """The command that carries out a task; None when the host cannot know what is meant."""
+
+    def command(task: AnyTask) -> Sequence[str] | None:
+        match task:
+            case Isolate(minutes=minutes):
+                return (*RELEVE, "isolate", "--minutes", str(minutes), "--json")
+            case Release():
+                return (*RELEVE, "release", "--json")
+            case StopFamily(family=family):
+                return (*RELEVE, "guard", "stop-family", family, "--json")
+            case RestoreFile(token=token, as_of=as_of):
+                path = spool.name_of(token)
+                if path is None:
+                    return None
+                return (*RELEVE, "restore", path, "--as-of", as_of.isoformat(), "--json")
+
+    return command
+
+
+async def run(home: Home, config: Config) -> None:
+    """Until SIGTERM or SIGINT. The guard goes on: it must not depend on the agent's life."""
+    spool, server, clock = open_spool(home, config), open_server(home, config), SystemClock()
+    chance, commands = SystemRandom(), ProcessCommands()
+    pace = Pace(heartbeat_seconds=config.heartbeat_seconds)
+    place = Place(structure=config.structure, host=config.host, server_key=config.server_key)
+    obedience = Obedience(place, spool, commands, command_for(spool), clock)
+    guards = ProcessGuards(home.guard, guard_command(config))
+
+    def vitals() -> Vitals:
+        status = guards.status() if config.guard else None
+        running = None if not config.guard else status is not None and status.running
+        return Vitals(version=releve.__version__, guard_running=running)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_until_signal, tasks.cancel_scope)
+        if config.guard:
+            intake = open_intake(home, config, spool)
+            tasks.start_soon(supervise_forever, guards, intake, spool, clock, Backoff())
+        tasks.start_soon(send_forever, spool, server, vitals, pace, chance, obedience.hand_on)
+        tasks.start_soon(listen_forever, server, obedience, pace, chance)
+        tasks.start_soon(obedience.obey_forever)
+        if config.backup:
+            every = config.backup_every_seconds
+            words = backup_command(config)
+            tasks.start_soon(back_up_forever, commands, spool, clock, words, every, chance)
+        log.info("agent_runs", host=config.host, url=config.url, guard=bool(config.guard))
+    await server.close()
+    spool.close()
+
+
+async def flush(home: Home, config: Config, spool: SqliteSpool) -> int:
+    """Send what is spooled, now; how many events. Raises TemporaryError."""
+    server, sent = open_server(home, config), 0
+    try:
+        vitals = Vitals(version=releve.__version__)
+        # The running agent gets the orders; here they would be answered by nobody.
+        while await to_thread.run_sync(spool.waiting):
+            sent += await send_once(spool, server, vitals, Pace(), lambda _: None)
+    finally:
+        await server.close()
+    return sent
+
+
+async def _until_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return

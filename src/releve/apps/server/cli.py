@@ -1,0 +1,158 @@
+"""`releve server`: run, token create, user create, setup-code."""
+
+import datetime as dt
+import json
+import secrets
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import anyio
+import click
+
+from releve.adapters.sql.engine import only_server
+from releve.adapters.system import SystemClock, log_to_stderr, new_id
+from releve.apps.server import wiring
+from releve.apps.server.home import Home, own_names
+from releve.flow.envelope import write_token
+from releve.flow.server.enrol import ensure_structure, make_token
+from releve.model.errors import ReleveError
+from releve.model.token import EnrolmentToken
+
+DEFAULT_HOME = Path("/var/lib/releve/server")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class PlainListenError(ReleveError):
+    """Without encryption the server listens on loopback only."""
+
+    status = 50
+    remedy = "Leave --no-tls out, or listen on 127.0.0.1."
+
+    def __init__(self, listen: str) -> None:
+        super().__init__(f"{listen} is not loopback, and --no-tls was given.")
+
+
+class LoginTakenError(ReleveError):
+    """One login, one person."""
+
+    status = 51
+    remedy = "Choose another login."
+
+    def __init__(self, login: str) -> None:
+        super().__init__(f"Somebody already signs in as {login}.")
+
+
+_home = click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_HOME,
+    show_default=True,
+    envvar="RELEVE_SERVER_HOME",
+    help="The server's folder. (RELEVE_SERVER_HOME)",
+)
+_db = click.option(
+    "--db",
+    default="",
+    envvar="RELEVE_DB",
+    help="Database URL; SQLite in the home else. (RELEVE_DB)",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+@click.group()
+def server() -> None:
+    """Le serveur et sa console / the server and its console."""
+    log_to_stderr()
+
+
+@server.command()
+@_home
+@_db
+@click.option("--listen", default="127.0.0.1:8443", show_default=True, help="ADDRESS:PORT.")
+@click.option("--tls/--no-tls", default=None, help="Default: TLS, but plain http on loopback.")
+@click.option("--name", "names", multiple=True, help="A further name or address of this server.")
+@click.option(
+    "--url", default="", help="The address that agents are told. Default: the first name."
+)
+@_json
+def run(
+    home: Path,
+    db: str,
+    listen: str,
+    tls: bool | None,
+    names: tuple[str, ...],
+    url: str,
+    as_json: bool,
+) -> None:
+    """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
+    host, _, port_text = listen.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    is_secure = host not in _LOOPBACK if tls is None else tls
+    if not is_secure and host not in _LOOPBACK:
+        raise PlainListenError(listen)
+    place = Home(home)
+    place.make()
+    with ExitStack() as stack:
+        if not db:
+            stack.enter_context(only_server(home))
+        store = wiring.open_store(place, db)
+        certificate = place.ensure_certificate((*own_names(host), *names)) if is_secure else None
+        shown = names[0] if names else (host if host not in ("0.0.0.0", "::") else own_names("")[0])  # noqa: S104
+        scheme = "https" if is_secure else "http"
+        url = url or f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port_text}"
+        place.token_url.write_text(url + "\n")
+        code = "" if store.has_people() else place.make_setup_code()
+        _say_start(url, code, place, as_json)
+        app, context = wiring.build(place, store, is_secure=is_secure, url=url)
+        anyio.run(wiring.serve, app, context, host, int(port_text), certificate)
+
+
+def _say_start(url: str, code: str, place: Home, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"url": url, "setup_code": code, "home": str(place.path)}))
+    else:
+        click.echo(f"Console : {url}")
+        if code:
+            click.echo(f"Première mise en route, code / first start, code: {code}")
+    sys.stdout.flush()
+
+
+@server.group()
+def token() -> None:
+    """Jetons d'inscription / enrolment tokens."""
+
+
+@token.command("create")
+@_home
+@_db
+@click.option("--structure", required=True, help="The structure's name; made when it is new.")
+@click.option("--url", default="", help="The address that the agent will use.")
+@click.option("--hours", default=24.0, show_default=True, help="How long it is good.")
+@_json
+def token_create(
+    home: Path, db: str, structure: str, url: str, hours: float, as_json: bool
+) -> None:
+    """Faire un jeton, bon une fois / make a token, good once. It is printed, and not kept."""
+    place = Home(home)
+    place.make()
+    store, now = wiring.open_store(place, db), SystemClock().now()
+    owner = ensure_structure(store, structure, new_id(), now)
+    secret = secrets.token_bytes(32)
+    make_token(store, owner.id, secret, now, now + dt.timedelta(hours=hours))
+    url = url or _told_url(place)
+    text = write_token(
+        EnrolmentToken(
+            url=url,
+            secret=secret,
+            server_key=place.public_key(),
+            ca_sha256=place.authority_digest() if url.startswith("https:") else b"",
+        )
+    )
+    click.echo(json.dumps({"token": text, "structure": owner.id, "url": url}) if as_json else text)
+
+
+def _told_url(place: Home) -> str:
+    if place.token_url.exists():
+        return place.token_url.read_text().strip()
+    return "http://127.0.0.1:8443"

@@ -1,0 +1,112 @@
+"""The whole server on one page."""
+
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import uvicorn
+from anyio import to_thread
+from litestar import Litestar
+from litestar.datastructures import State
+
+from releve.adapters.sql.engine import open_engine, sqlite_url
+from releve.adapters.sql.store import SqlStore
+from releve.adapters.system import SystemClock, new_id
+from releve.apps.console.app import console_parts
+from releve.apps.console.context import Context
+from releve.apps.server import api
+from releve.apps.server.home import Home
+from releve.flow.server.actions import expire
+from releve.flow.server.live import Live
+from releve.flow.wire import MOST_BODY_BYTES
+
+_HOUSEKEEPING_SECONDS = 30.0
+
+
+def open_store(home: Home, url: str = "") -> SqlStore:
+    return SqlStore(open_engine(url or sqlite_url(home.path)))
+
+
+def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Litestar, Context]:
+    context = Context(
+        store=store,
+        clock=SystemClock(),
+        live=Live(),
+        key=home.signing_key(),
+        new_id=new_id,
+        new_secret=lambda: secrets.token_bytes(32),
+        setup_code=home.setup_code,
+        setup_done=home.drop_setup_code,
+        authority=home.authority() if is_secure else b"",
+        is_secure=is_secure,
+        url=url,
+    )
+    parts = console_parts(context)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_keep_house, context)
+            yield
+            context.live.close()
+            tasks.cancel_scope.cancel()
+
+    app = Litestar(
+        route_handlers=[*api.ROUTES, *parts.routes],
+        state=State({"context": context, **parts.state}),
+        middleware=parts.middleware,
+        exception_handlers=parts.exception_handlers,
+        lifespan=[lifespan],
+        request_max_body_size=MOST_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+    )
+    return app, context
+
+
+async def serve(
+    app: Litestar, context: Context, host: str, port: int, certificate: Path | None
+) -> None:
+    """Until SIGTERM or SIGINT."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ssl_certfile=certificate,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        proxy_headers=False,
+    )
+    server = _Server(config, context)
+    await server.serve()
+
+
+class _Server(uvicorn.Server):
+    """Lets the long answers (live pages, waiting agents) go when the server is asked to end."""
+
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+        super().__init__(config)
+        self._context = context
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._context.live.close()
+        await super().shutdown(sockets)
+
+
+async def _keep_house(context: Context) -> None:
+    while True:
+        await to_thread.run_sync(_tidy, context)
+        await anyio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+def _tidy(context: Context) -> None:
+    now = context.clock.now()
+    context.store.forget_old(now)
+    for structure in context.store.structures():
+        with context.store.unit(structure.id) as unit:
+            expire(unit, now)

@@ -1,0 +1,1 @@
+"""What the agent drives: spool, sending, orders, supervision."""

@@ -1,0 +1,55 @@
+"""The hourly backup: runs the backup command and tells how it went."""
+
+from collections.abc import Sequence
+from random import Random
+
+import anyio
+import structlog
+from anyio import to_thread
+
+from releve.flow.agent.ports import Commands, Spool
+from releve.flow.clock import Clock
+from releve.model.event import BackupRan
+
+log = structlog.get_logger()
+
+LONGEST_SECONDS = 6 * 3600.0
+
+
+async def back_up_once(
+    commands: Commands, spool: Spool, clock: Clock, command: Sequence[str]
+) -> BackupRan:
+    outcome = await commands.run(command, seconds=LONGEST_SECONDS)
+    if outcome.status is None:
+        detail = "command_absent"
+    elif outcome.timed_out:
+        detail = "timed_out"
+    else:
+        detail = "" if outcome.status == 0 else f"status {outcome.status}"
+    if outcome.stderr and outcome.status != 0:
+        # restic's words may name files: they stay on the host.
+        log.warning("backup_failed", stderr=outcome.stderr[-500:].decode("utf-8", "replace"))
+    event = BackupRan(
+        seen_at=clock.now(),
+        ok=outcome.status == 0,
+        ms=outcome.ms,
+        status=outcome.status,
+        detail=detail,
+    )
+    await to_thread.run_sync(spool.add, [event])
+    return event
+
+
+async def back_up_forever(
+    commands: Commands,
+    spool: Spool,
+    clock: Clock,
+    command: Sequence[str],
+    every_seconds: float,
+    chance: Random,
+) -> None:
+    """The first soon after start, then one a period; spread, so that a site's hosts do not meet."""
+    await anyio.sleep(every_seconds * chance.uniform(0.002, 0.02))
+    while True:
+        await back_up_once(commands, spool, clock, command)
+        await anyio.sleep(every_seconds * chance.uniform(0.9, 1.1))

@@ -1,0 +1,1 @@
+"""What the server drives: enrolment, ingest, actions, sign-in."""

@@ -1,0 +1,156 @@
+"""Signed batches -> events, host states, findings and incidents, in one transaction."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.detect.guard_findings import find, finding_id
+from releve.flow import envelope
+from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
+from releve.flow.wire import Ack, Batch, Item, decode_event
+from releve.model import event as ev
+from releve.model.host import Host, HostState
+from releve.model.incident import Incident
+from releve.model.order import SignedOrder
+from releve.triage import hosts, incidents
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it came in."""
+
+    method: str
+    target: str
+    stamp: envelope.Stamp
+    signature: str
+    body: bytes
+
+
+class Refused(Exception):  # noqa: N818  # a control value of this module, not an error for people
+    """The request is not taken: "unknown_agent", "forged", "clock" or "replayed"."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    structure: str
+    host: str
+    ack: Ack
+    stored: int
+
+
+def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
+    """(structure, host) of a request that its agent signed just now, for the first time.
+
+    The nonce is kept until the time stamp is too old to be taken anyway, across restarts.
+    """
+    structure, _, host = call.stamp.agent.partition("/")
+    with store.unit(structure, writes=False) as unit:
+        record = unit.host(host)
+    if record is None:
+        raise Refused("unknown_agent")
+    message = envelope.request_bytes(call.method, call.target, call.stamp, call.body)
+    if not envelope.is_signed(record.public_key, message, call.signature):
+        raise Refused("forged")
+    if not envelope.is_fresh(call.stamp.time, now):
+        raise Refused(
+            "clock"
+        )  # the answer carries the server's time: the agent corrects and retries
+    with store.unit(structure) as unit:
+        if not unit.take_nonce(host, call.stamp.nonce, now + 3 * envelope.TOLERANCE):
+            raise Refused("replayed")
+    return structure, host
+
+
+def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime) -> Taken:
+    """Store what is new of the batch; durable when this returns. Taking it twice is harmless."""
+    with store.unit(structure) as unit:
+        record = unit.host(host, lock=True)
+        if record is None:
+            raise Refused("unknown_agent")
+        mark = unit.watermark(host, batch.spool)
+        fresh = sorted((i for i in batch.items if i.seq > mark), key=lambda i: i.seq)
+        state = _fold(unit, record.host, batch.spool, fresh, now)
+        if fresh:
+            mark = fresh[-1].seq
+            unit.put_watermark(host, batch.spool, mark)
+        state = msgspec.structs.replace(state, isolated=batch.vitals.isolated)
+        if batch.vitals.guard_running is False:
+            state = msgspec.structs.replace(state, guard="down")
+        seen = msgspec.structs.replace(record.host, last_seen_at=now, state=state)
+        unit.put_host(HostRecord(host=seen, public_key=record.public_key, vitals=batch.vitals))
+        waiting = pending_orders(unit, host, now)
+    ack = Ack(watermark=mark, orders=waiting, server_time=now)
+    return Taken(structure=structure, host=host, ack=ack, stored=len(fresh))
+
+
+def pending_orders(
+    unit: Unit, host: str, now: dt.datetime, *, after: int = 0
+) -> tuple[SignedOrder, ...]:
+    """The host's orders that have not ended, oldest first; the host obeys each number once."""
+    waiting = []
+    for record in reversed(unit.actions(host=host, state="sent")):
+        action = record.action
+        if record.signed and action.expires_at > now and action.number > after:
+            waiting.append(record.signed)
+    return tuple(waiting)
+
+
+def _fold(unit: Unit, host: Host, spool: str, fresh: list[Item], now: dt.datetime) -> HostState:
+    state, stored = host.state, []
+    open_ = {i.id: i for i in unit.open_incidents(host.id)} if fresh else {}
+    touched: set[str] = set()
+    for item in fresh:
+        event = decode_event(item.event)
+        stored.append(
+            StoredEvent(
+                host=host.id,
+                spool=spool,
+                seq=item.seq,
+                is_read=event is not None,
+                body=bytes(item.event),
+            )
+        )
+        if event is None:
+            state = msgspec.structs.replace(state, lines_unreadable=state.lines_unreadable + 1)
+            continue
+        state = hosts.step(state, event)
+        touched |= _judge(unit, event, host.id, finding_id(host.id, spool, item.seq), open_)
+        if isinstance(event, ev.OrderEnded):
+            _end_action(unit, event, host.id)
+    unit.put_events(stored, now)
+    for identity in touched:
+        unit.put_incident(open_[identity])
+    return state
+
+
+def _judge(
+    unit: Unit, event: ev.AnyEvent, host: str, identity: str, open_: dict[str, Incident]
+) -> set[str]:
+    finding = find(event, host=host, identity=identity)
+    if finding is None:
+        return set()
+    incident = incidents.step(tuple(open_.values()), finding, structure=unit.structure)
+    unit.put_finding(finding, incident.id if incident else "")
+    if incident is None:
+        return set()
+    open_[incident.id] = incident
+    return {incident.id}
+
+
+def _end_action(unit: Unit, event: ev.OrderEnded, host: str) -> None:
+    record = unit.action(event.order)
+    if (
+        record is None
+        or record.action.host != host
+        or record.action.state not in ("sent", "expired")
+    ):
+        return
+    ended = msgspec.structs.replace(
+        record.action,
+        state="done" if event.ok else "failed",
+        detail=event.detail,
+        ended_at=event.seen_at,
+    )
+    unit.put_action(msgspec.structs.replace(record, action=ended))

@@ -1,0 +1,35 @@
+"""Who waits for news of a structure is woken when there are some. One event loop."""
+
+import anyio
+
+
+class Live:
+    """Counts the changes of each structure; several changes at once wake once."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, int] = {}
+        self._news: dict[str, anyio.Event] = {}
+        self.is_closing = False
+
+    def version(self, structure: str) -> int:
+        return self._versions.get(structure, 0)
+
+    def touch(self, structure: str) -> None:
+        self._versions[structure] = self.version(structure) + 1
+        event = self._news.pop(structure, None)
+        if event is not None:
+            event.set()
+
+    async def wait(self, structure: str, known: int, seconds: float) -> int:
+        """The version as soon as it is not `known`, or after the time."""
+        if self.version(structure) == known and not self.is_closing:
+            event = self._news.setdefault(structure, anyio.Event())
+            with anyio.move_on_after(seconds):
+                await event.wait()
+        return self.version(structure)
+
+    def close(self) -> None:
+        """Let everybody go: the server ends."""
+        self.is_closing = True
+        for structure in list(self._news):
+            self.touch(structure)

@@ -1,0 +1,162 @@
+"""What the server needs of its database: one unit of work for one structure."""
+
+import datetime as dt
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from releve.flow.wire import Vitals
+from releve.model.finding import Finding
+from releve.model.host import Host
+from releve.model.incident import Incident
+from releve.model.order import Action, SignedOrder
+
+
+class Structure(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    created_at: dt.datetime
+
+
+class HostRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A host with what only the server needs of it."""
+
+    host: Host
+    public_key: bytes
+    vitals: Vitals = Vitals()
+
+
+class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    spool: str
+    seq: int
+    is_read: bool  # False: of a kind that this server does not know yet; kept all the same
+    body: bytes
+
+
+class ActionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An action and, once decided, the order as signed."""
+
+    action: Action
+    signed: SignedOrder | None = None
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may sign in. `totp_confirmed`: the second factor was shown to work."""
+
+    id: str
+    structure: str
+    login: str
+    password_hash: str
+    totp_secret: str
+    totp_confirmed: bool = False
+    totp_last_step: int = 0  # a code is good once
+    recovery_hashes: tuple[str, ...] = ()
+    created_at: dt.datetime
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """`stage`: "password" (first factor shown), "enrol" (second to be set up), "full"."""
+
+    structure: str
+    person: str
+    login: str
+    stage: str
+    csrf: str
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    seen_at: dt.datetime
+
+
+class Attempts(msgspec.Struct, frozen=True, kw_only=True):
+    count: int
+    until: dt.datetime  # no try before
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+    at: dt.datetime
+    actor: str
+    object: str
+    verb: str
+    detail: str = ""
+    digest: str = ""  # SHA-256 over the entry and the digest before it
+
+
+class Unit(Protocol):
+    """One transaction of one structure; nothing of another structure can be reached through it."""
+
+    structure: str
+
+    def hosts(self) -> list[Host]: ...
+    def host(self, host: str, *, lock: bool = False) -> HostRecord | None: ...
+    def put_host(self, record: HostRecord) -> None: ...
+
+    def take_nonce(self, host: str, nonce: str, expires_at: dt.datetime) -> bool:
+        """False when the nonce was taken before: the request is a replay."""
+        ...
+
+    def forget_nonces(self, now: dt.datetime) -> None: ...
+    def watermark(self, host: str, spool: str) -> int: ...
+    def put_watermark(self, host: str, spool: str, seq: int) -> None: ...
+    def put_events(self, events: Sequence[StoredEvent], stored_at: dt.datetime) -> None: ...
+    def count_events(self) -> int: ...
+
+    def put_finding(self, finding: Finding, incident: str) -> None: ...
+    def findings(self, kind: str, *, most: int = 100) -> list[Finding]:
+        """Newest first, those not reviewed yet."""
+        ...
+
+    def review_findings(self, kind: str, now: dt.datetime) -> int: ...
+    def open_incidents(self, host: str = "") -> list[Incident]: ...
+    def incidents(self, *, most: int = 100) -> list[Incident]: ...
+    def incident(self, incident: str) -> Incident | None: ...
+    def put_incident(self, incident: Incident) -> None: ...
+
+    def last_number(self, host: str) -> int: ...
+    def put_action(self, record: ActionRecord) -> None: ...
+    def action(self, action: str) -> ActionRecord | None: ...
+    def actions(self, *, host: str = "", state: str = "", most: int = 50) -> list[ActionRecord]: ...
+
+    def put_token(self, secret_hash: str, created_at: dt.datetime, until: dt.datetime) -> None: ...
+    def use_token(self, secret_hash: str, host: str, now: dt.datetime) -> bool:
+        """True once: for a token that exists, was never used and has not expired."""
+        ...
+
+    def put_person(self, person: Person) -> None: ...
+    def person(self, person: str) -> Person | None: ...
+    def people(self) -> list[Person]: ...
+    def put_session(self, secret_hash: str, session: Session) -> None: ...
+    def drop_session(self, secret_hash: str) -> None: ...
+    def drop_sessions_of(self, person: str) -> None: ...
+
+    def record(
+        self, at: dt.datetime, actor: str, object_: str, verb: str, detail: str = ""
+    ) -> None:
+        """Add to the audit trail; it can never be changed."""
+        ...
+
+    def trail(self, *, most: int = 100) -> list[AuditEntry]: ...
+    def trail_is_whole(self) -> bool: ...
+
+
+class Store(Protocol):
+    """The database. The few questions that come before a structure is known are here."""
+
+    def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:
+        """Commits durably when the block ends well, else undoes all of it."""
+        ...
+
+    def structures(self) -> list[Structure]: ...
+    def put_structure(self, structure: Structure) -> None: ...
+    def structure_of_token(self, secret_hash: str) -> str | None: ...
+    def person_by_login(self, login: str) -> Person | None: ...
+    def session(self, secret_hash: str) -> Session | None: ...
+    def has_people(self) -> bool: ...
+    def attempts(self, key: str) -> Attempts | None: ...
+    def put_attempts(self, key: str, attempts: Attempts | None) -> None: ...
+    def forget_old(self, now: dt.datetime) -> None:
+        """Drop ended sessions, attempts and nonces."""
+        ...

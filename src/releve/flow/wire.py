@@ -1,0 +1,87 @@
+"""What agent and server say to each other. Both ignore unknown keys; `v` tells the generation."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.model.event import AnyEvent
+from releve.model.order import SignedOrder
+
+MOST_BODY_BYTES = 4 * 1024 * 1024  # of a request, packed
+MOST_BATCH_BYTES = 32 * 1024 * 1024  # of a batch, unpacked: a small body may unfold without end
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One event in its place; raw, for a newer agent's event is stored though not understood."""
+
+    seq: int
+    event: msgspec.Raw
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """How the agent itself is; told with every batch, an empty one too (heartbeat)."""
+
+    version: str = ""
+    guard_running: bool | None = None  # None: this host runs no guard
+    waiting_events: int = 0
+    isolated: bool = False
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Events in order. `spool` names the life of the spool file in which `seq` counts."""
+
+    spool: str
+    items: tuple[Item, ...] = ()
+    vitals: Vitals = Vitals()
+    v: int = 1
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything up to `watermark` is stored durably and may leave the spool."""
+
+    watermark: int
+    orders: tuple[SignedOrder, ...] = ()
+    server_time: dt.datetime
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    orders: tuple[SignedOrder, ...]
+    server_time: dt.datetime
+
+
+class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
+    secret: bytes
+    public_key: bytes
+    name: str
+    carries_care: bool = True  # who does not know is asked before anything is cut
+    care_role: str = ""
+
+
+class EnrolReply(msgspec.Struct, frozen=True, kw_only=True):
+    structure: str
+    structure_name: str
+    host: str
+    server_time: dt.datetime
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a request was not taken; signed like every answer, so that its time can be trusted."""
+
+    refused: str
+    server_time: dt.datetime
+
+
+encode = msgspec.json.Encoder().encode
+_decode_event = msgspec.json.Decoder(AnyEvent).decode
+
+
+def decode_event(body: bytes | msgspec.Raw) -> AnyEvent | None:
+    """None for an event of a kind, or in a form, that this side does not know."""
+    try:
+        event: AnyEvent = _decode_event(body)
+    except msgspec.DecodeError:
+        return None
+    return event
+
+
+decode_batch = msgspec.json.Decoder(Batch).decode
