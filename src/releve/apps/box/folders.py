@@ -51,7 +51,7 @@ def check_folder(path: Path, home: Path, shares: Iterable[Share]) -> Path:
     if not path.is_dir():
         raise UnsuitableFolderError(path, "it is not a folder")
     real = path.resolve()
-    why = _unfit(real) or _overlap(real, home, shares)
+    why = _unfit(real) or _overlap(real, home, shares) or _shut(real)
     if why:
         raise UnsuitableFolderError(real, why)
     return real
@@ -69,6 +69,14 @@ def _unfit(real: Path) -> str:
     kind = _file_system(real)
     if kind in _ELSEWHERE or kind.startswith("fuse"):
         return f"it is not on a local disk but on {kind}"
+    return ""
+
+
+def _shut(real: Path) -> str:
+    """A parent folder that people cannot pass through hides all below it."""
+    for parent in real.parents:
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            return f"people cannot pass through {parent} (chmod o+x {parent})"
     return ""
 
 

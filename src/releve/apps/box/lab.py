@@ -31,6 +31,7 @@ from releve.model.errors import ReleveError
 
 PREFIX = "rlv-"
 _NETNS = Path("/etc/netns")
+_STAMPS = Path("/run/releve-labs")  # whose lab a namespace is; emptied at a restart, as they are
 _SECONDS = 60.0
 _PASSWORD = 18  # random bytes
 
@@ -165,12 +166,11 @@ class Lab:
     def sweep() -> tuple[str, ...]:
         """Clear away labs whose process is gone; what was removed.
 
-        A lab's namespaces bear the lab's own pid file, so a lab that runs now is left alone.
+        Each namespace has a stamp with its lab's process, so a lab that runs now is left alone.
         """
         removed = []
         for name in _namespaces():
-            owner = _NETNS / name / "releve-lab.pid"
-            if not _lives(owner):
+            if not _lives(_STAMPS / name):
                 _stop_servers(name)
                 _remove(name)
                 removed.append(name)
@@ -179,10 +179,11 @@ class Lab:
     def _make_network(self) -> None:
         server = self.server.netns
         for machine in (self.server, *(person.machine for person in self.people)):
-            (_NETNS / machine.netns).mkdir(parents=True)
+            _STAMPS.mkdir(exist_ok=True)
             mine = samba_proc.look(os.getpid())
             stamp = f"{os.getpid()} {mine.starttime if mine else 0} {self._made}\n"
-            (_NETNS / machine.netns / "releve-lab.pid").write_text(stamp)
+            (_STAMPS / machine.netns).write_text(stamp)
+            (_NETNS / machine.netns).mkdir(parents=True)
             _ip("netns", "add", machine.netns)
             _ip("-n", machine.netns, "link", "set", "lo", "up")
         _ip("-n", server, "link", "add", "br0", "type", "bridge")
@@ -246,10 +247,8 @@ def _run(command: list[str], typed: str | None = None) -> str:
 
 
 def _namespaces() -> Iterator[str]:
-    folder = Path("/run/netns")
-    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
-    names |= {p.name for p in _NETNS.iterdir()} if _NETNS.is_dir() else set()
-    yield from sorted(name for name in names if (_NETNS / name / "releve-lab.pid").exists())
+    if _STAMPS.is_dir():
+        yield from sorted(stamp.name for stamp in _STAMPS.iterdir())
 
 
 def _lives(owner: Path) -> bool:
@@ -260,6 +259,8 @@ def _lives(owner: Path) -> bool:
 
 def _stop_servers(netns: str) -> None:
     """End file servers of a dead lab: those inside its namespace, and by pidfd."""
+    if not (Path("/run/netns") / netns).exists():
+        return
     for line in _run(["ip", "netns", "pids", netns]).split():
         seen = samba_proc.look(int(line))
         if not samba_proc.is_server(seen):
@@ -273,17 +274,18 @@ def _stop_servers(netns: str) -> None:
 
 
 def _remove(netns: str) -> None:
-    below = _NETNS / netns
+    stamp = _STAMPS / netns
     if (Path("/run/netns") / netns).exists():
         subprocess.run(["ip", "netns", "del", netns], capture_output=True, check=False)
-    stamp = below / "releve-lab.pid"
+    shutil.rmtree(_NETNS / netns, ignore_errors=True)
     if stamp.exists():
         made = Path(stamp.read_text().split(" ", 2)[2].strip())
         if made.name.startswith(PREFIX):
             shutil.rmtree(made, ignore_errors=True)
-    shutil.rmtree(below, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        _NETNS.rmdir()  # only if it is empty: it is ours then
+        stamp.unlink()  # last, so that a sweep that is cut short is taken up again
+    for parent in (_NETNS, _STAMPS):
+        with contextlib.suppress(OSError):
+            parent.rmdir()  # only if it is empty
 
 
 if __name__ == "__main__":

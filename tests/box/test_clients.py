@@ -1,0 +1,349 @@
+"""Who writes through the file server, told by real Samba and real clients in their own networks."""
+
+import datetime as dt
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from releve.adapters.linux import samba_proc
+from releve.adapters.linux.nft import NftClientGate
+from releve.adapters.linux.samba import Clients, SambaControl
+from releve.apps.box.home import protected
+from releve.apps.box.lab import Lab, Person
+from releve.flow.clients import Client, NeverBlockedError
+
+pytestmark = [pytest.mark.samba]
+
+
+class Session:
+    """One SMB connection that stays open, in a person's hands."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self._process = subprocess.Popen(
+            person.smbclient(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def end(self) -> str:
+        try:
+            return self._process.communicate("quit\n", timeout=10)[0]
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.communicate()[0]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Not below pytest's own folder, which nobody but root may pass through.
+    made = Path(tempfile.mkdtemp(prefix="rlv-cabinet-"))
+    made.chmod(0o755)
+    (made / "lettres").mkdir()
+    for number in range(20):
+        (made / "lettres" / f"{number}.txt").write_text(f"lettre {number}\n")
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def _lab(folder: Path) -> Iterator[Lab]:
+    with Lab(folder) as made:
+        yield made
+
+
+@pytest.fixture
+def lab(_lab: Lab) -> Iterator[Lab]:
+    yield _lab
+    NftClientGate(netns=_lab.server.netns).clear()
+
+
+@pytest.fixture
+def clients(lab: Lab) -> Iterator[Clients]:
+    with Clients(home=lab.home, poll_seconds=0.2) as made:
+        yield made
+
+
+def put(person: Person, name: str, source: Path) -> subprocess.CompletedProcess[str]:
+    command = person.smbclient(f"put {source} {name}", f"rename {name} {name}.locked")
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def reaches(person: Person, seconds: float = 2) -> bool:
+    command = ["timeout", str(seconds), *person.smbclient("ls")]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def connected(clients: Clients, person: Person) -> Client:
+    """The person's connection, once it is known with its user."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        for client in clients.connected():
+            if client.address == person.machine.address and client.user:
+                return client
+        time.sleep(0.02)
+    raise AssertionError(f"{person.name} was not found in {clients.connected()}")
+
+
+def test_each_process_of_the_server_is_its_own_client(
+    lab: Lab, clients: Clients, folder: Path
+) -> None:
+    sessions = [Session(person) for person in lab.people]
+    source = folder / "lettres" / "0.txt"
+    for session in sessions:
+        session.say(f"put {source} {session.person.name}.txt")
+
+    found = [connected(clients, session.person) for session in sessions]
+
+    assert [c.user for c in found] == [p.name for p in lab.people]
+    assert len({c.pid for c in found}) == 2
+    assert [clients.pids_of(p.machine.address) for p in lab.people] == [(c.pid,) for c in found]
+    for session in sessions:
+        assert "NT_STATUS" not in session.end()
+    for client, person in zip(found, lab.people, strict=True):
+        assert identity(clients.client_of(client.pid, client.starttime)) == identity(client)
+        assert identity(clients.client_of(client.pid)) == identity(client)
+        # The file it wrote has the person's own identity, not one that all share.
+        assert (folder / f"{person.name}.txt").stat().st_uid == person.uid
+
+
+def identity(client: Client | None) -> tuple[int, str, str] | None:
+    return client and (client.pid, client.address, client.user)
+
+
+def test_the_listener_is_a_border_and_helpers_are_nobody(lab: Lab, clients: Clients) -> None:
+    assert clients.is_master(lab.pid)
+    assert clients.client_of(lab.pid) is None
+    helpers = [
+        seen
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and (seen := samba_proc.look(int(entry.name)))
+        if seen.parent == lab.pid and not samba_proc.is_server(seen)
+    ]
+    assert {seen.name for seen in helpers} >= {"smbd-notifyd", "cleanupd"}
+    for seen in helpers:
+        assert clients.client_of(seen.pid) is None
+        assert not clients.is_master(seen.pid)
+
+
+def test_a_client_that_connects_puts_and_leaves_is_still_known(lab: Lab, folder: Path) -> None:
+    # A slow poll, so that only the fork message can have told of them.
+    with Clients(home=lab.home, poll_seconds=600) as clients:
+        births = Births(lab.pid)
+        seen = []
+        for turn in range(10):
+            person = lab.people[turn % 2]
+            births.tell(clients, lambda p=person: put(p, "bref.txt", folder / "lettres" / "1.txt"))
+            seen.append((births.last, person))
+        time.sleep(0.3)
+        for pid, person in seen:
+            client = clients.client_of(pid)
+            assert client is not None
+            assert (client.address, client.user) == (person.machine.address, person.name)
+
+
+class Births:
+    """Children of one process, noticed by a busy look at its children (the guard: connector)."""
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+        self._file = Path(f"/proc/{parent}/task/{parent}/children")
+        self.last = 0
+
+    def tell(self, clients: Clients, work: object) -> None:
+        known = set(self._file.read_text().split())
+        worker = threading.Thread(target=work)  # type: ignore[arg-type]
+        worker.start()
+        while worker.is_alive():
+            for word in set(self._file.read_text().split()) - known:
+                known.add(word)
+                self.last = int(word)
+                clients.on_fork(self._parent, self.last)
+            time.sleep(0.001)
+        worker.join()
+
+
+def test_forks_of_others_are_not_looked_at(clients: Clients) -> None:
+    clients.on_fork(1, 2)
+    assert clients.client_of(1) is None
+    assert clients.client_of(2**22 - 1) is None
+
+
+def test_another_process_of_the_same_number_is_not_mistaken(lab: Lab, clients: Clients) -> None:
+    session = Session(lab.people[0])
+    client = connected(clients, lab.people[0])
+
+    assert clients.client_of(client.pid, client.starttime + 1) is None
+
+    session.end()
+
+
+def test_the_blocked_client_is_cut_and_the_other_works_on(
+    lab: Lab, clients: Clients, folder: Path
+) -> None:
+    attacker, colleague = (Session(person) for person in lab.people)
+    bad, good = (connected(clients, person) for person in lab.people)
+    gate = NftClientGate(netns=lab.server.netns)
+
+    held = gate.block(bad)
+    left = SambaControl(home=lab.home, clients=clients).close(bad)
+
+    assert left == ()
+    assert (held.address, held.user, held.seconds_left) == (bad.address, "accueil", 8 * 3600)
+    assert [(b.address, b.user, b.machine) for b in gate.blocked()] == [
+        (bad.address, "accueil", held.machine)
+    ]
+    assert clients.pids_of(bad.address) == ()
+    gone = clients.client_of(bad.pid, bad.starttime)
+    assert gone is not None
+    assert gone.address == bad.address
+    for number in range(30):
+        colleague.say(f"put {folder / 'lettres' / '2.txt'} travail-{number}.txt")
+    assert "NT_STATUS" not in colleague.end()
+    assert all((folder / f"travail-{number}.txt").exists() for number in range(30))
+    assert clients.client_of(good.pid, good.starttime) is not None
+    assert not reaches(lab.people[0])
+    assert reaches(lab.people[1])
+    attacker.end()
+
+    assert gate.unblock(bad.address) is True
+    assert gate.unblock(bad.address) is False
+    assert reaches(lab.people[0], 10)
+    assert "releve" not in ruleset(lab)
+
+
+def ruleset(lab: Lab) -> str:
+    command = lab.server.run("nft", "list", "ruleset")
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_another_address_of_the_blocked_machine_is_no_way_in(lab: Lab, clients: Clients) -> None:
+    session = Session(lab.people[0])
+    client = connected(clients, lab.people[0])
+    gate = NftClientGate(netns=lab.server.netns)
+    machine = lab.people[0].machine
+    second = machine.address.rpartition(".")[0] + ".77"
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", "-n", machine.netns, *words], check=True, capture_output=True)
+
+    try:
+        assert gate.block(client).hardware
+        ip("addr", "flush", "dev", "eth0")
+        ip("addr", "add", f"{second}/24", "dev", "eth0")
+
+        assert not reaches(lab.people[0])
+        assert reaches(lab.people[1], 10)
+        gate.clear()
+        assert reaches(lab.people[0], 10)
+    finally:
+        ip("addr", "flush", "dev", "eth0")
+        ip("addr", "add", f"{machine.address}/24", "dev", "eth0")
+        session.end()
+
+
+def test_blocking_again_starts_the_time_anew(lab: Lab) -> None:
+    client = made_up(lab.people[0].machine.address)
+    NftClientGate(netns=lab.server.netns, hours=0.01).block(client)
+    gate = NftClientGate(netns=lab.server.netns, hours=5)
+    gate.block(client)
+
+    (held,) = gate.blocked()
+    assert 5 * 3600 - 10 < held.seconds_left <= 5 * 3600
+
+
+def test_a_block_ends_by_itself(lab: Lab) -> None:
+    gate = NftClientGate(netns=lab.server.netns, hours=1 / 3600)
+    gate.block(made_up(lab.people[0].machine.address))
+    assert gate.blocked()
+
+    time.sleep(1.3)
+
+    assert gate.blocked() == ()
+    assert reaches(lab.people[0], 10)
+
+
+def test_what_must_stay_reachable_is_never_blocked(lab: Lab) -> None:
+    server = "192.0.2.9"
+    gateway = lab.people[1].machine.address
+    gate = NftClientGate(netns=lab.server.netns, protect=((server, "it is the Relève server"),))
+    route = ["ip", "-n", lab.server.netns, "route"]
+    subprocess.run([*route, "add", "default", "via", gateway], check=True)
+    loops = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    try:
+        for address in (lab.server.address, gateway, server, *loops):
+            with pytest.raises(NeverBlockedError):
+                gate.block(made_up(address))
+    finally:
+        subprocess.run([*route, "del", "default"], check=True)
+    assert "releve" not in ruleset(lab)
+
+
+def made_up(address: str) -> Client:
+    return Client.unseen(address, since=dt.datetime.now(dt.UTC))
+
+
+def test_a_clients_own_words_cannot_break_the_rule(lab: Lab) -> None:
+    client = msgspec.structs.replace(
+        made_up(lab.people[0].machine.address), user='a" } ; flush ruleset', machine="x\ny" * 99
+    )
+    gate = NftClientGate(netns=lab.server.netns)
+
+    gate.block(client)
+
+    (held,) = gate.blocked()
+    assert '"' not in held.user
+    assert len(held.machine) <= 40
+
+
+def test_the_share_is_on_the_guards_list(lab: Lab, folder: Path) -> None:
+    assert [(p.name, p.path) for p in protected(lab.home)] == [("cabinet", str(folder))]
+
+
+def test_strangers_and_old_dialects_are_refused(lab: Lab) -> None:
+    person = lab.people[0]
+    where = f"//{lab.server.address}/cabinet"
+    words = (
+        ("smbclient", "-N", where, "-c", "ls"),
+        ("smbclient", "-A", str(person.login), "-m", "NT1", where, "-c", "ls"),
+        (
+            "smbclient",
+            "-A",
+            str(person.login),
+            "--client-protection=off",
+            "-m",
+            "SMB2_02",
+            where,
+            "-c",
+            "ls",
+        ),
+        ("smbclient", "-N", "-L", lab.server.address),
+    )
+    for command in words:
+        ran = subprocess.run(
+            person.machine.run(*command), capture_output=True, text=True, timeout=20, check=False
+        )
+        assert "cabinet" not in ran.stdout, command
+        assert ran.returncode != 0 or "Disk" not in ran.stdout, command
+
+
+def test_a_link_does_not_lead_out_of_the_share(lab: Lab, folder: Path) -> None:
+    (folder / "sortie").symlink_to("/etc")
+    command = lab.people[0].smbclient("get sortie/hostname /dev/null")
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    (folder / "sortie").unlink()
+    assert ran.returncode != 0
