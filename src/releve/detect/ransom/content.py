@@ -30,8 +30,12 @@ _SHORT_LIVED = (
     ".log", ".tmp", ".temp", ".bak", ".lock", ".lck", ".pid", ".swp", "~", ".out", ".err",
     ".journal", "-journal", "-wal", "-shm", ".part",
 )  # fmt: skip
-# Raw enough that a uniform page is foreign in them; sqlite, ole and tar may hold pictures.
-_MIXED = frozenset({"sqlite", "ole", "tar", "elf", "tiff", "riff", "evtx", "eml"})
+# May hold pictures: uniform bytes count only where they were written over the middle.
+_MIXED = frozenset({"ole", "tar", "elf", "tiff", "riff", "evtx"})
+# Their checks believe the header; what lies at a changed place is not decoded.
+_UNDECODED = frozenset(
+    {"jpeg", "bzip2", "xz", "zstd", "7z", "gif", "webp", "mp4", "ogg", "avi", "dicom"}
+)
 
 
 class Verdict(enum.StrEnum):
@@ -83,7 +87,7 @@ def compare(
     written = overwritten(before, after, difference, limits)
     lost = _lost(before, after, was, now, limits)
     reasons = [lost] if lost else []
-    reasons += _overwrite_reasons(after, was, now, written, limits, alone=lost is None)
+    reasons += _overwrite_reasons(before, after, was, now, written, limits, alone=lost is None)
     if not reasons and _is_cut(before, after, difference, before_name):
         reasons.append(
             _reason(
@@ -219,37 +223,39 @@ def _carried(after: Bytes, before: Bytes, now: Shape, limits: ContentLimits) -> 
 
 
 def _overwrite_reasons(
-    after: Bytes, was: Shape, now: Shape, written: Overwrite, limits: ContentLimits, *, alone: bool
+    before: Bytes,
+    after: Bytes,
+    was: Shape,
+    now: Shape,
+    written: Overwrite,
+    limits: ContentLimits,
+    *,
+    alone: bool,
 ) -> list[Reason]:
     """R and I: what the changed bytes became."""
-    raw = (
-        now.kind not in PACKED
-        and now.kind not in _MIXED
-        and not now.encrypted
-        and not was.encrypted
-    )
-    if now.kind == "dicom":
-        raw = is_raw(after)
-    if written.became_uniform and (raw or (now.state != "valid" and not now.encrypted)):
+    if now.encrypted:
+        return []
+    same_length = abs(before.size - after.size) <= limits.footer_bytes
+    became = _became(after, was, now, written, same_length=same_length)
+    if became:
         few = now.state == "valid" and written.share < limits.few_share
         score = limits.became_uniform_few if few else limits.became_uniform
-        return [_reason(
-            limits.also_uniform if not alone else score,
-            f"{written.became_uniform} passages sur {written.looked} devenus aléatoires",
-            f"{written.became_uniform} of {written.looked} changed places became uniform",
-        )]  # fmt: skip
-    if written.closed_uniform and was.kind in PACKED | {"dicom"} and now.state != "valid":
         return [
             _reason(
-                limits.also_uniform, "intérieur écrasé sur place", "interior overwritten in place"
+                score if alone else limits.also_uniform,
+                f"{became} passages modifiés sur {written.looked} devenus aléatoires",
+                f"{became} of {written.looked} changed places became uniform",
             )
         ]
-    if (
-        alone
-        and now.kind in ("text", "csv")
-        and written.became_flat
-        and written.became_flat * 2 > written.looked
-    ):
+    if written.closed_uniform and _is_immutable(was, now):
+        return [
+            _reason(
+                limits.interior if alone else limits.also_uniform,
+                f"intérieur d'un fichier {was.kind} écrasé sur place",
+                f"interior of a {was.kind} overwritten in place",
+            )
+        ]
+    if alone and now.kind in ("text", "csv") and written.became_flat * 2 > written.looked:
         return [
             _reason(
                 limits.encoded,
@@ -258,6 +264,24 @@ def _overwrite_reasons(
             )
         ]
     return []
+
+
+def _became(after: Bytes, was: Shape, now: Shape, written: Overwrite, *, same_length: bool) -> int:
+    """Changed places that turned uniform where uniform bytes are foreign."""
+    if now.state != "valid":
+        return written.became_uniform
+    if now.kind in PACKED or now.kind == "sqlite" or was.encrypted:
+        return 0
+    if now.kind in _MIXED or (now.kind == "dicom" and not is_raw(after)):
+        return written.became_uniform if same_length else written.became_closed
+    return written.became_uniform
+
+
+def _is_immutable(was: Shape, now: Shape) -> bool:
+    """A format whose inside nobody overwrites, and whose check did not decode the changed place."""
+    if was.kind not in PACKED | {"dicom"}:
+        return False
+    return now.state != "valid" or (was.kind == now.kind and now.kind in _UNDECODED)
 
 
 def _is_cut(before: Bytes, after: Bytes, difference: Difference, name: str) -> bool:

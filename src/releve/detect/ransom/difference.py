@@ -28,7 +28,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def spots(self, most: int) -> tuple[int, ...]:
         """Some changed places, spread, for the format checks."""
         step = max(1, len(self.runs) // most)
-        return tuple(run.start + (run.end - run.start) // 2 for run in self.runs[::step][:most])
+        runs = self.runs[::step][:most]
+        each = most // len(runs) if runs else 0
+        return tuple(
+            run.start + (run.end - run.start) * (2 * part + 1) // (2 * each)
+            for run in runs
+            for part in range(each)
+        )
 
 
 class Overwrite(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +43,7 @@ class Overwrite(msgspec.Struct, frozen=True, kw_only=True):
     became_uniform: int = 0  # pieces uniform now that were not before
     uniform: int = 0  # pieces uniform now, whatever they were
     closed_uniform: int = 0  # of these, followed by unchanged bytes: overwritten in place
+    became_closed: int = 0  # uniform now, not before, and followed by unchanged bytes
     became_flat: int = 0  # pieces that use a small alphabet evenly now and did not before
     looked: int = 0
     share: float = 0.0  # of the file, the bytes of runs with pieces that became uniform
@@ -101,7 +108,7 @@ def overwritten(
     """Look at pieces of the changed ranges, before and after."""
     runs = [run for run in difference.runs if run.end - run.start >= limits.sample_least]
     step = max(1, len(runs) // _MOST_RUNS)
-    became = uniform = closed = flat = looked = weight = 0
+    became = uniform = closed = both = flat = looked = 0
     for run in runs[::step][:_MOST_RUNS]:
         for at, length in _pieces(run, limits.window_bytes, 1 if len(runs) > _PIECES else _PIECES):
             new = after.read(at, length)
@@ -111,7 +118,7 @@ def overwritten(
                 closed += run.closed
                 if not looks_uniform(before.read(at, length), limits):
                     became += 1
-                    weight += length
+                    both += run.closed
             elif (
                 new.isascii()
                 and is_flat(new, limits)
@@ -120,11 +127,11 @@ def overwritten(
                 flat += 1
     total = sum([run.end - run.start for run in difference.runs])
     share = (became / looked) * total / max(1, difference.common) if looked else 0.0
-    del weight
     return Overwrite(
         became_uniform=became,
         uniform=uniform,
         closed_uniform=closed,
+        became_closed=both,
         became_flat=flat,
         looked=looked,
         share=share,

@@ -108,7 +108,8 @@ def _check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check
     windows = [
         data.read(at, limits.window_bytes) for at in places(data.size, 6, limits.window_bytes)
     ]
-    if len(windows[0]) >= limits.sample_least and all(is_constant(window) for window in windows):
+    told = [window for window in windows if len(window) >= limits.sample_least]
+    if told and all(is_constant(window) for window in told):
         return broken("constant", "one pattern all over")
     return text.check(data, name, spots, limits) or Check(
         kind="unknown", state="unknown", why="no known format"

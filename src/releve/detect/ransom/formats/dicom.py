@@ -33,11 +33,24 @@ class Walk(msgspec.Struct, kw_only=True):
     failed: str = ""
     elements: int = 0
     syntax: str = ""
+    end: int = 0
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """How elements are written."""
+
+    explicit: bool
+    order: str
+
+
+_PLAIN = Code(explicit=True, order="<")
+_DEEPEST = 12
+_DELIMITERS = (b"\xfe\xff", b"\xff\xfe")
 
 
 def syntax(data: Bytes) -> str:
     """The declared transfer syntax; empty if there is none."""
-    return _walk(data, 132, explicit=True, order="<", meta=True).syntax
+    return _walk(data, 132, _PLAIN, meta=True).syntax
 
 
 def is_raw(data: Bytes) -> bool:
@@ -46,18 +59,17 @@ def is_raw(data: Bytes) -> bool:
 
 
 def check(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
-    meta = _walk(data, 132, explicit=True, order="<", meta=True)
+    meta = _walk(data, 132, _PLAIN, meta=True)
     if not meta.syntax:
         return broken("dicom", "no transfer syntax in the meta group")
-    body, start = data, meta.numbers[0]
+    body, start = data, meta.end
     if meta.syntax == _DEFLATED:
         inflated = _inflated(data, start, limits)
         if inflated is None:
             return broken("dicom", "deflated data set does not inflate")
         body, start = Blob(inflated), 0
-    walk = _walk(
-        body, start, explicit=meta.syntax != _IMPLICIT, order=">" if meta.syntax == _BIG else "<"
-    )
+    code = Code(explicit=meta.syntax != _IMPLICIT, order=">" if meta.syntax == _BIG else "<")
+    walk = _walk(body, start, code)
     if walk.failed and not (meta.syntax == _DEFLATED and walk.elements > 2):  # cut at our limit
         return broken("dicom", walk.failed)
     if walk.elements == 0:
@@ -78,53 +90,51 @@ def _inflated(data: Bytes, start: int, limits: ContentLimits) -> bytes | None:
         return None
 
 
-def _walk(data: Bytes, at: int, *, explicit: bool, order: str, meta: bool = False) -> Walk:
-    walk, last = Walk(numbers={0: at}), 0
+def _walk(data: Bytes, at: int, code: Code, *, meta: bool = False) -> Walk:
+    walk, last = Walk(numbers={}, end=at), 0
     for _ in range(_MOST_ELEMENTS):
-        if at >= data.size:
-            break
         head = data.read(at, 12)
         if len(head) < 8:
-            walk.failed = "" if not head.strip(b"\0") else "an element is cut"
+            walk.failed = "an element is cut" if head.strip(b"\0") else ""
             break
-        group, element = struct.unpack(order + "2H", head[:4])
-        if meta and group != 2:
+        group, element = struct.unpack(code.order + "2H", head[:4])
+        if (meta and group != 2) or (group == element == 0 and not head.strip(b"\0")):
             break
-        if group < last or (group, element) == (0, 0):
+        if group < last:
             walk.failed = "elements are out of order"
             break
         last = group
-        length, at = _length(head, at, explicit=explicit, order=order)
-        tag = group << 16 | element
+        length, at = _length(head, at, code)
         if length < 0 or (length != _UNDEFINED and at + length > data.size):
             walk.failed = "an element leads out of the file"
             break
+        walk.elements += 1
+        tag = group << 16 | element
         if tag == _PIXELS:
             walk.pixels_at, walk.pixels_length = at, length
-            walk.elements += 1
             break
-        walk.elements += 1
         if length == _UNDEFINED:
-            at = _behind_sequence(data, at, order)
+            at = _behind_sequence(data, at, _inside(head, code))
             if at < 0:
                 walk.failed = "a sequence has no end"
                 break
-            continue
-        _note(walk, data, tag, at, length, order)
-        at += length
-        walk.numbers[0] = at
+        else:
+            _note(walk, data, tag, at, length, code.order)
+            at += length
+        walk.end = at
     return walk
 
 
-def _length(head: bytes, at: int, *, explicit: bool, order: str) -> tuple[int, int]:
+def _length(head: bytes, at: int, code: Code) -> tuple[int, int]:
     """(length of the value, its offset); a length of -1 says that this is no element."""
-    if not explicit:
-        return struct.unpack(order + "I", head[4:8])[0], at + 8
+    if not code.explicit or head[:2] in _DELIMITERS:
+        return struct.unpack(code.order + "I", head[4:8])[0], at + 8
     if not (head[4:6].isalpha() and head[4:6].isupper()):
         return -1, at
     if head[4:6] in _LONG:
-        return (struct.unpack(order + "I", head[8:12])[0], at + 12) if len(head) == 12 else (-1, at)
-    return struct.unpack(order + "H", head[6:8])[0], at + 8
+        value = struct.unpack(code.order + "I", head[8:12])[0] if len(head) == 12 else -1
+        return value, at + 12
+    return struct.unpack(code.order + "H", head[6:8])[0], at + 8
 
 
 def _note(walk: Walk, data: Bytes, tag: int, at: int, length: int, order: str) -> None:
@@ -137,19 +147,48 @@ def _note(walk: Walk, data: Bytes, tag: int, at: int, length: int, order: str) -
         walk.numbers[tag] = int(digits) if digits.isdigit() else 1
 
 
-def _behind_sequence(data: Bytes, at: int, order: str) -> int:
-    """Offset behind a sequence of undefined length, by its delimiters; -1 if it has none."""
-    sequence_end = struct.pack(order + "2HI", 0xFFFE, 0xE0DD, 0)
-    reach = 1 << 20
-    piece = data.read(at, reach)
-    found = piece.find(sequence_end)
-    # Sequences nest: the outer one ends at the delimiter that is followed by a larger group.
-    while found >= 0:
-        behind = piece[found + 8 : found + 12]
-        if len(behind) < 4 or struct.unpack(order + "2H", behind)[0] != 0xFFFE:
-            return at + found + 8
-        found = piece.find(sequence_end, found + 8)
+def _behind_sequence(data: Bytes, at: int, code: Code, depth: int = 0) -> int:
+    """Offset behind a sequence of undefined length, by its items; -1 if they lead nowhere."""
+    for _ in range(_MOST_ELEMENTS):
+        head = data.read(at, 8)
+        if len(head) < 8 or depth > _DEEPEST:
+            return -1
+        group, element, length = struct.unpack(code.order + "2HI", head)
+        if (group, element) == (0xFFFE, 0xE0DD):
+            return at + 8
+        if (group, element) != (0xFFFE, 0xE000):
+            return -1
+        at = _behind_item(data, at + 8, code, depth) if length == _UNDEFINED else at + 8 + length
+        if at < 0:
+            return -1
     return -1
+
+
+def _behind_item(data: Bytes, at: int, code: Code, depth: int) -> int:
+    """Offset behind an item of undefined length, element by element."""
+    for _ in range(_MOST_ELEMENTS):
+        head = data.read(at, 12)
+        if len(head) < 8:
+            return -1
+        if struct.unpack(code.order + "2H", head[:4]) == (0xFFFE, 0xE00D):
+            return at + 8
+        length, at = _length(head, at, code)
+        if length < 0:
+            return -1
+        if length == _UNDEFINED:
+            at = _behind_sequence(data, at, _inside(head, code), depth + 1)
+        else:
+            at += length
+        if at < 0:
+            return -1
+    return -1
+
+
+def _inside(head: bytes, code: Code) -> Code:
+    """A sequence of unknown type (UN) is written implicitly, whatever surrounds it."""
+    if code.explicit and head[4:6] == b"UN":
+        return Code(explicit=False, order="<")
+    return code
 
 
 def _native(

@@ -5,9 +5,9 @@
 from collections.abc import Iterator
 
 Tables = dict[int, dict[int, int]]
+Band = tuple[int, int]  # first and last coefficient
 Blocks = list[tuple[int, int]]  # (DC table, AC table) of each block of one minimum coded unit
-_SYMBOLS = 400  # random bits fail long before (measured: 99 % within 350)
-_LEAST_BITS = 32  # nothing is read closer to the end of the sample
+_LONGEST = 0xFFFF  # no code has more than 16 bits
 
 
 class _Ended(Exception):  # noqa: N818 - no error: the sample was all good
@@ -17,12 +17,13 @@ class _Ended(Exception):  # noqa: N818 - no error: the sample was all good
 class _Bits:
     """A scan's bits, read symbol by symbol."""
 
-    __slots__ = ("bits", "budget", "left")
+    __slots__ = ("at", "bits", "budget")
 
-    def __init__(self, raw: bytes) -> None:
-        self.bits = int.from_bytes(raw, "big")
-        self.left = len(raw) * 8
-        self.budget = _SYMBOLS
+    def __init__(self, raw: bytes, budget: int) -> None:
+        # One character a bit: shifting a long integer would copy all of it for each bit.
+        self.bits = format(int.from_bytes(b"\1" + raw, "big"), "b").encode()
+        self.at = 1
+        self.budget = budget
 
     def symbol(self, table: dict[int, int] | None) -> int:
         """The next symbol, -1 if no code fits.
@@ -33,14 +34,16 @@ class _Bits:
         self.budget -= 1
         if table is None or self.budget < 0:
             raise _Ended
-        code = 1
-        while code not in table:
-            if self.left < _LEAST_BITS:
-                raise _Ended
-            if code > 0xFFFF:
-                return -1
-            self.left -= 1
-            code = code << 1 | (self.bits >> self.left) & 1
+        code, at, bits = 1, self.at, self.bits
+        try:
+            while code not in table:
+                if code > _LONGEST:
+                    return -1
+                code = code << 1 | bits[at] & 1
+                at += 1
+        except IndexError:
+            raise _Ended from None
+        self.at = at
         return table[code]
 
 
@@ -67,9 +70,10 @@ def _table(body: bytes) -> tuple[dict[int, int], int]:
     return table, place
 
 
-def makes_blocks(raw: bytes, found: Tables, blocks: Blocks, first: int, last: int) -> bool:
-    """Whether unstuffed bytes decode to blocks of the coefficients `first` to `last`."""
-    bits = _Bits(raw)
+def makes_blocks(raw: bytes, found: Tables, blocks: Blocks, band: Band, budget: int) -> bool:
+    """Whether unstuffed bytes decode to blocks of the band, for `budget` symbols."""
+    bits = _Bits(raw, budget)
+    first, last = band
     try:
         while True:
             for dc, ac in blocks:
@@ -87,7 +91,7 @@ def _block(
         size = bits.symbol(dc)
         if not 0 <= size <= 15:
             return False
-        bits.left -= size
+        bits.at += size
         k = 1
     while k <= last:
         symbol = bits.symbol(ac)
@@ -98,8 +102,8 @@ def _block(
             # A run of ended bands exists in progressive scans only.
             if run and first == 0:
                 return False
-            bits.left -= run
+            bits.at += run
             return True
         k += run + 1
-        bits.left -= size
+        bits.at += size
     return k <= 64

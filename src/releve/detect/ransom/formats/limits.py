@@ -16,6 +16,8 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     inflate_bytes: int = 65_536  # decoded per stream to believe it: 0.2 ms
     deep_bytes: int = 4 << 20  # decoded when the head is unchanged and the doubt lies further on
     members: int = 6  # members, streams or chunks decoded per file
+    symbols: int = 400  # Huffman symbols of a JPEG scan: 0.25 ms
+    symbols_uniform: int = 4000  # of a scan that looks uniform, as real ones rarely do
     crc_bytes: int = 2 << 20  # CRC-32 runs at 2 GB/s: 1 ms
     twin_bytes: int = 64 << 20  # an archive's CRC is compared with originals up to here: 40 ms
 
@@ -27,11 +29,12 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     sample_bytes: int = 1024  # counting costs 30 ns a byte; 4 x 256 of a page decide as well
     sample_least: int = 128  # below this nothing is said about uniformity
     ones_sigmas: float = 5.0  # set bits of uniform bytes: 4n +- sqrt(2n); 2 us instead of 40
+    nearly_all: float = 0.9  # share from which raw pixels, sound or a whole scan are foreign
     mostly: float = 0.5  # share of looked-at windows from which a file counts as opaque
 
     # --- text
     control_share: float = 0.02  # per 512 bytes; uniform bytes have 10 %, text has none
-    high_share: float = 0.40  # bytes over 127 in an 8-bit text (French latin-1: 3 to 5 %)
+    high_share: float = 0.90  # bytes over 127 in an 8-bit text (latin-1 5 %, Cyrillic 80 %)
     flat_sigmas: float = 6.0  # an alphabet used evenly: base64, hex, base32, base85
 
     # --- points (endpoint.md 5.2); 10 convict
@@ -50,6 +53,7 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     opaque_archive: float = 0.5  # an archive that cannot be read here
     # Two broken files can be an accident, three are not: two files stay under 10.
     most_per_file: float = 4.0
+    footer_bytes: int = 2048  # what encryptors append: keys, marks, sizes
     few_share: float = 0.02
     small_bytes: int = 16  # emptying less than this destroys nothing (lock and pid files)
 

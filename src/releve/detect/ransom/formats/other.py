@@ -5,22 +5,35 @@
 import struct
 
 from releve.detect.ransom.formats.limits import ContentLimits
-from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, valid
+from releve.detect.ransom.formats.packed import payload_is_uniform
+from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, carrier, valid
+from releve.detect.ransom.formats.uniform import uniform_share
+
+_MOST_MEMBERS = 12
 
 
 def gif(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
     return valid("gif") if b"\x3b" in data.read(data.size - 16, 16) else broken("gif", "no trailer")
 
 
-def bmp(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+def bmp(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check:
     size, _, pixels, header = struct.unpack("<4I", data.read(2, 16).ljust(16, b"\0"))
     fits = (
         size <= data.size + 4 and pixels <= data.size and header in (12, 40, 52, 56, 64, 108, 124)
     )
-    return valid("bmp") if fits else broken("bmp", "sizes")
+    if not fits:
+        return broken("bmp", "sizes")
+    return _raw_or_carrier("bmp", data, limits)
 
 
-def tiff(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+def _raw_or_carrier(kind: str, data: Bytes, limits: ContentLimits) -> Check:
+    """Uncompressed pixels and samples are never uniform; ciphertext in their place is."""
+    if uniform_share(data, limits) >= limits.nearly_all:
+        return carrier(kind, "uncompressed content is uniform")
+    return valid(kind)
+
+
+def tiff(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check:
     """The first directory lies in the file and its tags are sorted."""
     order = "<" if data.read(0, 2) == b"II" else ">"
     at = struct.unpack(order + "I", data.read(4, 4).ljust(4, b"\0"))[0]
@@ -28,15 +41,20 @@ def tiff(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Chec
     count = struct.unpack(order + "H", listed)[0] if len(listed) == 2 else 0
     table = data.read(at + 2, count * 12)
     tags = [struct.unpack(order + "H", table[i : i + 2])[0] for i in range(0, len(table) - 11, 12)]
-    fits = 0 < count < 512 and len(tags) == count and tags == sorted(tags)
-    return valid("tiff") if fits else broken("tiff", "directory")
+    if not 0 < count < 512 or len(tags) != count or tags != sorted(tags):
+        return broken("tiff", "directory")
+    packing = tags.index(259) * 12 + 8 if 259 in tags else -1
+    raw = packing > 0 and struct.unpack(order + "H", table[packing : packing + 2])[0] == 1
+    return _raw_or_carrier("tiff", data, limits) if raw else valid("tiff")
 
 
-def riff(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
+def riff(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check:
     head = data.read(0, 16)
     kind = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12], "riff")
     size = int.from_bytes(head[4:8], "little") + 8
     fits = head[12:16].strip().isalnum() and data.size >= size - 1
+    if fits and kind == "wav":
+        return _raw_or_carrier(kind, data, limits)
     return valid(kind) if fits else broken(kind, "length")
 
 
@@ -60,23 +78,29 @@ def mp4(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check
     return valid("mp4")
 
 
-def tar(data: Bytes, _name: str, spots: Spots, _limits: ContentLimits) -> Check:
+def tar(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check:
     """Header sums of the first members; a tar is raw bytes, so overwriting shows as uniform."""
-    at = 0
-    for number in range(64):
+    at = read = uniform = 0
+    for _ in range(_MOST_MEMBERS):
         head = data.read(at, 512)
         if len(head) < 512:
-            return broken("tar", "cut") if number == 0 else valid("tar")
+            return broken("tar", "cut")
         if not head.strip(b"\0"):
-            return valid("tar")
+            break
         stated = head[148:156].strip(b"\0 ")
         total = sum(head) - sum(head[148:156]) + 8 * 32
         if not stated.isdigit() or int(stated, 8) != total:
             return broken("tar", "header sum")
         digits = head[124:136].strip(b"\0 ")
         size = int(digits, 8) if digits.isdigit() else int.from_bytes(head[128:136], "big")
+        if at + 512 + size > data.size:
+            return broken("tar", "a member leads out of the file")
+        payload = data.read(at + 512, min(size, limits.inflate_bytes // 4))
+        read += len(payload)
+        uniform += len(payload) * payload_is_uniform(payload, limits)
         at += 512 + (size + 511) // 512 * 512
-    del spots
+    if uniform * 2 > read:
+        return carrier("tar", "members are uniform bytes")
     return valid("tar")
 
 

@@ -46,10 +46,9 @@ def gzip(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
     head = data.read(0, _GZIP_HEAD)
     if len(head) < _GZIP_HEAD or head[2] != 8 or head[3] & 0xE0:  # deflate, reserved flags
         return broken("gzip", "header")
-    whole = data.size <= limits.whole_bytes or any(at > limits.inflate_bytes for at in spots)
-    length = limits.deep_bytes if whole else limits.inflate_bytes
-    most = limits.deep_bytes if whole else limits.inflate_bytes
-    packed = data.read(0, length)
+    deep = data.size <= limits.inflate_bytes or any(at > limits.inflate_bytes // 8 for at in spots)
+    most = limits.deep_bytes if deep else limits.inflate_bytes
+    packed = data.read(0, most)
     opened = inflate(packed, 31, most)
     if opened is None:
         return broken("gzip", "does not inflate")

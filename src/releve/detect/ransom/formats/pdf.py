@@ -1,5 +1,6 @@
 """PDF: header, cross-reference, end mark, and streams that decode."""
 
+import bisect
 import re
 
 from releve.detect.ransom.formats.limits import ContentLimits
@@ -7,7 +8,8 @@ from releve.detect.ransom.formats.packed import inflate, payload_is_uniform
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, carrier, valid
 from releve.detect.ransom.formats.uniform import looks_uniform, places
 
-_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+_WORD = re.compile(rb"(?:(end)stream|stream\r?\n)")
+_STRIDE = 1024
 _OBJECT = re.compile(rb"\s*(xref|\d+\s+\d+\s+obj)")
 _START = re.compile(rb"startxref\s+(\d+)")
 _TAIL = 4096
@@ -23,7 +25,11 @@ def check(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check
         return broken("pdf", "startxref leads to no table")
     if b"/Encrypt" in tail or b"/Encrypt" in _table(data, tail):
         return valid("pdf", "password", encrypted=True)
-    return _streams(data, spots, limits) or _loose(data, spots, limits) or valid("pdf")
+    marks = _marks(data, spots, limits)
+    starts = _chosen(marks, spots, limits)
+    return (
+        _streams(data, starts, spots, limits) or _loose(data, marks, spots, limits) or valid("pdf")
+    )
 
 
 def _table_holds(data: Bytes, head: bytes, tail: bytes) -> bool:
@@ -40,10 +46,10 @@ def _table(data: Bytes, tail: bytes) -> bytes:
     return data.read(int(found[-1][:12]), 2048) if found else b""
 
 
-def _streams(data: Bytes, spots: Spots, limits: ContentLimits) -> Check | None:
+def _streams(data: Bytes, starts: list[int], spots: Spots, limits: ContentLimits) -> Check | None:
     """Inflates some Flate streams; the rest of the filters are not decoded here."""
     read = bad = uniform = 0
-    for at in _starts(data, spots, limits):
+    for at in starts:
         before = data.read(max(0, at - 512), min(512, at))
         words = before[before.rfind(b" obj") :] if b" obj" in before else before
         if b"/FlateDecode" not in words or b"/Crypt" in words:
@@ -65,33 +71,43 @@ def _streams(data: Bytes, spots: Spots, limits: ContentLimits) -> Check | None:
     return None
 
 
-def _starts(data: Bytes, spots: Spots, limits: ContentLimits) -> list[int]:
-    """Offsets behind `stream`: those before changed places first, then spread."""
+def _marks(data: Bytes, spots: Spots, limits: ContentLimits) -> list[tuple[int, bool]]:
+    """(offset behind the word, opens) of `stream` and `endstream`, in order."""
     if data.size <= limits.whole_bytes * 4:
-        whole = data.read(0, data.size)
-        ends = [match.end() for match in _STREAM.finditer(whole)]
+        pieces = [(0, data.read(0, data.size))]
     else:
-        ends = []
-        for at in places(data.size, limits.windows, limits.window_bytes):
-            piece = data.read(at, limits.whole_bytes // 4)
-            ends += [at + match.end() for match in _STREAM.finditer(piece)][:2]
-    picked = {max((end for end in ends if end <= spot), default=0) for spot in spots} - {0}
-    step = max(1, len(ends) // limits.members)
-    return sorted(picked | set(ends[::step][: limits.members]))
+        reach = limits.whole_bytes // 4
+        where = {*places(data.size, limits.members, limits.window_bytes)}
+        where |= {max(0, spot - reach) for spot in spots}
+        pieces = [(at, data.read(at, reach + limits.window_bytes)) for at in sorted(where)]
+    return sorted(
+        {
+            (at + match.end(), not match.group(1))
+            for at, piece in pieces
+            for match in _WORD.finditer(piece)
+        }
+    )
 
 
-def _loose(data: Bytes, spots: Spots, limits: ContentLimits) -> Check | None:
+def _chosen(marks: list[tuple[int, bool]], spots: Spots, limits: ContentLimits) -> list[int]:
+    """Streams: those before changed places first, then some spread over the file."""
+    starts = [at for at, opens in marks if opens]
+    before = [bisect.bisect_right(starts, spot) for spot in spots]
+    picked = {starts[index - 1] for index in before if index}
+    step = max(1, len(starts) // limits.members)
+    return sorted(picked | set(starts[::step][: limits.members]))
+
+
+def _loose(
+    data: Bytes, marks: list[tuple[int, bool]], spots: Spots, limits: ContentLimits
+) -> Check | None:
     """Uniform windows that lie between objects, where only words belong."""
-    reach, loose, looked = limits.whole_bytes, 0, 0
-    for at in spots or places(data.size, limits.members, limits.window_bytes):
-        if not looks_uniform(data.read(at, limits.window_bytes), limits):
-            continue
-        looked += 1
-        start = max(0, at - reach)
-        back = data.read(start, at - start)
-        opened = max((match.end() for match in _STREAM.finditer(back)), default=-1)
-        closed = back.rfind(b"endstream")
-        loose += closed > opened or (start == 0 and opened < 0)
-    if loose and loose * 2 > looked:
-        return carrier("pdf", "uniform bytes outside of every stream")
+    where = spots or places(data.size, limits.members * 2, _STRIDE)
+    for at in where:
+        index = bisect.bisect_right(marks, (at, True))
+        # Unknown ground in a big file: no word near enough to say what this is.
+        inside = marks[index - 1][1] if index else data.size > limits.whole_bytes * 4
+        following = marks[index][0] if index < len(marks) else data.size
+        if not inside and looks_uniform(data.read(at, min(_STRIDE, following - at)), limits):
+            return carrier("pdf", "uniform bytes outside of every stream")
     return None

@@ -18,7 +18,7 @@ def check(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check
     if not chunks or chunks[0][0] != b"IHDR" or chunks[-1][0] != b"IEND":
         return broken("png", "the chain of chunks does not lead from IHDR to IEND")
     end = chunks[-1][1] + 4
-    if data.size - end > max(limits.window_bytes, data.size // 4) and looks_uniform(
+    if data.size - end > max(1024, data.size // 4) and looks_uniform(
         data.read(end, limits.window_bytes), limits
     ):
         return carrier("png", "uniform bytes behind the end")

@@ -12,6 +12,7 @@ from releve.detect.ransom.formats.uniform import is_flat, places
 _CONTROL = bytes([byte for byte in range(1, 32) if byte not in b"\t\n\r\f\x1b\x08"]) + b"\x7f"
 _LOW = bytes(range(128))
 _GRAIN = 512
+_TOLD = 6  # windows that say whether a file is one long base64 run
 _HEADS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("rtf", re.compile(rb"\s*\{\\rtf")),
     ("hl7", re.compile(rb"\s*\x0b?(MSH|FHS|BHS)\|")),
@@ -27,6 +28,7 @@ _HEADS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ),
     ("pem", re.compile(rb"-----BEGIN (?!PGP MESSAGE|AGE )")),
 )
+_LETTERED = frozenset({"pem", "eml"})  # base64 by nature
 TEXTS = frozenset({"text", "csv", *(kind for kind, _ in _HEADS)})
 
 
@@ -35,45 +37,36 @@ def check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check 
     head = data.read(0, limits.window_bytes)
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _wide(head)
-    bad = total = 0
-    flat = told = 0
-    for at, piece in _pieces(data, spots, limits):
-        total += 1
-        if not _reads(piece, limits):
-            bad += 1
-        elif len(piece) >= limits.sample_least and told < 6:  # six windows tell
-            told += 1
-            flat += is_flat(piece, limits)
-        del at
-    if bad == total:
+    pieces = _pieces(data, spots, limits)
+    bad = sum([not _reads(piece, limits) for piece in pieces])
+    if bad == len(pieces) or (bad and not _grain_reads(head[:_GRAIN], limits)):
         return None
     kind = _kind(head, name)
     if bad:
-        return (
-            broken(kind, f"{bad} of {total} windows are not text")
-            if _reads(head[:_GRAIN], limits) or bad * 2 < total
-            else None
-        )
-    if told and flat == told and kind != "pem":
-        return carrier(
-            "encoded",
-            f"every window uses its alphabet evenly, as base64 of ciphertext does ({name[-8:]})",
-        )
+        return broken(kind, f"{bad} of {len(pieces)} windows are not text")
+    if kind not in _LETTERED and _is_encoded(pieces, limits):
+        return carrier("encoded", "every window uses its alphabet evenly, as base64 does")
     return valid(kind)
 
 
-def _pieces(data: Bytes, spots: Spots, limits: ContentLimits) -> list[tuple[int, bytes]]:
+def _is_encoded(pieces: list[bytes], limits: ContentLimits) -> bool:
+    """Whether every window that can tell is flat: the first one already decides for real text."""
+    told = [piece for piece in pieces if len(piece) >= limits.sample_least]
+    step = max(1, len(told) // _TOLD)
+    return bool(told) and all(is_flat(piece, limits) for piece in told[::step][:_TOLD])
+
+
+def _pieces(data: Bytes, spots: Spots, limits: ContentLimits) -> list[bytes]:
     width = limits.window_bytes
     if data.size <= limits.whole_bytes:
-        where: tuple[int, ...] = tuple(range(0, data.size, width))
-    else:
-        where = tuple(sorted({*places(data.size, limits.windows * 2, width), *spots}))
-    return [(at, data.read(at, width)) for at in where]
+        return [data.read(at, width) for at in range(0, data.size, width)]
+    where = {*places(data.size, limits.windows * 2, width), *spots}
+    return [data.read(at, width) for at in sorted(where)]
 
 
 def _reads(piece: bytes, limits: ContentLimits) -> bool:
     """Whether a window is text throughout: every 512 bytes of it."""
-    if piece.isascii() and len(piece.translate(None, _CONTROL)) == len(piece):
+    if len(piece.translate(None, _CONTROL)) == len(piece) and (piece.isascii() or _is_utf8(piece)):
         return True
     return all(_grain_reads(piece[at : at + _GRAIN], limits) for at in range(0, len(piece), _GRAIN))
 
@@ -83,15 +76,19 @@ def _grain_reads(grain: bytes, limits: ContentLimits) -> bool:
     control = len(shown) - len(shown.translate(None, _CONTROL))
     if control > max(1, limits.control_share * len(shown)):
         return False
-    if shown.isascii():
+    if _is_utf8(shown):
         return True
+    # An 8-bit code: latin-1, Cyrillic. Uniform bytes were refused by their control characters.
+    high = len(shown.translate(None, _LOW))
+    return control == 0 and high <= limits.high_share * len(shown)
+
+
+def _is_utf8(piece: bytes) -> bool:
+    """Whether bytes are UTF-8, but for characters cut at both ends."""
     try:
-        shown[_lead(shown) :].decode()
+        piece[_lead(piece) :].decode()
     except UnicodeDecodeError as error:
-        if error.start + 4 >= len(shown):  # a character cut by the end of the window
-            return True
-        high = len(shown.translate(None, _LOW))
-        return high <= limits.high_share * len(shown)
+        return error.start + 4 > len(piece) and error.reason == "unexpected end of data"
     return True
 
 

@@ -6,7 +6,6 @@ on its own it convicts nobody (82 % of the windows of a docx pass).
 
 # ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
 
-import zlib
 from collections import Counter
 from math import sqrt
 
@@ -14,7 +13,7 @@ from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.shape import Bytes, Spots
 
 _SYMBOLS = 256
-_BLANKS = b" \t\r\n"
+_PATTERN = 16
 
 
 def excess(sample: bytes) -> float:
@@ -61,11 +60,10 @@ def is_flat(window: bytes, limits: ContentLimits) -> bool:
 
 def is_constant(window: bytes) -> bool:
     """Whether a window is one short pattern repeated, as wipers write."""
-    if not window:
-        return False
     if window.count(window[:1]) == len(window):
         return True
-    return len(window) >= 1024 and len(zlib.compress(window, 1)) * 64 < len(window)
+    period = window.find(window[:_PATTERN], 1)
+    return 0 < period <= len(window) // 4 and window[period:] == window[:-period]
 
 
 def places(size: int, count: int, window: int) -> Spots:

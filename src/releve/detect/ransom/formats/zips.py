@@ -15,7 +15,6 @@ from releve.detect.ransom.formats.uniform import uniform_share
 
 _END = b"PK\x05\x06"
 _ENTRY = struct.Struct("<4s6H3I5H2I")
-_MOST_ENTRIES = 65_535
 _MEDIA = (
     ".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf", ".mp4", ".mp3", ".zip", ".gz", ".docx",
     ".xlsx", ".odt", ".pdf", ".webp", ".bin", ".xz", ".bz2", ".7z", ".gpg", ".age", ".jar",
@@ -87,14 +86,12 @@ def _zip64(data: Bytes, end: int) -> Directory | None:
 
 
 def _entries(listed: bytes, shift: int) -> Iterator[Entry]:
-    at = 0
-    for _ in range(_MOST_ENTRIES):
-        fields = listed[at : at + 46]
-        if len(fields) < 46 or fields[:4] != b"PK\x01\x02":
+    at, unpack, end = 0, _ENTRY.unpack_from, len(listed) - 46
+    while at <= end:
+        magic, _, _, flags, method, _, _, crc, packed, size, *lengths, local = unpack(listed, at)
+        if magic != b"PK\x01\x02":
             return
-        (_, _, _, flags, method, _, _, crc, packed, size, names, extra, comment, _, _, _, local) = (
-            _ENTRY.unpack(fields)
-        )
+        names, extra, comment = lengths[:3]
         name = listed[at + 46 : at + 46 + names].decode("utf-8", "replace")
         yield Entry(
             name=name,
@@ -204,7 +201,7 @@ def _gaps(data: Bytes, kind: str, found: Directory, limits: ContentLimits) -> Ch
     """Room that no member accounts for, filled with uniform bytes."""
     named = sum([entry.packed + 30 + len(entry.name) for entry in found.entries])
     gap = found.at - named
-    if gap < max(limits.window_bytes, data.size // 4):
+    if gap < max(1024, data.size // 4):
         return None
     first = min(entry.at for entry in found.entries)
     spots = (
