@@ -10,7 +10,7 @@ from releve.model.proof import (
     WindowResult,
 )
 
-SHARE = "/srv/cabinet/patients/MARTIN Lucie"
+SHARE = "/srv/partage_sante/patients/MARTIN Lucie"
 FILES = (
     f"{SHARE}/DUPONT_Jean_CR.docx",
     f"{SHARE}/ordonnance Bernard 2026.pdf",
@@ -22,16 +22,16 @@ PROFILES = (
     ("openssl-rm", "encryptor", 3, 51.2, 3.8),
     ("openssl-mv", "encryptor", 3, 29.0, 3.9),
     ("7z-sdel", "encryptor", 10, 229.0, 11.0),
-    ("zip-m", "encryptor", 12, 51.0, 12.4),
+    ("zip-move", "encryptor", 12, 51.0, 12.4),
     ("ccrypt", "encryptor", 3, 21.0, 3.1),
     ("age-rm", "encryptor", 2, 44.0, 2.9),
-    ("in-place", "evasion", 14, 1.2, 9.0),
+    ("in-place-fast", "encryptor", 14, 1.2, 9.0),
     ("rename-over", "evasion", 3, 10.0, 3.3),
     ("intermittent", "evasion", 3, 10.4, 3.0),
     ("base64", "evasion", 5, 22.0, 5.2),
     ("mmap", "evasion", 3, 33.0, 2.7),
     ("fork-per-file", "evasion", 3, 31.0, 3.6),
-    ("slow-one-a-second", "evasion", 3, 2033.0, 3.2),
+    ("slow", "evasion", 3, 2033.0, 3.2),
     ("wipe-random", "wiper", 3, 15.0, 3.0),
     ("wipe-unlink", "wiper", 1532, 35.0, 812.0),
     ("decoy-storm", "breaking", 199, 31.0, 88.0),
@@ -45,7 +45,7 @@ def points(count: int = 4) -> tuple[Point, ...]:
         Point(
             why="« DUPONT_Jean_CR.docx » : type zip devenu inconnu"
             if turn % 2 == 0
-            else "contenu devenu uniforme dans /srv/cabinet/patients, rien ne se décompresse",
+            else "contenu devenu uniforme dans /srv/partage_sante/patients, rien ne se décompresse",
             why_en="type zip became unknown, windows became uniform"
             if turn % 2 == 0
             else "content became uniform, nothing inflates",
@@ -61,7 +61,12 @@ def lines(touched: int, stop_ms: float, back_ms: float, lost: int = 0) -> tuple[
     return (
         Ready(
             folders=(
-                Folder(path="/srv/cabinet", mode="reflink", attribution="exact", room_bytes=10**10),
+                Folder(
+                    path="/srv/partage_sante",
+                    mode="reflink",
+                    attribution="exact",
+                    room_bytes=10**10,
+                ),
             ),
             enforce=True,
             pid=4242,
@@ -192,7 +197,7 @@ def lossy() -> Simulation:
         first_write_to_stop_ms=None,
         rollback_ms=2410.0,
         stopped=False,
-        wrong=(f"{FILES[0]}: contenu différent", f"{FILES[2]}: mode 0600 instead of 0644"),
+        wrong=(f"{FILES[0]}: perdu", f"{FILES[2]}: mode 0600 au lieu de 0644"),
         lines=lines(1999, 0.0, 2410.0, lost=2),
     )
     absent = AttackResult(

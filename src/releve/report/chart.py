@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from releve.report.markup import EMPTY, Html, el, esc, join
+from releve.report.markup import Html, el, esc, join
 from releve.report.sheet import AMBER, INK, LINE, RED, SOFT, TEAL
 
-WIDTH, ROW, TOP = 660, 13.4, 30
-LEFT, RIGHT = 208, 572  # where the axis of time begins and ends
+WIDTH, ROW, TOP = 660, 15.2, 34
+LEFT, RIGHT = 262, 566
+TOUCHED = 616  # where that column ends  # where the axis of time begins and ends
 FONT = "Source Sans 3, Helvetica Neue, Arial, Liberation Sans, sans-serif"
 
 
@@ -17,6 +18,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One attack. None: it was never stopped, or nothing was rolled back."""
 
     label: str
+    fs: str
     group: str
     stop_ms: float | None
     back_ms: float | None  # from the first write to the last file put back
@@ -47,13 +49,16 @@ def overview(rows: Sequence[Row], labels: Labels) -> Html:
     """One line per row; a new group gets its heading line. As tall as it needs to be."""
     ceiling = labels.ticks[-1][0]
     parts: list[Html] = []
-    y, group = float(TOP), ""
+    y, group, label = float(TOP), "", ""
     for row in rows:
         if row.group != group:
-            group = row.group
-            y += ROW * 1.25
-            parts.append(_text(0, y, group.upper(), size=7, fill=TEAL, weight="bold"))
+            group, label = row.group, ""
+            y += ROW * 1.3
+            parts.append(_text(0, y, group.upper(), size=7.6, fill=TEAL, weight="bold"))
         y += ROW
+        if row.label != label:  # the same attack on the next file system needs no second name
+            label = row.label
+            parts.append(_text(0, y, label, size=9.6))
         parts.append(_row(row, y, ceiling, labels.never))
     height = y + 14
     return _svg(height, labels, [_axis(labels, height), *parts])
@@ -62,21 +67,21 @@ def overview(rows: Sequence[Row], labels: Labels) -> Html:
 def _row(row: Row, y: float, ceiling: float, never: str) -> Html:
     middle = y - 3.2
     parts = [
-        _text(0, y, row.label, size=8.6),
-        _text(614, y, row.touched, size=8.6, anchor="end"),
+        _text(LEFT - 9, y, row.fs, size=9, anchor="end", fill=SOFT),
+        _text(TOUCHED, y, row.touched, size=9.6, anchor="end"),
         _text(
             WIDTH,
             y,
             row.lost,
-            size=8.6,
+            size=9.6,
             anchor="end",
             fill=RED if row.is_lost else INK,
             weight="bold" if row.is_lost else "",
         ),
     ]
     if row.stop_ms is None:
-        parts.append(_line(LEFT, middle, RIGHT, middle, RED, 1.6, dash="3 2.5"))
-        parts.append(_text(RIGHT - 2, y - 4.6, never, size=6.6, anchor="end", fill=RED))
+        parts.append(_line(LEFT, middle, RIGHT - 58, middle, RED, 1.6, dash="3 2.5"))
+        parts.append(_text(RIGHT, y, never, size=8.6, anchor="end", fill=RED))
         return el("g", *parts)
     stop = place(row.stop_ms, ceiling)
     parts.append(_line(LEFT, middle, stop, middle, AMBER, 3.2))
@@ -100,25 +105,25 @@ def _axis(labels: Labels, height: float) -> Html:
     for ms, name in labels.ticks:
         x = place(ms, ceiling)
         parts.append(_line(x, TOP + 3, x, height - 8, LINE, 0.7))
-        parts.append(_text(x, TOP, name, size=7.2, anchor="middle", fill=SOFT))
+        parts.append(_text(x, TOP, name, size=8.4, anchor="middle", fill=SOFT))
     parts.append(_line(LEFT, TOP + 3, LEFT, height - 8, SOFT, 0.7))
-    parts.append(_text(614, TOP, labels.touched, size=7.2, anchor="end", fill=SOFT))
-    parts.append(_text(WIDTH, TOP, labels.lost, size=7.2, anchor="end", fill=SOFT))
+    parts.append(_text(TOUCHED, TOP, labels.touched, size=8.4, anchor="end", fill=SOFT))
+    parts.append(_text(WIDTH, TOP, labels.lost, size=8.4, anchor="end", fill=SOFT))
     return el("g", *parts)
 
 
 def _legend(labels: Labels) -> Html:
     writes, stop, back = labels.legend
-    y = 9.0
+    y = 10.0
     return el(
         "g",
         _line(LEFT, y - 3, LEFT + 18, y - 3, AMBER, 3.2),
-        _text(LEFT + 23, y, writes, size=7.6),
+        _text(LEFT + 23, y, writes, size=9),
         _line(LEFT + 118, y - 7, LEFT + 118, y + 1, INK, 1.5),
-        _text(LEFT + 124, y, stop, size=7.6),
+        _text(LEFT + 124, y, stop, size=9),
         _line(LEFT + 176, y - 3, LEFT + 192, y - 3, TEAL, 1.4),
         el("circle", cx=LEFT + 193, cy=_n(y - 3), r=2.3, fill=TEAL),
-        _text(LEFT + 200, y, back, size=7.6),
+        _text(LEFT + 200, y, back, size=9),
     )
 
 
@@ -139,17 +144,17 @@ def close_up(close: Close) -> Html:
     whole = max(close.back_ms, close.stop_ms, 0.001)
     start, end, y = 4.0, float(WIDTH) - 4, 34.0
     stop = start + (end - start) * close.stop_ms / whole
-    middle = min(max(stop, start + 150), end - 150)  # the word must not run into its neighbours
+    # The word stands on the side where there is room for it.
+    anchor = "start" if stop < WIDTH / 3 else "end" if stop > WIDTH * 2 / 3 else "middle"
     parts = [
         _line(start, y, stop, y, AMBER, 7),
         _line(stop, y, end, y, TEAL, 3),
         el("circle", cx=_n(start), cy=_n(y), r=4, fill=AMBER),
         el("circle", cx=_n(end), cy=_n(y), r=4, fill=TEAL),
         _line(stop, y - 10, stop, y + 10, INK, 2),
-        _line(stop, y + 10, middle, y + 17, INK, 0.7) if middle != stop else EMPTY,
-        _text(0, y - 16, close.first, size=9),
-        _text(middle, y + 27, close.stop, size=9, anchor="middle", weight="bold"),
-        _text(WIDTH, y - 16, close.back, size=9, anchor="end", fill=TEAL, weight="bold"),
+        _text(0, y - 16, close.first, size=10.5),
+        _text(stop, y + 24, close.stop, size=10.5, anchor=anchor, weight="bold"),
+        _text(WIDTH, y - 16, close.back, size=10.5, anchor="end", fill=TEAL, weight="bold"),
     ]
     return _frame(68, close.title, close.description, parts)
 

@@ -88,8 +88,11 @@ def _total(cases: Sequence[AttackResult], amount: Callable[[AttackResult], int])
     if not cases:
         return Measured()
     amounts = [amount(case) for case in cases]
-    return msgspec.structs.replace(
-        spread(amounts, (case.fs for case in cases)), value=float(sum(amounts))
+    return Measured(
+        value=float(sum(amounts)),
+        n=len(cases),
+        where=tuple(sorted({case.fs for case in cases})),
+        worst=float(max(amounts)) if any(amounts) else None,
     )
 
 

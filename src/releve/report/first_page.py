@@ -1,6 +1,7 @@
 """The first page: the result in one sentence, the figures, what it means, what did not hold."""
 
-from collections.abc import Iterator
+import collections
+from collections.abc import Iterator, Sequence
 
 from releve.model.proof import AttackResult, Simulation
 from releve.report import figures, show, words
@@ -15,18 +16,20 @@ from releve.report.document import (
     Tile,
     Tiles,
 )
-from releve.report.promises import Unit
-from releve.report.redact import names_in, without_names
+from releve.report.promises import Promises, Unit, tally
+from releve.report.redact import without_names
 from releve.report.text import Text, Voice
 
+LOST_ENTRY = ": perdu"  # how the simulation writes a lost file; it is told by its count already
 MOST_SHOWN = 8  # more would push the page over; the tables name all
 
 
-def first_page(simulation: Simulation, voice: Voice) -> Section:
+def first_page(simulation: Simulation, promises: Promises, voice: Voice) -> Section:
     run = figures.attacks_run(simulation)
     blocks: list[Block] = [_lead(simulation, voice)]
     if run:
         blocks.append(Prose(words=voice.say(words.WHAT_HAPPENED)))
+        blocks.append(Prose(words=_by_kind(run, voice), tone="quiet"))
     failures = tuple(_failures(simulation, voice))
     if failures:
         blocks.append(_callout(failures, voice))
@@ -34,9 +37,36 @@ def first_page(simulation: Simulation, voice: Voice) -> Section:
     meaning = tuple(_meaning(simulation, voice))
     if meaning:
         blocks += [Heading(words=voice.say(words.MEANING)), Bullets(items=meaning)]
+    blocks.append(Prose(words=voice.say(words.PROMISES_LINE, **tally(promises, simulation))))
     conditions = tuple(voice.say(condition) for condition in words.CONDITION_LIST)
     blocks += [Heading(words=voice.say(words.CONDITIONS)), Bullets(items=conditions, tone="quiet")]
+    told = tuple(_told_conditions(run, voice))
+    if told:
+        blocks.append(Bullets(items=told, tone="quiet", lang="" if voice.lang == "fr" else "fr"))
     return Section(anchor="resultat", title="", blocks=tuple(blocks), sheet=False)
+
+
+def _by_kind(run: Sequence[AttackResult], voice: Voice) -> str:
+    counts = collections.Counter(attack.kind for attack in run)
+    said = [
+        voice.say(words.KIND_COUNT, kind=voice.say(name), n=voice.number(counts[kind]))
+        for kind, name in words.KIND_GROUPS.items()
+        if counts[kind]
+    ]
+    return voice.say(words.BY_KIND, kinds=" ; ".join(said)) if said else ""
+
+
+def by_design(attack: AttackResult) -> bool:
+    """Not stopped, for a reason that was said beforehand, and nothing was lost by it."""
+    return not attack.stopped and bool(attack.condition) and attack.files_lost == 0
+
+
+def _told_conditions(run: Sequence[AttackResult], voice: Voice) -> list[str]:
+    """The conditions of attacks that are not stopped by design, each once; written in French."""
+    cases = {attack.name: attack.condition for attack in run if by_design(attack)}
+    return [
+        f"{voice.title(name)} : {without_names(condition)}" for name, condition in cases.items()
+    ]
 
 
 def _lead(simulation: Simulation, voice: Voice) -> Lead:
@@ -89,9 +119,9 @@ def _tile_spread(voice: Voice, label: Text, measured: figures.Measured, unit: Un
     if measured.value is None:
         return Tile(label=voice.say(label), value=voice.say(words.NOT_MEASURED), rests_on="")
     worst = show.bare(voice, measured.worst, unit)
-    said = voice.say(words.MEDIAN_OF, worst=worst, n=voice.number(measured.n))
     if measured.never:
-        said += "; " + voice.say(words.MEDIAN_NEVER, n=voice.number(measured.never))
+        worst = voice.count(words.NEVER_IN, measured.never)
+    said = voice.say(words.MEDIAN_OF, worst=worst, n=voice.number(measured.n))
     value = show.bare(voice, measured.median, unit)
     return Tile(label=voice.say(label), value=value, rests_on=said)
 
@@ -160,29 +190,34 @@ def _failures(simulation: Simulation, voice: Voice) -> Iterator[str]:
     for attack in sorted(run, key=lambda attack: -attack.files_lost):
         if attack.files_lost:
             lost = voice.count(words.FILES_LOST, attack.files_lost)
-            yield voice.say(words.BAD_LOST, attack=attack.name, fs=attack.fs, lost=lost)
+            yield voice.say(
+                words.BAD_LOST, attack=voice.title(attack.name), fs=attack.fs, lost=lost
+            )
     for attack in run:
-        if attack.wrong:
-            sorts = _sorts(attack)
-            facts = {"attack": attack.name, "fs": attack.fs, "sorts": sorts}
-            yield voice.count(words.BAD_WRONG, len(attack.wrong), **facts)
+        different = [entry for entry in attack.wrong if not entry.endswith(LOST_ENTRY)]
+        if different:
+            sorts = ", ".join(sorted({voice.say(_sort(entry)) for entry in different}))
+            facts = {"attack": voice.title(attack.name), "fs": attack.fs, "sorts": sorts}
+            yield voice.count(words.BAD_WRONG, len(different), **facts)
     for attack in run:
-        if not attack.stopped:
-            yield voice.say(words.BAD_STOP, attack=attack.name, fs=attack.fs)
+        if not attack.stopped and not by_design(attack):
+            yield voice.say(words.BAD_STOP, attack=voice.title(attack.name), fs=attack.fs)
     yield from _failures_beside(simulation, voice)
 
 
 def _failures_beside(simulation: Simulation, voice: Voice) -> Iterator[str]:
     for work in simulation.honest:
         if work.stopped and not work.wanted_stop and not work.skipped:
-            yield voice.say(words.BAD_HONEST, work=work.name, fs=work.fs)
+            yield voice.say(words.BAD_HONEST, work=voice.title(work.name), fs=work.fs)
     for part in simulation.care:
         if not part.ok:
-            yield voice.say(words.BAD_CARE, part=part.name)
+            yield voice.say(words.BAD_CARE, part=voice.title(part.name))
 
 
-def _sorts(attack: AttackResult) -> str:
-    """What differs, without saying in which file: `mode 0600 instead of 0644`."""
-    names = names_in(attack)
-    told = (entry.rsplit(": ", 1)[-1] if ": " in entry else "?" for entry in attack.wrong)
-    return ", ".join(sorted({without_names(entry, names) for entry in told})[:3])
+def _sort(entry: str) -> Text:
+    """What differs, in words of our own: the simulation's sentence may name files."""
+    said = entry.rsplit(": ", 1)[-1]
+    for start, sort in words.SORTS.items():
+        if said.startswith(start):
+            return sort
+    return words.SORT_OTHER

@@ -53,6 +53,14 @@ def judge(promise: Promise, simulation: Simulation) -> Verdict:
     return Verdict(promise=promise, measured=measured, outcome=_outcome(promise, measured.value))
 
 
+def tally(promises: Promises, simulation: Simulation) -> dict[str, int]:
+    """How many are held, broken and unmeasured, and `n`; what is only counted is left out."""
+    outcomes = [judge(promise, simulation).outcome for promise in promises.promises]
+    kinds: tuple[Outcome, ...] = ("held", "broken", "unmeasured")
+    counts: dict[str, int] = {kind: outcomes.count(kind) for kind in kinds}
+    return {**counts, "n": sum(counts.values())}
+
+
 def _outcome(promise: Promise, value: float | None) -> Outcome:
     if value is None:
         return "unmeasured"

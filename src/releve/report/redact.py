@@ -13,6 +13,9 @@ ABSOLUTE = re.compile(r"(?<![\w.>])/(?:[^\s/«»\"']+/)*[^\s/«»\"',;:]+")
 FILE_NAME = re.compile(r"[\w\-()~#]+(?:\.[\w\-]+)*\.[A-Za-z][A-Za-z0-9]{1,5}\b(?!\()")
 
 
+REPEATED = re.compile(rf"{HIDDEN}(?:[ /]*{HIDDEN})+")
+
+
 def paths_of(lines: Iterable[GuardLine]) -> tuple[str, ...]:
     """Every path that the guard's lines carry in a field of their own."""
     found: list[str] = []
@@ -51,5 +54,5 @@ def without_names(sentence: str, names: Iterable[str] = ()) -> str:
     """The sentence with every such name hidden, and whatever looks like a path or a file too."""
     for name in sorted(names, key=len, reverse=True):
         sentence = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, sentence)
-    sentence = ABSOLUTE.sub(HIDDEN, sentence)
-    return FILE_NAME.sub(HIDDEN, sentence)
+    sentence = FILE_NAME.sub(HIDDEN, ABSOLUTE.sub(HIDDEN, sentence))
+    return REPEATED.sub(HIDDEN, sentence)

@@ -5,17 +5,19 @@
 INK, SOFT, LINE, PAPER = "#17222d", "#566472", "#d8dfe4", "#f5f7f8"
 TEAL, RED, AMBER = "#0b6158", "#a8201a", "#b8651b"
 
+SANS = '"Source Sans 3", "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
+
 SHEET = f"""
 @page {{
   size: A4; margin: 19mm 18mm 20mm;
-  @bottom-left {{ content: string(running); font: 7.5pt/1 sans-serif; color: {SOFT}; width: 80%; }}
-  @bottom-right {{ content: counter(page) " / " counter(pages); font: 7.5pt/1 sans-serif; color: {SOFT}; }}
+  @bottom-left {{ content: string(running); font: 7.5pt/1 {SANS}; color: {SOFT}; width: 80%; }}
+  @bottom-right {{ content: counter(page) " / " counter(pages); font: 7.5pt/1 {SANS}; color: {SOFT}; }}
 }}
 @page wide {{ size: A4 landscape; margin: 13mm 14mm 14mm; }}
 * {{ box-sizing: border-box; }}
 html {{ color: {INK}; background: #fff; }}
 body {{
-  margin: 0; font: 10pt/1.5 "Source Sans 3", "Helvetica Neue", Arial, "Liberation Sans", sans-serif;
+  margin: 0; font: 10pt/1.5 {SANS};
   font-variant-numeric: tabular-nums lining-nums; hyphens: manual;
 }}
 h1, h2, h3, .lead {{ font-family: Charter, "Source Serif 4", Georgia, "Liberation Serif", serif; font-weight: 400; }}
@@ -61,9 +63,14 @@ td small {{ display: block; color: {SOFT}; font-size: 0.86em; line-height: 1.3; 
 .badge.quiet {{ font-weight: 400; }}
 code {{ font-family: "Source Code Pro", "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 0.9em; }}
 .scroll {{ overflow-x: auto; }}
-figure {{ margin: 0 0 4mm; }}
+figure {{ margin: 0 0 6mm; break-inside: avoid; }}
 figure svg {{ width: 100%; height: auto; display: block; }}
 figcaption {{ font-size: 8pt; color: {SOFT}; }}
+.facts td:first-child {{ width: 46mm; color: {SOFT}; }}
+.honest th:nth-child(1), .attacks th:nth-child(1) {{ width: 36%; }} .honest th:nth-child(2) {{ width: 14%; }}
+.honest th:nth-child(3) {{ width: 16%; }} .honest th:nth-child(4) {{ width: 14%; }}
+.attacks td {{ padding-top: 0.9mm; padding-bottom: 0.9mm; }}
+.attacks td:last-child {{ padding-left: 2mm; }} .attacks th:last-child {{ padding-left: 2mm; }}
 .story {{ list-style: none; margin: 2mm 0 4mm; padding: 0; font-size: 9pt; line-height: 1.4; }}
 .story li {{ display: grid; grid-template-columns: 30mm 1fr; gap: 5mm; border-top: 0.5pt solid {LINE}; padding: 1.6mm 0; margin: 0; max-width: none; break-inside: avoid; }}
 .story .mark {{ font-weight: 700; white-space: nowrap; }}
@@ -88,6 +95,7 @@ section.one_page {{ font-size: var(--one-page, 8.4pt); }}
   .sheet {{ break-before: page; }}
   .one_page {{ page: wide; break-before: page; break-after: page; }}
   .scroll {{ overflow: visible; }}
+  .screen {{ display: none; }}
 }}
 @media screen {{
   html {{ background: {PAPER}; }}

@@ -7,6 +7,7 @@ from releve.report.figures import Measured
 from releve.report.promises import Unit
 from releve.report.text import NBSP, Voice
 
+FEW = 3  # of fewer cases, a mean or a percentile says nothing more
 SYSTEM_ORDER = {"ext4": 0, "xfs": 1, "btrfs": 2}
 
 
@@ -52,12 +53,14 @@ def rests_on(voice: Voice, measured: Measured, unit: Unit) -> str:
             return ""
         return voice.say(words.ASIDE, x=amount(voice, measured.aside, "files"))
     parts = [voice.say(words.RESTS_N, n=voice.number(measured.n)).replace(" ", NBSP)]
-    kinds = (
-        (words.RESTS_MEDIAN, measured.median),
-        (words.RESTS_MEAN, measured.mean),
-        (words.RESTS_P95, measured.p95),
-        (words.RESTS_WORST, measured.worst),
-    )
+    kinds = [(words.RESTS_WORST, measured.worst)]
+    if measured.n >= FEW:
+        kinds = [
+            (words.RESTS_MEDIAN, measured.median),
+            (words.RESTS_MEAN, measured.mean),
+            (words.RESTS_P95, measured.p95),
+            *kinds,
+        ]
     for name, value in kinds:
         if value is not None and value != measured.value:
             parts.append(voice.say(name, x=bare(voice, value, unit)))

@@ -27,13 +27,20 @@ class Glossary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     terms: tuple[Term, ...]
 
 
-def simulation_document(
-    simulation: Simulation, promises: Promises, glossary: Glossary, lang: Lang
-) -> Document:
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report says beside the figures. `titles`: what people call an attack or a task."""
+
+    promises: Promises
+    glossary: Glossary
+    titles: dict[str, Text] = {}
+
+
+def simulation_document(simulation: Simulation, content: Content, lang: Lang) -> Document:
     """The whole report in one language; every figure comes from `simulation`, none from here."""
-    voice = Voice(lang)
+    voice = Voice(lang, content.titles)
+    promises, glossary = content.promises, content.glossary
     sections = (
-        first_page(simulation, voice),
+        first_page(simulation, promises, voice),
         timeline(simulation, voice),
         detail(simulation, voice),
         promise_page(simulation, promises, voice),
@@ -60,10 +67,8 @@ def simulation_document(
     )
 
 
-def simulation_html(
-    simulation: Simulation, promises: Promises, glossary: Glossary, lang: Lang
-) -> str:
-    return render(simulation_document(simulation, promises, glossary, lang))
+def simulation_html(simulation: Simulation, content: Content, lang: Lang) -> str:
+    return render(simulation_document(simulation, content, lang))
 
 
 def _glossary(glossary: Glossary, voice: Voice) -> Section:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from releve.model.proof import AttackResult, Environment, HonestResult, Simulation
 from releve.report import show, words
 from releve.report.document import Block, Bullets, Cell, Heading, Prose, Section, Table, Tone
-from releve.report.promises import Outcome, Promises, Verdict, judge
+from releve.report.first_page import by_design
+from releve.report.promises import Outcome, Promises, Verdict, judge, tally
 from releve.report.redact import names_in, without_names
 from releve.report.text import Text, Voice
 from releve.report.timeline import kind, ordered
@@ -25,16 +26,12 @@ def heads(voice: Voice, *names: str) -> tuple[str, ...]:
 
 def promise_page(simulation: Simulation, promises: Promises, voice: Voice) -> Section:
     verdicts = [judge(promise, simulation) for promise in promises.promises]
-    outcomes = [verdict.outcome for verdict in verdicts if verdict.outcome != "counted"]
     intro = voice.say(
         words.PROMISES_INTRO,
         at=voice.moment(simulation.environment.at),
         host=simulation.environment.host,
         dated=voice.moment(promises.dated).split("\u00a0à")[0].split("\u00a0at")[0],
-        n=len(outcomes),
-        held=outcomes.count("held"),
-        broken=outcomes.count("broken"),
-        unmeasured=outcomes.count("unmeasured"),
+        **tally(promises, simulation),
     )
     table = Table(
         caption="",
@@ -97,7 +94,7 @@ def _not_run(simulation: Simulation, voice: Voice) -> Iterator[str]:
             reasons.setdefault((name, why), []).append(fs)
     for (name, why), where in reasons.items():
         systems = show.systems(tuple(where))
-        yield voice.say(words.NOT_RUN, attack=name, fs=systems, why=why)
+        yield voice.say(words.NOT_RUN, attack=voice.title(name), fs=systems, why=why)
 
 
 def _environment(simulation: Simulation, voice: Voice) -> Table:
@@ -153,7 +150,7 @@ def _windows(simulation: Simulation, voice: Voice) -> Table:
 def _care(simulation: Simulation, voice: Voice) -> Table:
     rows = tuple(
         (
-            Cell(main=part.name, small=without_names(part.detail), lang=""),
+            Cell(main=voice.title(part.name), small=without_names(part.detail)),
             _mark(voice, good=part.ok, said=words.WORKED if part.ok else words.FAILED),
             Cell(main=voice.duration(part.ms)),
         )
@@ -179,7 +176,7 @@ def attacks_page(simulation: Simulation, voice: Voice) -> Section:
 def _attack_row(attack: AttackResult, voice: Voice) -> tuple[Cell, ...]:
     said = without_names(attack.condition, names_in(attack)) if voice.lang == "fr" else ""
     known = (
-        Cell(main=attack.name, small=said),
+        Cell(main=voice.title(attack.name), small=said),
         Cell(main=kind(attack, voice)),
         Cell(main=attack.fs),
     )
@@ -188,7 +185,7 @@ def _attack_row(attack: AttackResult, voice: Voice) -> tuple[Cell, ...]:
         return (*known, *([absent] * 5), Cell(main=voice.say(words.NOT_MEASURED), tone="quiet"))
     stopped = attack.first_write_to_stop_ms if attack.stopped else None
     stop = Cell(main=voice.duration(stopped)) if stopped is not None else None
-    never = Cell(main=voice.say(words.NEVER), tone="bad")
+    never = Cell(main=voice.say(words.NEVER), tone="" if by_design(attack) else "bad")
     unknown = Cell(main="–", tone="quiet")
     back = attack.rollback_ms
     return (
@@ -232,11 +229,11 @@ def _honest_row(work: HonestResult, voice: Voice) -> tuple[Cell, ...]:
     if work.skipped:
         absent = Cell(main="–", tone="quiet")
         said = Cell(main=voice.say(words.NOT_MEASURED), tone="quiet")
-        return (Cell(main=work.name), Cell(main=work.fs), said, absent, absent)
+        return (Cell(main=voice.title(work.name)), Cell(main=work.fs), said, absent, absent)
     wrong = work.stopped and not work.wanted_stop
     slow = show.amount(voice, work.slowdown, "ratio") if work.slowdown is not None else None
     return (
-        Cell(main=work.name),
+        Cell(main=voice.title(work.name)),
         Cell(main=work.fs),
         _mark(voice, good=not wrong, said=words.YES if work.stopped else words.NO),
         Cell(main=voice.number(work.points, 1)),

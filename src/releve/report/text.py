@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -41,10 +42,16 @@ def counted(fr_one: str, fr_many: str, en_one: str, en_many: str) -> Counted:
 
 
 class Voice:
-    """Says texts, numbers, durations and dates in one language. Holds nothing else."""
+    """Says texts, numbers, durations and dates in one language; `titles` names what has an id."""
 
-    def __init__(self, lang: Lang) -> None:
+    def __init__(self, lang: Lang, titles: Mapping[str, Text] | None = None) -> None:
         self.lang = lang
+        self.titles = titles or {}
+
+    def title(self, name: str) -> str:
+        """What a person calls it, where somebody has said so; else its id."""
+        said = self.titles.get(name)
+        return self.say(said) if said else name
 
     def say(self, what: Text, **facts: object) -> str:
         chosen = what.fr if self.lang == "fr" else what.en
@@ -75,15 +82,15 @@ class Voice:
         value = count / (GIGA if large else MEGA)
         return f"{self.number(value, 1)}{NBSP}{'G' if large else 'M'}{byte}"
 
-    def moment(self, at: str, *, seconds: bool = False) -> str:
+    def moment(self, at: str | dt.datetime) -> str:
         """An ISO 8601 time as a person writes it; what is not a time is shown as it came."""
         try:
-            when = dt.datetime.fromisoformat(at)
+            when = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
         except ValueError:
-            return at
+            return str(at)
         month = MONTHS[self.lang].split()[when.month - 1]
         day = "1er" if self.lang == "fr" and when.day == 1 else str(when.day)
-        clock = when.strftime("%H:%M:%S" if seconds else "%H:%M")
+        clock = when.strftime("%H:%M")
         zone = when.tzname() or ""
         joint = "à" if self.lang == "fr" else "at"
         return f"{day} {month} {when.year} {joint} {clock} {zone}".strip().replace(" ", NBSP)

@@ -1,18 +1,19 @@
 """The two pages of time: every attack on one axis, and the most telling one up close."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 
-from releve.model.lines import Point, RolledBack, Stopped
+from releve.model.lines import RolledBack, Stopped
 from releve.model.proof import AttackResult, Simulation
 from releve.report import chart, figures, show, words
 from releve.report.document import Block, Drawing, Prose, Section, Step, Story
 from releve.report.first_page import unreadable_ms
-from releve.report.redact import names_in, without_names
+from releve.report.reasons import reason_steps
+from releve.report.redact import names_in
 from releve.report.text import SECOND_MS, Voice
 
-ROWS_A_PAGE = 50
-MOST_REASONS = 12
+ROWS_A_PAGE = 48
+ROWS_BESIDE = 22  # with fewer, the attack up close has room beneath them
+LABEL = 44  # letters that fit before the file system
 KIND_ORDER = tuple(words.KINDS)
 
 
@@ -53,14 +54,19 @@ def _pages(rows: list[chart.Row]) -> Iterator[list[chart.Row]]:
 def _row(attack: AttackResult, voice: Voice) -> chart.Row:
     stop = attack.first_write_to_stop_ms if attack.stopped else None
     return chart.Row(
-        label=f"{attack.name[:34]} · {attack.fs}",
-        group=kind(attack, voice),
+        label=shortened(voice.title(attack.name)),
+        fs=attack.fs,
+        group=voice.say(words.KIND_GROUPS.get(attack.kind, words.KIND_OTHER)),
         stop_ms=stop,
         back_ms=unreadable_ms(attack),
         touched=voice.number(attack.files_touched),
         lost=voice.number(attack.files_lost),
         is_lost=attack.files_lost > 0,
     )
+
+
+def shortened(label: str) -> str:
+    return label if len(label) <= LABEL else label[: LABEL - 1].rstrip() + "…"
 
 
 def _labels(simulation: Simulation, voice: Voice) -> chart.Labels:
@@ -109,7 +115,8 @@ def detail(simulation: Simulation, voice: Voice) -> Section | None:
     steps = _steps(attack, voice)
     return Section(
         anchor="detail",
-        title=voice.say(words.DETAIL, attack=attack.name, fs=attack.fs),
+        sheet=len(figures.attacks_run(simulation)) % ROWS_A_PAGE > ROWS_BESIDE,
+        title=voice.say(words.DETAIL, attack=voice.title(attack.name), fs=attack.fs),
         blocks=(
             Drawing(svg=chart.close_up(_close(attack, voice))),
             Prose(words=voice.say(words.DETAIL_INTRO)),
@@ -122,7 +129,7 @@ def _close(attack: AttackResult, voice: Voice) -> chart.Close:
     stop, back = attack.first_write_to_stop_ms or 0.0, unreadable_ms(attack) or 0.0
     said_stop, said_back = show.duration(voice, stop), show.duration(voice, back)
     return chart.Close(
-        title=voice.say(words.DETAIL, attack=attack.name, fs=attack.fs),
+        title=voice.say(words.DETAIL, attack=voice.title(attack.name), fs=attack.fs),
         description=voice.say(words.DETAIL_DESC, stop=said_stop, back=said_back),
         stop_ms=stop,
         back_ms=back,
@@ -145,38 +152,6 @@ def _steps(attack: AttackResult, voice: Voice) -> Iterator[Step]:
         yield Step(mark=voice.say(words.STOPPED_AFTER, time=time), words=said, tone="bad")
     for back in (line for line in attack.lines if isinstance(line, RolledBack)):
         yield _rollback_step(back, voice)
-
-
-def reason_steps(points: Sequence[Point], voice: Voice, names: frozenset[str]) -> Iterator[Step]:
-    """One step for each run of like sentences, with the points so far; names are hidden."""
-    total, whole = 0.0, sum(point.score for point in points) or 1.0
-    runs = [
-        (said, list(same))
-        for said, same in itertools.groupby(points, key=lambda point: sentence(point, voice, names))
-    ]
-    for (said, lang), same in runs[:MOST_REASONS]:
-        score = sum(point.score for point in same)
-        total += score
-        times = voice.say(words.TIMES_SEEN, n=len(same)) + " · " if len(same) > 1 else ""
-        yield Step(
-            mark="+" + voice.say(words.POINTS, score=voice.number(score, 1)),
-            words=said,
-            small=times + voice.say(words.POINTS_TOTAL, score=voice.number(total, 1)),
-            share=total / whole,
-            lang=lang,
-        )
-    if len(runs) > MOST_REASONS:
-        more = voice.count(words.MORE_REASONS, len(runs) - MOST_REASONS)
-        said_total = voice.say(words.POINTS_TOTAL, score=voice.number(whole, 1))
-        yield Step(mark="…", words=more, small=said_total, share=1.0)
-
-
-def sentence(point: Point, voice: Voice, names: frozenset[str]) -> tuple[str, str]:
-    """The reason without names, and its language when that is not the reader's."""
-    if voice.lang == "fr":
-        return without_names(point.why, names), ""
-    said = point.why_en or point.why
-    return without_names(said, names), "" if point.why_en else "fr"
 
 
 def _rollback_step(line: RolledBack, voice: Voice) -> Step:

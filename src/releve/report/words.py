@@ -41,11 +41,16 @@ FILES_LOST = counted("{n} fichier perdu", "{n} fichiers perdus", "{n} file lost"
 WHAT_HAPPENED = text(
     "Un cabinet d’essai a été créé (comptes rendus, courriers, images, base de patients fictifs), puis de vrais "
     "programmes de chiffrement et d’effacement ont été lancés contre ses fichiers, l’un après l’autre. Après "
-    "chaque attaque, chaque fichier a été comparé à ce qu’il était avant. Les chiffres ci-dessous viennent "
-    "de ces comparaisons.",
+    "chaque attaque, chaque fichier a été comparé à ce qu’il était avant. Les chiffres viennent de ces comparaisons.",
     "A trial practice was created (reports, letters, images, a database of invented patients), then real programs "
     "that encrypt and erase were run against its files, one after the other. After each attack every file "
     "was compared with what it was before. The figures below come from these comparisons.",
+)
+KIND_COUNT = text("{kind} : {n}", "{kind}: {n}")
+BY_KIND = text("Par genre — {kinds}.", "By kind — {kinds}.")
+PROMISES_LINE = text(
+    "Promesses : {held} sur {n} tenues, {broken} non tenues, {unmeasured} non mesurées ici. Elles tiennent sur une page, avec leurs conditions.",
+    "Promises: {held} of {n} held, {broken} not held, {unmeasured} not measured here. They are on one page, with their conditions.",
 )
 MEANING = text("Ce que cela veut dire pour les soins", "What this means for care")
 MEANING_SAFE = text(
@@ -84,11 +89,23 @@ MEANING_HONEST = counted(
 BAD = text("Ce qui n’a pas tenu", "What did not hold")
 BAD_LOST = text("{attack} ({fs}) : {lost}.", "{attack} ({fs}): {lost}.")
 BAD_WRONG = counted(
-    "{attack} ({fs}) : {n} fichier revenu avec une différence ({sorts}).",
-    "{attack} ({fs}) : {n} fichiers revenus avec une différence ({sorts}).",
-    "{attack} ({fs}): {n} file came back with a difference ({sorts}).",
-    "{attack} ({fs}): {n} files came back with a difference ({sorts}).",
+    "{attack} ({fs}) : {n} différence après le retour arrière ({sorts}).",
+    "{attack} ({fs}) : {n} différences après le retour arrière ({sorts}).",
+    "{attack} ({fs}): {n} difference after the rollback ({sorts}).",
+    "{attack} ({fs}): {n} differences after the rollback ({sorts}).",
 )
+# How the simulation's comparison begins its sentences, and what the report says instead.
+SORTS: dict[str, Text] = {
+    "mode": text("droits", "rights"),
+    "propriétaire": text("propriétaire", "owner"),
+    "date": text("date", "time"),
+    "ACL": text("ACL ou attributs", "ACL or attributes"),
+    "de trop": text("fichier de trop", "file too many"),
+    "absent": text("élément absent", "missing item"),
+    "autre contenu": text("autre contenu", "other content"),
+    "n'est plus": text("lien entre fichiers rompu", "link between files broken"),
+}
+SORT_OTHER = text("autre différence", "another difference")
 BAD_STOP = text(
     "{attack} ({fs}) : l’attaquant n’a pas été arrêté.",
     "{attack} ({fs}): the attacker was not stopped.",
@@ -131,7 +148,7 @@ TILE_HONEST = text("Travaux honnêtes arrêtés", "Honest tasks stopped")
 ON_SYSTEMS = text("sur {fs}", "on {fs}")
 SKIPPED_COUNT = counted("{n} non lancée", "{n} non lancées", "{n} not run", "{n} not run")
 MEDIAN_OF = text("médiane ; pire {worst} ; {n} attaques", "median; worst {worst}; {n} attacks")
-MEDIAN_NEVER = text("{n} jamais arrêtées", "{n} never stopped")
+NEVER_IN = counted("jamais ({n} fois)", "jamais ({n} fois)", "never (once)", "never ({n} times)")
 LOST_OF = text(
     "sur {n} attaques ; saisies trop récentes : {newest}", "over {n} attacks; too recent: {newest}"
 )
@@ -165,7 +182,7 @@ NO_CHART = text(
     "Aucune attaque à dessiner : rien n’a été mesuré ici.",
     "No attack to draw: nothing was measured here.",
 )
-DETAIL = text("Une attaque de près : {attack} ({fs})", "One attack up close: {attack} ({fs})")
+DETAIL = text("Une attaque de près — {attack} ({fs})", "One attack up close — {attack} ({fs})")
 DETAIL_INTRO = text(
     "Le gardien n’arrête pas sur une impression : chaque raison vaut des points, et leur somme décide. "
     "Voici ses raisons, dans l’ordre où il les a vues. Les noms de fichiers sont cachés.",
@@ -287,6 +304,13 @@ KINDS: dict[str, Text] = {
     "wiper": text("effaceur", "wiper"),
     "breaking": text("contournement", "breaking try"),
     "smb": text("poste du réseau", "network client"),
+}
+KIND_GROUPS: dict[str, Text] = {
+    "encryptor": text("chiffreurs", "encryptors"),
+    "evasion": text("dissimulations", "evasions"),
+    "wiper": text("effaceurs", "wipers"),
+    "breaking": text("contournements", "breaking tries"),
+    "smb": text("postes du réseau", "network clients"),
 }
 KIND_OTHER = text("autre", "other")
 ENVIRONMENT_ROWS: dict[str, Text] = {

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from releve.adapters import content
 from releve.adapters.pdf import PdfMissingError, pdf
+from releve.apps.simulate import attacks, honest
 from releve.model.proof import Simulation
-from releve.report.simulation import simulation_html
-from releve.report.text import Lang
+from releve.report.simulation import Content, simulation_html
+from releve.report.text import Lang, Text
 
 PROMISES = "promesses"  # the section that must be one page
 NAMES: dict[Lang, str] = {"fr": "rapport-simulation", "en": "simulation-report"}
@@ -20,13 +21,21 @@ def write_report(
     Each file replaces the one before it at once, so a reader never sees half of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    html = simulation_html(simulation, content.promises(), content.glossary(), lang)
+    said = Content(promises=content.promises(), glossary=content.glossary(), titles=titles())
+    html = simulation_html(simulation, said, lang)
     page = _replace(folder / f"{NAMES[lang]}.html", html.encode())
     try:
         printed = pdf(html, one_page=PROMISES)
     except PdfMissingError:
         return page, None
     return page, _replace(folder / f"{NAMES[lang]}.pdf", printed)
+
+
+def titles() -> dict[str, Text]:
+    """What people call each attack and each honest task, from the rows that run them."""
+    named = {row.name: Text(fr=row.title, en=row.title_en) for row in attacks.PROFILES}
+    tasks = {row.name: Text(fr=row.title, en=row.title_en) for row in honest.WORKLOADS}
+    return {**named, **tasks}
 
 
 def _replace(path: Path, content_bytes: bytes) -> Path:

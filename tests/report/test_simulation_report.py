@@ -1,0 +1,250 @@
+"""The report says what was measured, hides no bad figure, names no file, in two languages."""
+
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from releve.adapters import content
+from releve.apps.simulate.report import titles
+from releve.model.lines import RolledBack
+from releve.model.proof import Simulation
+from releve.report import first_page, incident_words, words
+from releve.report.figures import MEASURES
+from releve.report.markup import VOID
+from releve.report.redact import names_in, without_names
+from releve.report.simulation import Content, simulation_html
+from releve.report.text import LANGS, Counted, Lang, Text, Voice
+from releve.report.timeline import telling
+from tests.report import simulations
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = "RELEVE_UPDATE_GOLDEN"  # set it to write the golden files anew, then read the difference
+
+
+def report(simulation: Simulation, lang: Lang = "fr") -> str:
+    said = Content(promises=content.promises(), glossary=content.glossary(), titles=TITLES)
+    return simulation_html(simulation, said, lang)
+
+
+TITLES = {"gpg-rm": Text(fr="gpg, puis effacer", en="gpg, then delete")}
+
+
+def words_of(html: str) -> str:
+    bare = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    return re.sub(r"<[^>]+>", " ", bare).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("name", ["held", "lossy", "empty"])
+def test_the_report_of_a_known_simulation_is_as_agreed(name: str, lang: Lang) -> None:
+    html = report(getattr(simulations, name)(), lang)
+    seen = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    golden = GOLDEN / f"{name}.{lang}.html"
+    if os.environ.get(UPDATE):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(seen)
+    assert seen == golden.read_text()
+
+
+def test_a_loss_is_the_first_thing_said_and_is_named() -> None:
+    html = report(simulations.lossy())
+    assert '<p class="lead bad">20 attaques' in html
+    said = words_of(html)
+    assert "2 fichiers perdus." in said
+    assert "effaceur : truncate par le chemin" in report_with_titles(simulations.lossy())
+    assert "wipe-truncate (ext4) : l’attaquant n’a pas été arrêté." in said
+    assert "dicom-reencode (ext4) : travail honnête arrêté par erreur." in said
+
+
+def report_with_titles(simulation: Simulation) -> str:
+    said = Content(promises=content.promises(), glossary=content.glossary(), titles=titles())
+    return words_of(simulation_html(simulation, said, "fr"))
+
+
+def test_a_calm_report_is_calm_only_when_nothing_failed() -> None:
+    assert 'class="lead good"' in report(simulations.held())
+    attacks = simulations.held().attacks
+    stained = (msgspec.structs.replace(attacks[0], wrong=("a.txt: mode 0600 au lieu de 0644",)),)
+    html = report(msgspec.structs.replace(simulations.held(), attacks=(*stained, *attacks[1:])))
+    assert 'class="lead good"' not in html
+    assert "1 différence après le retour arrière (droits)" in words_of(html)
+
+
+def test_an_attack_that_is_not_stopped_by_design_is_a_condition_and_not_a_failure() -> None:
+    deletion = msgspec.structs.replace(
+        simulations.held().attacks[0],
+        stopped=False,
+        first_write_to_stop_ms=None,
+        condition="L’effacement seul donne une alerte, pas un arrêt.",
+    )
+    simulation = msgspec.structs.replace(simulations.held(), attacks=(deletion,))
+    said = words_of(report(simulation))
+    assert "n’a pas été arrêté" not in said
+    assert "gpg, puis effacer : L’effacement seul donne une alerte" in said
+    lost = msgspec.structs.replace(deletion, files_lost=1)
+    simulation = msgspec.structs.replace(simulation, attacks=(lost,))
+    assert "n’a pas été arrêté" in words_of(report(simulation))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_simulation_of_nothing_says_that_it_proves_nothing(lang: Lang) -> None:
+    html = report(simulations.empty(), lang)
+    expected = {"fr": "Ce rapport ne prouve donc rien", "en": "therefore proves nothing"}
+    assert expected[lang] in words_of(html)
+    assert "✓" not in html
+    assert " 0 ms" not in words_of(html)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_path_and_no_file_name_of_the_lines_is_in_the_report(lang: Lang) -> None:
+    for simulation in (simulations.lossy(), simulations.held()):
+        html = report(simulation, lang)
+        for attack in simulation.attacks:
+            for name in names_in(attack):
+                assert not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", html), name
+        for part in ("DUPONT", "ordonnance", "LEFEBVRE", "MARTIN", "/srv/", "secretariat"):
+            assert part not in html
+
+
+@pytest.mark.parametrize(
+    ("sentence", "names", "hidden"),
+    [
+        ("contenu de /srv/cabinet/a b/c.txt changé", (), "contenu de ••• b/c.txt changé"),
+        ("« DUPONT Jean.docx » : type zip", ("DUPONT Jean.docx",), "« ••• » : type zip"),
+        ("DUPONT_Jean.docx est devenu uniforme", (), "••• est devenu uniforme"),
+        ("type zip->unknown, 3/4 windows uniform", (), "type zip->unknown, 3/4 windows uniform"),
+        ("points: 3.5 of 10.", (), "points: 3.5 of 10."),
+    ],
+)
+def test_names_are_hidden_and_the_reason_stays(
+    sentence: str, names: tuple[str, ...], hidden: str
+) -> None:
+    if "a b" in sentence:
+        names = ("/srv/cabinet/a b/c.txt",)
+        hidden = "contenu de ••• changé"
+    assert without_names(sentence, names) == hidden
+
+
+def test_a_difference_is_told_in_words_of_our_own() -> None:
+    entry = "patients/DUPONT.txt: n'est plus le même fichier que patients/DURAND.txt"
+    assert first_page._sort(entry) is words.SORTS["n'est plus"]
+    assert first_page._sort("a: DUPONT inconnu") is words.SORT_OTHER
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_page_is_well_formed_and_points_nowhere(lang: Lang) -> None:
+    html = report(simulations.lossy(), lang)
+    Checker().check(html)
+    assert f'<html lang="{lang}">' in html
+    outside = re.sub(r'xmlns="http://www.w3.org/2000/svg"', "", html)
+    assert not re.search(r"https?://|url\(|@import|<script|<link|src=", outside)
+
+
+class Checker(HTMLParser):
+    """Every element is closed in order, and no id is there twice."""
+
+    def check(self, html: str) -> None:
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        identity = dict(attrs).get("id")
+        assert identity is None or identity not in self.ids
+        self.ids.add(identity or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID, attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_names_with_markup_in_them_stay_text() -> None:
+    environment = simulations.environment(host="<script>alert(1)</script>")
+    html = report(msgspec.structs.replace(simulations.held(), environment=environment))
+    assert "<script>" not in html
+
+
+def test_every_text_exists_in_both_languages() -> None:
+    for module in (words, incident_words):
+        for text in texts_in(vars(module).values()):
+            assert text.fr.strip()
+            assert text.en.strip()
+            fields = re.compile(r"\{\w+\}")
+            assert sorted(fields.findall(text.fr)) == sorted(fields.findall(text.en)) or (
+                "(once)" in text.en
+            ), text
+
+
+def texts_in(values: object) -> list[Text]:
+    found: list[Text] = []
+    for value in values:  # type: ignore[attr-defined]
+        if isinstance(value, Text):
+            found.append(value)
+        elif isinstance(value, Counted):
+            found += [value.one, value.many]
+        elif isinstance(value, dict):
+            found += texts_in(value.values())
+        elif isinstance(value, tuple):
+            found += texts_in(value)
+    return found
+
+
+def test_every_promise_has_a_measure_and_both_languages() -> None:
+    promises = content.promises()
+    assert len({promise.id for promise in promises.promises}) == len(promises.promises)
+    for promise in promises.promises:
+        assert promise.measure in MEASURES
+        for text in (promise.promise, promise.condition):
+            assert text.fr.strip()
+            assert text.en.strip()
+
+
+def test_the_glossary_has_eight_words_in_both_languages() -> None:
+    terms = content.glossary().terms
+    assert len(terms) == 8
+    assert all(text.fr and text.en for term in terms for text in (term.word, term.meaning))
+
+
+def test_the_attack_drawn_up_close_is_the_one_that_lost_something() -> None:
+    safe = simulations.held().attacks[:3]
+    losing = msgspec.structs.replace(safe[1], files_lost=1)
+    assert telling((safe[0], losing, safe[2])) is losing
+    assert telling(()) is None
+
+
+def test_rollbacks_that_lost_files_are_red_in_the_story() -> None:
+    attack = simulations.held().attacks[0]
+    lost = simulations.lines(3, 38.0, 4.0, lost=1)
+    assert any(isinstance(line, RolledBack) and line.lost for line in lost)
+    losing = msgspec.structs.replace(attack, files_lost=1, lines=lost)
+    html = report(msgspec.structs.replace(simulations.held(), attacks=(losing,)))
+    assert "1 fichier perdu." in words_of(html)
+
+
+@pytest.mark.parametrize(
+    ("ms", "fr", "en"),
+    [
+        (0.0, "0 ms", "0 ms"),
+        (1.24, "1,2 ms", "1.2 ms"),
+        (38.0, "38 ms", "38 ms"),
+        (2033.0, "2,0 s", "2.0 s"),
+        (612_000.0, "10,2 min", "10.2 min"),
+    ],
+)
+def test_durations_read_as_people_write_them(ms: float, fr: str, en: str) -> None:
+    assert Voice("fr").duration(ms).replace("\u00a0", " ") == fr
+    assert Voice("en").duration(ms).replace("\u00a0", " ") == en
+
+
+def test_zero_is_singular_in_french_and_plural_in_english() -> None:
+    assert Voice("fr").count(words.FILES_LOST, 0).replace("\u00a0", " ") == "0 fichier perdu"
+    assert Voice("en").count(words.FILES_LOST, 0) == "0 files lost"
