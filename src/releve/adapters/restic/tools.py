@@ -48,7 +48,7 @@ KINDS = (RESTIC, REST_SERVER)
 class ToolMissingError(ReleveError):
     """restic or rest-server is not there."""
 
-    status = 40
+    status = 80
     remedy = (
         "Run `make setup`, or install it and put it on PATH (RELEVE_TOOLS names another folder)."
     )
@@ -61,7 +61,7 @@ class ToolMissingError(ReleveError):
 class ToolTooOldError(ReleveError):
     """The restic or rest-server that was found is too old to be driven safely."""
 
-    status = 41
+    status = 81
     remedy = "Run `make setup`: it puts a recent one into .tools, which comes before the system's."
 
     def __init__(self, path: str, found: str, minimum: str) -> None:
@@ -74,7 +74,7 @@ class ToolTooOldError(ReleveError):
 class ToolBrokenError(ReleveError):
     """A file of that name is there but does not say its version."""
 
-    status = 42
+    status = 82
     remedy = "Remove it and run `make setup`."
 
     def __init__(self, path: str, why: str) -> None:
@@ -86,7 +86,7 @@ class ToolBrokenError(ReleveError):
 class WrongHashError(ReleveError):
     """A download is not the release that was pinned."""
 
-    status = 43
+    status = 83
     remedy = "Do not use it. Try again on another network; if it stays so, report it (SECURITY.md)."
 
     def __init__(self, url: str, found: str, pinned: str) -> None:
@@ -96,7 +96,7 @@ class WrongHashError(ReleveError):
 class NoSourceError(ReleveError):
     """Neither the system, nor Debian's mirror, nor upstream had a recent one."""
 
-    status = 44
+    status = 84
     remedy = (
         "Install restic 0.17 or newer and rest-server 0.13 or newer by hand and put them on PATH."
     )

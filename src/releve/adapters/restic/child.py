@@ -1,0 +1,137 @@
+"""Runs restic as a child: JSON lines in, a deadline on silence, nothing left behind.
+
+The password and the credential travel by file and environment, never on the command line, which
+every user of the machine can read.
+"""
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import monotonic
+from typing import IO, BinaryIO
+
+import msgspec
+
+from releve.flow.backup import EngineStalledError
+
+_LAST_WORDS = 4096  # bytes of stderr that are kept for an error
+_POLITE_S = 5.0  # after SIGINT, to let restic remove its lock
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How the child ended: status, and what it said on stderr, line by line."""
+
+    status: int
+    stderr: tuple[str, ...]
+
+
+def dies_with_us(command: Sequence[str]) -> list[str]:
+    """The command, told to end when we are killed: no restic or server without its master."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    line: Callable[[bytes], None],
+    *,
+    alive: Callable[[], object],
+    stall_s: float,
+) -> Ended:
+    """Run to the end, handing over each line of stdout.
+
+    `alive` is asked now and then; when its answer stays the same for `stall_s`, the child is ended.
+
+    Raises: EngineStalledError.
+    """
+    with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
+        for record in _lines(child, alive, stall_s):
+            line(record)
+        status = child.wait()
+        return Ended(status=status, stderr=_last_words(stderr))
+
+
+def pour(
+    command: Sequence[str], environment: Mapping[str, str], into: BinaryIO, *, stall_s: float
+) -> Ended:
+    """Run to the end, writing stdout into a file as it comes.
+
+    Raises: EngineStalledError.
+    """
+    with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
+        into.writelines(_chunks(child, lambda: None, stall_s))
+        return Ended(status=child.wait(), stderr=_last_words(stderr))
+
+
+class _Child(subprocess.Popen[bytes]):
+    """A child in its own process group that is ended when the block is left."""
+
+    def __exit__(self, *args: object) -> None:
+        if self.poll() is None:
+            self._end()
+        super().__exit__(None, None, None)
+
+    def _end(self) -> None:
+        for number, wait_s in ((signal.SIGINT, _POLITE_S), (signal.SIGKILL, _POLITE_S)):
+            try:
+                os.killpg(self.pid, number)  # our own group: made by process_group=0 below
+                self.wait(wait_s)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+            return
+
+
+def _child(command: Sequence[str], environment: Mapping[str, str], stderr: IO[bytes]) -> _Child:
+    return _Child(
+        dies_with_us(command),
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        process_group=0,
+    )
+
+
+def _lines(child: _Child, alive: Callable[[], object], stall_s: float) -> Iterator[bytes]:
+    rest = b""
+    for chunk in _chunks(child, alive, stall_s):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from filter(None, whole)
+    if rest:
+        yield rest
+
+
+def _chunks(child: _Child, alive: Callable[[], object], stall_s: float) -> Iterator[bytes]:
+    """What comes on stdout until it closes.
+
+    Raises: EngineStalledError.
+    """
+    stdout = child.stdout
+    if stdout is None:
+        raise AssertionError("stdout is always a pipe here")
+    seen, since = alive(), monotonic()
+    with selectors.DefaultSelector() as ready:
+        ready.register(stdout, selectors.EVENT_READ)
+        while True:
+            if ready.select(min(stall_s, 1.0)):
+                chunk = os.read(stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return
+                yield chunk
+                if alive() is None:  # nothing to compare: every byte is a sign of life
+                    since = monotonic()
+            if (now := alive()) != seen:
+                seen, since = now, monotonic()
+            elif monotonic() - since > stall_s:
+                raise EngineStalledError(stall_s)
+
+
+def _last_words(stderr: IO[bytes]) -> tuple[str, ...]:
+    size = stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, size - _LAST_WORDS * 16))
+    return tuple(stderr.read().decode(errors="replace").splitlines())

@@ -1,0 +1,338 @@
+"""The engine: restic (0.17 or newer) driven by subprocess, its JSON lines parsed at the door."""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import BinaryIO, NoReturn
+
+import msgspec
+
+from releve.adapters.restic import child, probe, tools
+from releve.flow.backup import (
+    EngineFailedError,
+    RepositoryLockedError,
+    RepositoryMissingError,
+    Tell,
+    VerificationFailedError,
+    WrongPasswordError,
+)
+from releve.model.backup import Backup, Progress, Snapshot
+
+INCOMPLETE, NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 3, 10, 11, 12  # restic's exit statuses
+STALL_S = 180.0
+CHECK_S = 6 * 3600.0  # restic says nothing while it reads every byte
+
+
+class Repository(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the snapshots are and how to open them. One repository per machine."""
+
+    url: str  # http(s)://host:port/user/ of a rest-server, without credential
+    user: str
+    http_password_file: str
+    password_file: str  # of the encryption; whoever loses it loses the snapshots
+    cache: str
+    ca_file: str = ""  # for a server with its own authority
+
+
+# What restic says; fields that we do not use are left out, unknown ones ignored.
+class _Status(msgspec.Struct, tag_field="message_type", tag="status"):
+    percent_done: float = 0.0
+    files_done: int = 0
+    bytes_done: int = 0
+    files_restored: int = 0
+    bytes_restored: int = 0
+
+
+class _Unread(msgspec.Struct):
+    message: str = ""
+
+
+class _Error(msgspec.Struct, tag_field="message_type", tag="error"):
+    error: _Unread
+    item: str = ""
+
+
+class _Summary(msgspec.Struct, tag_field="message_type", tag="summary"):
+    snapshot_id: str = ""
+    backup_start: dt.datetime | None = None
+    files_new: int = 0
+    files_changed: int = 0
+    total_files_processed: int = 0
+    total_bytes_processed: int = 0
+    data_added_packed: int = 0
+    total_duration: float = 0.0
+    num_errors: int = 0
+
+
+class _ExitError(msgspec.Struct, tag_field="message_type", tag="exit_error"):
+    message: str = ""
+
+
+class _Snapshot(msgspec.Struct):
+    id: str
+    time: dt.datetime
+    paths: tuple[str, ...]
+    hostname: str = ""
+
+
+class Node(msgspec.Struct, frozen=True):
+    """An entry of a snapshot, as `ls` and `find` tell it."""
+
+    path: str
+    type: str
+    mtime: dt.datetime
+    ctime: dt.datetime
+    size: int = 0
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The hits of `find` in one snapshot."""
+
+    snapshot: str
+    matches: tuple[Node, ...] = ()
+
+
+class _LsNode(Node, frozen=True, tag_field="message_type", tag="node"):
+    pass
+
+
+class _LsSnapshot(msgspec.Struct, tag_field="message_type", tag="snapshot"):
+    pass
+
+
+_talk = msgspec.json.Decoder(_Status | _Error | _Summary | _ExitError).decode
+_snapshots = msgspec.json.Decoder(list[_Snapshot]).decode
+_found = msgspec.json.Decoder(list[Found]).decode
+_listed = msgspec.json.Decoder(_LsNode | _LsSnapshot).decode
+
+
+class Restic:
+    """Engine behind a rest-server."""
+
+    def __init__(self, repository: Repository, *, stall_s: float = STALL_S) -> None:
+        self._repository, self._stall_s = repository, stall_s
+        self._restic = ""
+
+    def init(self) -> bool:
+        if self._probe():
+            self.snapshots()  # the password must open it, or the next backup fails at night
+            return False
+        self._checked(self._run(["init"]))
+        return True
+
+    def backup(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Backup:
+        self._need()
+        there = [folder for folder in folders if os.path.lexists(folder)]
+        unread = [folder for folder in folders if folder not in there]
+        if not there:
+            raise EngineFailedError(1, "none of the folders exists")
+        summary = _Summary()
+
+        def hear(said: object) -> None:
+            nonlocal summary
+            match said:
+                case _Status():
+                    tell(_progress("backup", said.files_done, said.bytes_done, said.percent_done))
+                case _Error():
+                    unread.append(said.item or said.error.message)
+                case _Summary():
+                    summary = said
+                case _:
+                    pass
+
+        words = [word for pattern in exclude for word in ("--exclude", pattern)]
+        ended = self._run(["backup", *words, "--", *there], hear)
+        for record in ended.stderr:
+            hear(_understood(record.encode()))
+        if ended.status != INCOMPLETE:
+            self._checked(ended)
+        if not summary.snapshot_id or summary.backup_start is None:
+            raise EngineFailedError(ended.status, "no summary came: no snapshot was made")
+        return Backup(
+            snapshot=summary.snapshot_id,
+            at=summary.backup_start.astimezone(dt.UTC),
+            files=summary.total_files_processed,
+            files_new=summary.files_new,
+            files_changed=summary.files_changed,
+            bytes=summary.total_bytes_processed,
+            bytes_added=summary.data_added_packed,
+            ms=summary.total_duration * 1000,
+            unread=tuple(dict.fromkeys(unread)),
+        )
+
+    def snapshots(self) -> list[Snapshot]:
+        said = _snapshots(self._answer("snapshots") or b"[]")
+        made = (
+            Snapshot(id=s.id, at=s.time.astimezone(dt.UTC), host=s.hostname, folders=s.paths)
+            for s in said
+        )
+        return sorted(made, key=lambda snapshot: snapshot.at)
+
+    def ls(self, snapshot: str, folder: str) -> Iterator[str]:
+        return (node.path for node in self.nodes(snapshot, folder))
+
+    def nodes(self, snapshot: str, path: str) -> list[Node]:
+        """The entry itself first, then what is directly below it; none if it is absent."""
+        try:
+            said = self._answer("ls", snapshot, path)
+        except EngineFailedError:  # restic 0.18 says so by the status when the path is absent
+            return []
+        nodes = [_listed(record) for record in said.splitlines() if record]
+        return [node for node in nodes if isinstance(node, _LsNode)]
+
+    def find(self, path: str) -> list[Found]:
+        """The file of that path in every snapshot that has it (a folder would list its all)."""
+        return _found(self._answer("find", pattern(path)) or b"[]")
+
+    def dump(self, snapshot: str, path: str, into: BinaryIO) -> None:
+        self._need()
+        command = [*self._command(), "dump", "--", snapshot, path]
+        self._checked(child.pour(command, self._environment(), into, stall_s=self._stall_s))
+
+    def restore(self, snapshot: str, path: str, into: str, tell: Tell) -> str:
+        self._need()
+        pure = PurePath(path)
+
+        def hear(said: object) -> None:
+            if isinstance(said, _Status):
+                part = said.percent_done
+                tell(_progress("restore", said.files_restored, said.bytes_restored, part))
+
+        place = f"{snapshot}:{pure.parent}"
+        words = ["--include", pattern("/" + pure.name), "--target", into, "--verify"]
+        ended = self._run(["restore", *words, "--", place], hear)
+        if ended.status == 1 and any("not found" in said for said in ended.stderr):
+            raise VerificationFailedError(path, f"it is not in snapshot {snapshot[:8]}")
+        self._checked(ended)
+        brought = Path(into) / pure.name
+        if not os.path.lexists(brought):
+            raise VerificationFailedError(path, f"it is not in snapshot {snapshot[:8]}")
+        return str(brought)
+
+    def check(self, *, read_data: bool = False) -> None:
+        self._need()
+        words = ["check", *(["--read-data"] if read_data else [])]
+        self._checked(self._run(words, stall_s=CHECK_S))
+
+    # how restic is called
+
+    def _probe(self) -> bool:
+        """Ask the server first. Raises: VaultUnreachableError, VaultRefusedError."""
+        held = self._repository
+        password = _secret(held.http_password_file)
+        return probe.has_repository(held.url, held.user, password, held.ca_file)
+
+    def _need(self) -> None:
+        if not self._probe():
+            raise RepositoryMissingError(self._repository.url)
+
+    def _command(self) -> list[str]:
+        self._restic = self._restic or tools.find(tools.RESTIC).path
+        held = self._repository
+        authority = ["--cacert", held.ca_file] if held.ca_file else []
+        hanging = ["--stuck-request-timeout", "30s"]  # then it is asked again; 5 min by default
+        return [self._restic, "--json", "--cache-dir", held.cache, *authority, *hanging]
+
+    def _environment(self) -> dict[str, str]:
+        held = self._repository
+        kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        return kept | {
+            "RESTIC_REPOSITORY": f"rest:{held.url}",
+            "RESTIC_REST_USERNAME": held.user,
+            "RESTIC_REST_PASSWORD": _secret(held.http_password_file),
+            "RESTIC_PASSWORD_FILE": held.password_file,
+            "RESTIC_PROGRESS_FPS": "2",
+            "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2)),  # care comes first
+        }
+
+    def _run(
+        self,
+        words: Sequence[str],
+        hear: Callable[[object], None] = lambda _: None,
+        stall_s: float | None = None,
+    ) -> child.Ended:
+        """Run restic. Locked: first remove locks of dead programs, then wait for live ones."""
+        command, environment = self._command(), self._environment()
+        done: object = ()
+
+        def line(record: bytes) -> None:
+            nonlocal done
+            said = _understood(record)
+            if isinstance(said, _Status):
+                done = (said.files_done, said.bytes_done, said.files_restored, said.bytes_restored)
+            if said is not None:
+                hear(said)
+
+        def once(words: Sequence[str]) -> child.Ended:
+            limit = stall_s or self._stall_s
+            return child.run(
+                [*command, *words], environment, line, alive=lambda: done, stall_s=limit
+            )
+
+        ended = once(words)
+        if ended.status == LOCKED:
+            once(["unlock"])
+            ended = once(["--retry-lock", "30s", *words])
+        return ended
+
+    def _answer(self, *words: str) -> bytes:
+        """The whole stdout of a command that only reads; no lock: it works beside everything."""
+        self._need()
+        said: list[bytes] = []
+        command = [*self._command(), "--no-lock", *words]
+        ended = child.run(
+            command,
+            self._environment(),
+            said.append,
+            alive=lambda: len(said),
+            stall_s=self._stall_s,
+        )
+        self._checked(ended)
+        return b"\n".join(said)
+
+    def _checked(self, ended: child.Ended) -> None:
+        if ended.status:
+            self._fail(ended)
+
+    def _fail(self, ended: child.Ended) -> NoReturn:
+        said = "; ".join(_plain(record) for record in ended.stderr[-3:]) or "it said nothing"
+        match ended.status:
+            case 10:
+                raise RepositoryMissingError(self._repository.url)
+            case 11:
+                raise RepositoryLockedError(said)
+            case 12:
+                raise WrongPasswordError
+            case status:
+                raise EngineFailedError(status, said)
+
+
+def pattern(path: str) -> str:
+    """The pattern that matches exactly this path: restic takes * ? [ ] as wildcards."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)
+
+
+def _secret(file: str) -> str:
+    return Path(file).read_text().strip()
+
+
+def _progress(phase: str, files: int, size: int, part: float) -> Progress:
+    return Progress(phase=phase, files=files, bytes=size, percent=round(part * 100, 1))
+
+
+def _understood(record: bytes) -> object | None:
+    """What restic said, or None for lines that we have no use for (verbose ones, plain text)."""
+    try:
+        said: object = _talk(record)
+    except msgspec.DecodeError:
+        return None
+    return said
+
+
+def _plain(record: str) -> str:
+    said = _understood(record.encode())
+    if isinstance(said, _ExitError):
+        return said.message.strip().removeprefix("Fatal: ")
+    return said.error.message if isinstance(said, _Error) else record.strip()

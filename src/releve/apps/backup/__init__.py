@@ -1,0 +1,1 @@
+"""Backups of the protected folders to an append-only server."""

@@ -1,0 +1,203 @@
+"""`releve backup`: set up, run, list, check; and a server to try it with."""
+
+import datetime as dt
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+import msgspec
+
+from releve.adapters.restic.rest_server import RestServer
+from releve.apps.backup.state import EXCLUDE, Config, State, SystemClock
+from releve.flow.backup import HOURLY, BackupIncompleteError, due
+from releve.model.backup import Backup, Progress
+
+_state = click.option(
+    "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
+
+
+@click.group()
+def backup() -> None:
+    """Sauvegarder les dossiers gardés vers un coffre en ajout seul.
+
+    Backs up the protected folders with restic to an append-only server.
+    """
+
+
+@backup.command()
+@click.option("--url", required=True, help="Adresse du dépôt : http(s)://hôte:port/utilisateur/")
+@click.option("--user", default=socket.gethostname, help="Utilisateur du serveur (nom d'hôte).")
+@click.option("--folder", "folders", multiple=True, required=True, help="Dossier à sauvegarder.")
+@click.option("--exclude", multiple=True, help="Motif à laisser de côté.")
+@click.option("--http-password-file", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--password-file", default="", help="Mot de passe du dépôt ; sinon il est créé.")
+@click.option("--ca-file", default="", help="Autorité du serveur, si elle est privée.")
+@_state
+@_json
+def setup(  # noqa: PLR0913, PLR0917 (one argument per option)
+    url: str,
+    user: str,
+    folders: tuple[str, ...],
+    exclude: tuple[str, ...],
+    http_password_file: str,
+    password_file: str,
+    ca_file: str,
+    state: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Écrire la configuration et créer le dépôt. À refaire sans risque.
+
+    The repository's password is made here, once: keep a copy of it on paper.
+    """
+    kept = State(state)
+    config = Config(
+        url=url.rstrip("/") + "/",
+        user=user,
+        folders=tuple(str(Path(folder).absolute()) for folder in folders),
+        exclude=(*EXCLUDE, *exclude),
+        password_file=str(Path(password_file).absolute()) if password_file else "",
+        ca_file=ca_file,
+    )
+    kept.configure(config, Path(http_password_file).read_text().strip())
+    made = kept.engine().init()
+    place = config.password_file or str(kept.password_file)
+    if as_json:
+        _print({"event": "setup", "made": made, "password_file": place})
+        return
+    click.echo("Dépôt créé." if made else "Le dépôt existait déjà ; il s'ouvre.")
+    click.echo(f"Mot de passe du dépôt : {place}. Gardez-en une copie sur papier.")
+
+
+@backup.command()
+@click.option("--if-due", is_flag=True, help="Ne rien faire si la dernière a moins d'une heure.")
+@_state
+@_json
+def run(state: str | None, *, if_due: bool, as_json: bool) -> None:
+    """Faire une sauvegarde maintenant.
+
+    With --if-due this may be called each minute: it then backs up once an hour.
+    """
+    kept = State(state)
+    config = kept.config()
+    if if_due and not due(SystemClock().now(), kept.load().started_at, HOURLY):
+        if as_json:
+            _print({"event": "not_due"})
+        return
+    try:
+        made = kept.run().run(config.folders, config.exclude, _teller(as_json=as_json))
+    except BackupIncompleteError:
+        if (incomplete := kept.load().backup) is not None:
+            _tell_made(incomplete, as_json=as_json)
+        raise
+    _tell_made(made, as_json=as_json)
+
+
+@backup.command(name="list")
+@_state
+@_json
+def list_(state: str | None, *, as_json: bool) -> None:
+    """Lister les sauvegardes, la plus ancienne d'abord."""
+    for snapshot in State(state).engine().snapshots():
+        if as_json:
+            _print(snapshot)
+        else:
+            when, folders = snapshot.at.astimezone(), ", ".join(snapshot.folders)
+            click.echo(f"{when:%Y-%m-%d %H:%M:%S}  {snapshot.id[:8]}  {folders}")
+
+
+@backup.command()
+@click.option("--read-data", is_flag=True, help="Relire chaque octet (long).")
+@_state
+@_json
+def check(state: str | None, *, read_data: bool, as_json: bool) -> None:
+    """Vérifier le dépôt."""
+    State(state).engine().check(read_data=read_data)
+    if as_json:
+        _print({"event": "checked", "read_data": read_data})
+    else:
+        click.echo("Le dépôt est sain." if read_data else "La structure du dépôt est saine.")
+
+
+@backup.command(name="serve-dev")
+@click.option("--path", "folder", required=True, help="Dossier des dépôts.")
+@click.option(
+    "--listen", default="127.0.0.1:0", show_default=True, help="Adresse ; port 0 : libre."
+)
+@click.option("--user", default=socket.gethostname, help="Utilisateur à créer (nom d'hôte).")
+@click.option("--http-password-file", required=True, help="Son mot de passe ; créé s'il manque.")
+@_json
+def serve_dev(
+    folder: str, listen: str, user: str, http_password_file: str, *, as_json: bool
+) -> None:
+    """Un serveur de sauvegarde en ajout seul, au premier plan, pour essayer.
+
+    Plain HTTP: on loopback or behind TLS only. Ends at SIGTERM or Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    server = RestServer(folder, listen)
+    secret = Path(http_password_file)
+    known = secret.read_text().strip() if secret.exists() else None
+    password = server.add_user(user, known)
+    if known is None:
+        secret.touch(mode=0o600)
+        secret.write_text(password)
+    with server:
+        if as_json:
+            _print({"event": "ready", "url": server.url(user), "user": user, "pid": server.pid})
+        else:
+            click.echo(f"Prêt : {server.url(user)} (ajout seul). Ctrl-C pour arrêter.")
+        server.wait()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def _teller(*, as_json: bool) -> "Teller":
+    return Teller(as_json=as_json)
+
+
+class Teller:
+    """Shows progress: JSON lines on stdout, or one changing line on a terminal's stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._last: dt.datetime | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        now = SystemClock().now()
+        if self._last is not None and now - self._last < dt.timedelta(milliseconds=400):
+            return
+        self._last = now
+        if self._as_json:
+            _print(progress)
+        elif sys.stderr.isatty():
+            part = f"{progress.percent:5.1f} %" if progress.percent is not None else ""
+            click.echo(f"\r{part} {progress.files} fichiers\033[K", nl=False, err=True)
+
+
+def _tell_made(made: Backup, *, as_json: bool) -> None:
+    if as_json:
+        _print(made)
+        return
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    sent = made.bytes_added / 1e6
+    click.echo(
+        f"Sauvegarde {made.snapshot[:8]} : {made.files} fichiers, {made.bytes / 1e6:.1f} Mo, dont "
+        f"{made.files_new} nouveaux et {made.files_changed} modifiés ; {sent:.1f} Mo envoyés en "
+        f"{made.ms / 1000:.1f} s ; {made.databases} bases copiées de façon cohérente."
+    )
+    for skipped in made.skipped:
+        click.echo(f"Base copiée telle quelle : {skipped.path} ({skipped.why})", err=True)
+
+
+def _print(what: object) -> None:
+    click.echo(msgspec.json.encode(what).decode())

@@ -1,0 +1,133 @@
+"""The backup's state folder: configuration, secrets, cache, record. Root only, refused when open.
+
+config.json, password (of the repository), http-password, cache/, releve-bases/, record.json.
+"""
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.restic.databases import SqliteDatabases
+from releve.adapters.restic.engine import Repository, Restic
+from releve.flow.backup import BackupRun, BackupRunningError, Record
+from releve.model.errors import ReleveError
+
+DEFAULT = "/var/lib/releve/backup"
+ENVIRONMENT = "RELEVE_BACKUP_STATE"
+# Held originals are not backed up: they would double every snapshot.
+EXCLUDE = (".releve", ".releve-store")
+
+
+class BackupNotSetUpError(ReleveError):
+    """This machine has no backup configuration yet, or one that cannot be read."""
+
+    status = 93
+    remedy = "Run `releve backup setup --url … --user … --folder …`."
+
+    def __init__(self, folder: str, why: str) -> None:
+        super().__init__(f"No usable backup configuration in {folder}: {why}.")
+        self.folder = folder
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `releve backup setup` writes and `releve backup run` reads."""
+
+    url: str
+    user: str
+    folders: tuple[str, ...]
+    exclude: tuple[str, ...] = EXCLUDE
+    password_file: str = ""  # empty: `password` in the state folder
+    ca_file: str = ""
+
+
+class SystemClock:
+    """Clock: the machine's."""
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+
+class State:
+    """One state folder. Also Records: the record and the lock are in it."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        self.folder = Path(folder or os.environ.get(ENVIRONMENT) or DEFAULT)
+
+    # configuration and secrets
+
+    def configure(self, config: Config, http_password: str) -> None:
+        """Write the configuration; the repository's password is made once and never replaced."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        self._private("http-password", http_password)
+        if not config.password_file and not self.password_file.exists():
+            self._private("password", secrets.token_urlsafe(32))
+        self._private("config.json", msgspec.json.format(msgspec.json.encode(config)).decode())
+
+    def config(self) -> Config:
+        """Raises: BackupNotSetUpError."""
+        try:
+            content = (self.folder / "config.json").read_bytes()
+            return msgspec.json.decode(content, type=Config)
+        except (OSError, msgspec.DecodeError) as error:
+            why = "there is none" if isinstance(error, FileNotFoundError) else str(error)
+            raise BackupNotSetUpError(str(self.folder), why) from error
+
+    @property
+    def password_file(self) -> Path:
+        return self.folder / "password"
+
+    def _private(self, name: str, content: str) -> None:
+        new = self.folder / f".{name}.new"
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_text(content)
+        new.replace(self.folder / name)
+
+    # wiring
+
+    def engine(self) -> Restic:
+        """Raises: BackupNotSetUpError."""
+        config = self.config()
+        return Restic(
+            Repository(
+                url=config.url,
+                user=config.user,
+                http_password_file=str(self.folder / "http-password"),
+                password_file=config.password_file or str(self.password_file),
+                cache=str(self.folder / "cache"),
+                ca_file=config.ca_file,
+            )
+        )
+
+    def run(self) -> BackupRun:
+        """Raises: BackupNotSetUpError."""
+        return BackupRun(self.engine(), SqliteDatabases(str(self.folder)), self, SystemClock())
+
+    # records
+
+    def load(self) -> Record:
+        try:
+            content = (self.folder / "record.json").read_bytes()
+            return msgspec.json.decode(content, type=Record)
+        except (OSError, msgspec.DecodeError):
+            return Record()  # a lost record costs one backup too many, nothing else
+
+    def save(self, record: Record) -> None:
+        self._private("record.json", msgspec.json.encode(record).decode())
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """The kernel lets go of the lock when its holder dies, however it dies."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BackupRunningError(str(self.folder)) from error
+            yield

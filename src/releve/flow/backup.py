@@ -1,0 +1,245 @@
+"""Backups: the ports, the errors, when one is due, and the driver of one run."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from releve.flow.clock import Clock
+from releve.model.backup import Backup, Manifest, Progress, Snapshot, Version
+from releve.model.errors import ReleveError
+
+Tell = Callable[[Progress], None]
+HOURLY = dt.timedelta(hours=1)
+
+
+class VaultUnreachableError(ReleveError):
+    """The backup server does not answer."""
+
+    status = 85
+    remedy = "Start it, or mend the network or the address; the next backup catches up by itself."
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"The backup server {address} does not answer: {why}.")
+        self.address = address
+        self.why = why
+
+
+class VaultRefusedError(ReleveError):
+    """The backup server refuses this machine's credential."""
+
+    status = 86
+    remedy = "Check user and password: `releve backup setup` writes them again."
+
+    def __init__(self, address: str, code: int) -> None:
+        super().__init__(f"The backup server {address} refuses the credential (HTTP {code}).")
+        self.address = address
+        self.code = code
+
+
+class RepositoryMissingError(ReleveError):
+    """The server answers but holds no repository of this machine."""
+
+    status = 87
+    remedy = "Run `releve backup setup`: it makes the repository."
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"There is no repository at {address}.")
+        self.address = address
+
+
+class RepositoryLockedError(ReleveError):
+    """Somebody else works on the repository and does not end."""
+
+    status = 88
+    remedy = "Wait for it to end; locks of dead programs are removed by the next run."
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The repository is locked: {why}.")
+
+
+class WrongPasswordError(ReleveError):
+    """The repository's password does not open it."""
+
+    status = 89
+    remedy = "Put the right password file back; without the password nothing can be restored."
+
+    def __init__(self) -> None:
+        super().__init__("The password does not open the repository.")
+
+
+class BackupIncompleteError(ReleveError):
+    """The snapshot was made, but some files could not be read and are not in it."""
+
+    status = 90
+    remedy = "Look at the names: rights, a folder that is not mounted, or a disk that fails."
+
+    def __init__(self, unread: Sequence[str]) -> None:
+        shown = ", ".join(unread[:3]) + (", …" if len(unread) > 3 else "")  # noqa: PLR2004
+        super().__init__(f"{len(unread)} files or folders could not be read: {shown}.")
+        self.unread = tuple(unread)
+
+
+class EngineFailedError(ReleveError):
+    """restic ended with an error that has no class of its own."""
+
+    status = 91
+    remedy = "Read what it says; `releve backup check` tells whether the repository is sound."
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"restic ended with {status}: {said}")
+        self.engine_status = status
+        self.said = said
+
+
+class EngineStalledError(ReleveError):
+    """restic made no progress for too long and was ended."""
+
+    status = 92
+    remedy = "Check the link to the backup server; the next run goes on where this one was."
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"restic made no progress for {seconds:.0f} s and was ended.")
+        self.seconds = seconds
+
+
+class BackupRunningError(ReleveError):
+    """Another backup of this machine is running."""
+
+    status = 94
+    remedy = "Wait for it to end."
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"A backup is running already (lock in {folder}).")
+
+
+class VerificationFailedError(ReleveError):
+    """What was fetched is not what was backed up; it was thrown away."""
+
+    status = 96
+    remedy = "Choose an older version (`--list`), and run `releve backup check`."
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} could not be verified: {why}.")
+        self.path = path
+
+
+class Engine(Protocol):
+    """A backup program that keeps snapshots in a repository that only grows.
+
+    Every call has a deadline and raises only the errors of this module.
+    """
+
+    def init(self) -> bool:
+        """Make the repository; False if it was there already."""
+
+    def backup(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Backup:
+        """Make one snapshot; what could not be read is in `unread`, never silent."""
+
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots, oldest first."""
+
+    def ls(self, snapshot: str, folder: str) -> Iterator[str]:
+        """Paths directly below a folder of a snapshot, the folder itself first; none if absent."""
+
+    def dump(self, snapshot: str, path: str, into: BinaryIO) -> None:
+        """Write the content of one file."""
+
+    def restore(self, snapshot: str, path: str, into: str, tell: Tell) -> str:
+        """Bring a file or folder under the folder `into`, verified; its path there."""
+
+    def check(self, *, read_data: bool = False) -> None:
+        """Return if the repository is sound; `read_data` reads every byte."""
+
+
+class Databases(Protocol):
+    """Makes consistent copies of the databases in folders."""
+
+    folder: str  # where copies and manifest are; part of the snapshot
+
+    def stage(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Manifest:
+        """Renew the copies of what changed; what could not be copied is in `skipped`."""
+
+
+class Source(Protocol):
+    """Where versions of files can be fetched from: held originals, snapshots."""
+
+    name: str
+
+    def versions(self, path: str) -> Sequence[Version]:
+        """The versions of a file or folder by its absolute path, in any order; none if unknown."""
+
+    def fetch(self, version: Version, into: str) -> str:
+        """Bring the version, verified by hash, under the folder `into`; its path there.
+
+        Raises: VerificationFailedError.
+        """
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last runs did, as kept on disk."""
+
+    started_at: dt.datetime | None = None
+    good_at: dt.datetime | None = None  # start of the last complete backup
+    backup: Backup | None = None
+    error: str = ""
+
+
+class Records(Protocol):
+    """Keeps the record, and one run at a time."""
+
+    def load(self) -> Record: ...
+    def save(self, record: Record) -> None: ...
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold while a backup runs. Raises: BackupRunningError."""
+
+
+def due(now: dt.datetime, last_start: dt.datetime | None, every: dt.timedelta = HOURLY) -> bool:
+    """Whether a backup is to be started.
+
+    A clock that was put back (last start in the future) makes it due: one too many is harmless.
+    """
+    return last_start is None or now - last_start >= every or last_start > now
+
+
+class BackupRun:
+    """One run: databases first, then the snapshot, then the record; errors are recorded too."""
+
+    def __init__(
+        self, engine: Engine, databases: Databases, records: Records, clock: Clock
+    ) -> None:
+        self._engine, self._databases = engine, databases
+        self._records, self._clock = records, clock
+
+    def run(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Backup:
+        """Make one snapshot of the folders.
+
+        Raises: the errors of this module, BackupIncompleteError only after the snapshot was made.
+        """
+        with self._records.alone():
+            started, before = self._clock.now(), self._records.load()
+            try:
+                manifest = self._databases.stage(folders, exclude, tell)
+                staged = self._databases.folder
+                made = self._engine.backup((*folders, staged), exclude, tell)
+            except ReleveError as error:
+                kept = msgspec.structs.replace(before, started_at=started, error=str(error))
+                self._records.save(kept)
+                raise
+            made = msgspec.structs.replace(
+                made, databases=len(manifest.databases), skipped=manifest.skipped
+            )
+            lacks = BackupIncompleteError(made.unread) if made.unread else None
+            self._records.save(
+                Record(
+                    started_at=started,
+                    good_at=before.good_at if lacks else started,
+                    backup=made,
+                    error=str(lacks or ""),
+                )
+            )
+        if lacks:
+            raise lacks
+        return made

@@ -1,0 +1,84 @@
+"""Nouns of backups and restores: snapshot, consistent copy of a database, version of a file."""
+
+import datetime as dt
+
+import msgspec
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One state of folders at the backup server."""
+
+    id: str
+    at: dt.datetime  # aware UTC, the host's clock
+    host: str
+    folders: tuple[str, ...]
+
+
+class DatabaseCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """A database that was copied as one consistent state, beside its possibly torn file.
+
+    Kept in the manifest `databases.json` of the snapshot; `path` is where it belongs, `copy` is the
+    path of the consistent copy inside the same snapshot.
+    """
+
+    path: str
+    copy: str
+    size: int
+    sha256: str
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    state: str  # what the original looked like; unchanged means that the copy can stay
+
+
+class DatabaseSkipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A database whose consistent copy could not be made; its file is in the snapshot as it was."""
+
+    path: str
+    why: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """All databases of one snapshot."""
+
+    version: int = 1
+    databases: tuple[DatabaseCopy, ...] = ()
+    skipped: tuple[DatabaseSkipped, ...] = ()
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="progress"):
+    """How far a backup or restore is; `percent` is None until the size is known."""
+
+    phase: str  # "databases", "backup", "restore"
+    files: int
+    bytes: int
+    percent: float | None = None
+
+
+class Backup(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="backup"):
+    """What one backup did."""
+
+    snapshot: str
+    at: dt.datetime
+    files: int  # in the snapshot
+    files_new: int
+    files_changed: int
+    bytes: int
+    bytes_added: int  # sent to the server, compressed
+    ms: float
+    databases: int = 0
+    skipped: tuple[DatabaseSkipped, ...] = ()
+    unread: tuple[str, ...] = ()  # files or folders that could not be read: they are not in it
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder as it was from `at` on, in one source."""
+
+    path: str
+    at: dt.datetime
+    source: str  # the source's name
+    id: str  # the source's own handle
+    size: int | None = None  # None: not known before fetching (folders)
+    sha256: str | None = None  # None: the source verifies by its own hashes while fetching
+    is_folder: bool = False
