@@ -25,7 +25,9 @@ class NotRootError(ReleveError):
     """The mode that was asked for needs root."""
 
     status = 10
-    remedy = "Run it as root, or add --portable: originals are held all the same, without a sure writer."
+    remedy = (
+        "Run it as root, or add --portable: originals are held all the same, without a sure writer."
+    )
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} needs root.")

@@ -60,7 +60,9 @@ class Stopped(Line, tag="stopped"):
     family: str  # stable id of the family on this host
     points: tuple[Point, ...]
     first_write_to_stop_ms: float  # earliest ctime of a touched file to T or dead seen in /proc
-    action: str  # "killed", "frozen", "client_blocked", "would_stop", "none" (writer unknown or gone)
+    action: (
+        str  # "killed", "frozen", "client_blocked", "would_stop", "none" (writer unknown or gone)
+    )
     files_touched: int
     at: str
     program: str = ""

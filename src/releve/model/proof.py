@@ -21,7 +21,9 @@ class AttackResult(msgspec.Struct, frozen=True, kw_only=True):
     first_write_to_stop_ms: float | None  # as the guard said; None: it was never stopped
     rollback_ms: float | None
     stopped: bool = True
-    wrong: tuple[str, ...] = ()  # what differs after the rollback: "path: mode 0600 instead of 0644"
+    wrong: tuple[
+        str, ...
+    ] = ()  # what differs after the rollback: "path: mode 0600 instead of 0644"
     skipped: str = ""  # why it could not run here; then the figures mean nothing
     lines: tuple[GuardLine, ...] = ()  # what the guard said, in order
     started_at: str = ""
@@ -39,6 +41,8 @@ class HonestResult(msgspec.Struct, frozen=True, kw_only=True):
     wanted_stop: bool = False  # bulk gpg with deletion: needs an approval, by design
     points: float = 0.0
     skipped: str = ""
+    why: tuple[str, ...] = ()  # the guard's sentences, if it was stopped
+    alerts: tuple[str, ...] = ()  # kinds of alerts beside (mass deletion, ...): told, nobody stopped
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

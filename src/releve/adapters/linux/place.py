@@ -1,0 +1,52 @@
+"""Protected files by handle: identity that survives renames and cannot be raced (open_by_handle_at)."""
+
+import os
+
+from releve.adapters.linux import libc
+
+
+class HandlePlace:
+    """One file system whose inodes the kernel names by handle.
+
+    Args:
+        folder: any folder on it that stays as long as the guard runs.
+    """
+
+    attribution = "exact"
+
+    def __init__(self, folder: str) -> None:
+        self._mount = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.fsid = libc.statfs_fsid(self._mount)
+        self.device = os.fstat(self._mount).st_dev
+
+    def key_at(self, directory: int, name: str) -> bytes:
+        """Key of an entry of the open directory (a symbolic link itself, not its target)."""
+        kind, handle = libc.name_to_handle(directory, os.fsencode(name))
+        return kind.to_bytes(4, "little", signed=True) + handle
+
+    def key_of(self, path: str) -> bytes:
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            kind, handle = libc.name_to_handle(fd, b"")
+        finally:
+            os.close(fd)
+        return kind.to_bytes(4, "little", signed=True) + handle
+
+    def open(self, key: bytes, flags: int) -> int:
+        """Open by key. Raises: OSError(ESTALE) when the inode is gone."""
+        return libc.open_by_handle(self._mount, key, flags)
+
+    def directory_path(self, key: bytes) -> str | None:
+        """Where a directory is now, None when it is gone."""
+        try:
+            fd = libc.open_by_handle(self._mount, key, os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return None
+        try:
+            path = os.readlink(f"/proc/self/fd/{fd}")
+        finally:
+            os.close(fd)
+        return None if path.endswith(" (deleted)") else path
+
+    def close(self) -> None:
+        os.close(self._mount)

@@ -1,0 +1,97 @@
+"""fanotify notifications of whole file systems: nobody is ever blocked, the queue never fills.
+
+FILESYSTEM marks see bind mounts, other mount namespaces and containers; mount marks do not.
+"""
+
+import errno
+import os
+import select
+from collections.abc import Sequence
+
+from releve.adapters.linux import libc
+from releve.model.errors import ReleveError
+from releve.sense import fanotify
+from releve.sense.fanotify import Change
+
+_CLOEXEC, _NONBLOCK, _UNLIMITED_QUEUE, _UNLIMITED_MARKS = 0x1, 0x2, 0x10, 0x20
+_FID, _DIR_FID, _NAME, _TARGET_FID = 0x200, 0x400, 0x800, 0x1000
+_ADD, _FILESYSTEM, _IGNORE_SURV, _ONLYDIR = 0x1, 0x100, 0x440, 0x8
+_EVENT_ON_CHILD = 0x08000000
+_MASK = (
+    fanotify.MODIFY
+    | fanotify.CLOSE_WRITE
+    | fanotify.ATTRIB
+    | fanotify.CREATE
+    | fanotify.DELETE
+    | fanotify.RENAME
+    | fanotify.ONDIR
+)
+_READ = 1 << 18
+
+
+class UnsupportedFileSystemError(ReleveError):
+    """The folder lies where the kernel cannot tell who changes what."""
+
+    status = 12
+    remedy = (
+        "Protect a folder on ext4, xfs or btrfs, run the guard on the file server itself, "
+        "or add --portable."
+    )
+
+    def __init__(self, folder: str, why: str) -> None:
+        super().__init__(f"{folder} cannot be watched: {why}.")
+        self.folder = folder
+
+
+class FanotifyWatcher:
+    """One notification group for all file systems. Needs CAP_SYS_ADMIN and Linux 5.17.
+
+    Args:
+        unlimited: False keeps the kernel's queue limit (tests of the overflow).
+    """
+
+    def __init__(self, *, unlimited: bool = True) -> None:
+        flags = _CLOEXEC | _NONBLOCK | _FID | _DIR_FID | _NAME | _TARGET_FID | _UNLIMITED_MARKS
+        if unlimited:
+            flags |= _UNLIMITED_QUEUE
+        self._group = libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._group, select.POLLIN)
+
+    def mark(self, folder: str) -> None:
+        try:
+            libc.fanotify_mark(self._group, _ADD | _FILESYSTEM, _MASK, folder)
+        except OSError as error:
+            raise UnsupportedFileSystemError(folder, _why(error)) from error
+
+    def ignore(self, folder: str) -> None:
+        """Spare the queue the store's own writes; only an economy, so a refusal is fine."""
+        mask = fanotify.MODIFY | fanotify.CLOSE_WRITE | fanotify.ATTRIB | fanotify.CREATE
+        mask |= fanotify.DELETE | _EVENT_ON_CHILD
+        try:
+            libc.fanotify_mark(self._group, _ADD | _IGNORE_SURV | _ONLYDIR, mask, folder)
+        except OSError:
+            return
+
+    def read(self, wait_s: float) -> Sequence[Change]:
+        try:
+            buffer = os.read(self._group, _READ)
+        except BlockingIOError:
+            if not self._poll.poll(wait_s * 1000):
+                return ()
+            try:
+                buffer = os.read(self._group, _READ)
+            except BlockingIOError:
+                return ()
+        return list(fanotify.parse(buffer))
+
+    def close(self) -> None:
+        os.close(self._group)
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.EXDEV:
+        return "it is a btrfs subvolume that is not the root of its file system"
+    if error.errno in (errno.EOPNOTSUPP, errno.ENODEV, errno.EINVAL):
+        return "its file system gives no file handles"
+    return error.strerror or str(error)

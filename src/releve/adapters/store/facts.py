@@ -1,0 +1,69 @@
+"""What stat and the extended attributes say of an open entry, and setting it back."""
+
+import errno
+import os
+from types import MappingProxyType
+
+import msgspec
+
+from releve.model.held import Facts, Kind
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
+_KINDS = MappingProxyType({0o100000: Kind.FILE, 0o040000: Kind.DIRECTORY, 0o120000: Kind.LINK})
+
+
+def facts_of(fd: int, st: os.stat_result, *, target: bytes = b"") -> Facts:
+    """Facts of the open entry, extended attributes and ACLs included."""
+    return Facts(
+        kind=_KINDS.get(st.st_mode & 0o170000, Kind.OTHER),
+        size=st.st_size,
+        mode=st.st_mode & 0o7777,
+        uid=st.st_uid,
+        gid=st.st_gid,
+        mtime_ns=st.st_mtime_ns,
+        ctime_ns=st.st_ctime_ns,
+        nlink=st.st_nlink,
+        xattrs=_xattrs(fd),
+        target=target,
+    )
+
+
+def _xattrs(fd: int | str) -> bytes:
+    try:
+        names = os.listxattr(fd)
+    except OSError:
+        return b""  # a file system without extended attributes, or O_PATH
+    found = {}
+    for name in names:
+        try:
+            found[name] = os.getxattr(fd, name)
+        except OSError:
+            continue  # taken away between list and get
+    return _encode(found) if found else b""
+
+
+def set_facts(fd: int, facts: Facts) -> None:
+    """Owner, mode, extended attributes, ACLs and times as they were; mtime last."""
+    st = os.fstat(fd)
+    if (st.st_uid, st.st_gid) != (facts.uid, facts.gid):
+        os.fchown(fd, facts.uid, facts.gid)
+    wanted = _decode(facts.xattrs) if facts.xattrs else {}
+    have = _decode(_xattrs(fd) or b"\x80")
+    for name in have.keys() - wanted.keys():
+        _quietly(os.removexattr, fd, name)
+    for name, value in wanted.items():
+        if have.get(name) != value:
+            _quietly(os.setxattr, fd, name, value)
+    if st.st_mode & 0o7777 != facts.mode or wanted or have:
+        os.fchmod(fd, facts.mode)
+    os.utime(fd, ns=(facts.mtime_ns, facts.mtime_ns))
+
+
+def _quietly(call: object, *arguments: object) -> None:
+    """An attribute that this file system or this user may not set does not stop a roll-back."""
+    try:
+        call(*arguments)  # type: ignore[operator]
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENODATA):
+            raise

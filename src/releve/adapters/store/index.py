@@ -1,0 +1,368 @@
+"""The index of held originals: SQLite on disk, so that a million files cost disk and not memory.
+
+One writer connection, used under the keeper's lock. Commits are batched by the caller; WAL with
+synchronous=NORMAL survives kill -9 without loss and a power cut without corruption (the last
+moments are then found again by comparing the tree with the index).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS node(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, folder INTEGER NOT NULL, kind INTEGER NOT NULL,
+  size INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, mtime INTEGER, ctime INTEGER,
+  nlink INTEGER, xattrs BLOB, target BLOB, born INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS node_gone ON node(gone) WHERE gone > 0;
+CREATE TABLE IF NOT EXISTS name(
+  parent BLOB NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL,
+  PRIMARY KEY(parent, name)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS name_node ON name(node);
+CREATE TABLE IF NOT EXISTS was(
+  node INTEGER NOT NULL, parent BLOB NOT NULL, name BLOB NOT NULL, until INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS was_node ON was(node);
+CREATE TABLE IF NOT EXISTS generation(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, node INTEGER NOT NULL, pack INTEGER NOT NULL,
+  offset INTEGER NOT NULL, taken INTEGER NOT NULL, writer TEXT NOT NULL, judged INTEGER NOT NULL,
+  settled INTEGER NOT NULL, size INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, mtime INTEGER,
+  ctime INTEGER, nlink INTEGER, xattrs BLOB);
+CREATE INDEX IF NOT EXISTS generation_node ON generation(node, id);
+CREATE TABLE IF NOT EXISTS conviction(
+  family TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS setting(key TEXT PRIMARY KEY, value BLOB);
+"""
+_NODE = "id,key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born,gone"
+_GEN = "id,node,pack,offset,taken,writer,judged,settled,size,mode,uid,gid,mtime,ctime,nlink,xattrs"
+
+
+class Index:
+    """Rows of nodes, names, generations and convictions. Not thread-safe: the keeper locks."""
+
+    def __init__(self, path: str) -> None:
+        self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=NORMAL")
+        self.db.execute("PRAGMA cache_size=-6000")  # 6 MB: the guard stays small on big trees
+        self.db.execute("PRAGMA wal_autocheckpoint=4000")
+        self.db.executescript(_SCHEMA)
+        self._open = False
+
+    def begin(self) -> None:
+        """Open a transaction unless one is open."""
+        if not self._open:
+            self.db.execute("BEGIN")
+            self._open = True
+
+    def commit(self) -> None:
+        """Make what came since `begin` survive kill -9."""
+        if self._open:
+            self.db.execute("COMMIT")
+            self._open = False
+
+    def close(self) -> None:
+        self.commit()
+        self.db.close()
+
+    def setting(self, key: str) -> bytes | None:
+        row = self.db.execute("SELECT value FROM setting WHERE key=?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_setting(self, key: str, value: bytes) -> None:
+        self.db.execute("INSERT OR REPLACE INTO setting VALUES(?,?)", (key, value))
+
+    # nodes
+
+    def node(self, key: bytes) -> Node | None:
+        row = self.db.execute(f"SELECT {_NODE} FROM node WHERE key=?", (key,)).fetchone()  # noqa: S608
+        return _node(row) if row else None
+
+    def node_by_id(self, node: int) -> Node | None:
+        row = self.db.execute(f"SELECT {_NODE} FROM node WHERE id=?", (node,)).fetchone()  # noqa: S608
+        return _node(row) if row else None
+
+    def add_node(self, key: bytes, folder: int, facts: Facts, now_ns: int) -> int:
+        self.begin()
+        f = facts
+        cursor = self.db.execute(
+            "INSERT INTO node(key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born)"
+            " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT(key) DO UPDATE SET gone=0 RETURNING id",
+            (
+                key,
+                folder,
+                int(f.kind),
+                f.size,
+                f.mode,
+                f.uid,
+                f.gid,
+                f.mtime_ns,
+                f.ctime_ns,
+                f.nlink,
+                f.xattrs,
+                f.target,
+                now_ns,
+            ),
+        )
+        return int(cursor.fetchone()[0])
+
+    def set_facts(self, node: int, facts: Facts) -> None:
+        self.begin()
+        f = facts
+        self.db.execute(
+            "UPDATE node SET size=?,mode=?,uid=?,gid=?,mtime=?,ctime=?,nlink=?,xattrs=?,target=?,"
+            "gone=0 WHERE id=?",
+            (
+                f.size,
+                f.mode,
+                f.uid,
+                f.gid,
+                f.mtime_ns,
+                f.ctime_ns,
+                f.nlink,
+                f.xattrs,
+                f.target,
+                node,
+            ),
+        )
+
+    def set_gone(self, node: int, now_ns: int) -> None:
+        self.begin()
+        self.db.execute("UPDATE node SET gone=? WHERE id=? AND gone=0", (now_ns, node))
+
+    def rekey(self, node: int, key: bytes) -> None:
+        """The entry lives on under a new inode (it was made again)."""
+        self.begin()
+        old = self.db.execute("SELECT key FROM node WHERE id=?", (node,)).fetchone()[0]
+        if old == key:
+            return
+        self.db.execute("UPDATE node SET key=randomblob(24) WHERE key=? AND id<>?", (key, node))
+        self.db.execute("UPDATE node SET key=?, gone=0 WHERE id=?", (key, node))
+        self.db.execute("UPDATE OR REPLACE name SET parent=? WHERE parent=?", (key, old))
+        self.db.execute("UPDATE was SET parent=? WHERE parent=?", (key, old))
+
+    def drop_node(self, node: int) -> None:
+        self.begin()
+        self.db.execute("DELETE FROM name WHERE node=?", (node,))
+        self.db.execute("DELETE FROM was WHERE node=?", (node,))
+        self.db.execute("DELETE FROM node WHERE id=?", (node,))
+
+    def living(self, folder: int) -> Iterator[tuple[int, bytes, int, int, int]]:
+        """(id, key, kind, size, ctime) of every living node of a folder."""
+        yield from self.db.execute(
+            "SELECT id,key,kind,size,ctime FROM node WHERE folder=? AND gone=0", (folder,)
+        )
+
+    def counts(self, folder: int) -> tuple[int, int]:
+        """Living files and their bytes."""
+        row = self.db.execute(
+            "SELECT count(*), coalesce(sum(size),0) FROM node WHERE folder=? AND gone=0 AND kind=1",
+            (folder,),
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    # names
+
+    def names(self, node: int) -> list[Name]:
+        rows = self.db.execute("SELECT parent,name FROM name WHERE node=?", (node,))
+        return [Name(*row) for row in rows]
+
+    def past_names(self, node: int) -> list[tuple[Name, int]]:
+        """Names it once had and until when, newest first."""
+        rows = self.db.execute(
+            "SELECT parent,name,until FROM was WHERE node=? ORDER BY until DESC, rowid DESC",
+            (node,),
+        )
+        return [(Name(row[0], row[1]), row[2]) for row in rows]
+
+    def at_name(self, name: Name) -> int | None:
+        row = self.db.execute(
+            "SELECT node FROM name WHERE parent=? AND name=?", (name.directory, name.name)
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def add_name(self, node: int, name: Name) -> None:
+        self.begin()
+        self.db.execute(
+            "INSERT OR REPLACE INTO name VALUES(?,?,?)", (name.directory, name.name, node)
+        )
+
+    def drop_name(self, node: int, name: Name, now_ns: int) -> None:
+        self.begin()
+        gone = self.db.execute(
+            "DELETE FROM name WHERE parent=? AND name=? AND node=?",
+            (name.directory, name.name, node),
+        )
+        if gone.rowcount:
+            self.db.execute(
+                "INSERT INTO was VALUES(?,?,?,?)", (node, name.directory, name.name, now_ns)
+            )
+
+    def children(self, directory: bytes) -> list[tuple[bytes, int]]:
+        return self.db.execute("SELECT name,node FROM name WHERE parent=?", (directory,)).fetchall()
+
+    # generations
+
+    def add_generation(self, generation: Generation) -> int:
+        self.begin()
+        g, f = generation, generation.facts
+        cursor = self.db.execute(
+            "INSERT INTO generation(node,pack,offset,taken,writer,judged,settled,size,mode,uid,gid,"
+            "mtime,ctime,nlink,xattrs) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                g.node,
+                g.pack,
+                g.offset,
+                g.taken_ns,
+                g.writer,
+                int(g.judged),
+                int(g.settled),
+                f.size,
+                f.mode,
+                f.uid,
+                f.gid,
+                f.mtime_ns,
+                f.ctime_ns,
+                f.nlink,
+                f.xattrs,
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def generations(self, node: int) -> list[Generation]:
+        """Oldest first."""
+        rows = self.db.execute(f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id", (node,))  # noqa: S608
+        return [_generation(row) for row in rows]
+
+    def last_generation(self, node: int) -> Generation | None:
+        row = self.db.execute(
+            f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id DESC LIMIT 1",
+            (node,),  # noqa: S608
+        ).fetchone()
+        return _generation(row) if row else None
+
+    def generation(self, generation: int) -> Generation | None:
+        row = self.db.execute(f"SELECT {_GEN} FROM generation WHERE id=?", (generation,)).fetchone()  # noqa: S608
+        return _generation(row) if row else None
+
+    def adopt(self, generation: int, facts: Facts) -> None:
+        """The file was given back as this generation: it is held as it is now."""
+        self.begin()
+        self.db.execute(
+            "UPDATE generation SET ctime=?, judged=1 WHERE id=?", (facts.ctime_ns, generation)
+        )
+
+    def judge(self, generation: int, judged: Judged) -> None:
+        self.begin()
+        self.db.execute("UPDATE generation SET judged=? WHERE id=?", (int(judged), generation))
+
+    def drop_generation(self, generation: int) -> None:
+        self.begin()
+        self.db.execute("DELETE FROM generation WHERE id=?", (generation,))
+
+    def held_bytes(self) -> int:
+        row = self.db.execute("SELECT coalesce(sum(size),0) FROM generation").fetchone()
+        return int(row[0])
+
+    def nodes_named(self, name: Name) -> list[int]:
+        """Every inode that has or had this name, the living first, then the latest."""
+        rows = self.db.execute(
+            "SELECT node, 9223372036854775807 AS until FROM name WHERE parent=:d AND name=:n UNION "
+            "SELECT node, until FROM was WHERE parent=:d AND name=:n ORDER BY until DESC",
+            {"d": name.directory, "n": name.name},
+        )
+        return [int(row[0]) for row in rows]
+
+    def gone_before(self, limit_ns: int) -> list[int]:
+        rows = self.db.execute("SELECT id FROM node WHERE gone>0 AND gone<?", (limit_ns,))
+        return [int(row[0]) for row in rows]
+
+    # convictions
+
+    def put_conviction(self, family: str, at_ns: int, state: str, body: bytes) -> None:
+        self.begin()
+        self.db.execute(
+            "INSERT OR REPLACE INTO conviction VALUES(?,?,?,?)", (family, at_ns, state, body)
+        )
+
+    def open_convictions(self) -> list[tuple[str, int, str, bytes]]:
+        return self.db.execute(
+            "SELECT family,at,state,body FROM conviction WHERE state<>'done' ORDER BY at"
+        ).fetchall()
+
+
+def _node(row: tuple[object, ...]) -> Node:
+    (
+        id_,
+        key,
+        folder,
+        kind,
+        size,
+        mode,
+        uid,
+        gid,
+        mtime,
+        ctime,
+        nlink,
+        xattrs,
+        target,
+        born,
+        gone,
+    ) = row
+    facts = Facts(
+        kind=Kind(kind),
+        size=size,
+        mode=mode,
+        uid=uid,
+        gid=gid,
+        mtime_ns=mtime,
+        ctime_ns=ctime,  # type: ignore[arg-type]
+        nlink=nlink,
+        xattrs=xattrs or b"",
+        target=target or b"",  # type: ignore[arg-type]
+    )
+    return Node(id=id_, key=key, folder=folder, facts=facts, born_ns=born, gone_ns=gone)  # type: ignore[arg-type]
+
+
+def _generation(row: tuple[object, ...]) -> Generation:
+    (
+        id_,
+        node,
+        pack,
+        offset,
+        taken,
+        writer,
+        judged,
+        settled,
+        size,
+        mode,
+        uid,
+        gid,
+        mtime,
+        ctime,
+        nlink,
+        xattrs,
+    ) = row
+    facts = Facts(
+        kind=Kind.FILE,
+        size=size,
+        mode=mode,
+        uid=uid,
+        gid=gid,
+        mtime_ns=mtime,
+        ctime_ns=ctime,  # type: ignore[arg-type]
+        nlink=nlink,
+        xattrs=xattrs or b"",  # type: ignore[arg-type]
+    )
+    return Generation(
+        id=id_,
+        node=node,
+        facts=facts,
+        pack=pack,
+        offset=offset,
+        taken_ns=taken,
+        writer=writer,  # type: ignore[arg-type]
+        judged=Judged(judged),
+        settled=bool(settled),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,572 @@
+"""The keeper of originals: holds, looks up, and gives back; one per file system.
+
+`place` says what a key is and opens it (handles on Linux, inode numbers elsewhere); everything
+else is the same on every system, and one contract suite judges both.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat as stat_
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from releve.adapters.store.facts import facts_of
+from releve.adapters.store.index import Index
+from releve.adapters.store.objects import HeldBytes, Objects, can_clone
+from releve.flow.ports import Clock, Place
+from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, Name, Node
+
+
+
+class _Entry(NamedTuple):
+    """One directory entry on a walk; `key` is its directory's."""
+
+    directory: int
+    name: str
+    st: os.stat_result
+    key: bytes
+    path: str
+
+
+class _Seen:
+    """Node numbers met on a walk: a bit each, so that a million files cost 128 kB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, node: int) -> None:
+        at = node >> 3
+        if at >= len(self._bits):
+            self._bits.extend(bytes(at + 4096 - len(self._bits)))
+        self._bits[at] |= 1 << (node & 7)
+
+    def __contains__(self, node: int) -> bool:
+        at = node >> 3
+        return at < len(self._bits) and bool(self._bits[at] & (1 << (node & 7)))
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_GONE = frozenset({errno.ESTALE, errno.ENOENT, errno.ENXIO, errno.ELOOP})
+
+
+class Keeper:
+    """Holds the originals of the protected folders of one file system.
+
+    Args:
+        store: root-only folder for index and held bytes, made if absent.
+        place: how files are named and opened.
+        clock: wall clock in ns.
+        full_share: the store stops at this share of bytes or inodes of its file system.
+        copy: True forces copies even where clones work (to measure, or another disk).
+    """
+
+    def __init__(
+        self, store: str, place: Place, clock: Clock, *, full_share: float = 0.8, copy: bool = False
+    ) -> None:
+        os.makedirs(store, mode=0o700, exist_ok=True)
+        os.chmod(store, 0o700)
+        self.store, self.place, self.clock = store, place, clock
+        self.lock = threading.RLock()
+        self.index = Index(os.path.join(store, "index.sqlite"))
+        self.objects = Objects(store)
+        self._full_share, self._force_copy = full_share, copy
+        self.folders: list[str] = []
+        self.clones: list[bool] = []
+        row = self.index.db.execute("SELECT max(id) FROM generation").fetchone()
+        self._next = int(row[0] or 0) + 1
+        sequence = self.index.db.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name='generation'"
+        ).fetchone()
+        if sequence:
+            self._next = max(self._next, int(sequence[0]) + 1)
+        self._room_checked = 0
+        self._room = 1
+        self.held_bytes = self.index.held_bytes()
+
+    # folders
+
+    def add_folder(self, path: str) -> int:
+        """Protect a folder; answers its number. A trial decides between clones and copies."""
+        number = len(self.folders)
+        self.folders.append(path)
+        self.clones.append(
+            not self._force_copy and can_clone(self.store, _trial_place(self.store, path))
+        )
+        return number
+
+    def mode(self, folder: int) -> str:
+        return "reflink" if self.clones[folder] else "copy"
+
+    def baseline(
+        self, folder: int, writer: str, progress: Callable[[int, int], None]
+    ) -> Iterator[HoldResult]:
+        """Hold everything below a folder that is not held as it is now; yields what changed.
+
+        `writer` is "" for the first baseline (all is taken for sound) and names the unknown writer
+        when a tree is compared after a pause. Resumable: what is held and unchanged (ctime, size)
+        is skipped. Nodes that were not met are yielded last, as gone.
+        `progress(files, bytes)` is called now and then.
+        """
+        seen = _Seen()
+        files = size = 0
+        for entry in self._walk(self.folders[folder]):
+            result = self._meet(folder, entry, seen, writer)
+            if stat_.S_ISREG(entry.st.st_mode):
+                files += 1
+                size += entry.st.st_size
+                if files % 200 == 0:
+                    self.commit()
+                    progress(files, size)
+            if result is not None:
+                yield result
+        self.commit()
+        progress(files, size)
+        yield from self._missing(folder, seen)
+        self.commit()
+
+    def tree(self, key: bytes, folder: int, writer: str) -> Iterator[HoldResult]:
+        """Hold what lies below a directory that came in from outside; yields what was not known."""
+        path = self.place.directory_path(key)
+        if path is None:
+            return
+        seen = _Seen()
+        for entry in self._walk(path):
+            if entry.name:
+                result = self._meet(folder, entry, seen, writer)
+                if result is not None:
+                    yield result
+
+    def _missing(self, folder: int, seen: "_Seen") -> Iterator[HoldResult]:
+        with self.lock:
+            missing = [row for row in self.index.living(folder) if row[0] not in seen]
+        for node, key, _, _, _ in missing:
+            if not self._still_there(key, folder):
+                with self.lock:
+                    names = tuple(self.index.names(node))
+                    self._forget_names(node, self.clock.now_ns())
+                yield HoldResult(
+                    key=key, node=node, facts=None, generation=None, refused="gone", lost_names=names
+                )
+
+    def _still_there(self, key: bytes, folder: int) -> bool:
+        """A file that moved during the walk, or lives outside under another name."""
+        try:
+            fd = self.place.open(key, os.O_PATH)
+        except OSError:
+            return False
+        try:
+            if os.fstat(fd).st_nlink == 0:
+                return False
+            where = os.readlink(f"/proc/self/fd/{fd}") if os.path.isdir("/proc/self/fd") else ""
+            return where.startswith(self.folders[folder] + "/") or where == self.folders[folder]
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+
+    def _walk(self, root: str) -> Iterator["_Entry"]:
+        """Every entry below `root`, parents before children; the first is `root` itself (name "")."""
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        device = os.fstat(fd).st_dev
+        yield _Entry(fd, "", os.fstat(fd), b"", root)
+        os.close(fd)
+        stack: list[str] = [root]
+        store = os.path.realpath(self.store)
+        while stack:
+            path = stack.pop()
+            if path == store:
+                continue
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except OSError:
+                continue  # it went away meanwhile, or became something else: the events tell
+            try:
+                key = self.place.key_of(path)
+                yield from self._entries(fd, path, key, device, stack)
+            except OSError:
+                continue
+            finally:
+                os.close(fd)
+
+    def _entries(
+        self, fd: int, path: str, key: bytes, device: int, stack: list[str]
+    ) -> Iterator["_Entry"]:
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                try:
+                    st = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+                full = os.path.join(path, entry.name)
+                if stat_.S_ISDIR(st.st_mode):
+                    if st.st_dev != device or full == self.store:
+                        continue  # another file system is another promise
+                    stack.append(full)
+                yield _Entry(fd, entry.name, st, key, full)
+
+    def _meet(
+        self, folder: int, entry: "_Entry", seen: "_Seen", writer: str
+    ) -> HoldResult | None:
+        try:
+            key = self.place.key_at(entry.directory, entry.name) if entry.name else self.place.key_of(entry.path)
+        except OSError:
+            return None
+        name = Name(entry.key, os.fsencode(entry.name)) if entry.name else None
+        with self.lock:
+            node = self.index.node(key)
+            lost = self._met_name(node, name, entry.st) if node and name else ()
+            same = (
+                node is not None
+                and not node.gone_ns
+                and node.facts.ctime_ns == entry.st.st_ctime_ns
+                and (node.facts.kind != Kind.FILE or self._is_held(node))
+            )
+        if same and node is not None:
+            seen.add(node.id)
+            if not lost:
+                return None
+            return HoldResult(key=key, node=node.id, facts=node.facts, generation=None, lost_names=lost)
+        result = self.hold(key, writer, folder=folder)
+        if result.facts is None:
+            return None
+        seen.add(result.node)
+        if name is not None:
+            with self.lock:
+                self._own_name(result.node, name)
+        return msgspec.structs.replace(result, key=key, lost_names=lost)
+
+    def _met_name(self, node: Node, name: Name, st: os.stat_result) -> tuple[Name, ...]:
+        """Take note of a name; answers those that the node no longer has."""
+        before = self.index.names(node.id)
+        if name in before:
+            return ()
+        self._own_name(node.id, name)
+        if st.st_nlink > 1 and not stat_.S_ISDIR(st.st_mode):
+            return ()
+        for old in before:
+            self.index.drop_name(node.id, old, self.clock.now_ns())
+        return tuple(before)
+
+    def _own_name(self, node: int, name: Name) -> None:
+        owner = self.index.at_name(name)
+        if owner == node:
+            return
+        if owner is not None:
+            self.index.drop_name(owner, name, self.clock.now_ns())
+        self.index.add_name(node, name)
+
+    def _is_held(self, node: Node) -> bool:
+        last = self.index.last_generation(node.id)
+        return last is not None and last.facts.ctime_ns == node.facts.ctime_ns
+
+    # holding
+
+    def hold(
+        self, key: bytes, writer: str, *, folder: int, judged: Judged | None = None
+    ) -> HoldResult:
+        """Hold what `key` names now as a new generation, unless it is held as it is.
+
+        A copy is settled when size and ctime did not move and nobody has the file open for
+        writing. `refused` says why nothing was held ("gone", "full", or the error).
+        """
+        try:
+            fd = self.place.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return self._hold_link(key, folder)
+            why = "gone" if error.errno in _GONE else str(error)
+            return HoldResult(key=key, node=0, facts=None, generation=None, refused=why)
+        try:
+            return self._hold_open(fd, key, writer, folder, judged)
+        finally:
+            os.close(fd)
+
+    def _hold_open(
+        self, fd: int, key: bytes, writer: str, folder: int, judged: Judged | None
+    ) -> HoldResult:
+        st = os.fstat(fd)
+        now = self.clock.now_ns()
+        facts = facts_of(fd, st)
+        if facts.nlink == 0:
+            return HoldResult(key=key, node=0, facts=None, generation=None, refused="gone")
+        with self.lock:
+            node = self.index.node(key)
+            number = node.id if node else self.index.add_node(key, folder, facts, now)
+            if facts.kind != Kind.FILE:
+                self.index.set_facts(number, facts)
+                return HoldResult(
+                    key=key, node=number, facts=facts, generation=None, is_new=node is None
+                )
+            last = self.index.last_generation(number) if node else None
+            if last is not None and last.facts.ctime_ns == facts.ctime_ns and last.settled:
+                self.index.set_facts(number, facts)
+                return HoldResult(key=key, node=number, facts=facts, generation=last)
+            if not self.has_room(facts.size, folder):
+                self.index.set_facts(number, facts)
+                return HoldResult(
+                    key=key,
+                    node=number,
+                    facts=facts,
+                    generation=None,
+                    refused="full",
+                    is_new=node is None,
+                )
+            generation = self._next
+            self._next += 1
+        return self._take(fd, generation, number, facts, writer, folder, judged, node is None)
+
+    def _take(  # noqa: PLR0913
+        self,
+        fd: int,
+        generation: int,
+        node: int,
+        facts: Facts,
+        writer: str,
+        folder: int,
+        judged: Judged | None,
+        is_new: bool,
+    ) -> HoldResult:
+        pack = offset = 0
+        try:
+            if self.clones[folder]:
+                self.objects.clone(fd, generation)
+            else:
+                with self.lock if facts.size <= 1 << 20 else contextlib.nullcontext():
+                    pack, offset = self.objects.copy(fd, facts.size, generation)
+        except OSError as error:
+            why = (
+                "full"
+                if error.errno in _FULL
+                else "torn"
+                if error.errno == errno.ESTALE
+                else str(error)
+            )
+            return HoldResult(
+                key=b"", node=node, facts=facts, generation=None, refused=why, is_new=is_new
+            )
+        free = _nobody_writes(fd)
+        after = os.fstat(fd)
+        settled = free and (after.st_size, after.st_ctime_ns) == (facts.size, facts.ctime_ns)
+        held = Generation(
+            id=generation,
+            node=node,
+            facts=facts,
+            pack=pack,
+            offset=offset,
+            taken_ns=self.clock.now_ns(),
+            writer=writer,
+            settled=settled,
+            judged=judged if judged is not None else Judged.CLEAN if not writer else Judged.NOT_YET,
+        )
+        with self.lock:
+            self.index.set_facts(node, facts)
+            held_id = self.index.add_generation(held)
+            if held_id != generation:  # keep row and object together, whatever SQLite numbered
+                self.index.db.execute(
+                    "UPDATE generation SET id=? WHERE id=?", (generation, held_id)
+                )
+            self.held_bytes += facts.size
+        return HoldResult(key=b"", node=node, facts=facts, generation=held, is_new=is_new)
+
+    def _hold_link(self, key: bytes, folder: int) -> HoldResult:
+        try:
+            fd = self.place.open(key, os.O_PATH | os.O_NOFOLLOW)
+        except OSError:
+            return HoldResult(key=key, node=0, facts=None, generation=None, refused="gone")
+        try:
+            target = os.readlink("", dir_fd=fd)
+            facts = facts_of(fd, os.fstat(fd), target=os.fsencode(target))
+        except OSError as error:
+            return HoldResult(key=key, node=0, facts=None, generation=None, refused=str(error))
+        finally:
+            os.close(fd)
+        with self.lock:
+            number = self.index.add_node(key, folder, facts, self.clock.now_ns())
+            self.index.set_facts(number, facts)
+        return HoldResult(key=key, node=number, facts=facts, generation=None)
+
+    def counts(self, folder: int) -> tuple[int, int]:
+        """Living files and their bytes."""
+        with self.lock:
+            return self.index.counts(folder)
+
+    def is_empty(self, folder: int) -> bool:
+        """Nothing was ever held for it: its first baseline is to be made."""
+        with self.lock:
+            return self.index.setting("baseline " + self.folders[folder]) is None
+
+    def complete(self, folder: int) -> None:
+        """The first baseline of the folder is whole."""
+        with self.lock:
+            self.index.set_setting("baseline " + self.folders[folder], b"1")
+
+    # names
+
+    def named(self, key: bytes, name: Name, folder: int) -> None:
+        """`key` appeared under `name` (created, linked or renamed there)."""
+        with self.lock:
+            node = self.index.node(key)
+            if node is not None:
+                self._own_name(node.id, name)
+            else:
+                owner = self.index.at_name(name)
+                if owner is not None:
+                    self.index.drop_name(owner, name, self.clock.now_ns())
+
+    def unnamed(self, key: bytes | None, name: Name) -> int | None:
+        """`name` went away; answers the node that had it."""
+        with self.lock:
+            owner = self.index.at_name(name)
+            if owner is None:
+                return None
+            now = self.clock.now_ns()
+            self.index.drop_name(owner, name, now)
+            if not self.index.names(owner):
+                self.index.set_gone(owner, now)
+            return owner
+
+    def _forget_names(self, node: int, now_ns: int) -> None:
+        for name in self.index.names(node):
+            self.index.drop_name(node, name, now_ns)
+        self.index.set_gone(node, now_ns)
+
+    def path(self, name: Name) -> str:
+        """The path of a name, for people and for roll-back; through the held tree if it is gone."""
+        directory = self.place.directory_path(name.directory)
+        if directory is None:
+            with self.lock:
+                node = self.index.node(name.directory)
+                upper = self.last_name(node.id) if node else None
+            directory = self.path(upper) if upper else "?"
+        return os.path.join(directory, os.fsdecode(name.name))
+
+    def last_name(self, node: int) -> Name | None:
+        """Its name, or the last one it had."""
+        with self.lock:
+            names = self.index.names(node)
+            if names:
+                return names[0]
+            past = self.index.past_names(node)
+            return past[0][0] if past else None
+
+    # reading
+
+    def node(self, key: bytes) -> Node | None:
+        with self.lock:
+            return self.index.node(key)
+
+    def node_by_id(self, node: int) -> Node | None:
+        with self.lock:
+            return self.index.node_by_id(node)
+
+    def names(self, node: int) -> list[Name]:
+        with self.lock:
+            return self.index.names(node)
+
+    def changed_ns(self, key: bytes) -> int:
+        """ctime of the living file, 0 when it is gone."""
+        try:
+            fd = self.place.open(key, os.O_PATH)
+        except OSError:
+            return 0
+        try:
+            st = os.fstat(fd)
+            return st.st_ctime_ns if st.st_nlink else 0
+        finally:
+            os.close(fd)
+
+    def put_conviction(self, family: str, at_ns: int, state: str, body: bytes) -> None:
+        with self.lock:
+            self.index.put_conviction(family, at_ns, state, body)
+
+    def open_convictions(self) -> list[tuple[str, int, str, bytes]]:
+        with self.lock:
+            return self.index.open_convictions()
+
+    def generations(self, node: int) -> list[Generation]:
+        with self.lock:
+            return self.index.generations(node)
+
+    def read(self, generation: Generation) -> HeldBytes:
+        """Raises FileNotFoundError when the store is damaged."""
+        return self.objects.open(
+            generation.id, generation.facts.size, generation.pack, generation.offset
+        )
+
+    def read_now(self, key: bytes) -> HeldBytes:
+        """The living file. Raises OSError(ESTALE) when it is gone."""
+        fd = self.place.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        return HeldBytes(fd, os.fstat(fd).st_size)
+
+    def judge(self, generation: int, judged: Judged) -> None:
+        with self.lock:
+            self.index.judge(generation, judged)
+
+    # room
+
+    def room_bytes(self) -> int:
+        """What the store may still take before it stops at its share."""
+        v = os.statvfs(self.store)
+        total, free = v.f_blocks * v.f_frsize, v.f_bavail * v.f_frsize
+        return max(0, int(free - (1 - self._full_share) * total))
+
+    def has_room(self, size: int, folder: int) -> bool:
+        """Bytes and inodes below the share; looked up at most every 100 ms (a clone costs one inode)."""
+        now = self.clock.now_ns()
+        if now - self._room_checked > 100_000_000 or now < self._room_checked:
+            v = os.statvfs(self.store)
+            keep = 1 - self._full_share
+            inodes = v.f_files == 0 or v.f_ffree > keep * v.f_files
+            self._room = self.room_bytes() if inodes else 0
+            self._room_checked = now
+        if self.clones[folder]:
+            return self._room > 0
+        self._room -= size
+        return self._room > 0
+
+    def prune(self, node: int, keep: Callable[[list[Generation]], set[int]]) -> int:
+        """Drop the generations of a node that `keep` does not name; answers how many went."""
+        with self.lock:
+            held = self.index.generations(node)
+            wanted = keep(held)
+            dropped = [g for g in held if g.id not in wanted]
+            for g in dropped:
+                self.index.drop_generation(g.id)
+                self.held_bytes -= g.facts.size
+        for g in dropped:
+            self.objects.drop(g.id, g.facts.size, g.pack, g.offset)
+        return len(dropped)
+
+    def commit(self) -> None:
+        with self.lock:
+            self.index.commit()
+
+    def close(self) -> None:
+        with self.lock:
+            self.index.close()
+            self.objects.close()
+            self.place.close()
+
+
+def _nobody_writes(fd: int) -> bool:
+    """A read lease is only granted while no descriptor is open for writing (fcntl(2), F_SETLEASE).
+
+    It is given back at once; a writer that opens in these microseconds waits for no longer.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return True
+
+
+def _trial_place(store: str, folder: str) -> str:
+    """Where a trial clone may be made without touching the users' folder."""
+    same = os.stat(store).st_dev == os.stat(folder).st_dev
+    return store if same else folder

@@ -1,0 +1,239 @@
+"""The whole guard on one page: which adapters, for which folders, with which store."""
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.clock import SystemClock
+from releve.adapters.linux import procfs
+from releve.adapters.linux.hands import LinuxHands
+from releve.adapters.linux.lineage import Lineage
+from releve.adapters.linux.openers import MapsOpeners
+from releve.adapters.linux.place import HandlePlace
+from releve.adapters.linux.watcher import FanotifyWatcher, UnsupportedFileSystemError
+from releve.adapters.store.keeper import Keeper
+from releve.adapters.store.putback import GiveBack
+from releve.detect.ransom.limits import Limits
+from releve.flow.guard.guard import Guard, Parts
+from releve.flow.guard.work import Volume
+from releve.model.errors import NotRootError, ReleveError
+from releve.model.lines import Folder
+from releve.model.process import Process
+
+
+class GuardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `releve guard run` was asked to do."""
+
+    protect: tuple[str, ...]
+    enforce: bool = False
+    store: str = ""
+    scope: int = 0
+    portable: bool = False
+    copy: bool = False
+    care_programs: tuple[str, ...] = ()
+    approvals: str = ""
+    limits: Limits = Limits()
+
+
+class FolderError(ReleveError):
+    """The folder cannot be protected."""
+
+    status = 13
+    remedy = "Name an existing folder by its full path."
+
+
+class AlreadyGuardedError(ReleveError):
+    """Another guard holds this folder."""
+
+    status = 14
+    remedy = "Stop the other guard first, or protect another folder: `releve guard status` shows it."
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"{folder} is already guarded.")
+        self.folder = folder
+
+
+class NoContain:
+    """No remote clients on this host."""
+
+    def block(self, head: Process) -> str:
+        del head
+        return ""
+
+
+class Locks:
+    """One guard per folder and per store: flock on the folders themselves, held until exit."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._fds: list[int] = []
+        for folder in folders:
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(fd)
+                self.release()
+                raise AlreadyGuardedError(folder) from error
+            self._fds.append(fd)
+            self._upwards(folder)
+
+    def _upwards(self, folder: str) -> None:
+        """A guard on a parent folder holds this one too."""
+        parent = os.path.dirname(folder)
+        while parent != os.path.dirname(parent):
+            try:
+                fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                return
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(fd)
+                self.release()
+                raise AlreadyGuardedError(folder) from error
+            self._fds.append(fd)
+            parent = os.path.dirname(parent)
+
+    def release(self) -> None:
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+
+def build(config: GuardConfig, say: Callable[[object], None]) -> tuple[Guard, Callable[[], tuple[Folder, ...]], str]:
+    """Wire a guard; answers it, what describes its folders, and the store."""
+    folders = [_folder(path) for path in config.protect]
+    if os.geteuid() != 0:
+        raise NotRootError("The exact mode (fanotify)")
+    Locks(folders)  # kept open by the descriptors until this process ends
+    scope = _scope(config.scope)
+    clock = SystemClock()
+    watcher = FanotifyWatcher()
+    own = frozenset((os.getpid(),))
+    volumes = _volumes(folders, config, clock)
+    for volume in volumes:
+        for folder in volume.keeper.folders:
+            watcher.mark(folder)
+    lineage = Lineage(scope=scope)
+    parts = Parts(
+        volumes=volumes, watcher=watcher, processes=lineage, hands=LinuxHands(lineage, scope=scope),
+        contain=NoContain(), openers=MapsOpeners(own), clock=clock, own=own,
+    )
+    guard = Guard(
+        parts, config.limits, say, enforce=config.enforce,
+        spare=lambda head: head.exe in config.care_programs, approved=lambda _head, _paths: "",
+    )
+    lineage.keep = guard.has_touches
+    lineage.merged = guard.inherit
+    return guard, lambda: _describe(volumes, "exact"), volumes[0].keeper.store
+
+
+def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) -> tuple[Volume, ...]:
+    by_device: dict[int, list[str]] = {}
+    for folder in folders:
+        by_device.setdefault(os.stat(folder).st_dev, []).append(folder)
+    found = []
+    for number, (_, group) in enumerate(by_device.items()):
+        try:
+            place = HandlePlace(group[0])
+            place.key_of(group[0])
+        except OSError as error:
+            raise UnsupportedFileSystemError(group[0], error.strerror or str(error)) from error
+        store = config.store and os.path.abspath(config.store) or default_store(group[0])
+        if config.store and number:
+            store = f"{store}-{number}"
+        keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)
+        for folder in group:
+            keeper.add_folder(folder)
+        found.append(Volume(fsid=place.fsid, keeper=keeper, give_back=GiveBack(keeper)))
+    return tuple(found)
+
+
+def default_store(folder: str) -> str:
+    """A root-only folder on the same file system, outside the protected one if possible."""
+    device = os.stat(folder).st_dev
+    top = folder
+    while os.path.dirname(top) != top and os.stat(os.path.dirname(top)).st_dev == device:
+        top = os.path.dirname(top)
+    token = format(abs(hash_name(folder)), "x")
+    if top == "/":
+        return f"/var/lib/releve/store-{token}" if os.stat("/var/lib").st_dev == device else f"/.releve-{token}"
+    return os.path.join(top, f".releve-{token}")
+
+
+def hash_name(folder: str) -> int:
+    """A number that stays the same for one path (Python's own hash does not)."""
+    import zlib
+
+    return zlib.crc32(os.fsencode(folder))
+
+
+def _folder(path: str) -> str:
+    full = os.path.realpath(path)
+    if not os.path.isdir(full):
+        raise FolderError(f"{path} is not a folder.")
+    return full
+
+
+def _scope(pid: int) -> int:
+    """PID namespace of `pid`; of the children of `pid` where it is an `unshare` that still lives outside."""
+    if not pid:
+        return 0
+    own = procfs.pid_namespace(os.getpid())
+    namespace = procfs.pid_namespace(pid)
+    if not namespace:
+        raise FolderError(f"There is no process {pid} to take the scope from.")
+    if namespace == own:
+        children = procfs.pid_namespace(pid, for_children=True)
+        if children:
+            return children
+    return namespace
+
+
+def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]:
+    found = []
+    for volume in volumes:
+        for number, path in enumerate(volume.keeper.folders):
+            files, size = volume.keeper.counts(number)
+            mode = volume.keeper.mode(number)
+            found.append(
+                Folder(
+                    path=path, mode=mode, attribution=attribution, room_bytes=volume.keeper.room_bytes(),
+                    files=files, held_bytes=size,
+                    can=(
+                        "garde chaque original" + (" par clone instantané" if mode == "reflink" else " par copie"),
+                        "nomme l'auteur de chaque changement (noyau) et l'arrête",
+                        "remet contenu, noms, droits et dates",
+                    ),
+                    cannot=("se défendre contre root : pour cela, le coffre",),
+                )
+            )
+    return tuple(found)
+
+
+def line_printer(out: object = None) -> Callable[[object], None]:
+    """One JSON object a line on stdout, whole lines only, from any thread."""
+    import threading
+
+    lock = threading.Lock()
+    encode = msgspec.json.Encoder().encode
+    stream = sys.stdout.buffer
+
+    def say(line: object) -> None:
+        data = encode(line) + b"\n"
+        with lock:
+            try:
+                stream.write(data)
+                stream.flush()
+            except (BrokenPipeError, ValueError):
+                return  # whoever read the lines is gone: the guard goes on
+
+    return say
+
+
+__all__ = ["GuardConfig", "Path", "build", "json", "line_printer"]

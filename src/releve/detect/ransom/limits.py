@@ -1,0 +1,37 @@
+"""Every parameter of the guard's judgement and holding, in one place, each with its reason."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds, sizes in bytes, scores in points (three files destroyed make about 10)."""
+
+    convict: float = 10.0  # about three originals destroyed: the prototype's median over 28 attacks
+    renamed: float = 0.5  # a new extension on a file that was also damaged
+    archived: float = 0.2  # an original gone into one opaque archive: 35 + 1 files convict
+    canary: float = 10.0  # nobody has a reason to change one
+    family_memory_s: float = 3600.0  # points older than this no longer add up for one family
+    pool_memory_s: float = 60.0  # many families of one user within a minute are one attack ...
+    pool_families: int = 3  # ... from three families on, when their origin is unknown or a service
+    slow_memory_s: float = 86_400.0  # per user and per folder, for attacks of a few files an hour
+    slow_alert: float = 20.0  # alerts, never stops: a day of work of many people may add up
+    mass_deletion_files: int = 300  # deletion alone never kills: the originals are held ...
+    mass_deletion_share: float = (
+        0.25  # ... but a quarter of the folder within ten minutes is frozen
+    )
+    mass_deletion_s: float = 600.0
+    deletion_reason: float = (
+        0.1  # new sound files per deletion that make it honest (moves, checkouts)
+    )
+    judge_open_every_s: float = 0.05  # a file still open is judged again at most this often
+    settle_s: float = 0.1  # after death, wait for late notifications, then look again
+    window_reflink_s: float = 0.1  # promised delay between a save and its held clone
+    window_copy_s: float = 2.0  # the same where originals are copied
+    rehold_reflink_s: float = 0.02  # a file saved again and again is held at most this often
+    rehold_copy_s: float = 0.25
+    big: int = 16 << 20  # larger files are held by a worker of their own: nobody queues behind them
+    walk_every_s: float = 1.0  # files mapped or open for writing are looked for this often
+    generations: int = 8  # per file: oldest, last settled, newest of each family since
+    retention_s: float = 72 * 3600.0  # versions and deleted files are held this long
+    full_share: float = 0.8  # the store stops at this share of bytes or inodes of its disk
+    opaque_memory: int = 20_000  # new unreadable files remembered for pairing with deletions

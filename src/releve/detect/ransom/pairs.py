@@ -1,0 +1,150 @@
+"""Which new file stands for which original that is gone: `x.docx.gpg` for `x.docx`.
+
+Encryptors that write a new file and delete the old one are told from honest deletion by this.
+Programs may share the work (gpg writes, rm deletes): a common ancestor is enough.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+
+class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A new file. `opaque`: nothing readable in it (ciphertext, encrypted archive)."""
+
+    file: bytes
+    name: bytes
+    size: int
+    opaque: bool
+    lineage: tuple[str, ...]
+
+
+class Gone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An original that is gone."""
+
+    file: bytes
+    name: bytes
+    size: int
+    lineage: tuple[str, ...]
+
+
+def common(left: Sequence[str], right: Sequence[str]) -> tuple[str, ...]:
+    """The part of `right` from the lowest ancestor that both share; empty if none."""
+    known = set(left)
+    for at, process in enumerate(right):
+        if process in known:
+            return tuple(right[at:])
+    return ()
+
+
+def _aliases(name: bytes) -> tuple[bytes, ...]:
+    """The names of originals that a new file of this name may stand for."""
+    stem = name.rpartition(b".")[0]
+    shorter = stem.rpartition(b".")[0]
+    return tuple(dict.fromkeys(part for part in (name, stem, shorter) if part))
+
+
+class Pairs:
+    """Remembers the last new files and the last deletions; bounded, oldest forgotten first."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._fresh: OrderedDict[bytes, Fresh] = OrderedDict()
+        self._fresh_by: dict[bytes, set[bytes]] = {}
+        self._gone: OrderedDict[bytes, Gone] = OrderedDict()
+        self._gone_by: dict[bytes, set[bytes]] = {}
+        self._used: set[bytes] = set()
+
+    def add_fresh(self, fresh: Fresh) -> Gone | None:
+        """A new file was closed; answers the deleted original that it stands for, if any."""
+        self.forget(fresh.file)
+        self._fresh[fresh.file] = fresh
+        for alias in _aliases(fresh.name):
+            self._fresh_by.setdefault(alias, set()).add(fresh.file)
+        if len(self._fresh) > self._memory:
+            self.forget(next(iter(self._fresh)))
+        found = self._match_gone(fresh)
+        if found is not None:
+            self._forget_gone(found.file)
+            self._used.add(fresh.file)
+        return found
+
+    def add_gone(self, gone: Gone) -> Fresh | None:
+        """An original went; answers the new file that stands for it, if it is there already."""
+        found = self._match_fresh(gone)
+        if found is not None:
+            self._used.add(found.file)
+            return found
+        self._gone[gone.file] = gone
+        for alias in _aliases(gone.name)[:2]:
+            self._gone_by.setdefault(alias, set()).add(gone.file)
+        if len(self._gone) > self._memory:
+            self._forget_gone(next(iter(self._gone)))
+        return None
+
+    def archive(self, gone: Gone) -> Fresh | None:
+        """A recent opaque file of the same family, larger than the original, that may hold it."""
+        for fresh in self._recent(16):
+            if fresh.opaque and fresh.size > 0.3 * gone.size and fresh.size > 1 << 15:
+                if common(fresh.lineage, gone.lineage):
+                    return fresh
+        return None
+
+    def _match_fresh(self, gone: Gone) -> Fresh | None:
+        stem = gone.name.rpartition(b".")[0]
+        for alias in (gone.name, stem):
+            for file in self._fresh_by.get(alias, ()) if alias else ():
+                fresh = self._fresh[file]
+                if fresh.file != gone.file and common(fresh.lineage, gone.lineage):
+                    return fresh
+        for fresh in self._recent(32):
+            if fresh.opaque and fresh.file not in self._used and _like(fresh.size, gone.size):
+                if common(fresh.lineage, gone.lineage):
+                    return fresh
+        return None
+
+    def _match_gone(self, fresh: Fresh) -> Gone | None:
+        for alias in _aliases(fresh.name):
+            for file in self._gone_by.get(alias, ()):
+                gone = self._gone[file]
+                if gone.file != fresh.file and common(fresh.lineage, gone.lineage):
+                    return gone
+        return None
+
+    def _recent(self, count: int) -> Iterator[Fresh]:
+        for file in reversed(self._fresh):
+            if count == 0:
+                return
+            count -= 1
+            yield self._fresh[file]
+
+    def forget(self, file: bytes) -> Fresh | None:
+        """The new file is gone or was judged otherwise."""
+        fresh = self._fresh.pop(file, None)
+        if fresh is not None:
+            self._used.discard(file)
+            _drop(self._fresh_by, _aliases(fresh.name), file)
+        return fresh
+
+    def fresh(self, file: bytes) -> Fresh | None:
+        return self._fresh.get(file)
+
+    def _forget_gone(self, file: bytes) -> None:
+        gone = self._gone.pop(file, None)
+        if gone is not None:
+            _drop(self._gone_by, _aliases(gone.name)[:2], file)
+
+
+def _like(new: int, old: int) -> bool:
+    """Ciphertext is as long as the text plus header, or a third longer (base64)."""
+    return old <= new <= old * 1.45 + 8192
+
+
+def _drop(table: dict[bytes, set[bytes]], aliases: Sequence[bytes], file: bytes) -> None:
+    for alias in aliases:
+        files = table.get(alias)
+        if files is not None:
+            files.discard(file)
+            if not files:
+                del table[alias]

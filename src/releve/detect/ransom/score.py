@@ -1,0 +1,158 @@
+"""Who adds up: points per family, per user over a minute and a day, deletions per family.
+
+A fold: `Scores` keeps private mutable state (copying it at every save would cost more than the
+judgement) and every method answers what follows from it; no clock, no input but the arguments.
+Points roll up the lineage: the lowest process whose subtree reaches the limit is convicted, so
+neither one process per file nor an honest sibling below the same shell changes the verdict.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+import msgspec
+
+from releve.detect.ransom.content import Reason
+from releve.detect.ransom.limits import Limits
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Points of one file for one writer."""
+
+    file: bytes
+    reasons: tuple[Reason, ...]
+    at_s: float
+    path: str = ""
+
+    @property
+    def points(self) -> float:
+        return sum(reason.score for reason in self.reasons)
+
+
+class _Sum:
+    """Marks of one process and all below it."""
+
+    __slots__ = ("created", "deleted", "marks", "total")
+
+    def __init__(self) -> None:
+        self.marks: OrderedDict[bytes, Mark] = OrderedDict()
+        self.total = 0.0
+        self.deleted: deque[float] = deque()
+        self.created: deque[float] = deque()
+
+    def add(self, mark: Mark, limits: Limits) -> None:
+        old = self.marks.pop(mark.file, None)
+        if old is not None:
+            self.total -= old.points
+            if old.points > mark.points:
+                mark = old
+        self.marks[mark.file] = mark
+        self.total += mark.points
+        while self.marks:
+            first = next(iter(self.marks.values()))
+            if mark.at_s - first.at_s <= limits.family_memory_s:
+                break
+            self.total -= self.marks.pop(first.file).points
+
+
+class Scores:
+    """Sums over lineages and users. A lineage is a sequence of process ids, the writer first."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sums: dict[str, _Sum] = {}
+        self._pools: dict[int, deque[tuple[float, str, float]]] = {}
+        self._days: dict[str, deque[tuple[float, tuple[str, ...], float]]] = {}
+        self._alerted: dict[str, float] = {}
+
+    def add(self, lineage: Sequence[str], mark: Mark) -> str | None:
+        """Count a mark for a writer and its ancestors; answers the id to convict, if any."""
+        convicted = None
+        for process in lineage:
+            total = self._sums.setdefault(process, _Sum())
+            total.add(mark, self._limits)
+            if convicted is None and total.total >= self._limits.convict:
+                convicted = process
+        return convicted
+
+    def add_to_pool(self, user: int, head: str, points: float, now_s: float) -> tuple[str, ...]:
+        """Many small families of one user: answers the heads to convict together, if any."""
+        pool = self._pools.setdefault(user, deque())
+        pool.append((now_s, head, points))
+        while pool and now_s - pool[0][0] > self._limits.pool_memory_s:
+            pool.popleft()
+        heads = dict.fromkeys(h for _, h, _ in pool)
+        total = sum(points for _, _, points in pool)
+        if total >= self._limits.convict and len(heads) >= self._limits.pool_families:
+            pool.clear()
+            return tuple(heads)
+        return ()
+
+    def add_to_day(self, who: str, lineage: Sequence[str], points: float, now_s: float) -> float | None:
+        """Slow attacks: answers the day's sum when a person should look, at most hourly.
+
+        What a convicted family did does not count: it is told and undone already.
+        """
+        day = self._days.setdefault(who, deque())
+        day.append((now_s, tuple(lineage), points))
+        while day and now_s - day[0][0] > self._limits.slow_memory_s:
+            day.popleft()
+        total = sum(points for _, _, points in day)
+        if total < self._limits.slow_alert or now_s - self._alerted.get(who, -1e9) < 3600:
+            return None
+        self._alerted[who] = now_s
+        return total
+
+    def created(self, lineage: Sequence[str], now_s: float) -> None:
+        """A sound new file: a reason for deletions."""
+        for process in lineage:
+            self._sums.setdefault(process, _Sum()).created.append(now_s)
+
+    def deleted(self, lineage: Sequence[str], protected: int, now_s: float) -> str | None:
+        """An original is gone and nothing stands for it; answers the id of a mass deletion."""
+        limits = self._limits
+        mass = max(limits.mass_deletion_files, limits.mass_deletion_share * protected)
+        found = None
+        for process in lineage:
+            total = self._sums.setdefault(process, _Sum())
+            total.deleted.append(now_s)
+            for times in (total.deleted, total.created):
+                while times and now_s - times[0] > limits.mass_deletion_s:
+                    times.popleft()
+            count = len(total.deleted)
+            if (
+                found is None
+                and count >= mass
+                and len(total.created) < limits.deletion_reason * count
+            ):
+                found = process
+        return found
+
+    def marks(self, process: str) -> list[Mark]:
+        """Marks of a process and all below it, heaviest first."""
+        total = self._sums.get(process)
+        found = list(total.marks.values()) if total else []
+        return sorted(found, key=lambda mark: -mark.points)
+
+    def total(self, process: str) -> float:
+        total = self._sums.get(process)
+        return total.total if total else 0.0
+
+    def settle(self, lineage: Sequence[str]) -> None:
+        """The first of the lineage was convicted: its points no longer weigh on its ancestors."""
+        gone = self._sums.pop(lineage[0], None)
+        for who, day in self._days.items():
+            self._days[who] = deque(entry for entry in day if lineage[0] not in entry[1])
+        if gone is None:
+            return
+        for process in lineage[1:]:
+            total = self._sums.get(process)
+            if total is None:
+                continue
+            for file in gone.marks:
+                old = total.marks.pop(file, None)
+                total.total -= old.points if old else 0.0
+            total.deleted.clear()
+
+    def forget(self, process: str) -> None:
+        """The process ended long ago."""
+        self._sums.pop(process, None)

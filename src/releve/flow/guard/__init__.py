@@ -1,0 +1,1 @@
+"""The guard: read, hold, judge; then stop, roll back, settle."""

@@ -1,0 +1,125 @@
+"""Who touched what: kept per process for as long as a roll-back may need it."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from releve.model.held import Judged, Name
+from releve.model.process import Process
+from releve.recover.rollback import Touch
+
+
+class Book:
+    """Touches per process, and the last writer and last foreign save per file.
+
+    Args:
+        memory_ns: sound touches older than this are dropped.
+    """
+
+    def __init__(self, memory_ns: int) -> None:
+        self._memory_ns = memory_ns
+        self._touches: dict[Process, OrderedDict[bytes, Touch]] = {}
+        self._last: OrderedDict[bytes, Process] = OrderedDict()
+        self._saves: OrderedDict[bytes, list[tuple[Process, int]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def touch(self, process: Process, file: bytes, folder: int, now_ns: int) -> Touch:
+        """The touch of `process` on `file`, begun now if it is the first."""
+        with self._lock:
+            touches = self._touches.setdefault(process, OrderedDict())
+            touch = touches.get(file)
+            if touch is None:
+                touch = touches[file] = Touch(
+                    file=file, folder=folder, first_ns=now_ns, last_ns=now_ns, was=[], became=[]
+                )
+                if len(touches) > 4096:
+                    self._trim(touches, now_ns)
+            touch.last_ns = now_ns
+            return touch
+
+    def _trim(self, touches: OrderedDict[bytes, Touch], now_ns: int) -> None:
+        for file in list(touches)[:256]:
+            touch = touches[file]
+            if touch.judged is Judged.CLEAN and now_ns - touch.last_ns > self._memory_ns:
+                del touches[file]
+
+    def wrote(self, process: Process, file: bytes) -> None:
+        """`process` is the last who changed the content of `file`."""
+        with self._lock:
+            self._last[file] = process
+            self._last.move_to_end(file)
+            if len(self._last) > 50_000:
+                self._last.popitem(last=False)
+
+    def saved(self, process: Process, file: bytes, now_ns: int) -> None:
+        """`process` closed `file` after writing."""
+        with self._lock:
+            saves = self._saves.setdefault(file, [])
+            if saves and saves[-1][0] is process:
+                saves.pop()
+            saves.append((process, now_ns))
+            del saves[:-4]
+            self._saves.move_to_end(file)
+            if len(self._saves) > 50_000:
+                self._saves.popitem(last=False)
+
+    def last_writer(self, file: bytes) -> Process | None:
+        with self._lock:
+            return self._last.get(file)
+
+    def last_save_of_others(self, family: set[Process], file: bytes) -> int:
+        """When somebody outside the family last saved it (ns), 0 if not remembered."""
+        with self._lock:
+            saves = self._saves.get(file, ())
+            return max((at for process, at in saves if process not in family), default=0)
+
+    def has(self, process: Process) -> bool:
+        return process in self._touches
+
+    def find(self, process: Process, file: bytes) -> Touch | None:
+        with self._lock:
+            touches = self._touches.get(process)
+            return touches.get(file) if touches else None
+
+    def inherit(self, process: Process) -> None:
+        """The process ended long ago: its parent answers for its touches."""
+        with self._lock:
+            touches = self._touches.pop(process, None)
+            if not touches or process.parent is None or process.parent.is_boundary:
+                return
+            heir = self._touches.setdefault(process.parent, OrderedDict())
+            for file, touch in touches.items():
+                heir[file] = merge(heir[file], touch) if file in heir else touch
+
+    def of(self, family: Iterable[Process]) -> dict[bytes, Touch]:
+        """All touches of a family, one per file."""
+        found: dict[bytes, Touch] = {}
+        with self._lock:
+            for process in family:
+                for file, touch in (self._touches.get(process) or {}).items():
+                    known = found.get(file)
+                    found[file] = merge(known, touch) if known else touch
+        return found
+
+    def drop(self, family: Iterable[Process]) -> None:
+        with self._lock:
+            for process in family:
+                self._touches.pop(process, None)
+
+
+def merge(a: Touch, b: Touch) -> Touch:
+    """Two touches of one family on one file, in the order of time."""
+    first, second = (a, b) if a.first_ns <= b.first_ns else (b, a)
+    became: list[Name] = [*first.became, *second.became]
+    return Touch(
+        file=a.file,
+        folder=a.folder,
+        first_ns=first.first_ns,
+        last_ns=max(a.last_ns, b.last_ns),
+        created=first.created,
+        wrote=a.wrote or b.wrote,
+        deleted=second.deleted or (first.deleted and not second.created),
+        was=[*first.was, *(n for n in second.was if n not in first.became and n not in first.was)],
+        became=became,
+        judged=max(a.judged, b.judged),
+    )

@@ -1,0 +1,353 @@
+"""The guard's driver: three stages on their own threads, and what follows from a conviction.
+
+    read -> hold -> judge -> (convict) -> respond
+
+Nobody is ever blocked by it: notifications only, so no deadlock can hang a file server.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from releve.detect.ransom.limits import Limits
+from releve.detect.ransom.score import Scores
+from releve.flow.guard.book import Book
+from releve.flow.guard.desk import Desk
+from releve.flow.guard.holding import Holder
+from releve.flow.guard.judging import Judge
+from releve.flow.guard.reading import Reader
+from releve.flow.guard.responding import Responder
+from releve.flow.guard.work import Job, Volume, What, merge
+from releve.flow.ports import Clock, Contain, Hands, Openers, Processes, Watcher
+from releve.model.held import HoldResult, Kind
+from releve.model.lines import Alert, Folder, Progress, Ready
+from releve.model.process import Process
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guard is made of: one adapter per port."""
+
+    volumes: tuple[Volume, ...]
+    watcher: Watcher
+    processes: Processes
+    hands: Hands
+    contain: Contain
+    openers: Openers
+    clock: Clock
+    own: frozenset[int]
+
+
+class Guard:
+    """Holds the originals of all volumes and stops what destroys them.
+
+    Args:
+        parts: the adapters.
+        limits: every parameter of judgement and holding.
+        say: takes each line; called from several threads, must not block for long.
+        enforce: False only says what it would have stopped.
+        spare: says of a family's head that it carries care: frozen, never killed.
+        approved: says whether a person approved what a family does.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, parts: Parts, limits: Limits, say: Callable[[object], None], *, enforce: bool,
+        spare: Callable[[Process], bool], approved: Callable[[Process, Sequence[str]], str],
+    ) -> None:
+        self._parts, self._limits, self._say = parts, limits, say
+        self._clock = parts.clock
+        self._approved = approved
+        self._volumes = {v.fsid: v for v in parts.volumes}
+        self._book = Book(int(600e9))
+        self._scores = Scores(limits)
+        steady = parts.clock.steady
+        self._hold: Desk[Job] = Desk(merge, steady)
+        self._big: Desk[Job] = Desk(merge, steady)
+        self._judge_desk: Desk[Job] = Desk(merge, steady)
+        self.holder = Holder(self._hold, self._big, self._judge_desk, parts.clock, limits, say)
+        self._protected = 0
+        self.responder = Responder(
+            self._volumes, self._book, self._scores, parts.processes, parts.hands, parts.contain,
+            parts.clock, limits, say, self._wait_idle, spare, enforce=enforce,
+        )
+        self.judge = Judge(
+            self._judge_desk, self._book, self._scores, parts.clock, limits, self._convict, say,
+            self._wait_read, lambda: self._protected, self.responder.is_convicted,
+        )
+        self.reader = Reader(
+            self._volumes, parts.processes, self._book, self._hold, self._judge_desk, parts.clock,
+            own=parts.own, on_overflow=self._overflow, on_tree=self._tree, on_late=self.responder.late,
+        )
+        self.responder.on_convicted = self.reader.late.add
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._blocked = False
+        self._idle_at = 0.0
+        self._rescan = threading.Event()
+        self._trees: list[tuple[Volume, int, bytes]] = []
+        self._trees_lock = threading.Lock()
+        self._enforce = enforce
+
+    # start
+
+    def start(self, folders_said: Callable[[], tuple[Folder, ...]], pid: int, store: str) -> None:
+        """Hold the baseline (or compare after a pause), then watch; says `ready` at the end."""
+        for volume in self._volumes.values():
+            for number, folder in enumerate(volume.keeper.folders):
+                self._baseline(volume, number, folder)
+        self._count()
+        for name, loop in (
+            ("read", self._read_loop), ("hold", self._hold_loop), ("big", self._big_loop),
+            ("judge", self._judge_loop), ("respond", self._respond_loop), ("walk", self._walk_loop),
+        ):
+            thread = threading.Thread(target=loop, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._say(Ready(folders=folders_said(), enforce=self._enforce, pid=pid, store=store))
+
+    def _baseline(self, volume: Volume, number: int, folder: str) -> None:
+        keeper = volume.keeper
+        first = keeper.is_empty(number)
+        if not first and number == 0:
+            self.responder.finish()
+        total = keeper.counts(number)[0]
+        phase = "baseline" if first else "compare"
+
+        def progress(files: int, size: int) -> None:
+            share = min(99.0, 100 * files / total) if total else 0.0
+            self._say(Progress(folder=folder, phase=phase, files=files, percent=round(share, 1), bytes_held=size))
+
+        absent = Process(0, self._clock.now_ns(), None, program="(pendant l'arrêt)", known=False)
+        changed = keeper.baseline(number, "" if first else absent.id, progress)
+        if first:
+            for result in changed:
+                self._note_outside(volume, number, result)
+            keeper.complete(number)
+        else:
+            self._judge_changed(volume, number, list(changed), absent)
+        files, size = keeper.counts(number)
+        self._say(Progress(folder=folder, phase=phase, files=files, percent=100.0, bytes_held=size))
+
+    def _note_outside(self, volume: Volume, number: int, result: HoldResult) -> None:
+        facts = result.facts
+        if facts is not None and facts.kind is Kind.FILE and facts.nlink > 1 and result.key:
+            self.reader.adopt(volume, result.key, number, outside=True)
+
+    def _judge_changed(
+        self, volume: Volume, number: int, changed: list[HoldResult], absent: Process
+    ) -> None:
+        """What changed while nobody watched: judged as one family of an unknown writer."""
+        now = self._clock.now_ns()
+        jobs: list[Job] = []
+        for result in changed:
+            node = volume.keeper.node_by_id(result.node)
+            if node is None:
+                continue
+            self._note_outside(volume, number, result)
+            file = volume.fsid + node.key
+            touch = self._book.touch(absent, file, number, now)
+            touch.was += [n for n in result.lost_names if n not in touch.was]
+            name = result.lost_names[0] if result.lost_names else volume.keeper.last_name(node.id)
+            gone = result.refused == "gone"
+            touch.created, touch.deleted = result.is_new, gone
+            touch.wrote = result.generation is not None
+            if node.facts.kind is not Kind.FILE:
+                continue
+            jobs.append(
+                Job(
+                    what=What.GONE if gone else What.CLOSED, process=absent, volume=volume, file=file,
+                    folder=number, seen_ns=now, name=name, held=None if gone else result, old=node.id,
+                )
+            )
+        jobs.sort(key=lambda job: job.what is What.GONE)  # new files first: deletions pair with them
+        for job in jobs:
+            try:
+                self.judge.judge(job)
+            except OSError:
+                continue
+
+    def _count(self) -> None:
+        self._protected = sum(
+            v.keeper.counts(n)[0] for v in self._volumes.values() for n in range(len(v.keeper.folders))
+        )
+
+    def has_touches(self, process: Process) -> bool:
+        """A roll-back may still need what this ended process did."""
+        return self._book.has(process)
+
+    def inherit(self, process: Process) -> None:
+        """An ended process is forgotten: its parent answers for its touches."""
+        self._book.inherit(process)
+        self._scores.forget(process.id)
+
+    # loops
+
+    def _read_loop(self) -> None:
+        watcher, route = self._parts.watcher, self.reader.route
+        while not self._closing.is_set():
+            changes = watcher.read(0)
+            if not changes:
+                self._idle_at = self._clock.steady()
+                self._blocked = True
+                changes = watcher.read(0.2)
+                self._blocked = False
+            if changes:
+                route(changes)
+
+    def _hold_loop(self) -> None:
+        while not self._closing.is_set():
+            self.holder.work(0.5)
+
+    def _big_loop(self) -> None:
+        while not self._closing.is_set():
+            self.holder.work_big(0.5)
+
+    def _judge_loop(self) -> None:
+        while not self._closing.is_set():
+            self.judge.work(0.5)
+
+    def _respond_loop(self) -> None:
+        while not self._closing.is_set():
+            self.responder.work(0.5)
+
+    def _walk_loop(self) -> None:
+        """The slow eye: mapped files, trees that came in, rescans, the window's figures."""
+        last_walk = last_window = self._clock.steady()
+        while not self._closing.wait(0.02):
+            self._take_trees()
+            if self._rescan.is_set():
+                self._rescan.clear()
+                self._compare_all()
+            now = self._clock.steady()
+            if now - last_walk >= self._limits.walk_every_s:
+                last_walk = now
+                self._look_at_mapped()
+            if now - last_window >= 5.0:
+                last_window = now
+                self.say_window()
+                self._count()
+                for volume in self._volumes.values():
+                    volume.keeper.commit()
+
+    def say_window(self) -> None:
+        """Say the window since the last time, if there were saves."""
+        volume = next(iter(self._volumes.values()))
+        keeper = volume.keeper
+        window = self.holder.window(keeper.folders[0], keeper.held_bytes, keeper.room_bytes())
+        if window is not None:
+            self._say(window)
+
+    def _look_at_mapped(self) -> None:
+        for pid, path in self._parts.openers.writers():
+            for volume in self._volumes.values():
+                for number, root in enumerate(volume.keeper.folders):
+                    if path.startswith(root + "/"):
+                        self._look_at_one(volume, number, pid, path)
+
+    def _look_at_one(self, volume: Volume, number: int, pid: int, path: str) -> None:
+        try:
+            key = volume.keeper.place.key_of(path)
+        except OSError:
+            return
+        node = volume.keeper.node(key)
+        changed = volume.keeper.changed_ns(key)
+        if node is None or not changed or changed == node.facts.ctime_ns:
+            return
+        process = self._parts.processes.get(pid)
+        file = volume.fsid + key
+        now = self._clock.now_ns()
+        touch = self._book.touch(process, file, number, min(changed, now))
+        touch.wrote = True
+        self._book.wrote(process, file)
+        job = Job(
+            what=What.OPEN, process=process, volume=volume, file=file, folder=number, seen_ns=now
+        )
+        self._judge_desk.put(process.pid, file, job)
+
+    def _tree(self, volume: Volume, folder: int, directory: bytes) -> None:
+        with self._trees_lock:
+            self._trees.append((volume, folder, directory))
+
+    def _take_trees(self) -> None:
+        while self._trees:
+            with self._trees_lock:
+                volume, folder, directory = self._trees.pop(0)
+            node = volume.keeper.node(directory[8:])
+            writer = ""
+            touchers = self._book.last_writer(directory)
+            if touchers is not None:
+                writer = touchers.id
+            if node is not None:
+                for _ in volume.keeper.tree(directory[8:], folder, writer or "tree"):
+                    pass
+
+    # waiting and failing
+
+    def _wait_read(self) -> None:
+        """Until what the kernel had queued by now was read; at most 20 ms."""
+        asked = self._clock.steady()
+        while self._clock.steady() - asked < 0.02:
+            if self._blocked or self._idle_at >= asked:
+                return
+            self._clock.sleep(0.0005)
+
+    def _wait_idle(self, most_s: float) -> None:
+        """Until nothing noticed so far waits to be held or judged; at most `most_s`."""
+        end = self._clock.steady() + most_s
+        while self._clock.steady() < end:
+            self._wait_read()
+            if self._hold.is_idle() and (
+                self._judge_desk.is_idle() or threading.current_thread().name == "judge"
+            ):
+                return
+            self._clock.sleep(0.001)
+
+    def _convict(self, head: Process, kind: str) -> None:
+        paths = [mark.path for mark in self._scores.marks(head.id)]
+        approval = self._approved(head, paths)
+        if approval:
+            self._scores.settle([p.id for p in head.chain()] or [head.id])
+            self._say(
+                Alert(
+                    kind="approved", family=head.id,
+                    why=f"Chiffrement en masse par {head.program}, approuvé : {approval}.",
+                    why_en=f"Bulk encryption by {head.program}, approved: {approval}.",
+                )
+            )
+            return
+        self.responder.convict(head, kind)
+
+    def _overflow(self) -> None:
+        if not self._rescan.is_set():
+            self._say(
+                Alert(
+                    kind="overflow",
+                    why="Des notifications ont été perdues : tout est comparé de nouveau aux originaux.",
+                    why_en="Notifications were lost: everything is compared with the originals again.",
+                )
+            )
+        self._rescan.set()
+
+    def _compare_all(self) -> None:
+        absent = Process(0, self._clock.now_ns(), None, program="(inconnu)", known=False)
+        for volume in self._volumes.values():
+            for number in range(len(volume.keeper.folders)):
+                changed = list(volume.keeper.baseline(number, absent.id, lambda _f, _b: None))
+                self._judge_changed(volume, number, changed, absent)
+
+    def close(self) -> None:
+        """End the loops; what is being rolled back is finished first."""
+        end = self._clock.steady() + 10
+        while not self.responder.is_idle and self._clock.steady() < end:
+            self._clock.sleep(0.01)
+        self.say_window()
+        self._closing.set()
+        for desk in (self._hold, self._big, self._judge_desk):
+            desk.close()
+        self.responder.close()
+        for thread in self._threads:
+            thread.join(3)
+        self._parts.watcher.close()
+        for volume in self._volumes.values():
+            volume.keeper.commit()
+            volume.keeper.close()

@@ -1,0 +1,136 @@
+"""Stage two, hold: every closed save becomes a held generation; small files first, big ones aside."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from releve.detect.ransom.limits import Limits
+from releve.flow.guard.desk import Desk
+from releve.flow.guard.reading import lane
+from releve.flow.guard.work import Job, What, merge
+from releve.flow.ports import Clock
+from releve.model.held import Kind
+from releve.model.lines import Alert, Window
+from releve.recover.rollback import keep
+from releve.sense import fanotify
+
+
+class Holder:
+    """Takes jobs from the hold desk, holds, and passes them on to the judge.
+
+    Args:
+        big: desk of the worker for large files.
+        say: where alerts go.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, desk: Desk[Job], big: Desk[Job], judge: Desk[Job], clock: Clock, limits: Limits,
+        say: Callable[[object], None],
+    ) -> None:
+        self._desk, self._big, self._judge = desk, big, judge
+        self._clock, self._limits, self._say = clock, limits, say
+        self._last: OrderedDict[bytes, float] = OrderedDict()
+        self.delays: deque[float] = deque(maxlen=20_000)  # ms from save to settled copy
+        self._full_said = -1e9
+        self._since_commit = 0
+
+    def work(self, wait_s: float) -> bool:
+        """Do one job; False when there was none."""
+        job = self._desk.get(wait_s)
+        if job is None:
+            return False
+        try:
+            self._one(job)
+        finally:
+            self._desk.done()
+        return True
+
+    def work_big(self, wait_s: float) -> bool:
+        """The same for the worker of large files."""
+        job = self._big.get(wait_s)
+        if job is None:
+            return False
+        try:
+            self._hold(job)
+        finally:
+            self._big.done()
+        return True
+
+    def _one(self, job: Job) -> None:
+        now = self._clock.steady()
+        pause = (
+            self._limits.rehold_reflink_s
+            if job.volume.keeper.mode(job.folder) == "reflink"
+            else self._limits.rehold_copy_s
+        )
+        last = self._last.get(job.file, -1e9)
+        if now - last < pause:
+            self._desk.put_later(last + pause - now, lane(job.process), job.file, job)
+            return
+        self._last[job.file] = now
+        self._last.move_to_end(job.file)
+        if len(self._last) > 20_000:
+            self._last.popitem(last=False)
+        node = job.volume.keeper.node(job.key)
+        if node is not None and node.facts.size > self._limits.big:
+            self._big.put(lane(job.process), job.file, job)
+            return
+        self._hold(job)
+
+    def _hold(self, job: Job) -> None:
+        keeper = job.volume.keeper
+        result = keeper.hold(job.key, job.process.id, folder=job.folder)
+        job.held = result
+        if result.facts is not None and job.name is not None:
+            keeper.named(job.key, job.name, job.folder)
+        if result.refused == "full":
+            self._say_full(job)
+        generation = result.generation
+        if generation is not None and generation.settled and job.mask & fanotify.CLOSE_WRITE:
+            self.delays.append((self._clock.now_ns() - max(job.seen_ns, generation.facts.ctime_ns)) / 1e6)
+        if generation is not None and not generation.settled and result.refused == "":
+            self._desk.put_later(0.05, lane(job.process), job.file, job)
+        if result.node and generation is not None and not result.is_new:
+            keeper.prune(result.node, lambda held: keep(held, self._limits.generations))  # type: ignore[attr-defined]
+        if result.facts is not None and result.facts.kind is Kind.FILE:
+            self._judge.put(lane(job.process), job.file, job)
+        self._since_commit += 1
+        if self._since_commit >= 64 or self._desk.is_idle():
+            self._since_commit = 0
+            keeper.commit()
+
+    def _say_full(self, job: Job) -> None:
+        now = self._clock.steady()
+        if now - self._full_said < 60:
+            return
+        self._full_said = now
+        folder = job.volume.keeper.folders[job.folder]
+        self._say(
+            Alert(
+                kind="store_full",
+                folder=folder,
+                why="La réserve des originaux est pleine : les nouvelles versions ne sont plus gardées. "
+                "Libérez de la place ou agrandissez le disque ; les originaux déjà gardés le restent.",
+                why_en="The store of originals is full: new versions are no longer held. Free some room "
+                "or enlarge the disk; originals already held stay.",
+            )
+        )
+
+    def window(self, folder: str, held_bytes: int, room_bytes: int) -> Window | None:
+        """The window since the last call, None without saves."""
+        if not self.delays:
+            return None
+        delays = sorted(self.delays)
+        self.delays.clear()
+        count = len(delays)
+        return Window(
+            folder=folder,
+            saves=count,
+            p50_ms=round(delays[count // 2], 2),
+            p99_ms=round(delays[min(count - 1, int(count * 0.99))], 2),
+            worst_ms=round(delays[-1], 2),
+            held_bytes=held_bytes,
+            room_bytes=room_bytes,
+        )
+
+
+__all__ = ["Holder", "What", "merge"]

@@ -1,0 +1,337 @@
+"""Stage one, read: notifications to names, touches and jobs. Never looks into a file, never waits."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from releve.flow.guard.book import Book
+from releve.flow.guard.desk import Desk
+from releve.flow.guard.work import Job, Volume, What
+from releve.flow.ports import Clock, Processes
+from releve.model.held import Kind, Name
+from releve.model.process import Process
+from releve.recover.rollback import Touch
+from releve.sense import fanotify
+from releve.sense.fanotify import Change
+
+_CONTENT = fanotify.MODIFY | fanotify.CLOSE_WRITE
+_MEMORY = 200_000
+
+
+class Reader:
+    """Routes the changes of all volumes.
+
+    Args:
+        volumes: by file system id.
+        own: pids of the guard itself.
+        on_overflow: notifications were lost: everything must be compared again.
+        on_tree: a directory tree came in from outside: it must be walked.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        volumes: dict[bytes, Volume],
+        processes: Processes,
+        book: Book,
+        hold: Desk[Job],
+        judge: Desk[Job],
+        clock: Clock,
+        *,
+        own: frozenset[int],
+        on_overflow: Callable[[], None],
+        on_tree: Callable[[Volume, int, bytes], None],
+        on_late: Callable[[Process], None],
+    ) -> None:
+        self._volumes, self._processes, self._book = volumes, processes, book
+        self._hold, self._judge, self._clock = hold, judge, clock
+        self._own, self._on_overflow, self._on_tree = own, on_overflow, on_tree
+        self._on_late = on_late
+        self._folders: OrderedDict[bytes, int] = OrderedDict()  # directory -> folder, -1: not ours
+        self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
+        self.late: set[Process] = set()  # heads of convicted families
+        self.events = 0
+        self.protected = 0  # living originals, for the share that a mass deletion takes
+
+    def route(self, changes: Sequence[Change]) -> None:
+        """Take in the changes of one read."""
+        now = self._clock.now_ns()
+        for change in changes:
+            self.events += 1
+            if change.pid in self._own:
+                continue
+            if change.mask & fanotify.Q_OVERFLOW:
+                self._on_overflow()
+                continue
+            where = change.file or change.directory
+            volume = self._volumes.get(where[:8]) if where else None
+            if volume is not None:
+                self._one(volume, change, now)
+
+    def adopt(self, volume: Volume, key: bytes, folder: int, *, outside: bool = False) -> None:
+        """Tell the reader of a directory of ours, or of a file of ours with a name outside."""
+        if outside:
+            self._wanderers[volume.fsid + key] = folder
+        else:
+            self._folders[volume.fsid + key] = folder
+
+    def _one(self, volume: Volume, change: Change, now: int) -> None:
+        folder = self._folder(volume, change.directory)
+        if change.mask & fanotify.RENAME:
+            to = self._folder(volume, change.new_directory)
+            if folder >= 0 or to >= 0 or (change.file and change.file in self._wanderers):
+                self._renamed(volume, change, folder, to, now)
+            return
+        if folder < 0:
+            folder = self._stray(volume, change)
+            if folder < 0:
+                return
+        process = self._processes.get(change.pid)
+        if change.mask & fanotify.CREATE:
+            self._created(volume, change, folder, process, now)
+        if change.file is not None and change.mask & (_CONTENT | fanotify.ATTRIB):
+            self._changed(volume, change, folder, process, now)
+        if change.mask & fanotify.DELETE:
+            self._deleted(volume, change, folder, process, now)
+
+    def _folder(self, volume: Volume, directory: bytes | None) -> int:
+        """Number of the protected folder that a directory belongs to, -1 for none."""
+        if directory is None:
+            return -1
+        known = self._folders.get(directory)
+        if known is not None:
+            return known
+        path = volume.keeper.place.directory_path(directory[8:])  # type: ignore[attr-defined]
+        if path is None:
+            node = volume.keeper.node(directory[8:])
+            return node.folder if node else -1
+        folder = -1
+        for number, root in enumerate(volume.keeper.folders):
+            if path == root or path.startswith(root + "/"):
+                folder = number
+        store: str = volume.keeper.store  # type: ignore[attr-defined]
+        if path == store or path.startswith(store + "/"):
+            folder = -1
+        self._folders[directory] = folder
+        if len(self._folders) > _MEMORY:
+            self._folders.popitem(last=False)
+        return folder
+
+    def _stray(self, volume: Volume, change: Change) -> int:
+        """A file of ours under a name outside (hard link, moved out)? Its folder, else -1."""
+        if change.file is None:
+            return -1
+        folder = self._wanderers.get(change.file)
+        if folder is not None:
+            return folder
+        if change.mask & fanotify.CREATE and not change.mask & fanotify.ONDIR:
+            node = volume.keeper.node(change.file[8:])
+            if node is not None and not node.gone_ns:
+                self._wanderers[change.file] = node.folder
+                return node.folder
+        if change.directory is None:  # attributes of an inode without a name in the record
+            node = volume.keeper.node(change.file[8:])
+            if node is not None and not node.gone_ns:
+                return node.folder
+        return -1
+
+    def _created(
+        self, volume: Volume, change: Change, folder: int, process: Process, now: int
+    ) -> None:
+        if change.file is None or change.directory is None:
+            return
+        name = Name(change.directory[8:], change.name)
+        node = volume.keeper.node(change.file[8:])
+        touch = self._touch(process, change.file, folder, now)
+        if node is None or node.gone_ns:
+            touch.created = True
+        touch.became.append(name)
+        if change.mask & fanotify.ONDIR:
+            volume.keeper.hold(change.file[8:], process.id, folder=folder)
+            volume.keeper.named(change.file[8:], name, folder)
+            self._folders[change.file] = folder
+            self._on_tree(volume, folder, change.file)
+            return
+        volume.keeper.named(change.file[8:], name, folder)
+        if not change.mask & _CONTENT:  # linked in, a symbolic link, or its content will follow
+            self._put_hold(volume, change, folder, process, now, name)
+
+    def _changed(
+        self, volume: Volume, change: Change, folder: int, process: Process, now: int
+    ) -> None:
+        assert change.file is not None
+        if change.mask & fanotify.ONDIR:
+            if change.mask & fanotify.ATTRIB:
+                self._touch(process, change.file, folder, now)
+            return
+        touch = self._touch(process, change.file, folder, now)
+        name = Name(change.directory[8:], change.name) if change.directory else None
+        if change.mask & _CONTENT:
+            touch.wrote = True
+            self._book.wrote(process, change.file)
+        if change.mask & fanotify.CLOSE_WRITE:
+            self._book.saved(process, change.file, now)
+        if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
+            self._put_hold(volume, change, folder, process, now, name)
+        elif not touch.created:
+            job = Job(
+                what=What.OPEN,
+                process=process,
+                volume=volume,
+                file=change.file,
+                folder=folder,
+                seen_ns=now,
+                mask=change.mask,
+                name=name,
+            )
+            self._judge.put(lane(process), change.file, job)
+
+    def _put_hold(  # noqa: PLR0913
+        self,
+        volume: Volume,
+        change: Change,
+        folder: int,
+        process: Process,
+        now: int,
+        name: Name | None,
+    ) -> None:
+        assert change.file is not None
+        job = Job(
+            what=What.CLOSED,
+            process=process,
+            volume=volume,
+            file=change.file,
+            folder=folder,
+            seen_ns=now,
+            mask=change.mask,
+            name=name,
+        )
+        self._hold.put(lane(process), change.file, job)
+
+    def _deleted(
+        self, volume: Volume, change: Change, folder: int, process: Process, now: int
+    ) -> None:
+        if change.directory is None:
+            return
+        name = Name(change.directory[8:], change.name)
+        key = change.file[8:] if change.file else None
+        node = volume.keeper.node(key) if key else None
+        owner = volume.keeper.unnamed(key, name)
+        if owner is None or node is None or change.file is None:
+            return
+        touch = self._touch(process, change.file, folder, now)
+        touch.deleted = True
+        _lost_name(touch, name)
+        if node.facts.kind is Kind.FILE:
+            self._gone(volume, change.file, folder, process, now, name, node.id)
+
+    def _gone(  # noqa: PLR0913
+        self,
+        volume: Volume,
+        file: bytes,
+        folder: int,
+        process: Process,
+        now: int,
+        name: Name,
+        node: int,
+    ) -> None:
+        job = Job(
+            what=What.GONE,
+            process=process,
+            volume=volume,
+            file=file,
+            folder=folder,
+            seen_ns=now,
+            name=name,
+            old=node,
+        )
+        self._judge.put(lane(process), (file, "gone"), job)
+
+    def _renamed(self, volume: Volume, change: Change, folder: int, to: int, now: int) -> None:
+        if change.file is None or change.directory is None or change.new_directory is None:
+            return
+        process = self._processes.get(change.pid)
+        old = Name(change.directory[8:], change.name)
+        new = Name(change.new_directory[8:], change.new_name)
+        keeper, key = volume.keeper, change.file[8:]
+        if change.mask & fanotify.ONDIR:
+            self._forget_outside()
+        node = keeper.node(key)
+        if to >= 0:
+            self._overwritten(volume, new, change, to, process, now)
+        if node is None:
+            if to >= 0:
+                touch = self._touch(process, change.file, to, now)
+                touch.created = True
+                touch.became.append(new)
+                if change.mask & fanotify.ONDIR:
+                    keeper.hold(key, process.id, folder=to)
+                    self._folders[change.file] = to
+                    self._on_tree(volume, to, change.file)
+                else:
+                    self._put_hold(volume, change, to, process, now, new)
+                keeper.named(key, new, to)
+            return
+        touch = self._touch(process, change.file, node.folder, now)
+        _lost_name(touch, old)
+        touch.became.append(new)
+        keeper.unnamed(key, old)
+        keeper.named(key, new, node.folder)
+        if to < 0:
+            self._wanderers[change.file] = node.folder
+        elif not change.mask & fanotify.ONDIR:
+            self._put_hold(volume, change, node.folder, process, now, new)
+
+    def _overwritten(  # noqa: PLR0913
+        self, volume: Volume, name: Name, change: Change, folder: int, process: Process, now: int
+    ) -> None:
+        """The name may have belonged to an original, which is gone by this rename."""
+        assert change.file is not None
+        owner = volume.keeper.unnamed(None, name)
+        if owner is None:
+            return
+        node = volume.keeper.node_by_id(owner)  # type: ignore[attr-defined]
+        if node is None or node.key == change.file[8:]:
+            volume.keeper.named(change.file[8:], name, folder)
+            return
+        file = volume.fsid + node.key
+        touch = self._touch(process, file, folder, now)
+        touch.deleted = True
+        _lost_name(touch, name)
+        job = Job(
+            what=What.REPLACED,
+            process=process,
+            volume=volume,
+            file=change.file,
+            folder=folder,
+            seen_ns=now,
+            name=name,
+            old=node.id,
+            mask=change.mask,
+        )
+        self._judge.put(lane(process), (change.file, "replaced"), job)
+
+    def _touch(self, process: Process, file: bytes, folder: int, now: int) -> Touch:
+        if self.late:
+            self._look_late(process)
+        return self._book.touch(process, file, folder, now)
+
+    def _look_late(self, process: Process) -> None:
+        for ancestor in process.chain():
+            if ancestor in self.late:
+                self._on_late(ancestor)
+                return
+
+    def _forget_outside(self) -> None:
+        """A directory moved: what was known to lie outside may lie inside now."""
+        for directory in [d for d, folder in self._folders.items() if folder < 0]:
+            del self._folders[directory]
+
+
+def _lost_name(touch: Touch, name: Name) -> None:
+    """Names that the family itself gave are none to put back."""
+    if name not in touch.became and name not in touch.was:
+        touch.was.append(name)
+
+
+def lane(process: Process) -> int:
+    """Whose turn it is: the process itself, so that decoys below the same shell cannot hide another."""
+    return process.pid

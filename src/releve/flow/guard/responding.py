@@ -1,0 +1,426 @@
+"""Stop, kill, roll back, quarantine, settle: what follows from a conviction, journaled first."""
+
+import datetime as dt
+import queue
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from releve.detect.ransom.limits import Limits
+from releve.detect.ransom.score import Mark, Scores
+from releve.flow.guard.book import Book, merge
+from releve.flow.guard.work import Volume
+from releve.flow.ports import Clock, Contain, GiveBack, Hands, Processes
+from releve.model.held import Generation, Judged, Kind, Name, Node
+from releve.model.lines import Alert, Point, RolledBack, Stopped
+from releve.model.process import Process
+from releve.recover.rollback import (
+    Decision, LeaveAsIs, PutBack, Quarantine, Touch, Unrecoverable, decide,
+)  # fmt: skip
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A process as the journal remembers it."""
+
+    pid: int
+    start_ns: int
+
+
+class Journal(msgspec.Struct, kw_only=True):
+    """A conviction on disk: enough to finish it after a kill -9."""
+
+    family: str
+    at_ns: int
+    bad_since_ns: int
+    members: list[Member]
+    writers: list[str]
+    touches: list[Touch]
+    kill: bool = True
+
+
+class Conviction(msgspec.Struct, kw_only=True):
+    """One family on its way from conviction to rolled back."""
+
+    head: Process
+    kind: str  # "score", "pool", "mass_deletion", "while_dead", "order", "journal"
+    action: str
+    bad_since_ns: int
+    marks: list[Mark]
+    tree: set[Process]
+    seen: dict[bytes, Touch] = {}
+    restored: int = 0
+    lost: list[str] = []
+    newest: list[str] = []
+    quarantined: list[str] = []
+    beside: list[str] = []
+    said: tuple[int, ...] = ()
+
+
+class Responder:
+    """Carries convictions out, one after the other, on its own thread.
+
+    Args:
+        volumes: by file system id.
+        say: where lines go.
+        idle: waits (bounded) until everything noticed so far was read, held and judged.
+        spare: says whether the family must be frozen instead of killed (it carries care).
+        contain: what stops a remote client instead of a local program.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, volumes: dict[bytes, Volume], book: Book, scores: Scores, processes: Processes,
+        hands: Hands, contain: Contain, clock: Clock, limits: Limits, say: Callable[[object], None],
+        idle: Callable[[float], None], spare: Callable[[Process], bool], *, enforce: bool,
+    ) -> None:
+        self._volumes, self._book, self._scores = volumes, book, scores
+        self._processes, self._hands, self._contain = processes, hands, contain
+        self._clock, self._limits, self._say, self._idle = clock, limits, say, idle
+        self._spare, self.enforce = spare, enforce
+        self._todo: queue.Queue[Conviction | None] = queue.Queue()
+        self.convicted: dict[Process, Conviction] = {}
+        self.frozen: dict[str, Process] = {}
+        self.on_convicted: Callable[[Process], None] = lambda _head: None
+        self._would: set[str] = set()
+
+    def convict(self, head: Process, kind: str) -> None:
+        """Stop a family now (on the caller's thread) and queue its roll-back."""
+        if head in self.convicted or head.id in self._would:
+            return
+        marks = self._scores.marks(head.id)
+        tree = set(head.tree())
+        bad_since = self._bad_since(tree, marks, kind)
+        if not self.enforce:
+            self._would.add(head.id)
+            self._say(self._stopped(head, tree, marks, kind, bad_since, self._clock.now_ns(), "would_stop", ()))
+            self._scores.settle([p.id for p in head.chain()] or [head.id])
+            return
+        stopped_ns = self._hands.freeze(head)
+        self._book_convicted(head, kind, marks, bad_since, stopped_ns)
+
+    def _book_convicted(
+        self, head: Process, kind: str, marks: list[Mark], bad_since: int, stopped_ns: int
+    ) -> None:
+        client = self._contain.block(head)
+        freeze = kind == "mass_deletion" or self._spare(head)
+        action = "client_blocked" if client else "frozen" if freeze else "killed"
+        members = self._processes.members(head)
+        if not members and not client:
+            action = "none"
+        tree = set(head.tree())
+        conviction = Conviction(
+            head=head, kind=kind, action=action, bad_since_ns=bad_since, marks=marks, tree=tree,
+            seen={}, lost=[], newest=[], quarantined=[], beside=[],
+        )
+        self.convicted[head] = conviction
+        self.on_convicted(head)
+        self._write_journal(conviction, members, "stopped")
+        self._say(self._stopped(head, tree, marks, kind, bad_since, stopped_ns, action, members, client))
+        self._scores.settle([p.id for p in head.chain()] or [head.id])
+        self._todo.put(conviction)
+
+    def is_convicted(self, process: Process) -> bool:
+        """It belongs to a family that was convicted: its work is undone, not judged."""
+        return bool(self.convicted) and any(p in self.convicted for p in process.chain())
+
+    def late(self, head: Process) -> None:
+        """A convicted family moved again (a child that was being born): stop it again."""
+        conviction = self.convicted.get(head)
+        if conviction is not None and conviction.action in ("killed", "none"):
+            self._hands.freeze(head)
+            self._todo.put(conviction)
+
+    def work(self, wait_s: float) -> bool:
+        """Carry out one conviction; False when there was none."""
+        try:
+            conviction = self._todo.get(timeout=wait_s)
+        except queue.Empty:
+            return False
+        if conviction is not None:
+            self._carry_out(conviction)
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        return self._todo.empty()
+
+    def _carry_out(self, c: Conviction) -> None:
+        started = self._clock.steady()
+        if c.action == "frozen":
+            self.frozen[c.head.id] = c.head
+        else:
+            self._hands.kill(c.head)
+        self._idle(0.5)
+        self._roll_back(c)
+        spent = self._clock.steady() - started
+        self._clock.sleep(self._limits.settle_s)
+        self._idle(0.5)
+        settled = self._clock.steady()
+        self._roll_back(c)
+        spent += self._clock.steady() - settled
+        self._write_journal(c, [], "done")
+        done = (c.restored, len(c.lost), len(c.newest), len(c.quarantined))
+        if c.said == done:
+            return  # a late notification that changed nothing
+        c.said = done
+        self._say(
+            RolledBack(
+                family=c.head.id, restored=c.restored, lost=tuple(c.lost),
+                newest_save_lost=tuple(c.newest), quarantined=tuple(c.quarantined),
+                kept_both=tuple(c.beside), rollback_ms=round(spent * 1000, 1), at=_iso(self._clock.now_ns()),
+            )
+        )
+        self._say_kind(c)
+
+    def _say_kind(self, c: Conviction) -> None:
+        if c.action == "frozen":
+            self._say(
+                Alert(
+                    kind="frozen", family=c.head.id, at=_iso(self._clock.now_ns()),
+                    why=f"{c.head.program or 'Un programme'} est suspendu, ses effets sont annulés : "
+                    f"à vous de décider (`releve guard thaw {c.head.id}` ou `releve guard kill {c.head.id}`).",
+                    why_en=f"{c.head.program or 'A program'} is frozen and its effects undone: you decide "
+                    f"(`releve guard thaw {c.head.id}` or `releve guard kill {c.head.id}`).",
+                )
+            )
+
+    # rolling back
+
+    def _roll_back(self, c: Conviction) -> None:
+        """Undo all touches that are new since the last call for this family."""
+        c.tree |= set(c.head.tree())
+        touches = {
+            file: touch
+            for file, touch in self._book.of(c.tree).items()
+            if file not in c.seen or touch.last_ns > c.seen[file].last_ns
+        }
+        c.seen.update(touches)
+        self.undo(c, touches)
+
+    def undo(self, c: Conviction, touches: dict[bytes, Touch]) -> None:
+        """Undo the given touches; quarantine first, so that names are free for the originals."""
+        writers = {p.id for p in c.tree}
+        plan: list[tuple[Touch, Node, Volume, Decision]] = []
+        directories: list[tuple[Touch, Node, Volume]] = []
+        for touch in touches.values():
+            volume = self._volumes[touch.file[:8]]
+            node = volume.keeper.node(touch.file[8:])
+            if node is None:
+                continue
+            if node.facts.kind is Kind.DIRECTORY:
+                directories.append((touch, node, volume))
+            else:
+                plan.append((touch, node, volume, self._decide(c, touch, node, volume, writers)))
+        plan.sort(key=lambda step: not isinstance(step[3], Quarantine))
+        self._move_directories_back(directories)
+        for touch, node, volume, decision in plan:
+            self._do(c, touch, node, volume, decision)
+        self._settle_directories(c, directories)
+        for volume in self._volumes.values():
+            volume.keeper.commit()
+
+    def _decide(
+        self, c: Conviction, touch: Touch, node: Node, volume: Volume, writers: set[str]
+    ) -> Decision:
+        window = (
+            self._limits.window_reflink_s
+            if volume.keeper.mode(node.folder) == "reflink"
+            else self._limits.window_copy_s
+        )
+        return decide(
+            touch,
+            volume.keeper.generations(node.id),
+            is_family=writers.__contains__,
+            bad_since_ns=c.bad_since_ns,
+            born_ns=node.born_ns,
+            others_last_ns=self._book.last_save_of_others(c.tree, touch.file),
+            window_ns=int(window * 1e9),
+        )
+
+    def _do(self, c: Conviction, touch: Touch, node: Node, volume: Volume, decision: Decision) -> None:
+        path = self._shown(volume, node, touch)
+        try:
+            match decision:
+                case LeaveAsIs():
+                    return
+                case Quarantine():
+                    c.quarantined += volume.give_back.quarantine(node)
+                case Unrecoverable(newest_only=newest_only):
+                    if node.facts.kind is Kind.LINK:
+                        self._link_back(c, touch, node, volume)
+                    else:
+                        (c.newest if newest_only else c.lost).append(path)
+                case PutBack(generation=generation, beside=beside, newest_lost=newest_lost):
+                    self._put_back(c, touch, node, volume, generation, path, beside=beside)
+                    if newest_lost:
+                        c.newest.append(path)
+        except OSError as error:
+            c.lost.append(path)
+            self._say(
+                Alert(
+                    kind="put_back_failed", family=c.head.id, folder=volume.keeper.folders[node.folder],
+                    why=f"Un fichier n'a pas pu être remis : {error.strerror}. L'original reste gardé ; "
+                    "`releve restore` le rendra quand la cause sera levée.",
+                    why_en=f"A file could not be put back: {error.strerror}. Its original stays held; "
+                    "`releve restore` gives it back once the cause is gone.",
+                )
+            )
+
+    def _put_back(  # noqa: PLR0913
+        self, c: Conviction, touch: Touch, node: Node, volume: Volume, generation: Generation, path: str,
+        *, beside: bool,
+    ) -> None:
+        names = self._wanted(volume, node, touch)
+        if not names:
+            c.lost.append(path)
+            return
+        stamp = dt.datetime.fromtimestamp(self._clock.now_ns() / 1e9, dt.UTC).strftime("%Y-%m-%d %Hh%M")
+        done = volume.give_back.file(node, generation, names, stamp=stamp, beside=beside)
+        c.restored += done.changed
+        if done.beside:
+            c.beside.append(done.beside)
+
+    def _link_back(self, c: Conviction, touch: Touch, node: Node, volume: Volume) -> None:
+        for name in self._wanted(volume, node, touch):
+            c.restored += volume.give_back.link(node, name)
+
+    def _wanted(self, volume: Volume, node: Node, touch: Touch) -> list[Name]:
+        """Names before the family came: those it took away, and those it left alone."""
+        left = [n for n in volume.keeper.names(node.id) if n not in touch.became]
+        return list(dict.fromkeys((*touch.was, *left))) or volume.keeper.names(node.id)
+
+    def _shown(self, volume: Volume, node: Node, touch: Touch) -> str:
+        name = touch.was[0] if touch.was else volume.keeper.last_name(node.id)
+        return volume.keeper.path(name) if name else "?"
+
+    def _move_directories_back(self, directories: Iterable[tuple[Touch, Node, Volume]]) -> None:
+        for touch, node, volume in directories:
+            if touch.was and not touch.created:
+                try:
+                    volume.give_back.rename_directory(node, touch.was[0])
+                except OSError:
+                    continue  # its files are put back one by one, through the held tree
+
+    def _settle_directories(
+        self, c: Conviction, directories: list[tuple[Touch, Node, Volume]]
+    ) -> None:
+        for touch, node, volume in directories:
+            try:
+                if touch.created and touch.first_ns >= c.bad_since_ns:
+                    volume.give_back.quarantine(node)
+                elif not touch.created:
+                    volume.give_back.directory(node.key)
+            except OSError:
+                continue  # not empty: others use it
+
+    # what is said
+
+    def _bad_since(self, tree: set[Process], marks: list[Mark], kind: str) -> int:
+        """The family's first harmful act: its sound work before that is kept."""
+        touches = self._book.of(tree)
+        files = {mark.file for mark in marks}
+        bad = [
+            t.first_ns
+            for t in touches.values()
+            if t.file in files
+            or (t.created and t.judged not in (Judged.CLEAN, Judged.NOT_YET))
+            or (kind == "mass_deletion" and t.deleted)
+        ]
+        return min(bad, default=self._clock.now_ns())
+
+    def _stopped(  # noqa: PLR0913
+        self, head: Process, tree: set[Process], marks: list[Mark], kind: str, bad_since: int,
+        stopped_ns: int, action: str, members: Iterable[Process], client: str = "",
+    ) -> Stopped:
+        touches = self._book.of(tree)
+        originals = [t for t in touches.values() if not t.created and (t.wrote or t.deleted or t.was)
+                     and not (t.judged is Judged.CLEAN and t.last_ns < bad_since)]
+        first = self._first_write(originals, bad_since)
+        points = tuple(
+            Point(why=r.why_fr, why_en=r.why_en, score=r.score, path=mark.path)
+            for mark in marks[:50]
+            for r in mark.reasons
+        )
+        if kind == "mass_deletion":
+            points += (
+                Point(
+                    why=f"{len(originals)} originaux supprimés sans rien écrire à leur place",
+                    why_en=f"{len(originals)} originals deleted with nothing written in their place",
+                    score=self._limits.convict,
+                ),
+            )
+        return Stopped(
+            family=head.id, points=points, files_touched=len(originals), action=action,
+            first_write_to_stop_ms=round(max(0.0, (stopped_ns - first) / 1e6), 2), at=_iso(stopped_ns),
+            program=head.program, user=str(head.uid) if head.uid >= 0 else "", client=client,
+            pids=tuple(p.pid for p in members),
+        )
+
+    def _first_write(self, touches: list[Touch], bad_since: int) -> int:
+        """Earliest ctime of a touched file; of a deleted one, when its deletion was noticed."""
+        times = []
+        for touch in sorted(touches, key=lambda t: t.first_ns)[:64]:
+            volume = self._volumes[touch.file[:8]]
+            changed = volume.keeper.changed_ns(touch.file[8:])
+            times.append(changed if changed else touch.first_ns)
+        return min([*times, bad_since])
+
+    def _write_journal(self, c: Conviction, members: Iterable[Process], state: str) -> None:
+        """On the first volume's index; a restart finishes what is not done."""
+        journal = Journal(
+            family=c.head.id, at_ns=self._clock.now_ns(), bad_since_ns=c.bad_since_ns,
+            members=[Member(p.pid, p.start_ns) for p in members], writers=[p.id for p in c.tree],
+            touches=list(self._book.of(c.tree).values()) if state != "done" else [],
+            kill=c.action != "frozen",
+        )
+        keeper = next(iter(self._volumes.values())).keeper
+        keeper.put_conviction(c.head.id, journal.at_ns, state, _encode(journal))
+        keeper.commit()
+
+    def finish(self) -> None:
+        """After a restart: kill what still lives of open convictions and finish their roll-back."""
+        keeper = next(iter(self._volumes.values())).keeper
+        for _, _, _, body in keeper.open_convictions():
+            journal = msgspec.msgpack.decode(body, type=Journal)
+            head = Process(0, journal.at_ns, None, program="journal", known=False)
+            tree = {head}
+            for member in journal.members:
+                process = self._processes.get(member.pid)
+                if abs(process.start_ns - member.start_ns) < 60_000_000 and not process.is_boundary:
+                    tree |= set(process.tree())
+                    if journal.kill:
+                        self._hands.freeze(process)
+                        self._hands.kill(process)
+            c = Conviction(
+                head=head, kind="journal", action="killed" if journal.kill else "frozen",
+                bad_since_ns=journal.bad_since_ns, marks=[], tree=tree, seen={}, lost=[], newest=[],
+                quarantined=[], beside=[],
+            )
+            touches: dict[bytes, Touch] = {}
+            for touch in journal.touches:
+                touches[touch.file] = merge(touches[touch.file], touch) if touch.file in touches else touch
+            self._undo_as(c, touches, set(journal.writers))
+            keeper.put_conviction(journal.family, journal.at_ns, "done", body)
+            keeper.commit()
+            self._say(
+                RolledBack(
+                    family=journal.family, restored=c.restored, lost=tuple(c.lost),
+                    newest_save_lost=tuple(c.newest), quarantined=tuple(c.quarantined),
+                    kept_both=tuple(c.beside), at=_iso(self._clock.now_ns()),
+                )
+            )
+
+    def _undo_as(self, c: Conviction, touches: dict[bytes, Touch], writers: set[str]) -> None:
+        """Undo with writers that live on only by their ids."""
+        for writer in writers:
+            pid, _, tick = writer.partition("-")
+            c.tree.add(Process(int(pid), int(tick) * 10_000_000, None, known=False))
+        self.undo(c, {f: t for f, t in touches.items() if t.file[:8] in self._volumes})
+
+    def close(self) -> None:
+        self._todo.put(None)
+
+
+def _iso(ns: int) -> str:
+    return dt.datetime.fromtimestamp(ns / 1e9, dt.UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,56 @@
+"""The pieces of work that pass between reading, holding and judging."""
+
+from enum import Enum, auto
+
+import msgspec
+
+from releve.flow.ports import GiveBack, Keeper
+from releve.model.held import HoldResult, Name
+from releve.model.process import Process
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """One file system: its keeper, its id in notifications, and how to give files back."""
+
+    fsid: bytes
+    keeper: Keeper
+    give_back: GiveBack
+
+
+class What(Enum):
+    """What a piece of work is about."""
+
+    CLOSED = auto()  # written and closed, or its attributes changed: hold, then judge
+    OPEN = auto()  # written and still open: judge what stands there now
+    REPLACED = auto()  # another file was renamed over an original
+    GONE = auto()  # an original lost its last name
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """Work on one file for one writer. `file` is fsid + key; `seen_ns` when it was noticed."""
+
+    what: What
+    process: Process
+    volume: Volume
+    file: bytes
+    folder: int
+    seen_ns: int
+    mask: int = 0
+    name: Name | None = None
+    held: HoldResult | None = None
+    old: int = 0  # REPLACED: the node that lost its name; GONE: the node that is gone
+
+    @property
+    def key(self) -> bytes:
+        return self.file[8:]
+
+
+def merge(waiting: Job, new: Job) -> Job:
+    """Two jobs on the same file for the same writer: the earlier time, all that happened."""
+    new.mask |= waiting.mask
+    new.seen_ns = min(waiting.seen_ns, new.seen_ns)
+    new.name = new.name or waiting.name
+    if waiting.what is What.CLOSED and new.what is What.OPEN:
+        new.what = What.CLOSED
+        new.held = waiting.held
+    return new

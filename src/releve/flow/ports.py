@@ -1,0 +1,148 @@
+"""Every port of the guard: what its drivers need of the world, and nothing of how it is done."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from releve.model.held import Generation, HoldResult, Judged, Name, Node
+from releve.model.process import Process
+from releve.sense.fanotify import Change
+
+
+class Clock(Protocol):
+    """Wall clock in ns since the epoch, a steady clock in seconds for deadlines, and waiting."""
+
+    def now_ns(self) -> int: ...
+    def steady(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Place(Protocol):
+    """How files of one file system are named (keys) and opened."""
+
+    attribution: str
+    device: int
+
+    def key_at(self, directory: int, name: str) -> bytes: ...
+    def key_of(self, path: str) -> bytes: ...
+    def open(self, key: bytes, flags: int) -> int: ...
+    def directory_path(self, key: bytes) -> str | None: ...
+    def close(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """Change notifications of one or more file systems."""
+
+    def mark(self, folder: str) -> None:
+        """Watch the file system (or tree) of a folder. Raises: UnsupportedFileSystemError."""
+
+    def read(self, wait_s: float) -> Sequence[Change]:
+        """The changes that came, in order; empty after `wait_s` without any."""
+
+    def close(self) -> None: ...
+
+
+class Bytes(Protocol):
+    """Random access to one version of a file."""
+
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Keeper(Protocol):
+    """Holds originals with their generations, and gives them back. See adapters/store."""
+
+    store: str
+    place: Place
+    folders: list[str]
+    held_bytes: int
+
+    def mode(self, folder: int) -> str: ...
+    def baseline(
+        self, folder: int, progress: Callable[[int, int], None]
+    ) -> Iterator[HoldResult]: ...
+    def hold(
+        self, key: bytes, writer: str, *, folder: int, judged: Judged | None = None
+    ) -> HoldResult: ...
+    def named(self, key: bytes, name: Name, folder: int) -> None: ...
+    def unnamed(self, key: bytes | None, name: Name) -> int | None: ...
+    def path(self, name: Name) -> str: ...
+    def last_name(self, node: int) -> Name | None: ...
+    def node(self, key: bytes) -> Node | None: ...
+    def node_by_id(self, node: int) -> Node | None: ...
+    def names(self, node: int) -> list[Name]: ...
+    def changed_ns(self, key: bytes) -> int:
+        """ctime of the living file, 0 when it is gone."""
+
+    def prune(self, node: int, keep: Callable[[list[Generation]], set[int]]) -> int: ...
+    def put_conviction(self, family: str, at_ns: int, state: str, body: bytes) -> None: ...
+    def open_convictions(self) -> list[tuple[str, int, str, bytes]]: ...
+    def generations(self, node: int) -> list[Generation]: ...
+    def read(self, generation: Generation) -> Bytes: ...
+    def read_now(self, key: bytes) -> Bytes: ...
+    def judge(self, generation: int, judged: Judged) -> None: ...
+    def room_bytes(self) -> int: ...
+    def complete(self, folder: int) -> None: ...
+    def commit(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Processes(Protocol):
+    """Who is who: lineage that outlives exit, by the kernel's fork records or by best evidence."""
+
+    attribution: str
+
+    def get(self, pid: int) -> Process:
+        """The process that had this pid when the event was made; never fails, may know little."""
+
+    def members(self, head: Process) -> list[Process]:
+        """The living family below and including `head`, never-touch processes left out."""
+
+
+class Openers(Protocol):
+    """Who has protected files mapped or open for writing, which notifications do not tell."""
+
+    def writers(self) -> Iterator[tuple[int, str]]:
+        """(pid, path) of every writable shared mapping of a regular file."""
+
+
+class Hands(Protocol):
+    """The only thing that sends signals."""
+
+    def freeze(self, head: Process) -> int:
+        """Stop every member; answers when all were seen stopped or dead (ns since the epoch)."""
+
+    def kill(self, head: Process) -> list[int]:
+        """Kill every member and wait for their death; answers their pids."""
+
+    def thaw(self, head: Process) -> None:
+        """Let a frozen family go on."""
+
+
+class Contain(Protocol):
+    """Stops a remote client instead of a local program."""
+
+    def block(self, head: Process) -> str:
+        """Block the client that `head` serves; answers its address, "" if it serves none."""
+
+
+class Given(Protocol):
+    """What giving back one file did."""
+
+    @property
+    def changed(self) -> bool: ...
+    @property
+    def beside(self) -> str: ...
+
+
+class GiveBack(Protocol):
+    """Writes held versions into the protected folders."""
+
+    def file(
+        self, node: Node, generation: Generation, names: list[Name], *, stamp: str, beside: bool
+    ) -> Given: ...
+    def directory(self, key: bytes) -> str: ...
+    def rename_directory(self, node: Node, name: Name) -> bool: ...
+    def link(self, node: Node, name: Name) -> bool: ...
+    def quarantine(self, node: Node) -> list[str]: ...

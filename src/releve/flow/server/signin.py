@@ -1,0 +1,184 @@
+"""Signing in: a password and a second factor, sessions, and patience with wrong tries."""
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Callable
+
+import msgspec
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from releve.flow.server.ports import Attempts, Person, Session, Store, Structure
+
+SHORTEST_PASSWORD = 12
+RECOVERY_CODES = 8
+_FREE_TRIES = 5
+_LONGEST_WAIT = dt.timedelta(minutes=15)
+_LIVES = {
+    "password": dt.timedelta(minutes=10),
+    "enrol": dt.timedelta(minutes=30),
+    "full": dt.timedelta(hours=12),  # one shift
+}
+_hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4
+# Checked for a login that nobody has, so that the answer takes as long as for one that somebody has.
+_NOBODY = _hasher.hash("nobody")
+
+NewSecret = Callable[[], bytes]
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A new session; `secret` goes into the cookie, only its digest is kept."""
+
+    secret: str
+    session: Session
+
+
+class TooManyTries(Exception):  # noqa: N818  # a control value of this module
+    def __init__(self, until: dt.datetime) -> None:
+        super().__init__("too many tries")
+        self.until = until
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def check_tries(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
+    """Raises TooManyTries while a login or an address has to wait."""
+    for key in keys:
+        attempts = store.attempts(key)
+        if attempts is not None and attempts.until > now:
+            raise TooManyTries(attempts.until)
+
+
+def count_wrong(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
+    """After five wrong tries each one doubles the wait, up to a quarter of an hour."""
+    for key in keys:
+        old = store.attempts(key)
+        count = (old.count if old else 0) + 1
+        over = count - _FREE_TRIES
+        wait = min(_LONGEST_WAIT, dt.timedelta(seconds=5 * 2 ** min(over, 10)))
+        store.put_attempts(key, Attempts(count=count, until=now + wait if over >= 0 else now))
+
+
+def create_person(
+    store: Store, structure: Structure, login: str, password: str, identity: str, now: dt.datetime
+) -> Person | None:
+    """Somebody whose second factor is still to be shown; None when the login is taken."""
+    if store.person_by_login(login) is not None:
+        return None
+    person = Person(
+        id=identity,
+        structure=structure.id,
+        login=login.strip().lower(),
+        password_hash=_hasher.hash(password),
+        totp_secret=pyotp.random_base32(),
+        created_at=now,
+    )
+    with store.unit(structure.id) as unit:
+        unit.put_person(person)
+        unit.record(now, person.login, f"person/{person.id}", "create")
+    return person
+
+
+def check_password(store: Store, login: str, password: str) -> Person | None:
+    """Slow on purpose (argon2id): call it in a thread, a few at a time."""
+    person = store.person_by_login(login.strip())
+    try:
+        _hasher.verify(person.password_hash if person else _NOBODY, password)
+    except (Argon2Error, InvalidHashError):
+        return None
+    return person
+
+
+def open_session(
+    store: Store, person: Person, stage: str, new_secret: NewSecret, now: dt.datetime
+) -> SignedIn:
+    secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
+    session = Session(
+        structure=person.structure,
+        person=person.id,
+        login=person.login,
+        stage=stage,
+        csrf=new_secret().hex(),
+        created_at=now,
+        expires_at=now + _LIVES[stage],
+        seen_at=now,
+    )
+    with store.unit(person.structure) as unit:
+        unit.put_session(digest(secret), session)
+        if stage == "full":
+            unit.record(now, person.login, "console", "sign_in")
+    return SignedIn(secret=secret, session=session)
+
+
+def session_of(store: Store, secret: str, now: dt.datetime) -> Session | None:
+    session = store.session(digest(secret)) if secret else None
+    return session if session is not None and session.expires_at > now else None
+
+
+def close_session(store: Store, secret: str, session: Session, now: dt.datetime) -> None:
+    with store.unit(session.structure) as unit:
+        unit.drop_session(digest(secret))
+        unit.record(now, session.login, "console", "sign_out")
+
+
+def check_second(store: Store, session: Session, code: str, now: dt.datetime) -> Person | None:
+    """The person when the code is right, and was not used before: TOTP, or a recovery code."""
+    words = code.replace(" ", "").replace("-", "").lower()
+    with store.unit(session.structure) as unit:
+        person = unit.person(session.person)
+        if person is None:
+            return None
+        checked = _with_totp(person, words, now) or _without_recovery(person, words)
+        if checked is not None:
+            unit.put_person(checked)
+            if len(checked.recovery_hashes) < len(person.recovery_hashes):
+                left = f"{len(checked.recovery_hashes)} left"
+                unit.record(now, person.login, f"person/{person.id}", "use_recovery_code", left)
+    return checked
+
+
+def confirm_second(
+    store: Store, session: Session, code: str, new_secret: NewSecret, now: dt.datetime
+) -> tuple[Person, tuple[str, ...]] | None:
+    """The second factor shown to work: the person, and recovery codes that are told this once."""
+    with store.unit(session.structure) as unit:
+        person = unit.person(session.person)
+        if person is None or person.totp_confirmed:
+            return None
+        checked = _with_totp(person, code.replace(" ", ""), now)
+        if checked is None:
+            return None
+        codes = tuple(_recovery_code(new_secret()) for _ in range(RECOVERY_CODES))
+        hashes = tuple(digest(c.replace("-", "")) for c in codes)
+        checked = msgspec.structs.replace(checked, totp_confirmed=True, recovery_hashes=hashes)
+        unit.put_person(checked)
+        unit.record(now, person.login, f"person/{person.id}", "confirm_second_factor")
+    return checked, codes
+
+
+def _with_totp(person: Person, code: str, now: dt.datetime) -> Person | None:
+    totp = pyotp.TOTP(person.totp_secret)
+    step = int(now.timestamp()) // totp.interval
+    for near in (step - 1, step, step + 1):  # clocks of phones are a little off
+        right = hmac.compare_digest(totp.generate_otp(near), code)
+        if right and near > person.totp_last_step:
+            return msgspec.structs.replace(person, totp_last_step=near)
+    return None
+
+
+def _without_recovery(person: Person, code: str) -> Person | None:
+    used = digest(code)
+    left = tuple(h for h in person.recovery_hashes if not hmac.compare_digest(h, used))
+    if len(left) == len(person.recovery_hashes):
+        return None
+    return msgspec.structs.replace(person, recovery_hashes=left)
+
+
+def _recovery_code(secret: bytes) -> str:
+    letters = base64.b32encode(secret[:10]).decode().lower()
+    return "-".join(letters[n : n + 4] for n in range(0, 16, 4))

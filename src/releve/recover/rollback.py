@@ -1,0 +1,124 @@
+"""What to do with each file that a convicted family touched: a pure decision per file."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from releve.model.held import Generation, Judged, Name
+
+
+class Touch(msgspec.Struct, kw_only=True, gc=False):
+    """What one process did to one file, from the notifications (times ns since the epoch).
+
+    Mutable, as it grows with every notification; `was` are the names that the file lost by it.
+    """
+
+    file: bytes
+    folder: int
+    first_ns: int
+    last_ns: int
+    created: bool = False
+    wrote: bool = False
+    deleted: bool = False
+    was: list[Name] = []
+    became: list[Name] = []
+    judged: Judged = Judged.NOT_YET
+
+
+class LeaveAsIs(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing of the family's is left in it, or its work on it was honest."""
+
+
+class PutBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Give back `generation` under `names`; `beside`: keep what stands there now in a second file."""
+
+    generation: Generation
+    beside: bool = False
+    newest_lost: bool = False
+
+
+class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
+    """The family made it: out of the folder, kept in the store."""
+
+
+class Unrecoverable(msgspec.Struct, frozen=True, kw_only=True):
+    """No held version: younger than the window, or never held (store full)."""
+
+    newest_only: bool
+
+
+Decision = LeaveAsIs | PutBack | Quarantine | Unrecoverable
+
+
+def decide(
+    touch: Touch,
+    generations: Sequence[Generation],
+    *,
+    is_family: Callable[[str], bool],
+    bad_since_ns: int,
+    born_ns: int,
+    others_last_ns: int,
+    window_ns: int,
+) -> Decision:
+    """Choose what becomes of one touched file.
+
+    Args:
+        touch: all that the family did to it, merged.
+        generations: held versions, oldest first.
+        is_family: says whether a generation's writer belongs to the family.
+        bad_since_ns: the family's first harmful act; its clean work before that is kept.
+        born_ns: when the inode became known.
+        others_last_ns: last honest save by somebody else before the family came, 0 if none.
+        window_ns: the promised delay between a save and its held copy.
+    """
+    good = [g for g in generations if _is_good(g, is_family, bad_since_ns)]
+    if touch.judged is Judged.CLEAN and touch.last_ns < bad_since_ns:
+        return LeaveAsIs()
+    if touch.created and not good:
+        return LeaveAsIs() if touch.deleted else Quarantine()
+    if not good:
+        return Unrecoverable(newest_only=touch.first_ns - born_ns <= window_ns)
+    best = _settled_last(good)
+    mixed = [g for g in generations if g.id > best.id and not is_family(g.writer) and g.writer]
+    missed = others_last_ns > best.taken_ns and others_last_ns > best.facts.ctime_ns + window_ns
+    return PutBack(generation=best, beside=bool(mixed), newest_lost=missed)
+
+
+def _is_good(g: Generation, is_family: Callable[[str], bool], bad_since_ns: int) -> bool:
+    if g.judged is Judged.BAD:
+        return False
+    if is_family(g.writer):
+        return g.judged is Judged.CLEAN and g.taken_ns < bad_since_ns
+    # Somebody else's: sound, or not yet proved otherwise and from before the attack.
+    return g.judged is Judged.CLEAN or g.taken_ns < bad_since_ns
+
+
+def _settled_last(good: Sequence[Generation]) -> Generation:
+    """The newest settled one; a torn one only if nothing else is held."""
+    settled = [g for g in good if g.settled]
+    return settled[-1] if settled else good[-1]
+
+
+def keep(generations: Sequence[Generation], most: int) -> set[int]:
+    """Which generations stay: oldest, last settled clean, newest of each family since; at most `most`.
+
+    A flood of saves by one family can thus not push out what others saved.
+    """
+    if len(generations) <= 2:
+        return {g.id for g in generations}
+    kept = {generations[0].id, generations[-1].id}
+    clean = [g for g in generations if g.settled and g.judged is Judged.CLEAN]
+    if clean:
+        kept.add(clean[-1].id)
+        if len(clean) > 1:
+            kept.add(clean[-2].id)
+    since = clean[-1].id if clean else 0
+    newest: dict[str, int] = {}
+    for g in generations:
+        if g.id > since:
+            newest[g.writer] = g.id
+    for generation in sorted(newest.values(), reverse=True):
+        if len(kept) >= most:
+            break
+        kept.add(generation)
+    return kept
