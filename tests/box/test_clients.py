@@ -200,7 +200,7 @@ def test_the_blocked_client_is_cut_and_the_other_works_on(
     gate = NftClientGate(netns=lab.server.netns)
 
     held = gate.block(bad)
-    left = SambaControl(home=lab.home, clients=clients).close(bad)
+    left = SambaControl(home=lab.home, clients=clients, inside=tuple(lab.inside)).close(bad)
 
     assert left == ()
     assert (held.address, held.user, held.seconds_left) == (bad.address, "accueil", 8 * 3600)

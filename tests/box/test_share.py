@@ -142,7 +142,7 @@ def test_the_unit_starts_this_installation() -> None:
     assert "share serve --home /var/lib/releve/box" in unit(Path("/var/lib/releve/box"))
 
 
-HEAD = "[2026/11/22 00:37:44.020896,  1, pid=12033] ../../source3/modules/vfs_full_audit.c:643(do_log)\n"
+HEAD = "[2026/11/22 00:37:44.020896,  1, pid=12033] ../../source3/modules/full_audit.c:6(do_log)\n"
 
 
 def test_the_log_names_who_connected_and_is_read_on_from_there(tmp_path: Path) -> None:

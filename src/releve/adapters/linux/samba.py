@@ -262,11 +262,15 @@ class Clients:
 
 
 class SambaControl:
-    """Asks the box's own server to let one client go."""
+    """Asks the box's own server to let one client go.
 
-    def __init__(self, *, home: PurePath, clients: Clients) -> None:
+    `inside`: words before the command, when the server runs in namespaces of its own.
+    """
+
+    def __init__(self, *, home: PurePath, clients: Clients, inside: tuple[str, ...] = ()) -> None:
         self._config = home / CONFIG
         self._clients = clients
+        self._inside = inside
 
     def close(self, client: Client, *, wait_seconds: float = 0.5) -> tuple[int, ...]:
         """Have every process of the client's address end by itself; pids that still live.
@@ -274,7 +278,8 @@ class SambaControl:
         The caller stops those through its one signal function. A frozen process (SIGSTOP)
         cannot obey and is always among them: block the address first, then call this or kill.
         """
-        command = ["smbcontrol", "-s", str(self._config), "smbd", "kill-client-ip", client.address]
+        words = ["smbcontrol", "-s", str(self._config), "smbd", "kill-client-ip", client.address]
+        command = [*self._inside, *words]
         with suppress(OSError, subprocess.SubprocessError):
             subprocess.run(command, capture_output=True, check=True, timeout=5)
         until = time.monotonic() + wait_seconds

@@ -81,6 +81,9 @@ class Lab:
 
     `folder` is prepared for the share's group (group and group rights change, owners stay)
     before `__enter__` returns: take snapshots of it afterwards.
+
+    The server runs in a PID namespace of its own, or in that of `scope_pid`: a guard that is told
+    `--scope lab.pid` signals nothing outside it.
     """
 
     NAMES = ("accueil", "dr-martin")
@@ -88,7 +91,14 @@ class Lab:
     FIRST_UID = 41001
     GID = 41000
 
-    def __init__(self, folder: Path, *, share: str = "cabinet", home: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        share: str = "cabinet",
+        home: Path | None = None,
+        scope_pid: int | None = None,
+    ) -> None:
         self.folder = folder
         self.share = share
         self.id = secrets.token_hex(3)  # an interface's or namespace's name stays short
@@ -111,14 +121,21 @@ class Lab:
             )
             for number, (name, machine) in enumerate(zip(self.NAMES, machines, strict=True))
         )
-        self._smbd: subprocess.Popen[bytes] | None = None
+        self._scope_pid = scope_pid
+        self._wrapper: subprocess.Popen[bytes] | None = None
+        self._smbd: samba_proc.Seen | None = None
 
     @property
     def pid(self) -> int:
-        """The file server's listener."""
+        """The file server's listener, as it is numbered here."""
         if self._smbd is None:
             raise LabError("it is not running")
         return self._smbd.pid
+
+    @property
+    def inside(self) -> list[str]:
+        """Words that run a program beside the server: its processes, network and accounts."""
+        return ["nsenter", "--target", str(self.pid), "--pid", "--mount", "--net"]
 
     def __enter__(self) -> Self:
         try:
@@ -151,13 +168,15 @@ class Lab:
     def close(self) -> None:
         """End the server and take everything away; repeating it is harmless."""
         if self._smbd is not None:
-            self._smbd.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._smbd.wait(timeout=10)
-            if self._smbd.poll() is None:
-                self._smbd.kill()
-                self._smbd.wait(timeout=10)
+            _end(self._smbd)
             self._smbd = None
+        if self._wrapper is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._wrapper.wait(timeout=10)
+            if self._wrapper.poll() is None:
+                self._wrapper.kill()  # `--kill-child`: the server goes with it
+                self._wrapper.wait(timeout=10)
+            self._wrapper = None
         for machine in (self.server, *(person.machine for person in self.people)):
             _remove(machine.netns)
         shutil.rmtree(self._made, ignore_errors=True)
@@ -220,17 +239,45 @@ class Lab:
 
     def _serve(self) -> None:
         command = [sys.executable, "-m", "releve.apps.cli.main", "share", "serve"]
-        self._smbd = subprocess.Popen(
-            self.server.run(*command, "--home", str(self.home)),
+        if self._scope_pid is None:
+            scope = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        else:
+            scope = ["nsenter", "--target", str(self._scope_pid), "--pid"]
+        self._wrapper = subprocess.Popen(
+            [*scope, *self.server.run(*command, "--home", str(self.home))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         until = time.monotonic() + _SECONDS
-        while not samba_proc.sockets(self._smbd.pid).listens:
-            if self._smbd.poll() is not None or time.monotonic() > until:
+        while (child := _only_child(self._wrapper.pid)) is None or not _listens(child):
+            if self._wrapper.poll() is not None or time.monotonic() > until:
                 raise LabError(f"the file server did not start (see {self.home}/log)")
             time.sleep(0.02)
+        self._smbd = child
+
+
+def _only_child(pid: int) -> samba_proc.Seen | None:
+    """The process that the wrapper started: it becomes the server, keeping its number."""
+    with contextlib.suppress(OSError, IndexError):
+        return samba_proc.look(int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]))
+    return None
+
+
+def _listens(seen: samba_proc.Seen) -> bool:
+    return samba_proc.is_server(seen) and bool(samba_proc.sockets(seen.pid).listens)
+
+
+def _end(seen: samba_proc.Seen) -> None:
+    """Ask this very process to end; by pidfd, so that no other can be meant."""
+    with contextlib.suppress(ProcessLookupError):
+        held = os.pidfd_open(seen.pid)
+        try:
+            now = samba_proc.look(seen.pid)
+            if now is not None and now.starttime == seen.starttime:
+                signal.pidfd_send_signal(held, signal.SIGTERM)
+        finally:
+            os.close(held)
 
 
 def _ip(*words: str) -> None:
@@ -263,14 +310,8 @@ def _stop_servers(netns: str) -> None:
         return
     for line in _run(["ip", "netns", "pids", netns]).split():
         seen = samba_proc.look(int(line))
-        if not samba_proc.is_server(seen):
-            continue
-        with contextlib.suppress(ProcessLookupError):
-            held = os.pidfd_open(int(line))
-            try:
-                signal.pidfd_send_signal(held, signal.SIGTERM)
-            finally:
-                os.close(held)
+        if seen is not None and samba_proc.is_server(seen):
+            _end(seen)
 
 
 def _remove(netns: str) -> None:

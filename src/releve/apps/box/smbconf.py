@@ -49,6 +49,8 @@ _GLOBAL = """\
     guest ok = no
     usershare max shares = 0
     usershare allow guests = no
+    # One connection, one process, one address: attribution must not be ambiguous.
+    server multi channel support = no
     # No NetBIOS, no WINS, no printers: one port.
     disable netbios = yes
     smb ports = {port}
