@@ -1,8 +1,14 @@
 """Honest work of a practice and its administrator: none of it may be stopped."""
 
+from releve.apps.simulate.honest import held_out, tuned
 from releve.apps.simulate.profile import Workload
 
-WORKLOADS: tuple[Workload, ...] = ()
+# Held-out first: a wanted stop (bulk gpg with deletion) comes last, so that it lowers no threshold for others.
+WORKLOADS: tuple[Workload, ...] = (*held_out.WORKLOADS, *tuned.WORKLOADS)
+
+QUICK: tuple[str, ...] = (
+    "pdf-stamp", "migrate-rtf", "rename-scans", "mailbox", "untar", "gzip", "dicom-deflate", "docx-save",
+)  # fmt: skip
 
 
 def by_name(name: str) -> Workload | None:
