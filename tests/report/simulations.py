@@ -135,22 +135,20 @@ def environment(**changed: object) -> Environment:
 HONEST = (
     HonestResult(name="untar", fs="ext4", stopped=False, slowdown=1.3),
     HonestResult(name="git-clone", fs="ext4", stopped=False, slowdown=1.42, points=0.4),
-    HonestResult(name="grep-twice", fs="ext4", stopped=False, slowdown=1.02),
-    HonestResult(name="docx-resave", fs="ext4", stopped=False, slowdown=1.09, points=1.5),
-    HonestResult(name="dd-300MB", fs="ext4", stopped=False, slowdown=None),
+    HonestResult(name="grep", fs="ext4", stopped=False, slowdown=1.02),
+    HonestResult(name="docx-save", fs="ext4", stopped=False, slowdown=1.09, points=1.5),
+    HonestResult(name="dd", fs="ext4", stopped=False, slowdown=None),
     HonestResult(
-        name="gpg-bulk-delete",
+        name="gpg-rm",
         fs="ext4",
         stopped=True,
         slowdown=None,
         wanted_stop=True,
         points=10.5,
     ),
+    HonestResult(name="mailbox", fs="ext4", stopped=False, slowdown=None, held_out=True),
     HonestResult(
-        name="thunderbird-compact", fs="ext4", stopped=False, slowdown=None, held_out=True
-    ),
-    HonestResult(
-        name="scan-to-pdf", fs="ext4", stopped=False, slowdown=1.04, held_out=True, points=0.5
+        name="pdf-stamp", fs="ext4", stopped=False, slowdown=1.04, held_out=True, points=0.5
     ),
 )
 
@@ -212,7 +210,7 @@ def lossy() -> Simulation:
         skipped="Samba n’est pas installé sur cette machine",
     )
     wrongly = HonestResult(
-        name="dicom-reencode", fs="ext4", stopped=True, slowdown=None, points=11.0
+        name="dicom-deflate", fs="ext4", stopped=True, slowdown=None, points=11.0
     )
     return Simulation(
         attacks=(*ran, unlinked, absent),

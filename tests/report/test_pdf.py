@@ -103,5 +103,5 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     older: Simulation = simulations.lossy()
     write_report(older, tmp_path)
     html, _ = write_report(simulations.held(), tmp_path)
-    assert "38 attaques" in html.read_text()
+    assert "38\u00a0attaques" in html.read_text()
     assert not list(tmp_path.glob("*.part"))

@@ -1,5 +1,6 @@
 """The report says what was measured, hides no bad figure, names no file, in two languages."""
 
+import fnmatch
 import os
 import re
 from html.parser import HTMLParser
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from releve.adapters import content
-from releve.apps.simulate.report import titles
+from releve.apps.simulate.report import names
 from releve.model.lines import RolledBack
 from releve.model.proof import Simulation
 from releve.report import first_page, incident_words, words
@@ -17,7 +18,7 @@ from releve.report.figures import MEASURES
 from releve.report.markup import VOID
 from releve.report.redact import names_in, without_names
 from releve.report.simulation import Content, simulation_html
-from releve.report.text import LANGS, Counted, Lang, Text, Voice
+from releve.report.text import LANGS, Counted, Lang, Names, Text, Voice
 from releve.report.timeline import telling
 from tests.report import simulations
 
@@ -26,11 +27,11 @@ UPDATE = "RELEVE_UPDATE_GOLDEN"  # set it to write the golden files anew, then r
 
 
 def report(simulation: Simulation, lang: Lang = "fr") -> str:
-    said = Content(promises=content.promises(), glossary=content.glossary(), titles=TITLES)
+    said = Content(promises=content.promises(), glossary=content.glossary(), names=NAMES)
     return simulation_html(simulation, said, lang)
 
 
-TITLES = {"gpg-rm": Text(fr="gpg, puis effacer", en="gpg, then delete")}
+NAMES = Names(attacks={"gpg-rm": Text(fr="gpg, puis effacer", en="gpg, then delete")})
 
 
 def words_of(html: str) -> str:
@@ -52,16 +53,16 @@ def test_the_report_of_a_known_simulation_is_as_agreed(name: str, lang: Lang) ->
 
 def test_a_loss_is_the_first_thing_said_and_is_named() -> None:
     html = report(simulations.lossy())
-    assert '<p class="lead bad">20 attaques' in html
+    assert '<p class="lead bad">20\u00a0attaques' in html
     said = words_of(html)
     assert "2 fichiers perdus." in said
-    assert "effaceur : truncate par le chemin" in report_with_titles(simulations.lossy())
+    assert "effaceur : truncate par le chemin" in report_with_names(simulations.lossy())
     assert "wipe-truncate (ext4) : l’attaquant n’a pas été arrêté." in said
-    assert "dicom-reencode (ext4) : travail honnête arrêté par erreur." in said
+    assert "dicom-deflate (ext4) : travail honnête arrêté par erreur." in said
 
 
-def report_with_titles(simulation: Simulation) -> str:
-    said = Content(promises=content.promises(), glossary=content.glossary(), titles=titles())
+def report_with_names(simulation: Simulation) -> str:
+    said = Content(promises=content.promises(), glossary=content.glossary(), names=names())
     return words_of(simulation_html(simulation, said, "fr"))
 
 
@@ -208,6 +209,20 @@ def test_every_promise_has_a_measure_and_both_languages() -> None:
             assert text.en.strip()
 
 
+def test_every_name_that_a_promise_chooses_is_run() -> None:
+    run = {*names().attacks, *names().tasks}
+    for promise in content.promises().promises:
+        for glob in promise.names:
+            assert fnmatch.filter(run, glob), (
+                f"{promise.id} chooses {glob}, which nothing is called"
+            )
+
+
+def test_a_task_and_an_attack_of_one_name_keep_their_own_titles() -> None:
+    known = Names(attacks={"x": Text(fr="a", en="a")}, tasks={"x": Text(fr="t", en="t")})
+    assert (Voice("fr", known).attack("x"), Voice("fr", known).task("x")) == ("a", "t")
+
+
 def test_the_glossary_has_eight_words_in_both_languages() -> None:
     terms = content.glossary().terms
     assert len(terms) == 8
@@ -247,4 +262,4 @@ def test_durations_read_as_people_write_them(ms: float, fr: str, en: str) -> Non
 
 def test_zero_is_singular_in_french_and_plural_in_english() -> None:
     assert Voice("fr").count(words.FILES_LOST, 0).replace("\u00a0", " ") == "0 fichier perdu"
-    assert Voice("en").count(words.FILES_LOST, 0) == "0 files lost"
+    assert Voice("en").count(words.FILES_LOST, 0).replace("\u00a0", " ") == "0 files lost"

@@ -16,7 +16,7 @@ PLACES = (PACKAGE / "content", PACKAGE.parent.parent / "content")
 class ContentError(ReleveError):
     """A file of the content is missing or does not read."""
 
-    status = 43
+    status = 99
     remedy = "Install Relève again, or restore the folder content/ from its source."
 
     def __init__(self, name: str, why: str) -> None:

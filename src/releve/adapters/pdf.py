@@ -13,7 +13,7 @@ SIZES_PT = (8.4, 8.1, 7.8, 7.5, 7.2, 6.9, 6.6)  # below that, nobody reads it on
 class PdfMissingError(ReleveError):
     """WeasyPrint, or a library of the system that it needs, is not there."""
 
-    status = 41
+    status = 97
     remedy = (
         "Install the server extra (`pip install 'releve[server]'`) and Pango "
         "(Debian: `apt-get install libpango-1.0-0 libpangoft2-1.0-0`). "
@@ -28,7 +28,7 @@ class PdfMissingError(ReleveError):
 class PdfTooLongError(ReleveError):
     """A section that must be on one page does not fit on it at a readable size."""
 
-    status = 42
+    status = 98
     remedy = "Shorten the texts of content/promises.toml, or install the fonts-liberation package."
 
     def __init__(self, anchor: str) -> None:

@@ -53,7 +53,7 @@ def _by_kind(run: Sequence[AttackResult], voice: Voice) -> str:
         for kind, name in words.KIND_GROUPS.items()
         if counts[kind]
     ]
-    return voice.say(words.BY_KIND, kinds=" ; ".join(said)) if said else ""
+    return voice.say(words.BY_KIND, kinds=voice.listed(said)) if said else ""
 
 
 def by_design(attack: AttackResult) -> bool:
@@ -65,7 +65,7 @@ def _told_conditions(run: Sequence[AttackResult], voice: Voice) -> list[str]:
     """The conditions of attacks that are not stopped by design, each once; written in French."""
     cases = {attack.name: attack.condition for attack in run if by_design(attack)}
     return [
-        f"{voice.title(name)} : {without_names(condition)}" for name, condition in cases.items()
+        f"{voice.attack(name)} : {without_names(condition)}" for name, condition in cases.items()
     ]
 
 
@@ -95,7 +95,7 @@ def _tiles(simulation: Simulation, voice: Voice) -> Iterator[Tile]:
     yield Tile(
         label=voice.say(words.TILE_ATTACKS),
         value=voice.number(len(run)),
-        rests_on="; ".join(beside),
+        rests_on=voice.listed(beside),
     )
     yield _tile_lost(simulation, voice)
     yield _tile_spread(voice, words.TILE_TOUCHED, figures.files_touched(simulation), "files")
@@ -117,7 +117,9 @@ def _tile_lost(simulation: Simulation, voice: Voice) -> Tile:
 
 def _tile_spread(voice: Voice, label: Text, measured: figures.Measured, unit: Unit) -> Tile:
     if measured.value is None:
-        return Tile(label=voice.say(label), value=voice.say(words.NOT_MEASURED), rests_on="")
+        return Tile(
+            label=voice.say(label), value=voice.say(words.NOT_MEASURED), rests_on="", tone="quiet"
+        )
     worst = show.bare(voice, measured.worst, unit)
     if measured.never:
         worst = voice.count(words.NEVER_IN, measured.never)
@@ -131,7 +133,7 @@ def _tile_honest(simulation: Simulation, voice: Voice) -> Tile:
     held_out = figures.honest_stopped_held_out(simulation)
     label = voice.say(words.TILE_HONEST)
     if tuned.value is None and held_out.value is None:
-        return Tile(label=label, value=voice.say(words.NOT_MEASURED), rests_on="")
+        return Tile(label=label, value=voice.say(words.NOT_MEASURED), rests_on="", tone="quiet")
     stopped = (tuned.value or 0) + (held_out.value or 0)
     said = voice.say(
         words.HONEST_OF, tuned=voice.number(tuned.n), held_out=voice.number(held_out.n)
@@ -191,27 +193,32 @@ def _failures(simulation: Simulation, voice: Voice) -> Iterator[str]:
         if attack.files_lost:
             lost = voice.count(words.FILES_LOST, attack.files_lost)
             yield voice.say(
-                words.BAD_LOST, attack=voice.title(attack.name), fs=attack.fs, lost=lost
+                words.BAD_LOST, attack=voice.attack(attack.name), fs=attack.fs, lost=lost
             )
     for attack in run:
         different = [entry for entry in attack.wrong if not entry.endswith(LOST_ENTRY)]
         if different:
             sorts = ", ".join(sorted({voice.say(_sort(entry)) for entry in different}))
-            facts = {"attack": voice.title(attack.name), "fs": attack.fs, "sorts": sorts}
+            facts = {"attack": voice.attack(attack.name), "fs": attack.fs, "sorts": sorts}
             yield voice.count(words.BAD_WRONG, len(different), **facts)
     for attack in run:
         if not attack.stopped and not by_design(attack):
-            yield voice.say(words.BAD_STOP, attack=voice.title(attack.name), fs=attack.fs)
+            yield voice.say(words.BAD_STOP, attack=voice.attack(attack.name), fs=attack.fs)
     yield from _failures_beside(simulation, voice)
 
 
 def _failures_beside(simulation: Simulation, voice: Voice) -> Iterator[str]:
     for work in simulation.honest:
         if work.stopped and not work.wanted_stop and not work.skipped:
-            yield voice.say(words.BAD_HONEST, work=voice.title(work.name), fs=work.fs)
+            yield voice.say(words.BAD_HONEST, work=voice.task(work.name), fs=work.fs)
     for part in simulation.care:
         if not part.ok:
-            yield voice.say(words.BAD_CARE, part=voice.title(part.name))
+            yield voice.say(words.BAD_CARE, part=care_part(part.name, voice))
+
+
+def care_part(name: str, voice: Voice) -> str:
+    known = words.CARE_PARTS.get(name)
+    return voice.say(known) if known else name
 
 
 def _sort(entry: str) -> Text:

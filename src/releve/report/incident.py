@@ -182,7 +182,9 @@ def _course(incident: Incident, place: Place, voice: Voice) -> Section:
     if incident.entries_left_out:
         left = voice.count(said.LEFT_OUT, incident.entries_left_out)
         blocks.append(Prose(words=left, tone="quiet"))
-    return Section(anchor="deroulement", title=voice.say(said.COURSE), blocks=tuple(blocks))
+    return Section(
+        anchor="deroulement", title=voice.say(said.COURSE), blocks=tuple(blocks), sheet=False
+    )
 
 
 def _entry(entry: Entry, place: Place, voice: Voice) -> Step:

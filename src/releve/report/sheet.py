@@ -41,6 +41,7 @@ p {{ margin: 0 0 2.5mm; max-width: 44em; }}
 .tile .value {{ font: 400 20pt/1.25 Charter, "Source Serif 4", Georgia, "Liberation Serif", serif; }}
 .tile .rests {{ color: {SOFT}; font-size: 8pt; }}
 .tile.bad {{ border-color: {RED}; border-top-width: 2pt; }}
+.tile.quiet .value {{ font-size: 13pt; line-height: 1.9; }}
 .tile.bad .label {{ font-weight: 700; }}
 ul {{ margin: 0 0 3mm; padding-left: 4.2mm; }}
 li {{ margin: 0 0 1.2mm; max-width: 44em; }}
@@ -73,6 +74,7 @@ figcaption {{ font-size: 8pt; color: {SOFT}; }}
 .attacks td:last-child {{ padding-left: 2mm; }} .attacks th:last-child {{ padding-left: 2mm; }}
 .story {{ list-style: none; margin: 2mm 0 4mm; padding: 0; font-size: 9pt; line-height: 1.4; }}
 .story li {{ display: grid; grid-template-columns: 30mm 1fr; gap: 5mm; border-top: 0.5pt solid {LINE}; padding: 1.6mm 0; margin: 0; max-width: none; break-inside: avoid; }}
+.story li:last-child {{ break-before: avoid; }}
 .story .mark {{ font-weight: 700; white-space: nowrap; }}
 .story .bar {{ height: 1.4mm; background: {LINE}; margin-top: 1mm; }}
 .story .bar i {{ display: block; height: 100%; background: {AMBER}; }}

@@ -9,7 +9,7 @@ from releve.report.first_page import first_page
 from releve.report.html import render
 from releve.report.promises import Promises
 from releve.report.tables import attacks_page, honest_page, limits_page, promise_page
-from releve.report.text import Lang, Text, Voice
+from releve.report.text import Lang, Names, Text, Voice
 from releve.report.timeline import detail, timeline
 
 
@@ -28,16 +28,16 @@ class Glossary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What the report says beside the figures. `titles`: what people call an attack or a task."""
+    """What the report says beside the figures."""
 
     promises: Promises
     glossary: Glossary
-    titles: dict[str, Text] = {}
+    names: Names = Names()
 
 
 def simulation_document(simulation: Simulation, content: Content, lang: Lang) -> Document:
     """The whole report in one language; every figure comes from `simulation`, none from here."""
-    voice = Voice(lang, content.titles)
+    voice = Voice(lang, content.names)
     promises, glossary = content.promises, content.glossary
     sections = (
         first_page(simulation, promises, voice),

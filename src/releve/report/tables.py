@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from releve.model.proof import AttackResult, Environment, HonestResult, Simulation
 from releve.report import show, words
 from releve.report.document import Block, Bullets, Cell, Heading, Prose, Section, Table, Tone
-from releve.report.first_page import by_design
+from releve.report.first_page import by_design, care_part
 from releve.report.promises import Outcome, Promises, Verdict, judge, tally
 from releve.report.redact import names_in, without_names
 from releve.report.text import Text, Voice
@@ -86,15 +86,15 @@ def limits_page(simulation: Simulation, voice: Voice) -> Section:
 def _not_run(simulation: Simulation, voice: Voice) -> Iterator[str]:
     """Skipped attacks and work, each reason once with the file systems it holds for."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    cases = [(case.name, case.fs, case.skipped) for case in simulation.attacks]
-    cases += [(case.name, case.fs, case.skipped) for case in simulation.honest]
+    cases = [(voice.attack(case.name), case.fs, case.skipped) for case in simulation.attacks]
+    cases += [(voice.task(case.name), case.fs, case.skipped) for case in simulation.honest]
     for name, fs, skipped in cases:
         if skipped:
             why = without_names(skipped.rstrip(".")) + "."
             reasons.setdefault((name, why), []).append(fs)
     for (name, why), where in reasons.items():
         systems = show.systems(tuple(where))
-        yield voice.say(words.NOT_RUN, attack=voice.title(name), fs=systems, why=why)
+        yield voice.say(words.NOT_RUN, attack=name, fs=systems, why=why)
 
 
 def _environment(simulation: Simulation, voice: Voice) -> Table:
@@ -150,7 +150,7 @@ def _windows(simulation: Simulation, voice: Voice) -> Table:
 def _care(simulation: Simulation, voice: Voice) -> Table:
     rows = tuple(
         (
-            Cell(main=voice.title(part.name), small=without_names(part.detail)),
+            Cell(main=care_part(part.name, voice), small=without_names(part.detail)),
             _mark(voice, good=part.ok, said=words.WORKED if part.ok else words.FAILED),
             Cell(main=voice.duration(part.ms)),
         )
@@ -176,7 +176,7 @@ def attacks_page(simulation: Simulation, voice: Voice) -> Section:
 def _attack_row(attack: AttackResult, voice: Voice) -> tuple[Cell, ...]:
     said = without_names(attack.condition, names_in(attack)) if voice.lang == "fr" else ""
     known = (
-        Cell(main=voice.title(attack.name), small=said),
+        Cell(main=voice.attack(attack.name), small=said),
         Cell(main=kind(attack, voice)),
         Cell(main=attack.fs),
     )
@@ -229,11 +229,11 @@ def _honest_row(work: HonestResult, voice: Voice) -> tuple[Cell, ...]:
     if work.skipped:
         absent = Cell(main="–", tone="quiet")
         said = Cell(main=voice.say(words.NOT_MEASURED), tone="quiet")
-        return (Cell(main=voice.title(work.name)), Cell(main=work.fs), said, absent, absent)
+        return (Cell(main=voice.task(work.name)), Cell(main=work.fs), said, absent, absent)
     wrong = work.stopped and not work.wanted_stop
     slow = show.amount(voice, work.slowdown, "ratio") if work.slowdown is not None else None
     return (
-        Cell(main=voice.title(work.name)),
+        Cell(main=voice.task(work.name)),
         Cell(main=work.fs),
         _mark(voice, good=not wrong, said=words.YES if work.stopped else words.NO),
         Cell(main=voice.number(work.points, 1)),

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 Lang = Literal["fr", "en"]
 LANGS: tuple[Lang, ...] = ("fr", "en")
 NBSP = "\u00a0"
+TIED = "{n}" + NBSP  # a number stays on the line of what it counts
 SECOND_MS, MINUTE_MS = 1000, 60_000
 MEGA, GIGA = 10**6, 10**9
 SMALL = 10  # below it, the first decimal still says something
@@ -41,17 +42,33 @@ def counted(fr_one: str, fr_many: str, en_one: str, en_many: str) -> Counted:
     return Counted(one=text(fr_one, en_one), many=text(fr_many, en_many))
 
 
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """What people call attacks and honest tasks, by id."""
+
+    attacks: dict[str, Text] = {}
+    tasks: dict[str, Text] = {}
+
+
 class Voice:
-    """Says texts, numbers, durations and dates in one language; `titles` names what has an id."""
+    """Says texts, numbers, durations and dates in one language, and what people call attacks."""
 
-    def __init__(self, lang: Lang, titles: Mapping[str, Text] | None = None) -> None:
+    def __init__(self, lang: Lang, names: Names | None = None) -> None:
         self.lang = lang
-        self.titles = titles or {}
+        self.names = names or Names()
 
-    def title(self, name: str) -> str:
+    def attack(self, name: str) -> str:
         """What a person calls it, where somebody has said so; else its id."""
-        said = self.titles.get(name)
+        said = self.names.attacks.get(name)
         return self.say(said) if said else name
+
+    def task(self, name: str) -> str:
+        """The same for honest work: a task and an attack may share an id, and mean other things."""
+        said = self.names.tasks.get(name)
+        return self.say(said) if said else name
+
+    def listed(self, parts: Iterable[str]) -> str:
+        """Parts of one remark, as each language separates them."""
+        return (NBSP + "; " if self.lang == "fr" else "; ").join(parts)
 
     def say(self, what: Text, **facts: object) -> str:
         chosen = what.fr if self.lang == "fr" else what.en
@@ -59,7 +76,9 @@ class Voice:
 
     def count(self, what: Counted, n: int, **facts: object) -> str:
         singular = n in (0, 1) if self.lang == "fr" else n == 1
-        return self.say(what.one if singular else what.many, n=self.number(n), **facts)
+        chosen = what.one if singular else what.many
+        joined = Text(fr=chosen.fr.replace("{n} ", TIED), en=chosen.en.replace("{n} ", TIED))
+        return self.say(joined, n=self.number(n), **facts)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """`1 234,5` in French, `1,234.5` in English; a number never breaks over two lines."""

@@ -54,7 +54,7 @@ def _pages(rows: list[chart.Row]) -> Iterator[list[chart.Row]]:
 def _row(attack: AttackResult, voice: Voice) -> chart.Row:
     stop = attack.first_write_to_stop_ms if attack.stopped else None
     return chart.Row(
-        label=shortened(voice.title(attack.name)),
+        label=shortened(voice.attack(attack.name)),
         fs=attack.fs,
         group=voice.say(words.KIND_GROUPS.get(attack.kind, words.KIND_OTHER)),
         stop_ms=stop,
@@ -116,7 +116,7 @@ def detail(simulation: Simulation, voice: Voice) -> Section | None:
     return Section(
         anchor="detail",
         sheet=len(figures.attacks_run(simulation)) % ROWS_A_PAGE > ROWS_BESIDE,
-        title=voice.say(words.DETAIL, attack=voice.title(attack.name), fs=attack.fs),
+        title=voice.say(words.DETAIL, attack=voice.attack(attack.name), fs=attack.fs),
         blocks=(
             Drawing(svg=chart.close_up(_close(attack, voice))),
             Prose(words=voice.say(words.DETAIL_INTRO)),
@@ -129,7 +129,7 @@ def _close(attack: AttackResult, voice: Voice) -> chart.Close:
     stop, back = attack.first_write_to_stop_ms or 0.0, unreadable_ms(attack) or 0.0
     said_stop, said_back = show.duration(voice, stop), show.duration(voice, back)
     return chart.Close(
-        title=voice.say(words.DETAIL, attack=voice.title(attack.name), fs=attack.fs),
+        title=voice.say(words.DETAIL, attack=voice.attack(attack.name), fs=attack.fs),
         description=voice.say(words.DETAIL_DESC, stop=said_stop, back=said_back),
         stop_ms=stop,
         back_ms=back,

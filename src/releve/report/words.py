@@ -294,6 +294,14 @@ HEAD: dict[str, Text] = {
     "p99": text("99 sur 100", "99 in 100"),
     "worst": text("Pire", "Worst"),
 }
+CARE_PARTS: dict[str, Text] = {
+    "backup": text("sauvegarde hors de portée", "backup out of reach"),
+    "restore": text("reprise depuis la sauvegarde", "restore from the backup"),
+    "incident_visible": text("incident visible à l’écran", "incident visible on screen"),
+    "server": text("serveur", "server"),
+    "agent": text("agent", "agent"),
+    "console": text("écran de suivi", "console"),
+}
 YES = text("oui", "yes")
 NO = text("non", "no")
 WORKED = text("fait", "done")

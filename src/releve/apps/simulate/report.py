@@ -7,10 +7,10 @@ from releve.adapters.pdf import PdfMissingError, pdf
 from releve.apps.simulate import attacks, honest
 from releve.model.proof import Simulation
 from releve.report.simulation import Content, simulation_html
-from releve.report.text import Lang, Text
+from releve.report.text import Lang, Names, Text
 
 PROMISES = "promesses"  # the section that must be one page
-NAMES: dict[Lang, str] = {"fr": "rapport-simulation", "en": "simulation-report"}
+FILES: dict[Lang, str] = {"fr": "rapport-simulation", "en": "simulation-report"}
 
 
 def write_report(
@@ -21,21 +21,22 @@ def write_report(
     Each file replaces the one before it at once, so a reader never sees half of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    said = Content(promises=content.promises(), glossary=content.glossary(), titles=titles())
+    said = Content(promises=content.promises(), glossary=content.glossary(), names=names())
     html = simulation_html(simulation, said, lang)
-    page = _replace(folder / f"{NAMES[lang]}.html", html.encode())
+    page = _replace(folder / f"{FILES[lang]}.html", html.encode())
     try:
         printed = pdf(html, one_page=PROMISES)
     except PdfMissingError:
         return page, None
-    return page, _replace(folder / f"{NAMES[lang]}.pdf", printed)
+    return page, _replace(folder / f"{FILES[lang]}.pdf", printed)
 
 
-def titles() -> dict[str, Text]:
+def names() -> Names:
     """What people call each attack and each honest task, from the rows that run them."""
-    named = {row.name: Text(fr=row.title, en=row.title_en) for row in attacks.PROFILES}
-    tasks = {row.name: Text(fr=row.title, en=row.title_en) for row in honest.WORKLOADS}
-    return {**named, **tasks}
+    return Names(
+        attacks={row.name: Text(fr=row.title, en=row.title_en) for row in attacks.PROFILES},
+        tasks={row.name: Text(fr=row.title, en=row.title_en) for row in honest.WORKLOADS},
+    )
 
 
 def _replace(path: Path, content_bytes: bytes) -> Path:
