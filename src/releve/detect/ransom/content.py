@@ -83,7 +83,7 @@ def compare(
         return _change(limits, clean=True)
     spots = difference.spots(limits.spots)
     now = look(after, after_name, spots=spots, limits=limits)
-    was = look(before, before_name, limits=limits)
+    was = _before(before, before_name, after, now, limits)
     written = overwritten(before, after, difference, limits)
     lost = _lost(before, after, was, now, limits)
     reasons = [lost] if lost else []
@@ -119,6 +119,13 @@ def replaced(
     lost = _stands_for(was, now, limits)
     clean = now.state == "valid" and not now.encrypted and now.kind not in _ARCHIVES
     return _change(limits, *([lost] if lost else []), clean=clean)
+
+
+def _before(before: Bytes, name: str, after: Bytes, now: Shape, limits: ContentLimits) -> Shape:
+    """What the original was; not decoded where both begin alike and the new one is fine."""
+    if now.state == "valid" and not now.encrypted and before.read(0, 8) == after.read(0, 8):
+        return Shape(kind=now.kind, state="valid", why="begins as the new one")
+    return look(before, name, limits=limits)
 
 
 def _emptied(before: Bytes, name: str, limits: ContentLimits) -> Change:

@@ -18,7 +18,7 @@ def holds(new: Bytes, shape: Shape, before: Bytes, limits: ContentLimits) -> boo
     match shape.kind:
         case "gzip":
             return _gzip(new, before, limits)
-        case "bzip2" | "xz":
+        case "bzip2" | "xz" | "zstd":
             return _stream(new, shape.kind, before)
         case "zip" | "docx" | "xlsx" | "pptx" | "odt" | "epub":
             return _zip(new, before, limits)
@@ -59,16 +59,28 @@ def _gzip(new: Bytes, before: Bytes, limits: ContentLimits) -> bool:
 
 
 def _stream(new: Bytes, kind: str, before: Bytes) -> bool:
-    import bz2  # only when such an archive stands for an original
+    head = _decoded(kind, new.read(0, _STEP))
+    return bool(head) and head == before.read(0, len(head))
+
+
+def _decoded(kind: str, packed: bytes) -> bytes:
+    """The first bytes of a stream; empty if it does not decode."""
+    import bz2  # only when such an archive stands for an original: the guard stays small
     import lzma
 
-    reader: bz2.BZ2Decompressor | lzma.LZMADecompressor
-    reader = bz2.BZ2Decompressor() if kind == "bzip2" else lzma.LZMADecompressor()
+    import zstandard
+
     try:
-        head = reader.decompress(new.read(0, _STEP), _HEAD)
-    except (OSError, lzma.LZMAError, EOFError):
-        return False
-    return bool(head) and head == before.read(0, len(head))
+        match kind:
+            case "bzip2":
+                return bz2.BZ2Decompressor().decompress(packed, _HEAD)
+            case "xz":
+                return lzma.LZMADecompressor().decompress(packed, _HEAD)
+            case _:
+                with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+                    return reader.read(_HEAD)
+    except (OSError, EOFError, lzma.LZMAError, zstandard.ZstdError):
+        return b""
 
 
 def _zip(new: Bytes, before: Bytes, limits: ContentLimits) -> bool:

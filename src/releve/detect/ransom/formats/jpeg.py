@@ -89,11 +89,11 @@ def _hidden(data: Bytes, segments: list[Segment], end: int, limits: ContentLimit
             and all(looks_uniform(one, limits) for one in windows)
         ):
             return carrier("jpeg", "uniform bytes behind the end of the image")
-    extra = [(at, length) for kind, at, length in segments if kind >= 0xE0]
+    large = 1024  # below this nothing worth hiding fits
+    extra = [(at, length) for kind, at, length in segments if kind >= 0xE0 and length > large]
     if sum([length for _, length in extra]) * 2 > data.size and all(
         looks_uniform(data.read(at + length // 2, min(limits.window_bytes, length // 2)), limits)
         for at, length in extra
-        if length > limits.window_bytes
     ):
         return carrier("jpeg", "uniform bytes in comment segments")
     return None
@@ -111,14 +111,14 @@ def _decodes(data: Bytes, segments: list[Segment], scan: int, limits: ContentLim
     found = huffman.tables(data.read(at, length) for kind, at, length in segments if kind == 0xC4)
     # Random bits fail within 400 symbols in half of the cases, within 3,000 in 95 of 100; real
     # scans are rarely uniform (chi2 715), so only those that are pay for the long walk.
-    long = looks_uniform(data.read(scan, 4096), limits) and looks_uniform(
-        data.read(scan + 4096, 4096), limits
-    )
+    first, last = data.read(sos[1] + sos[2] - 3, 2)
+    near, far = data.read(scan, 4096), data.read(scan + 4096, 4096)
+    long = last == 63 and looks_uniform(near, limits)
+    long = long and (len(far) < limits.sample_least or looks_uniform(far, limits))
     budget = limits.symbols_uniform if long else limits.symbols
     raw = data.read(scan, budget * 2)
     cut = _NEXT_MARK.search(raw)
     raw = (raw[: cut.start()] if cut else raw).replace(b"\xff\x00", b"\xff")
-    first, last = data.read(sos[1] + sos[2] - 3, 2)
     return huffman.makes_blocks(raw, found, blocks, (first, last), budget)
 
 

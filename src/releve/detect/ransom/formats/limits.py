@@ -8,7 +8,7 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- how much is read: the judge shares one interpreter with the reader of events
     window_bytes: int = 4096  # a page: the grain in which encryptors that skip parts do skip
-    windows: int = 12  # spread over a file to measure its uniform share; 12 x 45 us at worst
+    windows: int = 8  # spread over a file to measure its uniform share; 8 x 45 us at worst
     whole_bytes: int = 262_144  # up to here a file is read once and sliced in memory
     diff_bytes: int = 8 << 20  # up to here every byte is compared: 2 x 8 MB of page cache, 5 ms
     diff_windows: int = 192  # above: 5 % of a file, in one piece, still shows in 9 of them
@@ -29,7 +29,7 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     sample_bytes: int = 1024  # counting costs 30 ns a byte; 4 x 256 of a page decide as well
     sample_least: int = 128  # below this nothing is said about uniformity
     ones_sigmas: float = 5.0  # set bits of uniform bytes: 4n +- sqrt(2n); 2 us instead of 40
-    nearly_all: float = 0.9  # share from which raw pixels, sound or a whole scan are foreign
+    nearly_all: float = 0.8  # share from which raw pixels, sound or a whole scan are foreign
     mostly: float = 0.5  # share of looked-at windows from which a file counts as opaque
 
     # --- text

@@ -2,17 +2,18 @@
 
 import bisect
 import re
+from collections.abc import Iterator
 
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.packed import inflate, payload_is_uniform
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, carrier, valid
 from releve.detect.ransom.formats.uniform import looks_uniform, places
 
-_WORD = re.compile(rb"(?:(end)stream|stream\r?\n)")
 _STRIDE = 1024
 _OBJECT = re.compile(rb"\s*(xref|\d+\s+\d+\s+obj)")
 _START = re.compile(rb"startxref\s+(\d+)")
 _TAIL = 4096
+_OTHER_FILTERS = re.compile(rb"/(ASCII85|ASCIIHex|LZW|RunLength|Crypt)")
 
 
 def check(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
@@ -52,13 +53,13 @@ def _streams(data: Bytes, starts: list[int], spots: Spots, limits: ContentLimits
     for at in starts:
         before = data.read(max(0, at - 512), min(512, at))
         words = before[before.rfind(b" obj") :] if b" obj" in before else before
-        if b"/FlateDecode" not in words or b"/Crypt" in words:
+        if b"/FlateDecode" not in words or _OTHER_FILTERS.search(words):
             continue
-        opened = inflate(
-            data.read(at, limits.deep_bytes if spots else limits.inflate_bytes),
-            15,
-            limits.inflate_bytes,
-        )
+        index = bisect.bisect_right(starts, at)
+        following = starts[index] if index < len(starts) else data.size
+        hit = any(at <= spot < following for spot in spots)
+        reach = limits.deep_bytes if hit else limits.inflate_bytes // limits.members
+        opened = inflate(data.read(at, reach), 15, reach)
         read += 1
         if opened is None:
             bad += 1
@@ -82,11 +83,25 @@ def _marks(data: Bytes, spots: Spots, limits: ContentLimits) -> list[tuple[int, 
         pieces = [(at, data.read(at, reach + limits.window_bytes)) for at in sorted(where)]
     return sorted(
         {
-            (at + match.end(), not match.group(1))
+            (at + found, piece[found - 9 : found - 6] != b"end")
             for at, piece in pieces
-            for match in _WORD.finditer(piece)
+            for found in _words(piece)
         }
     )
+
+
+def _words(piece: bytes) -> Iterator[int]:
+    """Offsets behind `stream` and its end of line, or behind `endstream`."""
+    at = piece.find(b"stream")
+    while at >= 0:
+        end = at + 6
+        if piece[at - 3 : at] == b"end":
+            yield end
+        elif piece[end : end + 1] == b"\n":
+            yield end + 1
+        elif piece[end : end + 2] == b"\r\n":
+            yield end + 2
+        at = piece.find(b"stream", end)
 
 
 def _chosen(marks: list[tuple[int, bool]], spots: Spots, limits: ContentLimits) -> list[int]:

@@ -33,7 +33,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     state: str  # "valid", "broken", "carrier" or "unknown"
     encrypted: bool = False
-    uniform: float = 0.0  # share of the looked-at windows that look uniform
+    uniform: float = 0.0  # share of windows that look uniform; 0 for text and packed that decode
     why: str = ""
 
 

@@ -66,8 +66,8 @@ def _pieces(data: Bytes, spots: Spots, limits: ContentLimits) -> list[bytes]:
 
 def _reads(piece: bytes, limits: ContentLimits) -> bool:
     """Whether a window is text throughout: every 512 bytes of it."""
-    if len(piece.translate(None, _CONTROL)) == len(piece) and (piece.isascii() or _is_utf8(piece)):
-        return True
+    if len(piece.translate(None, _CONTROL)) == len(piece):
+        return piece.isascii() or _is_utf8(piece) or _is_eight_bit(piece, limits)
     return all(_grain_reads(piece[at : at + _GRAIN], limits) for at in range(0, len(piece), _GRAIN))
 
 
@@ -78,9 +78,12 @@ def _grain_reads(grain: bytes, limits: ContentLimits) -> bool:
         return False
     if _is_utf8(shown):
         return True
-    # An 8-bit code: latin-1, Cyrillic. Uniform bytes were refused by their control characters.
-    high = len(shown.translate(None, _LOW))
-    return control == 0 and high <= limits.high_share * len(shown)
+    return control == 0 and _is_eight_bit(shown, limits)
+
+
+def _is_eight_bit(piece: bytes, limits: ContentLimits) -> bool:
+    """Latin-1, Cyrillic; uniform bytes were refused before, by their control characters."""
+    return len(piece.translate(None, _LOW)) <= limits.high_share * len(piece)
 
 
 def _is_utf8(piece: bytes) -> bool:

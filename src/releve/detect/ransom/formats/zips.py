@@ -11,7 +11,7 @@ import msgspec
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.packed import inflate, payload_is_uniform
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, carrier, valid
-from releve.detect.ransom.formats.uniform import uniform_share
+from releve.detect.ransom.formats.uniform import looks_uniform
 
 _END = b"PK\x05\x06"
 _ENTRY = struct.Struct("<4s6H3I5H2I")
@@ -155,8 +155,7 @@ def _members(
 ) -> Check | None:
     read = uniform = 0
     for entry in _chosen(found, spots, limits):
-        most = limits.deep_bytes if spots else limits.inflate_bytes
-        opened = member(data, entry, most)
+        opened = member(data, entry, _reach(entry, spots, limits))
         if opened is None:
             return broken(kind, "a member does not decode or its CRC is wrong")
         payload, _ = opened
@@ -177,17 +176,21 @@ def _chosen(found: Directory, spots: Spots, limits: ContentLimits) -> list[Entry
     entries = [entry for entry in found.entries if entry.size]
     if len(entries) <= limits.members:
         return entries
-    picked = {
-        entry.at: entry
-        for spot in spots
-        for entry in entries
-        if entry.at <= spot < entry.at + 30 + entry.packed
-    }
+    picked = {entry.at: entry for entry in entries if _is_hit(entry, spots)}
     telling = ("[Content_Types].xml", "META-INF/manifest.xml", "word/document.xml", "content.xml")
     picked |= {entry.at: entry for entry in entries if entry.name in telling}
     step = max(1, len(entries) // limits.members)
     picked |= {entry.at: entry for entry in entries[::step]}
     return list(picked.values())[: limits.members + limits.spots]
+
+
+def _is_hit(entry: Entry, spots: Spots) -> bool:
+    return any(entry.at <= spot < entry.at + 62 + entry.packed for spot in spots)
+
+
+def _reach(entry: Entry, spots: Spots, limits: ContentLimits) -> int:
+    """How much of a member is decoded: all that is affordable where it was changed."""
+    return limits.deep_bytes if _is_hit(entry, spots) else limits.inflate_bytes // limits.members
 
 
 def _is_xml(payload: bytes) -> bool:
@@ -203,13 +206,12 @@ def _gaps(data: Bytes, kind: str, found: Directory, limits: ContentLimits) -> Ch
     gap = found.at - named
     if gap < max(1024, data.size // 4):
         return None
+    # Before the first member or, where members were moved apart, behind the last one.
     first = min(entry.at for entry in found.entries)
-    spots = (
-        tuple(range(0, first, max(first // 8, limits.window_bytes)))
-        if first > limits.window_bytes
-        else ()
-    )
-    if uniform_share(data, limits, spots) > limits.mostly:
+    last = max(entry.at + 30 + len(entry.name) + entry.packed for entry in found.entries)
+    start, length = (0, first) if first > found.at - last else (last, found.at - last)
+    pieces = [data.read(start + length * part // 4, min(length // 4, 4096)) for part in range(4)]
+    if sum([looks_uniform(piece, limits) for piece in pieces]) > 2:
         return carrier(kind, "uniform bytes that no member accounts for")
     return None
 
