@@ -22,13 +22,15 @@ class SnapshotSource:
 
     def __init__(self, engine: Restic, tell: Tell = lambda _: None) -> None:
         self._engine, self._tell = engine, tell
+        self._snapshots: list[Snapshot] = []  # as last asked: fetching needs no second answer
 
     def versions(self, path: str) -> Sequence[Version]:
         """One version per content of a file; for a folder one per snapshot.
 
         A version counts from the oldest snapshot that has it: so it fits every later time, too.
         """
-        snapshots = [s for s in self._engine.snapshots() if _covers(s.folders, path)]
+        self._snapshots = self._engine.snapshots()
+        snapshots = [s for s in self._snapshots if _covers(s.folders, path)]
         if not snapshots:
             return ()
         if self._is_folder(snapshots[-1], path):
@@ -84,8 +86,9 @@ class SnapshotSource:
 
     def _databases(self, snapshot: str) -> dict[str, DatabaseCopy]:
         """The consistent copies of a snapshot by the path where they belong."""
-        folders = next(s.folders for s in self._engine.snapshots() if s.id == snapshot)
-        for folder in folders:
+        self._snapshots = self._snapshots or self._engine.snapshots()
+        known = (s.folders for s in self._snapshots if s.id == snapshot)
+        for folder in next(known, ()):
             if PurePath(folder).name == FOLDER:
                 into = io.BytesIO()
                 with contextlib.suppress(EngineFailedError):  # no manifest: no databases then

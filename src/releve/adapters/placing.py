@@ -1,0 +1,160 @@
+"""Puts fetched files where they belong, one rename each, never through a link.
+
+It runs as root in folders that users own: a user could turn a folder into a link while we work, so
+every folder is opened without following links and named by its descriptor from then on.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+SIDE_FILES = ("-wal", "-shm", "-journal")  # of SQLite: they belong to the file that was replaced
+_ASIDE = ".avant-reprise"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Placed(msgspec.Struct, kw_only=True):
+    """What was done; grows while it is done."""
+
+    made: int = 0
+    replaced: int = 0
+    unchanged: int = 0  # content and metadata were as wanted already
+    set_aside: list[str] = []  # logs of a database that was replaced: they do not fit it
+    failed: list[str] = []  # could not be placed, with the reason
+
+
+@contextlib.contextmanager
+def scratch(destination: str) -> Iterator[str]:
+    """A private folder on the file system of the destination; gone afterwards."""
+    ancestor = Path(destination).parent
+    while not ancestor.is_dir():
+        ancestor = ancestor.parent
+    folder = tempfile.mkdtemp(prefix=".releve-reprise-", dir=ancestor)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def place(fetched: str, destination: str) -> Placed:
+    """Move a fetched file or tree to its destination; what is there is replaced, nothing deleted.
+
+    A tree is merged into a folder that is there: files that only the destination has stay.
+    """
+    placed = Placed()
+    where = Path(destination)
+    where.parent.mkdir(parents=True, exist_ok=True)
+    source, target = os.open(Path(fetched).parent, _FOLDER), os.open(where.parent, os.O_RDONLY)
+    try:
+        _entry(source, Path(fetched).name, target, where.name, str(where), placed)
+    finally:
+        os.close(source)
+        os.close(target)
+    return placed
+
+
+def sha256(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(source: int, name: str, target: int, as_name: str, shown: str, placed: Placed) -> None:
+    """Place one entry; errors are values: one file that resists does not stop the others."""
+    try:
+        if stat.S_ISDIR(os.stat(name, dir_fd=source, follow_symlinks=False).st_mode):
+            _tree(source, name, target, as_name, shown, placed)
+        else:
+            _file(source, name, target, as_name, shown, placed)
+    except OSError as error:
+        placed.failed.append(f"{shown}: {error.strerror}")
+
+
+def _tree(source: int, name: str, target: int, as_name: str, shown: str, placed: Placed) -> None:
+    try:
+        os.mkdir(as_name, 0o700, dir_fd=target)
+        is_new = True
+    except FileExistsError:
+        is_new = False
+    from_, to = os.open(name, _FOLDER, dir_fd=source), -1
+    try:
+        to = os.open(as_name, _FOLDER, dir_fd=target)
+        for below in sorted(os.listdir(from_)):  # noqa: PTH208 (a descriptor has no path)
+            _entry(from_, below, to, below, f"{shown}/{below}", placed)
+        if is_new:
+            _same_metadata(from_, to)
+    finally:
+        os.close(from_)
+        if to >= 0:
+            os.close(to)
+
+
+def _file(source: int, name: str, target: int, as_name: str, shown: str, placed: Placed) -> None:
+    there = _stat(target, as_name)
+    if there is not None and _is_same(source, name, target, as_name):
+        placed.unchanged += 1
+        return
+    if there is not None and _is_database(source, name):
+        for side in SIDE_FILES:
+            if _stat(target, as_name + side) and not _stat(source, name + side):
+                aside = as_name + side + _ASIDE
+                os.rename(as_name + side, aside, src_dir_fd=target, dst_dir_fd=target)
+                placed.set_aside.append(f"{shown}{side}{_ASIDE}")
+    os.rename(name, as_name, src_dir_fd=source, dst_dir_fd=target)
+    if there is None:
+        placed.made += 1
+    else:
+        placed.replaced += 1
+
+
+def _stat(folder: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _is_same(source: int, name: str, target: int, as_name: str) -> bool:
+    ours = os.stat(name, dir_fd=source, follow_symlinks=False)
+    theirs = os.stat(as_name, dir_fd=target, follow_symlinks=False)
+
+    def facts(of: os.stat_result) -> tuple[int, ...]:
+        return of.st_mode, of.st_uid, of.st_gid, of.st_size, of.st_mtime_ns
+
+    if facts(ours) != facts(theirs) or not stat.S_ISREG(ours.st_mode):
+        return False
+    return _digest(source, name) == _digest(target, as_name)
+
+
+def _open(folder: int, name: str) -> int:
+    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+
+
+def _digest(folder: int, name: str) -> bytes:
+    with open(_open(folder, name), "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _is_database(folder: int, name: str) -> bool:
+    descriptor = _open(folder, name)
+    try:
+        return os.read(descriptor, 16) == b"SQLite format 3\0"
+    finally:
+        os.close(descriptor)
+
+
+def _same_metadata(source: int, target: int) -> None:
+    facts = os.fstat(source)
+    with contextlib.suppress(PermissionError):  # not root: it is ours
+        os.fchown(target, facts.st_uid, facts.st_gid)
+    os.fchmod(target, stat.S_IMODE(facts.st_mode))
+    for name in os.listxattr(source):
+        with contextlib.suppress(OSError):  # a file system without that kind of attribute
+            os.setxattr(target, name, os.getxattr(source, name))
+    os.utime(target, ns=(facts.st_mtime_ns, facts.st_mtime_ns))

@@ -1,0 +1,1 @@
+"""A file or folder brought back as it was."""

@@ -1,0 +1,216 @@
+"""`releve restore`: a file or folder as of a time, to its place or beside it, verified by hash."""
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+import click
+import msgspec
+
+from releve.adapters import placing
+from releve.adapters.restic.source import SnapshotSource
+from releve.apps.backup.state import BackupNotSetUpError, State
+from releve.flow.backup import Source
+from releve.model.backup import Version
+from releve.model.errors import ReleveError
+from releve.recover.versions import beside, choose
+
+
+class NoVersionError(ReleveError):
+    """No source has the file or folder as of that time."""
+
+    status = 97
+    remedy = "See which versions there are with `releve restore PATH --list`."
+
+    def __init__(self, path: str, at: dt.datetime | None) -> None:
+        when = f" as of {at:%Y-%m-%d %H:%M:%S %z}" if at else ""
+        super().__init__(f"There is no version of {path}{when}.")
+        self.path = path
+        self.at = at
+
+
+class WouldReplaceError(ReleveError):
+    """What is there now would be replaced, and nobody said yes."""
+
+    status = 98
+    remedy = "Add --yes to replace it, or leave --in-place out to get the version beside it."
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(f"This would replace what is there. {plan}")
+
+
+class RestoreIncompleteError(ReleveError):
+    """Some files could not be put in place; all others are."""
+
+    status = 99
+    remedy = "Look at the reasons, mend them, and run the same command again."
+
+    def __init__(self, failed: Sequence[str]) -> None:
+        super().__init__(f"{len(failed)} files could not be placed: {'; '.join(failed[:3])}.")
+        self.failed = tuple(failed)
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="restored"):
+    """What one restore did."""
+
+    path: str
+    to: str
+    source: str
+    version_at: dt.datetime
+    made: int
+    replaced: int
+    unchanged: int
+    ms: float
+    sha256: str | None = None  # of a single file, as it is in place
+    set_aside: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def sources(state: str | None, *, only: str | None) -> list[Source]:
+    """Every source that this machine has, best first. A new source adds its row here.
+
+    Raises: BackupNotSetUpError if it has none.
+    """
+    found: list[Source] = []
+    why: BackupNotSetUpError | None = None
+    if only in {None, SnapshotSource.name}:
+        try:
+            found.append(SnapshotSource(State(state).engine()))
+        except BackupNotSetUpError as error:
+            why = error
+    if not found and why is not None:
+        raise why
+    return found
+
+
+@click.command(name="restore")
+@click.argument("path")
+@click.option("--at", help="Tel qu'il était à cette heure : 2026-11-22 14:05 (sinon le dernier).")
+@click.option("--list", "only_list", is_flag=True, help="Montrer les versions, ne rien reprendre.")
+@click.option("--in-place", is_flag=True, help="À sa place (sinon à côté s'il existe encore).")
+@click.option("--to", help="Ailleurs : ce chemin, qui n'existe pas encore.")
+@click.option("--from", "only", help="Une seule source : held, snapshots.")
+@click.option("--yes", is_flag=True, help="Remplacer ce qui s'y trouve.")
+@click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
+@click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
+def restore(  # noqa: PLR0913 (one argument per option)
+    path: str,
+    *,
+    at: str | None,
+    only_list: bool,
+    in_place: bool,
+    to: str | None,
+    only: str | None,
+    yes: bool,
+    state: str | None,
+    as_json: bool,
+) -> None:
+    """Reprendre un fichier ou un dossier tel qu'il était.
+
+    Brings PATH back as it was at a time, from held originals or snapshots, verified by hash.
+    """
+    path = str(Path(path).absolute())
+    known = sources(state, only=only)
+    versions = all_versions(known, path)
+    if only_list:
+        show(versions, as_json=as_json)
+        return
+    when = read_time(at)
+    version = choose(versions, when)
+    if version is None:
+        raise NoVersionError(path, when)
+    target = destination(version, to=to, in_place=in_place)
+    if Path(target).exists() and not (yes and in_place):
+        raise WouldReplaceError(plan(version, target))
+    if not as_json:
+        click.echo(plan(version, target), err=True)
+    source = next(source for source in known if source.name == version.source)
+    done = bring(source, version, target)
+    click.echo(msgspec.json.encode(done).decode() if as_json else sentence(done))
+    if done.failed:
+        raise RestoreIncompleteError(done.failed)
+
+
+def all_versions(known: Sequence[Source], path: str) -> list[Version]:
+    """The versions of every source; one that fails is told and passed over, unless all fail."""
+    versions: list[Version] = []
+    errors: list[ReleveError] = []
+    for source in known:
+        try:
+            versions += source.versions(path)
+        except ReleveError as error:
+            errors.append(error)
+            click.echo(f"releve: {source.name}: {error}", err=True)
+    if errors and not versions:
+        raise errors[0]
+    return versions
+
+
+def read_time(said: str | None) -> dt.datetime | None:
+    """A time without zone is the machine's local one."""
+    if said is None:
+        return None
+    try:
+        return dt.datetime.fromisoformat(said).astimezone(dt.UTC)
+    except ValueError as error:
+        raise click.BadParameter(f"{said!r} is no time like 2026-11-22 14:05") from error
+
+
+def destination(version: Version, *, to: str | None, in_place: bool) -> str:
+    """Where it goes: as told, else its place if that is free, else beside."""
+    if to is not None:
+        return str(Path(to).absolute())
+    if in_place or not Path(version.path).exists():
+        return version.path
+    return beside(version.path, version.at.astimezone())
+
+
+def plan(version: Version, target: str) -> str:
+    """What will be done, before it is done."""
+    when = f"{version.at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{version.path} tel que le {when} ({version.source}) → {target}"
+
+
+def bring(source: Source, version: Version, target: str) -> Restored:
+    """Fetch, verify, then place in one step per file."""
+    begun = monotonic()
+    with placing.scratch(target) as folder:
+        fetched = source.fetch(version, folder)
+        digest = None if version.is_folder else placing.sha256(fetched)
+        placed = placing.place(fetched, target)
+    return Restored(
+        path=version.path,
+        to=target,
+        source=version.source,
+        version_at=version.at,
+        made=placed.made,
+        replaced=placed.replaced,
+        unchanged=placed.unchanged,
+        ms=round((monotonic() - begun) * 1000, 1),
+        sha256=digest,
+        set_aside=tuple(placed.set_aside),
+        failed=tuple(placed.failed),
+    )
+
+
+def sentence(done: Restored) -> str:
+    count = done.made + done.replaced + done.unchanged
+    said = f"Repris et vérifié : {count} fichier(s) en {done.ms / 1000:.1f} s → {done.to}"
+    if done.unchanged:
+        said += f" ({done.unchanged} déjà identiques)"
+    if done.set_aside:
+        said += f" ; mis de côté : {', '.join(done.set_aside)}"
+    return said
+
+
+def show(versions: Sequence[Version], *, as_json: bool) -> None:
+    for version in sorted(versions, key=lambda version: version.at):
+        if as_json:
+            click.echo(msgspec.json.encode(version).decode())
+        else:
+            size = "dossier" if version.is_folder else f"{version.size} octets"
+            click.echo(f"{version.at.astimezone():%Y-%m-%d %H:%M:%S}  {version.source}  {size}")
+    if not versions and not as_json:
+        click.echo("Aucune version.", file=sys.stderr)

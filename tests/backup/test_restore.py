@@ -1,0 +1,205 @@
+"""`releve restore` from real snapshots: as of a time, in place or beside, databases whole."""
+
+import json
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from releve.adapters import placing
+from releve.adapters.restic.source import SnapshotSource
+from releve.apps.cli.main import run
+from tests.backup.conftest import facts
+
+pytestmark = pytest.mark.restic
+
+
+@pytest.fixture
+def restore(state, capsys):
+    """Call the command; answers (exit status, JSON objects of stdout, stderr)."""
+
+    def call(*words: str):
+        capsys.readouterr()
+        status = run(["restore", *words, "--json", "--state", str(state.folder)])
+        said = capsys.readouterr()
+        return status, [json.loads(line) for line in said.out.splitlines()], said.err
+
+    return call
+
+
+def test_a_file_comes_back_as_it_was_at_a_time(share, back_up, restore):
+    letter = share / "lettre.txt"
+    letter.write_text("first")
+    letter.chmod(0o640)
+    first = back_up()
+    before = facts(letter)
+    letter.write_text("second, longer")
+    second = back_up()
+    letter.write_bytes(b"encrypted")
+    status, (done,), _ = restore(str(letter), "--at", first.at.isoformat(), "--in-place", "--yes")
+    assert status == 0
+    assert done["replaced"] == 1
+    assert letter.read_text() == "first"
+    assert facts(letter) == before
+    assert done["sha256"] == placing.sha256(str(letter))
+    status, (done,), _ = restore(str(letter), "--at", second.at.isoformat())
+    assert "(repris du " in done["to"]
+    assert done["to"].endswith(").txt")
+    assert Path(done["to"]).read_text() == "second, longer"
+    assert letter.read_text() == "first"
+
+
+def test_versions_are_one_per_content(share, back_up, restore):
+    letter = share / "lettre.txt"
+    letter.write_text("one")
+    back_up()
+    back_up()
+    letter.write_text("three")
+    back_up()
+    status, versions, _ = restore(str(letter), "--list")
+    assert status == 0
+    assert [version["size"] for version in versions] == [3, 5]
+
+
+def test_nothing_is_replaced_without_yes(share, back_up, restore):
+    letter = share / "lettre.txt"
+    letter.write_text("one")
+    back_up()
+    letter.write_text("two")
+    status, said, err = restore(str(letter), "--in-place")
+    assert (status, said) == (98, [])
+    assert "--yes" in json.loads(err)["remedy"]
+    assert letter.read_text() == "two"
+
+
+def test_a_time_before_the_first_backup_has_no_version(share, back_up, restore):
+    back_up()
+    status, _, err = restore(str(share / "patients.db"), "--at", "2020-01-01")
+    assert status == 97
+    assert json.loads(err)["status"] == 97
+
+
+def test_a_deleted_folder_comes_back_to_its_place_whole(share, back_up, restore):
+    folder = share / "lettres [2026]"
+    before = {path.name: (path.read_bytes(), facts(path)) for path in folder.iterdir()}
+    back_up()
+    shutil.rmtree(folder)
+    back_up()
+    versions = restore(str(folder), "--list")[1]
+    assert versions
+    status, (done,), _ = restore(str(folder), "--at", versions[0]["at"])
+    assert status == 0
+    assert done["made"] == 20
+    assert {p.name: (p.read_bytes(), facts(p)) for p in folder.iterdir()} == before
+
+
+def test_restoring_a_folder_in_place_keeps_what_is_newer_and_mends_what_differs(
+    share, back_up, restore
+):
+    folder = share / "lettres [2026]"
+    back_up()
+    victims = sorted(folder.iterdir())[:5]
+    kept = {path: path.read_bytes() for path in victims}
+    for victim in victims:
+        victim.write_bytes(os.urandom(400))
+        victim.rename(f"{victim}.locked")
+    (folder / "new.txt").write_text("after")
+    status, (done,), _ = restore(str(folder), "--in-place", "--yes")
+    assert status == 0
+    assert (done["made"], done["replaced"], done["unchanged"]) == (5, 0, 15)
+    assert {path: path.read_bytes() for path in victims} == kept
+    assert (folder / "new.txt").read_text() == "after"
+    assert not list(folder.parent.glob(".releve-reprise-*"))
+
+
+def test_a_database_written_during_the_backup_is_restored_whole(share, state, back_up, restore):
+    path = share / "patients.db"
+    stop = threading.Event()
+    writer = threading.Thread(target=_write_visits, args=(path, stop))
+    writer.start()
+    try:
+        time.sleep(0.2)
+        made = back_up()
+    finally:
+        stop.set()
+        writer.join()
+    assert made.databases == 1
+    assert made.skipped == ()
+    status, (done,), _ = restore(str(path))
+    assert status == 0
+    with sqlite3.connect(done["to"]) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        count, length = database.execute("SELECT count(*), min(length(note)) FROM visit").fetchone()
+    database.close()
+    assert count > 500
+    assert count % 10 == 0, "half a transaction would show"
+    assert length == 200
+
+
+def _write_visits(path: Path, stop: threading.Event) -> None:
+    database = sqlite3.connect(path)
+    while not stop.is_set():
+        with database:
+            database.executemany("INSERT INTO visit (note) VALUES (?)", [("y" * 200,)] * 10)
+        time.sleep(0.002)
+    database.close()
+
+
+def test_a_restored_database_is_not_spoilt_by_the_log_of_the_one_it_replaces(
+    share, back_up, restore
+):
+    path = share / "patients.db"
+    back_up()
+    path.write_bytes(os.urandom(4096))
+    Path(f"{path}-wal").write_bytes(os.urandom(512))
+    status, (done,), _ = restore(str(path), "--in-place", "--yes")
+    assert status == 0
+    assert done["set_aside"] == [f"{path}-wal.avant-reprise"]
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM visit").fetchone() == (500,)
+    database.close()
+
+
+def test_a_folder_brings_its_databases_from_their_consistent_copies(share, back_up, restore):
+    writer = sqlite3.connect(share / "patients.db")
+    writer.execute("INSERT INTO visit (note) VALUES ('z')")
+    writer.commit()  # lies in the log beside the file, which stays open
+    try:
+        back_up()
+    finally:
+        writer.close()
+    target = share.parent / "elsewhere"
+    status, _, _ = restore(str(share), "--to", str(target))
+    assert status == 0
+    assert sorted(p.name for p in target.glob("patients.db*")) == ["patients.db"]
+    with sqlite3.connect(target / "patients.db") as database:
+        assert database.execute("SELECT count(*) FROM visit").fetchone() == (501,)
+    database.close()
+
+
+def test_without_any_backup_the_remedy_says_how_to_start(tmp_path, capsys):
+    assert run(["restore", "/x", "--state", str(tmp_path / "none")]) == 93
+    assert "backup setup" in capsys.readouterr().err
+
+
+def test_a_link_planted_by_a_user_is_never_followed(tmp_path):
+    fetched = tmp_path / "fetched" / "share"
+    (fetched / "sub").mkdir(parents=True)
+    (fetched / "sub" / "passwd").write_text("evil")
+    outside = tmp_path / "etc"
+    outside.mkdir()
+    target = tmp_path / "share"
+    target.mkdir()
+    (target / "sub").symlink_to(outside)
+    placed = placing.place(str(fetched), str(target))
+    assert not list(outside.iterdir())
+    assert len(placed.failed) == 1
+
+
+def test_a_path_outside_every_snapshot_has_no_versions(state, back_up):
+    back_up()
+    assert SnapshotSource(state.engine()).versions("/etc/passwd") == ()
