@@ -78,6 +78,6 @@ def test_a_damaged_database_is_skipped_with_its_reason_and_its_copy_goes(staged,
 
 
 def test_excluded_folders_are_not_looked_into(staged, tmp_path):
-    (tmp_path / "share/.releve").mkdir(parents=True)
-    make(tmp_path / "share/.releve/held.db")
-    assert staged(tmp_path / "share", exclude=(".releve",)).databases == ()
+    (tmp_path / "share/.releve-held").mkdir(parents=True)
+    make(tmp_path / "share/.releve-held/held.db")
+    assert staged(tmp_path / "share", exclude=(".releve-*",)).databases == ()

@@ -71,7 +71,7 @@ def test_nothing_is_replaced_without_yes(share, back_up, restore):
     back_up()
     letter.write_text("two")
     status, said, err = restore(str(letter), "--in-place")
-    assert (status, said) == (98, [])
+    assert (status, said) == (78, [])
     assert "--yes" in json.loads(err)["remedy"]
     assert letter.read_text() == "two"
 
@@ -79,8 +79,8 @@ def test_nothing_is_replaced_without_yes(share, back_up, restore):
 def test_a_time_before_the_first_backup_has_no_version(share, back_up, restore):
     back_up()
     status, _, err = restore(str(share / "patients.db"), "--at", "2020-01-01")
-    assert status == 97
-    assert json.loads(err)["status"] == 97
+    assert status == 77
+    assert json.loads(err)["status"] == 77
 
 
 def test_a_deleted_folder_comes_back_to_its_place_whole(share, back_up, restore):

@@ -21,7 +21,7 @@ from releve.model.errors import ReleveError
 DEFAULT = "/var/lib/releve/backup"
 ENVIRONMENT = "RELEVE_BACKUP_STATE"
 # Held originals are not backed up: they would double every snapshot.
-EXCLUDE = (".releve", ".releve-store")
+EXCLUDE = (".releve-*",)
 
 
 class BackupNotSetUpError(ReleveError):

@@ -21,7 +21,7 @@ from releve.recover.versions import beside, choose
 class NoVersionError(ReleveError):
     """No source has the file or folder as of that time."""
 
-    status = 97
+    status = 77
     remedy = "See which versions there are with `releve restore PATH --list`."
 
     def __init__(self, path: str, at: dt.datetime | None) -> None:
@@ -34,7 +34,7 @@ class NoVersionError(ReleveError):
 class WouldReplaceError(ReleveError):
     """What is there now would be replaced, and nobody said yes."""
 
-    status = 98
+    status = 78
     remedy = "Add --yes to replace it, or leave --in-place out to get the version beside it."
 
     def __init__(self, plan: str) -> None:
@@ -44,7 +44,7 @@ class WouldReplaceError(ReleveError):
 class RestoreIncompleteError(ReleveError):
     """Some files could not be put in place; all others are."""
 
-    status = 99
+    status = 79
     remedy = "Look at the reasons, mend them, and run the same command again."
 
     def __init__(self, failed: Sequence[str]) -> None:
