@@ -4,7 +4,6 @@ import datetime as dt
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from releve.adapters.linux import samba_proc
+from releve.adapters.linux import procfs, samba_proc
+from releve.adapters.linux.contain import SmbContain
+from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.nft import NftClientGate
 from releve.adapters.linux.samba import Clients, SambaControl
 from releve.apps.box.home import protected
 from releve.apps.box.lab import Lab, Person
 from releve.flow.clients import Client, NeverBlockedError
+from releve.model.process import Process
 
 pytestmark = [pytest.mark.samba]
 
@@ -140,41 +142,86 @@ def test_the_listener_is_a_border_and_helpers_are_nobody(lab: Lab, clients: Clie
         assert not clients.is_master(seen.pid)
 
 
-def test_a_client_that_connects_puts_and_leaves_is_still_known(lab: Lab, folder: Path) -> None:
-    # A slow poll, so that only the fork message can have told of them.
-    with Clients(home=lab.home, poll_seconds=600) as clients:
-        births = Births(lab.pid)
-        seen = []
-        for turn in range(10):
-            person = lab.people[turn % 2]
-            births.tell(clients, lambda p=person: put(p, "bref.txt", folder / "lettres" / "1.txt"))
-            seen.append((births.last, person))
-        time.sleep(0.3)
-        for pid, person in seen:
-            client = clients.client_of(pid)
-            assert client is not None
-            assert (client.address, client.user) == (person.machine.address, person.name)
+class Kin:
+    """The guard's lineage, wired to the clients as the guard wires it; notes the births."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self.born: list[int] = []
+        self.lineage = Lineage(is_listener=clients.is_listener, on_fork=self._on_fork)
+
+    def _on_fork(self, parent: int, child: int) -> None:
+        self.born.append(child)
+        self._clients.on_fork(parent, child)
 
 
-class Births:
-    """Children of one process, noticed by a busy look at its children (the guard: connector)."""
+@pytest.fixture
+def kin(clients: Clients) -> Iterator[Kin]:
+    made = Kin(clients)
+    yield made
+    made.lineage.close()
 
-    def __init__(self, parent: int) -> None:
-        self._parent = parent
-        self._file = Path(f"/proc/{parent}/task/{parent}/children")
-        self.last = 0
 
-    def tell(self, clients: Clients, work: object) -> None:
-        known = set(self._file.read_text().split())
-        worker = threading.Thread(target=work)  # type: ignore[arg-type]
-        worker.start()
-        while worker.is_alive():
-            for word in set(self._file.read_text().split()) - known:
-                known.add(word)
-                self.last = int(word)
-                clients.on_fork(self._parent, self.last)
-            time.sleep(0.001)
-        worker.join()
+def lives(process: Process) -> bool:
+    """After a moment for the server to notice that its client left."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        seen = samba_proc.look(process.pid)
+        if seen is None or seen.dead or seen.starttime != process.start_ns // procfs.TICK_NS:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_client_that_connects_puts_and_leaves_is_still_known(
+    lab: Lab, clients: Clients, kin: Kin, folder: Path
+) -> None:
+    assert kin.lineage.is_exact, "the process connector is refused here"
+    contain = SmbContain(clients=clients, gate=NftClientGate(netns=lab.server.netns))
+    for turn in range(10):
+        person = lab.people[turn % 2]
+        before = len(kin.born)
+        assert put(person, f"bref-{turn}.txt", folder / "lettres" / "1.txt").returncode == 0
+        time.sleep(0.2)
+        children = [kin.lineage.get(pid) for pid in kin.born[before:]]
+        found = [c for child in children if (c := contain.client_of(child)) is not None]
+        assert {(c.address, c.user) for c in found} == {(person.machine.address, person.name)}
+        assert not any(map(lives, children))
+
+
+def test_the_guards_family_ends_at_the_listener_and_names_the_client(
+    lab: Lab, clients: Clients, kin: Kin
+) -> None:
+    sessions = [Session(person) for person in lab.people]
+    found = [connected(clients, person) for person in lab.people]
+    refusals: list[str] = []
+    gate = NftClientGate(netns=lab.server.netns)
+    contain = SmbContain(
+        clients=clients,
+        gate=gate,
+        refused=lambda client, why: refusals.append(f"{client.address} {why}"),
+    )
+    heads = [kin.lineage.get(client.pid) for client in found]
+
+    assert [head.chain() for head in heads] == [[head] for head in heads]
+    assert contain.block(kin.lineage.get(lab.pid)) == ""
+    assert contain.block(kin.lineage.get(1)) == ""
+    assert contain.block(heads[0]) == found[0].address
+    assert not reaches(lab.people[0])
+    assert reaches(lab.people[1], 10)
+    assert refusals == []
+    gate.clear()
+    for session in sessions:
+        session.end()
+
+
+def test_users_are_named_without_the_log_too(lab: Lab) -> None:
+    session = Session(lab.people[1])
+    clients = Clients(home=lab.home, poll_seconds=0.2, inside=tuple(lab.inside))
+    clients._log = None  # as with a server that is not the box's
+    with clients:
+        assert connected(clients, lab.people[1]).user == "dr-martin"
+    session.end()
 
 
 def test_forks_of_others_are_not_looked_at(clients: Clients) -> None:
@@ -218,12 +265,12 @@ def test_the_blocked_client_is_cut_and_the_other_works_on(
     assert clients.client_of(good.pid, good.starttime) is not None
     assert not reaches(lab.people[0])
     assert reaches(lab.people[1])
-    attacker.end()
 
     assert gate.unblock(bad.address) is True
     assert gate.unblock(bad.address) is False
     assert reaches(lab.people[0], 10)
     assert "releve" not in ruleset(lab)
+    attacker.end()
 
 
 def ruleset(lab: Lab) -> str:

@@ -110,6 +110,13 @@ def test_the_configuration_is_hard() -> None:
     assert "guest ok = yes" not in text
 
 
+def test_a_share_whose_people_are_all_gone_is_nobodys() -> None:
+    share = Share(name="cabinet", path="/srv/cabinet", group="g", users=("ana",))
+    assert f"valid users = {NOBODY}\n" in render(
+        BoxConfig(shares=(share,)), PurePath("/h"), ("bea",)
+    )
+
+
 def test_a_share_without_people_lets_nobody_in() -> None:
     share = Share(name="cabinet", path="/srv/cabinet", group="releve-share")
     assert f"valid users = {NOBODY}\n" in render(BoxConfig(shares=(share,)), PurePath("/h"), ())

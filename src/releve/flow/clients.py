@@ -68,6 +68,9 @@ class ClientBook(Protocol):
     def is_master(self, pid: int) -> bool:
         """Whether `pid` is the listener: families are never merged across it."""
 
+    def is_listener(self, pid: int, exe: str) -> bool:
+        """The same for a process that may just have started, by its program's path."""
+
     def pids_of(self, address: str) -> tuple[int, ...]:
         """Living server processes of that address."""
 

@@ -43,6 +43,7 @@ class Clients:
     `home` is the box's folder (its smb.conf and log); None means the system's own Samba, whose
     users are then asked of smbstatus. Lookups answer from memory, except for a living smbd that
     nobody told of: it is looked at in /proc on the spot (1 to 50 ms). Never raises from a lookup.
+    `inside`: words before smbstatus, when the server runs in namespaces of its own.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class Clients:
         ports: frozenset[int] = SMB_PORTS,
         keep_seconds: float = 600.0,
         poll_seconds: float = 2.0,
+        inside: tuple[str, ...] = (),
     ) -> None:
         self._config = home / CONFIG if home else None
         self._log = AuditLog(home / LOG) if home else None
+        self._inside = inside
         self._ports = ports
         self._keep_seconds = keep_seconds
         self._poll_seconds = poll_seconds
@@ -110,6 +113,23 @@ class Clients:
     def is_master(self, pid: int) -> bool:
         """Whether `pid` listens for clients; known at most one poll after it started."""
         return pid in self._masters
+
+    def is_listener(self, pid: int, exe: str) -> bool:
+        """`is_master` for a process that may just have started: judged by program and parent.
+
+        A listener's parent is no smbd, and it serves no client itself (an orphan whose listener
+        died does). Costs nothing for other programs.
+        """
+        if pid in self._masters:
+            return True
+        if PurePath(exe.removesuffix(" (deleted)")).name != "smbd":
+            return False
+        seen = samba_proc.look(pid)
+        if seen is None or seen.dead or not samba_proc.is_roots(pid):
+            return False
+        if samba_proc.is_server(samba_proc.look(seen.parent)):
+            return False
+        return not any(port in self._ports for port, _ in samba_proc.sockets(pid).peers)
 
     def pids_of(self, address: str) -> tuple[int, ...]:
         """Living server processes of that address."""
@@ -241,7 +261,7 @@ class Clients:
         if now - self._asked < _SMBSTATUS_EVERY or not self._nameless():
             return
         self._asked = now
-        logons = logons_by_smbstatus(self._config)
+        logons = logons_by_smbstatus(self._config, self._inside)
         with self._lock:
             self._name(logons)
 

@@ -84,9 +84,10 @@ class _Status(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Status).decode
 
 
-def logons_by_smbstatus(config: PurePath | None) -> tuple[Logon, ...]:
+def logons_by_smbstatus(config: PurePath | None, inside: tuple[str, ...] = ()) -> tuple[Logon, ...]:
     """Every session now, by the server's own tool; empty when it cannot tell."""
-    command = ["smbstatus", *(["-s", str(config)] if config else []), "--json", "-p", "-f"]
+    where = ["-s", str(config)] if config else []
+    command = [*inside, "smbstatus", *where, "--json", "-p", "-f"]
     try:
         ran = subprocess.run(
             command, capture_output=True, check=True, timeout=_SMBSTATUS_SECONDS

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -82,6 +83,7 @@ class Box:
             raise UnknownShareError(name)
         left = tuple(s for s in config.shares if s is not share)
         self._keep(msgspec.structs.replace(config, shares=left))
+        self._tell("close-share", share.name)
         return share
 
     def add_user(self, name: str, password: str) -> bool:
@@ -97,13 +99,15 @@ class Box:
             raise ShareUserError(name, f"the password is shorter than {_SHORTEST_PASSWORD}")
         self.home.make()
         smbpasswd = program("smbpasswd")
-        self._keep(self.home.config())
+        is_first = not self.home.passdb.exists()
+        if is_first:
+            self._keep(self.home.config())
         made = _make_account(name)
-        for policy, value in _POLICY.items():
-            self._run("pdbedit", "-s", str(self.home.smb_conf), "-P", policy, "-C", value)
         # On standard input: the command line of a process is everybody's to read.
         words = ["-c", str(self.home.smb_conf), "-s", "-a", name]
         self._run(smbpasswd, *words, typed=f"{password}\n{password}\n")
+        for policy, value in _POLICY.items() if is_first else ():
+            self._run("pdbedit", "-s", str(self.home.smb_conf), "-P", policy, "-C", value)
         self._keep(self.home.config())
         return made
 
@@ -115,11 +119,14 @@ class Box:
         if name not in self.users():
             raise ShareUserError(name, "not a user of the box")
         self._run("pdbedit", "-s", str(self.home.smb_conf), "-x", "-u", name)
-        self._keep(self.home.config())
+        config = self.home.config()
+        self._keep(config)
+        for share in config.shares:
+            self._tell("close-denied-share", share.name)
 
     def users(self) -> tuple[str, ...]:
         """Who may log on."""
-        if not (self.home.path / "private" / "passdb.tdb").exists():
+        if not self.home.passdb.exists():
             return ()
         listed = self._run("pdbedit", "-s", str(self.home.smb_conf), "-L")
         return tuple(sorted(line.partition(":")[0] for line in listed.splitlines() if ":" in line))
@@ -166,6 +173,13 @@ class Box:
         text = render(config, self.home.path, self.users())
         self._check(text)
         self.home.save(config, text)
+        self._tell("reload-config")
+
+    def _tell(self, *words: str) -> None:
+        """Pass a word to the running server; it also looks by itself within a minute."""
+        if self.running() is not None:
+            with suppress(SambaRefusedError):
+                self._run("smbcontrol", "-s", str(self.home.smb_conf), "smbd", *words)
 
     def _check(self, text: str) -> None:
         """Have Samba read it before it replaces the good one."""

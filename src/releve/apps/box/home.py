@@ -33,6 +33,7 @@ class Home:
         # Absolute without following links: this path is written into smb.conf.
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows links)
         self.smb_conf = self.path / CONFIG
+        self.passdb = self.path / "private" / "passdb.tdb"
 
     def make(self) -> None:
         """Make the home and its folders, 0700.

@@ -47,16 +47,22 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[str, ...]
     without_server: bool
     hours: float
+    minutes: float | None
     reason: str
     approved_by: str
     home: Path
     netns: str | None
+
+    def seconds(self) -> int:
+        """How long. Raises: HoursError."""
+        return seconds_of(self.hours if self.minutes is None else self.minutes / 60)
 
 
 @click.command()
 @click.option("--server", "servers", multiple=True, help="ADRESSE:PORT, gardé. / Kept reachable.")
 @click.option("--without-server", is_flag=True, help="Couper aussi le serveur. / Cut it as well.")
 @click.option("--hours", type=float, default=DEFAULT_HOURS, show_default=True)
+@click.option("--minutes", type=float, help="Au lieu de --hours. / Instead of --hours.")
 @click.option("--reason", default="", help="Motif, montré sur la machine. / Shown on the machine.")
 @click.option("--care-approved-by", "approved_by", default="", help="Qui répond des soins.")
 @click.option("--renew", "mode", flag_value="renew", help="Prolonger. / Start the time anew.")
@@ -96,7 +102,8 @@ def isolate(
     if sys.stdin.isatty() and not yes:
         kept = ", ".join(wish.servers) or "aucun lien / no link"
         click.confirm(
-            f"Couper cette machine du réseau ({wish.hours:g} h, gardé : {kept}) ?", abort=True
+            f"Couper cette machine du réseau ({wish.seconds() / 3600:.3g} h, gardé : {kept}) ?",
+            abort=True,
         )
     driver.isolate(request)
     start_dead_man(wish.home, netns=wish.netns)
@@ -119,7 +126,7 @@ def release(*, home: Path, netns: str | None, as_json: bool) -> None:
 
 def _follow_up(driver: HostIsolation, wish: Wish, mode: str, *, as_json: bool) -> None:
     if mode == "renew":
-        driver.renew(seconds=seconds_of(wish.hours))
+        driver.renew(seconds=wish.seconds())
         start_dead_man(wish.home, netns=wish.netns)
     elif mode == "resume":
         if driver.resume() is not None:
@@ -179,7 +186,7 @@ def _request(wish: Wish) -> IsolationRequest:
     servers, is_named = _endpoints(names)
     return IsolationRequest(
         servers=servers,
-        seconds=seconds_of(wish.hours),
+        seconds=wish.seconds(),
         reason=wish.reason,
         approved_by=wish.approved_by,
         resolvers=_resolvers() if is_named else (),

@@ -158,12 +158,13 @@ class Lab:
         self.close()
 
     def releve(self, *words: str, typed: str | None = None) -> str:
-        """Run a `releve` command on the server machine; its stdout.
+        """Run a `releve` command on the server machine, beside the server once it runs; its stdout.
 
         Raises: SambaRefusedError with what it said.
         """
         command = [sys.executable, "-m", "releve.apps.cli.main", *words]
-        return _run(self.server.run(*command), typed=typed)
+        where = self.inside if self._smbd else self.server.run()
+        return _run([*where, *command], typed=typed)
 
     def close(self) -> None:
         """End the server and take everything away; repeating it is harmless."""

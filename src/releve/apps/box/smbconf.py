@@ -111,13 +111,17 @@ _SHARE = """\
 
 
 def render(config: BoxConfig, home: PurePath, users: Iterable[str]) -> str:
-    """The whole smb.conf. `users` are those of shares that name none."""
+    """The whole smb.conf; `users` are those who have a password.
+
+    A share that names nobody is everybody's; one whose people are all gone is nobody's.
+    """
     everybody = tuple(users)
     text = _GLOBAL.format(home=home, log=LOG, port=config.port, workgroup=config.workgroup)
     if config.interfaces:
         text += f"    interfaces = {' '.join(config.interfaces)}\n    bind interfaces only = yes\n"
     for share in config.shares:
+        people = [name for name in everybody if not share.users or name in share.users]
         # "valid users" left empty would mean everybody that the system knows.
-        names = " ".join(share.users or everybody) or NOBODY
+        names = " ".join(people) or NOBODY
         text += _SHARE.format(name=share.name, path=share.path, users=names, group=share.group)
     return text

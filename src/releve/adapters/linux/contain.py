@@ -1,0 +1,54 @@
+"""Stops the client behind a convicted file server process; `flow.ports.Contain`."""
+
+from collections.abc import Callable
+
+from releve.adapters.linux.nft import FirewallError
+from releve.adapters.linux.procfs import TICK_NS
+from releve.adapters.linux.samba import Clients
+from releve.flow.clients import Client, ClientGate, NeverBlockedError
+from releve.model.errors import ReleveError
+from releve.model.process import Process
+
+# The kernel's fork message and /proc round the start of a process differently.
+_TICKS_APART = 2
+
+
+class SmbContain:
+    """Keeps the client's address out first; its process is then the caller's to kill.
+
+    In this order a killed connection does not come back. `refused` hears why an address could
+    not be blocked (a client on this very machine, no nftables): the kill is then all there is.
+    """
+
+    def __init__(
+        self,
+        *,
+        clients: Clients,
+        gate: ClientGate,
+        refused: Callable[[Client, ReleveError], None] = lambda _client, _why: None,
+    ) -> None:
+        self._clients = clients
+        self._gate = gate
+        self._refused = refused
+
+    def block(self, head: Process) -> str:
+        """Block the client that `head` serves; answers its address, "" if it serves none."""
+        client = self.client_of(head)
+        if client is None:
+            return ""
+        try:
+            return self._gate.block(client).address
+        except (NeverBlockedError, FirewallError) as error:
+            self._refused(client, error)
+            return ""
+
+    def client_of(self, process: Process) -> Client | None:
+        """The client that the process, or the one that started it, serves; also after its end."""
+        for at in process.chain():
+            client = self._clients.client_of(at.pid)
+            if (
+                client is not None
+                and abs(client.starttime - at.start_ns // TICK_NS) <= _TICKS_APART
+            ):
+                return client
+        return None
