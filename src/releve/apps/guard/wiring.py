@@ -123,6 +123,7 @@ def build(config: GuardConfig, say: Callable[[object], None]) -> tuple[Guard, Ca
     parts = Parts(
         volumes=volumes, watcher=watcher, processes=lineage, hands=LinuxHands(lineage, scope=scope),
         contain=NoContain(), openers=MapsOpeners(own), clock=clock, own=own,
+        report_bug=report_bug,
     )
     guard = Guard(
         parts, config.limits, say, enforce=config.enforce,
@@ -214,6 +215,13 @@ def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]
                 )
             )
     return tuple(found)
+
+
+def report_bug(error: Exception) -> None:
+    """A bug keeps its traceback, on stderr; the guard goes on."""
+    import traceback
+
+    traceback.print_exception(error)
 
 
 def line_printer(out: object = None) -> Callable[[object], None]:

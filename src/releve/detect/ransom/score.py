@@ -133,6 +133,14 @@ class Scores:
         found = list(total.marks.values()) if total else []
         return sorted(found, key=lambda mark: -mark.points)
 
+    def drop(self, lineage: Sequence[str], file: bytes) -> None:
+        """Somebody else did it: the mark no longer weighs on this lineage."""
+        for process in lineage:
+            total = self._sums.get(process)
+            mark = total.marks.pop(file, None) if total else None
+            if total is not None and mark is not None:
+                total.total -= mark.points
+
     def total(self, process: str) -> float:
         total = self._sums.get(process)
         return total.total if total else 0.0

@@ -36,6 +36,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     openers: Openers
     clock: Clock
     own: frozenset[int]
+    report_bug: Callable[[Exception], None]
 
 
 class Guard:
@@ -68,11 +69,12 @@ class Guard:
         self._protected = 0
         self.responder = Responder(
             self._volumes, self._book, self._scores, parts.processes, parts.hands, parts.contain,
-            parts.clock, limits, say, self._wait_idle, spare, enforce=enforce,
+            parts.clock, limits, say, self._wait_idle, self._wait_read, spare,
+            enforce=enforce,
         )
         self.judge = Judge(
             self._judge_desk, self._book, self._scores, parts.clock, limits, self._convict, say,
-            self._wait_read, lambda: self._protected, self.responder.is_convicted,
+            lambda: self._protected, self.responder.is_convicted,
         )
         self.reader = Reader(
             self._volumes, parts.processes, self._book, self._hold, self._judge_desk, parts.clock,
@@ -82,7 +84,7 @@ class Guard:
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._blocked = False
-        self._idle_at = 0.0
+        self._reads = 0
         self._rescan = threading.Event()
         self._trees: list[tuple[Volume, int, bytes]] = []
         self._trees_lock = threading.Lock()
@@ -187,47 +189,74 @@ class Guard:
         while not self._closing.is_set():
             changes = watcher.read(0)
             if not changes:
-                self._idle_at = self._clock.steady()
                 self._blocked = True
                 changes = watcher.read(0.2)
                 self._blocked = False
-            if changes:
+            try:
                 route(changes)
+            except Exception as error:  # noqa: BLE001 - the one guard per driver loop
+                self._say_bug(error)
+                self._rescan.set()  # what was not routed is found by comparing
+            self._reads += 1
 
     def _hold_loop(self) -> None:
-        while not self._closing.is_set():
-            self.holder.work(0.5)
+        self._loop(lambda: self.holder.work(0.5))
 
     def _big_loop(self) -> None:
-        while not self._closing.is_set():
-            self.holder.work_big(0.5)
+        self._loop(lambda: self.holder.work_big(0.5))
 
     def _judge_loop(self) -> None:
-        while not self._closing.is_set():
-            self.judge.work(0.5)
+        self._loop(lambda: self.judge.work(0.5))
 
     def _respond_loop(self) -> None:
+        self._loop(lambda: self.responder.work(0.5))
+
+    def _loop(self, work: Callable[[], bool]) -> None:
+        """One stage until the end. A bug in it is said and does not stop the protection."""
         while not self._closing.is_set():
-            self.responder.work(0.5)
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - the one guard per driver loop
+                self._say_bug(error)
+
+    def _say_bug(self, error: Exception) -> None:
+        stage = threading.current_thread().name
+        self._parts.report_bug(error)
+        self._say(
+            Alert(
+                kind="internal_error",
+                why=f"Erreur interne à l'étape « {stage} » ({type(error).__name__}) : la garde continue, "
+                "signalez-la à votre infogérant.",
+                why_en=f"Internal error in stage {stage} ({type(error).__name__}): the guard goes on; tell "
+                "your operator.",
+            )
+        )
 
     def _walk_loop(self) -> None:
         """The slow eye: mapped files, trees that came in, rescans, the window's figures."""
         last_walk = last_window = self._clock.steady()
         while not self._closing.wait(0.02):
-            self._take_trees()
-            if self._rescan.is_set():
-                self._rescan.clear()
-                self._compare_all()
-            now = self._clock.steady()
-            if now - last_walk >= self._limits.walk_every_s:
-                last_walk = now
-                self._look_at_mapped()
-            if now - last_window >= 5.0:
-                last_window = now
-                self.say_window()
-                self._count()
-                for volume in self._volumes.values():
-                    volume.keeper.commit()
+            try:
+                last_walk, last_window = self._walk(last_walk, last_window)
+            except Exception as error:  # noqa: BLE001 - the one guard per driver loop
+                self._say_bug(error)
+
+    def _walk(self, last_walk: float, last_window: float) -> tuple[float, float]:
+        self._take_trees()
+        if self._rescan.is_set():
+            self._rescan.clear()
+            self._compare_all()
+        now = self._clock.steady()
+        if now - last_walk >= self._limits.walk_every_s:
+            last_walk = now
+            self._look_at_mapped()
+        if now - last_window >= 5.0:
+            last_window = now
+            self.say_window()
+            self._count()
+            for volume in self._volumes.values():
+                volume.keeper.commit()
+        return last_walk, last_window
 
     def say_window(self) -> None:
         """Say the window since the last time, if there were saves."""
@@ -285,9 +314,10 @@ class Guard:
 
     def _wait_read(self) -> None:
         """Until what the kernel had queued by now was read; at most 20 ms."""
-        asked = self._clock.steady()
-        while self._clock.steady() - asked < 0.02:
-            if self._blocked or self._idle_at >= asked:
+        end = self._clock.steady() + 0.02
+        reads = self._reads
+        while self._clock.steady() < end:
+            if self._blocked or self._reads >= reads + 2:
                 return
             self._clock.sleep(0.0005)
 

@@ -92,7 +92,7 @@ class Holder:
         if result.node and generation is not None and not result.is_new:
             keeper.prune(result.node, lambda held: keep(held, self._limits.generations))  # type: ignore[attr-defined]
         if result.facts is not None and result.facts.kind is Kind.FILE:
-            self._judge.put(lane(job.process), job.file, job)
+            self._judge.put(lane(job.process), (job.file, "held"), job)
         self._since_commit += 1
         if self._since_commit >= 64 or self._desk.is_idle():
             self._since_commit = 0

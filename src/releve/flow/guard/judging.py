@@ -1,6 +1,9 @@
 """Stage three, judge: what a change did to a file, for whom, and who is convicted by it."""
 
+from collections import OrderedDict
 from collections.abc import Callable
+
+import msgspec
 
 from releve.detect.ransom import content
 from releve.detect.ransom.content import Change, Verdict
@@ -14,30 +17,37 @@ from releve.flow.ports import Bytes, Clock
 from releve.model.held import Generation, Judged, Kind, Name
 from releve.model.lines import Alert
 from releve.model.process import Process
+from releve.sense import fanotify
 
 _JUDGED = {Verdict.CLEAN: Judged.CLEAN, Verdict.UNKNOWN: Judged.UNKNOWN, Verdict.BAD: Judged.BAD}
+
+
+class _Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The last look at a living file: its ctime then, when, and the verdict."""
+
+    changed_ns: int
+    at: float
+    judged: Judged
 
 
 class Judge:
     """Takes jobs from the judge desk; convicts through `convict(head, kind)`.
 
     Args:
-        settled: waits until the notifications made so far were read (bounded), so that the last
-            writer of a file is known before anybody is blamed for it.
         protected: answers the number of living originals.
     """
 
     def __init__(  # noqa: PLR0913
         self, desk: Desk[Job], book: Book, scores: Scores, clock: Clock, limits: Limits,
         convict: Callable[[Process, str], None], say: Callable[[object], None],
-        settled: Callable[[], None], protected: Callable[[], int],
+        protected: Callable[[], int],
         is_convicted: Callable[[Process], bool],
     ) -> None:
         self._desk, self._book, self._scores, self._clock = desk, book, scores, clock
         self._limits, self._convict, self._say = limits, convict, say
-        self._settled, self._protected, self._is_convicted = settled, protected, is_convicted
+        self._protected, self._is_convicted = protected, is_convicted
         self._pairs = Pairs(limits.opaque_memory)
-        self._judged_open: dict[bytes, float] = {}
+        self._live: OrderedDict[bytes, _Live] = OrderedDict()
         self._processes: dict[str, Process] = {}
 
     def work(self, wait_s: float) -> bool:
@@ -69,44 +79,66 @@ class Judge:
 
     # content changed
 
+    def _open(self, job: Job) -> None:
+        """What stands there now, at once: holding may take long (a clone first flushes its source)."""
+        now = self._clock.steady()
+        keeper = job.volume.keeper
+        changed = keeper.changed_ns(job.key)
+        known = self._live.get(job.file)
+        if not changed or (known is not None and known.changed_ns == changed):
+            return
+        closed = job.mask & fanotify.CLOSE_WRITE
+        if not closed and known is not None and now - known.at < self._limits.judge_open_every_s:
+            self._desk.put_later(self._limits.judge_open_every_s, job.process.pid, job.file, job)
+            return
+        node = keeper.node(job.key)
+        before = self._before(job, node.id, None) if node is not None else None
+        if before is not None and before.facts.ctime_ns == changed:
+            return  # it is held as it is
+        if before is None and not closed:
+            return  # a new file is judged once it is whole
+        after = keeper.read_now(job.key)
+        try:
+            name = job.name or (keeper.last_name(node.id) if node is not None else None)
+            if before is None:
+                judged = self._fresh(job, after, name)
+            else:
+                judged = self._compare(job, before, after, name)
+        finally:
+            after.close()
+        if keeper.changed_ns(job.key) == changed:
+            self._remember(job.file, _Live(changed_ns=changed, at=now, judged=judged))
+
+    def _remember(self, file: bytes, live: "_Live") -> None:
+        self._live[file] = live
+        self._live.move_to_end(file)
+        if len(self._live) > 4096:
+            self._live.popitem(last=False)
+
     def _closed(self, job: Job) -> None:
+        """The held copy of a save: judged as the live file was if it is the same, else by itself."""
         held = job.held
         if held is None or held.facts is None or held.facts.kind is not Kind.FILE:
             return
         keeper = job.volume.keeper
         new = held.generation
-        before = self._before(job, held.node, new)
-        if new is not None and new.judged is not Judged.NOT_YET:
+        if new is None or new.judged is not Judged.NOT_YET:
             return
-        after = keeper.read(new) if new is not None else keeper.read_now(job.key)
+        known = self._live.get(job.file)
+        if known is not None and known.changed_ns == new.facts.ctime_ns:
+            keeper.judge(new.id, known.judged)
+            return
+        before = self._before(job, held.node, new)
+        name = job.name or keeper.last_name(held.node)
+        after = keeper.read(new)
         try:
             if before is None:
-                self._fresh(job, after, held.node, new)
+                judged = self._fresh(job, after, name)
             else:
-                self._compare(job, before, after, new, self._name(job, held.node))
+                judged = self._compare(job, before, after, name)
         finally:
             after.close()
-
-    def _open(self, job: Job) -> None:
-        now = self._clock.steady()
-        if now - self._judged_open.get(job.file, -1e9) < self._limits.judge_open_every_s:
-            self._desk.put_later(self._limits.judge_open_every_s, job.process.pid, job.file, job)
-            return
-        if len(self._judged_open) > 4096:
-            self._judged_open.clear()
-        self._judged_open[job.file] = now
-        keeper = job.volume.keeper
-        node = keeper.node(job.key)
-        if node is None:
-            return
-        before = self._before(job, node.id, None)
-        if before is None:
-            return
-        after = keeper.read_now(job.key)
-        try:
-            self._compare(job, before, after, None, self._name(job, node.id))
-        finally:
-            after.close()
+        keeper.judge(new.id, judged)
 
     def _before(self, job: Job, node: int, new: Generation | None) -> Generation | None:
         """The last sound version that is older than `new`."""
@@ -117,51 +149,35 @@ class Judge:
         rest = [g for g in older if g.judged in (Judged.CLEAN, Judged.UNKNOWN)]
         return rest[0] if rest else None
 
-    def _compare(
-        self, job: Job, before: Generation, after: Bytes, new: Generation | None, name: Name | None
-    ) -> None:
+    def _compare(self, job: Job, before: Generation, after: Bytes, name: Name | None) -> Judged:
         held = job.volume.keeper.read(before)
         text = name.name.decode(errors="replace") if name else ""
         try:
             change = content.compare(held, after, before_name=text, after_name=text)
         finally:
             held.close()
-        if change.verdict is Verdict.BAD:
-            self._settled()
-            last = self._book.last_writer(job.file)
-            if last is not None and last is not job.process and last not in job.process.tree():
-                if new is not None:
-                    job.volume.keeper.judge(new.id, Judged.BAD)
-                return  # somebody else wrote it since: what stands there now is judged as his
-        self._take(job, change, new, job.file, name)
+        self._take(job, change, job.file, name)
+        return _JUDGED[change.verdict]
 
-    def _take(
-        self, job: Job, change: Change, new: Generation | None, file: bytes, name: Name | None
-    ) -> None:
-        judged = _JUDGED[change.verdict]
-        if new is not None:
-            job.volume.keeper.judge(new.id, judged)
-        touch = self._book.find(job.process, job.file)
-        if touch is not None and (new is not None or judged is Judged.BAD):
-            touch.judged = max(touch.judged, judged) if judged is not Judged.CLEAN else (
-                touch.judged if touch.judged is Judged.BAD else Judged.CLEAN
-            )
+    def _take(self, job: Job, change: Change, file: bytes, name: Name | None) -> None:
+        self._note(job.process, file, _JUDGED[change.verdict])
         if change.points > 0:
             self._count(job, change, file, name, tuple(p.id for p in self._chain(job.process)))
 
+    def _note(self, process: Process, file: bytes, judged: Judged) -> None:
+        """What the last look at this touch said; bad stays bad."""
+        touch = self._book.find(process, file)
+        if touch is not None and touch.judged is not Judged.BAD:
+            touch.judged = judged
+
     # new files
 
-    def _fresh(self, job: Job, after: Bytes, node: int, new: Generation | None) -> None:
-        name = self._name(job, node)
+    def _fresh(self, job: Job, after: Bytes, name: Name | None) -> Judged:
         text = name.name.decode(errors="replace") if name else ""
-        shape = content.created(after, text)
-        opaque = content.opaque(shape)
+        opaque = content.opaque(content.created(after, text))
         lineage = tuple(p.id for p in self._chain(job.process))
-        if new is not None:
-            job.volume.keeper.judge(new.id, Judged.UNKNOWN if opaque else Judged.CLEAN)
-        touch = self._book.find(job.process, job.file)
-        if touch is not None and touch.judged is not Judged.BAD:
-            touch.judged = Judged.UNKNOWN if opaque else Judged.CLEAN
+        judged = Judged.UNKNOWN if opaque else Judged.CLEAN
+        self._note(job.process, job.file, judged)
         if not opaque and after.size:
             self._scores.created(lineage, self._clock.steady())
         fresh = Fresh(
@@ -170,6 +186,7 @@ class Judge:
         gone = self._pairs.add_fresh(fresh)
         if gone is not None:
             self._stands_for(job, gone, fresh)
+        return judged
 
     def _replaced(self, job: Job) -> None:
         """A new file was renamed over an original: the old content against the new, under one name."""
@@ -194,10 +211,10 @@ class Judge:
             after.close()
         old = keeper.node_by_id(job.old)
         original = job.volume.fsid + old.key if old else job.file
-        self._take(job, change, new, original, job.name)
-        touch = self._book.find(job.process, original)
-        if touch is not None:
-            touch.judged = _JUDGED[change.verdict]
+        self._take(job, change, original, job.name)
+        self._note(job.process, job.file, _JUDGED[change.verdict])
+        if new is not None:
+            keeper.judge(new.id, _JUDGED[change.verdict])
 
     # originals gone
 
@@ -248,7 +265,7 @@ class Judge:
         try:
             change = content.replaced(
                 held, new, before_name=gone.name.decode(errors="replace"),
-                after_name=fresh.name.decode(errors="replace"),
+                new_name=fresh.name.decode(errors="replace"),
             )
         finally:
             held.close()
@@ -315,6 +332,3 @@ class Judge:
             if ancestor.id == wanted:
                 return ancestor
         return self._processes.get(wanted)
-
-    def _name(self, job: Job, node: int) -> Name | None:
-        return job.name or job.volume.keeper.last_name(node)

@@ -171,16 +171,10 @@ class Reader:
             self._book.saved(process, change.file, now)
         if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
             self._put_hold(volume, change, folder, process, now, name)
-        elif not touch.created:
+        if change.mask & fanotify.CLOSE_WRITE or not touch.created:
             job = Job(
-                what=What.OPEN,
-                process=process,
-                volume=volume,
-                file=change.file,
-                folder=folder,
-                seen_ns=now,
-                mask=change.mask,
-                name=name,
+                what=What.OPEN, process=process, volume=volume, file=change.file, folder=folder,
+                seen_ns=now, mask=change.mask, name=name,
             )
             self._judge.put(lane(process), change.file, job)
 

@@ -65,6 +65,7 @@ class Responder:
         volumes: by file system id.
         say: where lines go.
         idle: waits (bounded) until everything noticed so far was read, held and judged.
+        wait_read: waits (bounded, short) until the notifications made so far were read.
         spare: says whether the family must be frozen instead of killed (it carries care).
         contain: what stops a remote client instead of a local program.
     """
@@ -72,12 +73,13 @@ class Responder:
     def __init__(  # noqa: PLR0913
         self, volumes: dict[bytes, Volume], book: Book, scores: Scores, processes: Processes,
         hands: Hands, contain: Contain, clock: Clock, limits: Limits, say: Callable[[object], None],
-        idle: Callable[[float], None], spare: Callable[[Process], bool], *, enforce: bool,
+        idle: Callable[[float], None], wait_read: Callable[[], None],
+        spare: Callable[[Process], bool], *, enforce: bool,
     ) -> None:
         self._volumes, self._book, self._scores = volumes, book, scores
         self._processes, self._hands, self._contain = processes, hands, contain
         self._clock, self._limits, self._say, self._idle = clock, limits, say, idle
-        self._spare, self.enforce = spare, enforce
+        self._spare, self._wait_read, self.enforce = spare, wait_read, enforce
         self._todo: queue.Queue[Conviction | None] = queue.Queue()
         self.convicted: dict[Process, Conviction] = {}
         self.frozen: dict[str, Process] = {}
@@ -85,23 +87,50 @@ class Responder:
         self._would: set[str] = set()
 
     def convict(self, head: Process, kind: str) -> None:
-        """Stop a family now (on the caller's thread) and queue its roll-back."""
+        """Stop a family now (on the caller's thread) and queue its roll-back.
+
+        It is frozen first and asked about afterwards: if all that spoke against it turns out to be
+        the work of somebody who wrote the same files right after it, it goes on within milliseconds.
+        """
         if head in self.convicted or head.id in self._would:
             return
-        marks = self._scores.marks(head.id)
-        tree = set(head.tree())
-        bad_since = self._bad_since(tree, marks, kind)
         if not self.enforce:
-            self._would.add(head.id)
-            self._say(self._stopped(head, tree, marks, kind, bad_since, self._clock.now_ns(), "would_stop", ()))
-            self._scores.settle([p.id for p in head.chain()] or [head.id])
+            self._would_stop(head, kind)
             return
         stopped_ns = self._hands.freeze(head)
-        self._book_convicted(head, kind, marks, bad_since, stopped_ns)
+        if kind != "order" and not self._is_confirmed(head, kind):
+            self._hands.thaw(head)
+            return
+        self._book_convicted(head, kind, stopped_ns)
 
-    def _book_convicted(
-        self, head: Process, kind: str, marks: list[Mark], bad_since: int, stopped_ns: int
-    ) -> None:
+    def _would_stop(self, head: Process, kind: str) -> None:
+        if not self._is_confirmed(head, kind):
+            return
+        self._would.add(head.id)
+        tree, marks = set(head.tree()), self._scores.marks(head.id)
+        bad_since = self._bad_since(tree, marks, kind)
+        now = self._clock.now_ns()
+        self._say(self._stopped(head, tree, marks, kind, bad_since, now, "would_stop", ()))
+        self._scores.settle([p.id for p in head.chain()] or [head.id])
+
+    def _is_confirmed(self, head: Process, kind: str) -> bool:
+        """Drop the marks of files that somebody else wrote last; is there still enough?"""
+        if kind not in ("score", "pool"):
+            return True
+        self._wait_read()
+        tree = set(head.tree())
+        lineage = [p.id for p in head.chain()] or [head.id]
+        dropped = False
+        for mark in self._scores.marks(head.id):
+            last = self._book.last_writer(mark.file)
+            if last is not None and last not in tree:
+                self._scores.drop([p.id for p in tree] + lineage, mark.file)
+                dropped = True
+        return not dropped or self._scores.total(head.id) >= self._limits.convict
+
+    def _book_convicted(self, head: Process, kind: str, stopped_ns: int) -> None:
+        marks = self._scores.marks(head.id)
+        bad_since = self._bad_since(set(head.tree()), marks, kind)
         client = self._contain.block(head)
         freeze = kind == "mass_deletion" or self._spare(head)
         action = "client_blocked" if client else "frozen" if freeze else "killed"
