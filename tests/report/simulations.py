@@ -1,5 +1,7 @@
 """Realistic simulations to report on: one with a loss and holes, one that held, one of nothing."""
 
+import msgspec
+
 from releve.model.lines import Folder, Point, Ready, RolledBack, Stopped
 from releve.model.proof import (
     AttackResult,
@@ -219,6 +221,20 @@ def lossy() -> Simulation:
         windows=(WindowResult(fs="ext4", saves=4700, p50_ms=0.2, p99_ms=2400.0, worst_ms=3100.0),),
         command="releve simulate --full",
         seconds=612.0,
+    )
+
+
+def dreadful() -> Simulation:
+    """Every attack lost something, nobody was stopped: the report must still say so on one page."""
+    bad = lossy()
+    (lost,) = [attack for attack in bad.attacks if attack.files_lost]
+    wrong = (*lost.wrong, "a: propriétaire (0, 0) au lieu de (1, 1)", "b: de trop")
+    return msgspec.structs.replace(
+        bad,
+        attacks=tuple(
+            msgspec.structs.replace(lost, name=profile[0], kind=profile[1], wrong=wrong)
+            for profile in PROFILES
+        ),
     )
 
 

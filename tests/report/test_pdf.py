@@ -8,7 +8,6 @@ import pytest
 
 from releve.adapters.pdf import PdfMissingError, PdfTooLongError, pdf
 from releve.apps.simulate.report import write_report
-from releve.model.proof import Simulation
 from releve.report.incident import incident_html
 from tests.report import incidents, simulations
 from tests.report.test_incident_report import PLACE
@@ -34,8 +33,9 @@ def info(path: Path) -> str:
     ).stdout.decode()
 
 
-@pytest.mark.parametrize("lang", ["fr", "en"])
-@pytest.mark.parametrize("name", ["held", "lossy", "empty"])
+@pytest.mark.parametrize(
+    ("name", "lang"), [("held", "fr"), ("lossy", "fr"), ("lossy", "en"), ("empty", "en")]
+)
 def test_promises_are_exactly_one_page(tmp_path: Path, name: str, lang: str) -> None:
     html, printed = write_report(getattr(simulations, name)(), tmp_path, lang=lang)
     assert html.is_file()
@@ -59,6 +59,15 @@ def test_promises_are_one_page_with_the_widest_font_and_the_fullest_figures(tmp_
     assert LAST["fr"] in told[page]
 
 
+def test_the_result_is_one_page_even_when_much_failed(tmp_path: Path) -> None:
+    for number, simulation in enumerate((simulations.lossy(), simulations.dreadful())):
+        _, printed = write_report(simulation, tmp_path / str(number))
+        assert printed is not None
+        first, second = pages(printed)[:2]
+        assert "comptés à part." in " ".join(first.split())
+        assert "Chaque attaque, de la première écriture" in " ".join(second.split())
+
+
 def test_a_section_that_fits_at_no_readable_size_is_refused() -> None:
     lines = "<p>x</p>" * 400
     html = f"<section class='one_page' id='s'>{lines}<div id='s-end'></div></section>"
@@ -66,11 +75,14 @@ def test_a_section_that_fits_at_no_readable_size_is_refused() -> None:
         pdf(html, one_page="s")
 
 
-def test_the_pdf_is_tagged_and_says_its_language_and_title(tmp_path: Path) -> None:
+def test_the_pdf_is_tagged_and_printing_warns_of_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     _, printed = write_report(simulations.held(), tmp_path)
     assert printed is not None
     told = info(printed)
     assert "Tagged:          yes" in told
+    assert not caplog.records
     assert "Rapport de simulation" in told
     assert "595.276 x 841.89 pts (A4)" in told  # A4, and the page of promises lies across
     assert "841.89 x 595.276 pts (A4)" in told
@@ -99,9 +111,10 @@ def test_without_weasyprint_the_html_is_written_and_the_pdf_is_none(
     assert "releve[server]" in missing.value.remedy
 
 
-def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
-    older: Simulation = simulations.lossy()
-    write_report(older, tmp_path)
+def test_a_report_replaces_the_one_before_at_once(tmp_path: Path) -> None:
+    older = tmp_path / "rapport-simulation.html"
+    older.write_text("an older one")
     html, _ = write_report(simulations.held(), tmp_path)
+    assert html == older
     assert "38\u00a0attaques" in html.read_text()
     assert not list(tmp_path.glob("*.part"))

@@ -57,7 +57,10 @@ def test_a_loss_is_the_first_thing_said_and_is_named() -> None:
     said = words_of(html)
     assert "2 fichiers perdus." in said
     assert "effaceur : truncate par le chemin" in report_with_names(simulations.lossy())
-    assert "wipe-truncate (ext4) : l’attaquant n’a pas été arrêté." in said
+    assert (
+        "wipe-truncate (ext4) : 2 fichiers perdus ; 1 différence après le retour arrière (droits)"
+        " ; l’attaquant n’a pas été arrêté." in said
+    )
     assert "dicom-deflate (ext4) : travail honnête arrêté par erreur." in said
 
 
@@ -104,9 +107,9 @@ def test_a_simulation_of_nothing_says_that_it_proves_nothing(lang: Lang) -> None
 def test_no_path_and_no_file_name_of_the_lines_is_in_the_report(lang: Lang) -> None:
     for simulation in (simulations.lossy(), simulations.held()):
         html = report(simulation, lang)
-        for attack in simulation.attacks:
-            for name in names_in(attack):
-                assert not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", html), name
+        every = frozenset().union(*(names_in(attack) for attack in simulation.attacks))
+        for name in every:
+            assert not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", html), name
         for part in ("DUPONT", "ordonnance", "LEFEBVRE", "MARTIN", "/srv/", "secretariat"):
             assert part not in html
 

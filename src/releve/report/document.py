@@ -31,6 +31,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True, tag="lead"):
 class Prose(msgspec.Struct, frozen=True, kw_only=True, tag="prose"):
     words: str
     tone: Tone = ""
+    lang: str = ""  # when the words are not of the document's language
 
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True, tag="heading"):

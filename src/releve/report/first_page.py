@@ -21,7 +21,7 @@ from releve.report.redact import without_names
 from releve.report.text import Text, Voice
 
 LOST_ENTRY = ": perdu"  # how the simulation writes a lost file; it is told by its count already
-MOST_SHOWN = 8  # more would push the page over; the tables name all
+MOST_SHOWN = 3  # more would push the page over; the tables name all
 
 
 def first_page(simulation: Simulation, promises: Promises, voice: Voice) -> Section:
@@ -38,11 +38,7 @@ def first_page(simulation: Simulation, promises: Promises, voice: Voice) -> Sect
     if meaning:
         blocks += [Heading(words=voice.say(words.MEANING)), Bullets(items=meaning)]
     blocks.append(Prose(words=voice.say(words.PROMISES_LINE, **tally(promises, simulation))))
-    conditions = tuple(voice.say(condition) for condition in words.CONDITION_LIST)
-    blocks += [Heading(words=voice.say(words.CONDITIONS)), Bullets(items=conditions, tone="quiet")]
-    told = tuple(_told_conditions(run, voice))
-    if told:
-        blocks.append(Bullets(items=told, tone="quiet", lang="" if voice.lang == "fr" else "fr"))
+    blocks += [Heading(words=voice.say(words.CONDITIONS)), *_conditions(run, voice)]
     return Section(anchor="resultat", title="", blocks=tuple(blocks), sheet=False)
 
 
@@ -61,12 +57,13 @@ def by_design(attack: AttackResult) -> bool:
     return not attack.stopped and bool(attack.condition) and attack.files_lost == 0
 
 
-def _told_conditions(run: Sequence[AttackResult], voice: Voice) -> list[str]:
-    """The conditions of attacks that are not stopped by design, each once; written in French."""
+def _conditions(run: Sequence[AttackResult], voice: Voice) -> Iterator[Prose]:
+    """The conditions of every figure, then those of attacks that are not stopped by design."""
+    yield Prose(words=voice.say(words.CONDITION_TEXT), tone="quiet")
     cases = {attack.name: attack.condition for attack in run if by_design(attack)}
-    return [
-        f"{voice.attack(name)} : {without_names(condition)}" for name, condition in cases.items()
-    ]
+    told = [f"{voice.attack(name)} : {without_names(said)}" for name, said in cases.items()]
+    if told:
+        yield Prose(words=" ".join(told), tone="quiet", lang="" if voice.lang == "fr" else "fr")
 
 
 def _lead(simulation: Simulation, voice: Voice) -> Lead:
@@ -187,24 +184,25 @@ def _callout(failures: tuple[str, ...], voice: Voice) -> Callout:
 
 
 def _failures(simulation: Simulation, voice: Voice) -> Iterator[str]:
-    """All that did not hold, the worst first: lost, different, not stopped, stopped by mistake."""
+    """All that did not hold, one line a case, the worst first."""
     run = figures.attacks_run(simulation)
     for attack in sorted(run, key=lambda attack: -attack.files_lost):
-        if attack.files_lost:
-            lost = voice.count(words.FILES_LOST, attack.files_lost)
-            yield voice.say(
-                words.BAD_LOST, attack=voice.attack(attack.name), fs=attack.fs, lost=lost
-            )
-    for attack in run:
-        different = [entry for entry in attack.wrong if not entry.endswith(LOST_ENTRY)]
-        if different:
-            sorts = ", ".join(sorted({voice.say(_sort(entry)) for entry in different}))
-            facts = {"attack": voice.attack(attack.name), "fs": attack.fs, "sorts": sorts}
-            yield voice.count(words.BAD_WRONG, len(different), **facts)
-    for attack in run:
-        if not attack.stopped and not by_design(attack):
-            yield voice.say(words.BAD_STOP, attack=voice.attack(attack.name), fs=attack.fs)
+        what = tuple(_failed(attack, voice))
+        if what:
+            name = voice.attack(attack.name)
+            yield voice.say(words.BAD_ATTACK, attack=name, fs=attack.fs, faults=voice.listed(what))
     yield from _failures_beside(simulation, voice)
+
+
+def _failed(attack: AttackResult, voice: Voice) -> Iterator[str]:
+    if attack.files_lost:
+        yield voice.count(words.FILES_LOST, attack.files_lost)
+    different = [entry for entry in attack.wrong if not entry.endswith(LOST_ENTRY)]
+    if different:
+        sorts = ", ".join(sorted({voice.say(_sort(entry)) for entry in different}))
+        yield voice.count(words.BAD_WRONG, len(different), sorts=sorts)
+    if not attack.stopped and not by_design(attack):
+        yield voice.say(words.BAD_STOP)
 
 
 def _failures_beside(simulation: Simulation, voice: Voice) -> Iterator[str]:

@@ -21,7 +21,7 @@ from releve.report.document import (
     Tiles,
 )
 from releve.report.markup import EMPTY, Html, el, esc, join
-from releve.report.sheet import SHEET
+from releve.report.sheet import SHEET, footer_rule
 
 
 def render(document: Document) -> str:
@@ -34,11 +34,10 @@ def render(document: Document) -> str:
         el("meta", name="author", content="Relève"),
         el("meta", name="robots", content="noindex"),
         el("title", esc(f"{document.kind} — Relève")),
-        el("style", Html(SHEET)),
+        el("style", Html(SHEET + footer_rule(document.footer))),
     )
     body = el(
         "body",
-        el("p", esc(document.footer), class_="running", aria_hidden="true"),
         _mast(document),
         el("main", join([_section(section) for section in document.sections], "\n")),
         el("footer", el("p", esc(document.footer), class_="quiet"), class_="screen"),
@@ -70,7 +69,7 @@ def _block(block: Block) -> Html:
         case Lead():
             return el("p", esc(block.words), class_=f"lead {block.tone}".strip())
         case Prose():
-            return el("p", esc(block.words), class_=block.tone)
+            return el("p", esc(block.words), class_=block.tone, lang=block.lang)
         case Heading():
             return el("h3", esc(block.words))
         case Bullets():

@@ -10,7 +10,7 @@ SANS = '"Source Sans 3", "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
 SHEET = f"""
 @page {{
   size: A4; margin: 19mm 18mm 20mm;
-  @bottom-left {{ content: string(running); font: 7.5pt/1 {SANS}; color: {SOFT}; width: 80%; }}
+  @bottom-left {{ font: 7.5pt/1 {SANS}; color: {SOFT}; width: 80%; }}
   @bottom-right {{ content: counter(page) " / " counter(pages); font: 7.5pt/1 {SANS}; color: {SOFT}; }}
 }}
 @page wide {{ size: A4 landscape; margin: 13mm 14mm 14mm; }}
@@ -23,19 +23,18 @@ body {{
 h1, h2, h3, .lead {{ font-family: Charter, "Source Serif 4", Georgia, "Liberation Serif", serif; font-weight: 400; }}
 h1 {{ font-size: 15pt; line-height: 1.25; margin: 0; }}
 h2 {{ font-size: 17pt; line-height: 1.2; margin: 0 0 4mm; break-after: avoid; }}
-h3 {{ font-size: 12pt; margin: 6mm 0 1.5mm; break-after: avoid; }}
-p {{ margin: 0 0 2.5mm; max-width: 44em; }}
+h3 {{ font-size: 12pt; margin: 5mm 0 1.5mm; break-after: avoid; }}
+p {{ margin: 0 0 2.5mm; max-width: 48em; }}
 .mast {{ display: flex; justify-content: space-between; align-items: flex-end; border-bottom: 0.75pt solid {INK};
   padding-bottom: 3mm; margin-bottom: 8mm; gap: 10mm; }}
 .kind {{ text-transform: uppercase; letter-spacing: 0.09em; font-size: 7.5pt; color: {TEAL}; margin: 0 0 1mm; font-weight: 700; }}
 .about {{ margin: 0; font-size: 8pt; line-height: 1.45; color: {SOFT}; text-align: right; }}
 .about b {{ font-weight: 400; color: {INK}; }}
-.running {{ string-set: running content(); height: 0; overflow: hidden; margin: 0; }}
 .lead {{ font-size: 23pt; line-height: 1.22; margin: 0 0 6mm; max-width: none; letter-spacing: -0.005em; }}
 .lead.good {{ color: {TEAL}; }}
 .bad {{ color: {RED}; }}
 .quiet {{ color: {SOFT}; }}
-.tiles {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 0 7mm; margin: 5mm 0 6mm; }}
+.tiles {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 0 7mm; margin: 5mm 0 3mm; }}
 .tile {{ border-top: 0.75pt solid {INK}; padding: 2mm 0 3.5mm; break-inside: avoid; }}
 .tile p {{ margin: 0; font-size: 8.5pt; line-height: 1.35; }}
 .tile .value {{ font: 400 20pt/1.25 Charter, "Source Serif 4", Georgia, "Liberation Serif", serif; }}
@@ -44,7 +43,7 @@ p {{ margin: 0 0 2.5mm; max-width: 44em; }}
 .tile.quiet .value {{ font-size: 13pt; line-height: 1.9; }}
 .tile.bad .label {{ font-weight: 700; }}
 ul {{ margin: 0 0 3mm; padding-left: 4.2mm; }}
-li {{ margin: 0 0 1.2mm; max-width: 44em; }}
+li {{ margin: 0 0 1.2mm; max-width: 48em; }}
 .callout {{ border-left: 2.5pt solid {RED}; background: #fbf1f0; padding: 3mm 4.5mm 2mm; margin: 4mm 0 5mm; break-inside: avoid; }}
 .callout h3 {{ margin: 0 0 1.5mm; color: {RED}; }}
 .callout.quiet {{ border-color: {SOFT}; background: {PAPER}; color: {INK}; }}
@@ -63,7 +62,6 @@ td small {{ display: block; color: {SOFT}; font-size: 0.86em; line-height: 1.3; 
 .badge.good {{ color: {TEAL}; }}
 .badge.quiet {{ font-weight: 400; }}
 code {{ font-family: "Source Code Pro", "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 0.9em; }}
-.scroll {{ overflow-x: auto; }}
 figure {{ margin: 0 0 6mm; break-inside: avoid; }}
 figure svg {{ width: 100%; height: auto; display: block; }}
 figcaption {{ font-size: 8pt; color: {SOFT}; }}
@@ -96,13 +94,13 @@ section.one_page {{ font-size: var(--one-page, 8.4pt); }}
 @media print {{
   .sheet {{ break-before: page; }}
   .one_page {{ page: wide; break-before: page; break-after: page; }}
-  .scroll {{ overflow: visible; }}
   .screen {{ display: none; }}
 }}
 @media screen {{
   html {{ background: {PAPER}; }}
   body {{ max-width: 60rem; margin: 0 auto; padding: 3rem clamp(1.2rem, 5vw, 4rem) 4rem; background: #fff; font-size: 1rem; }}
   section {{ margin-bottom: 4rem; --one-page: 0.84rem; }}
+  .scroll {{ overflow-x: auto; }}
   .mast {{ flex-wrap: wrap; gap: 1rem; }}
   .about {{ font-size: 0.82rem; text-align: left; }}
   .lead {{ font-size: clamp(1.6rem, 4.5vw, 2.3rem); }}
@@ -112,10 +110,16 @@ section.one_page {{ font-size: var(--one-page, 8.4pt); }}
   th, .kind {{ font-size: 0.78rem; }}
   dl {{ font-size: 1rem; }}
   .one_page table {{ min-width: 52rem; }}
-}}
-@media screen and (max-width: 40rem) {{
-  .tiles {{ grid-template-columns: repeat(2, 1fr); }}
-  .story li, dl {{ grid-template-columns: 1fr; gap: 0; }}
-  dd {{ border-top: 0; padding-top: 0; }}
+  @media (max-width: 40rem) {{
+    .tiles {{ grid-template-columns: repeat(2, 1fr); }}
+    .story li, dl {{ grid-template-columns: 1fr; gap: 0; }}
+    dd {{ border-top: 0; padding-top: 0; }}
+  }}
 }}
 """
+
+
+def footer_rule(footer: str) -> str:
+    """The words at the foot of every printed page; `<` may not end the style element early."""
+    quoted = footer.replace("\\", "\\5c ").replace('"', "\\22 ").replace("<", "\\3c ")
+    return f'@page {{ @bottom-left {{ content: "{quoted}" }} }}\n'

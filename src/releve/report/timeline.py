@@ -12,7 +12,8 @@ from releve.report.redact import names_in
 from releve.report.text import SECOND_MS, Voice
 
 ROWS_A_PAGE = 48
-ROWS_BESIDE = 22  # with fewer, the attack up close has room beneath them
+# Lines of the drawing that a step, and what stands above the steps, take on paper.
+STEP_ROWS, HEAD_ROWS, PAGE_ROWS = 2.6, 18, 56
 LABEL = 44  # letters that fit before the file system
 KIND_ORDER = tuple(words.KINDS)
 
@@ -112,17 +113,24 @@ def detail(simulation: Simulation, voice: Voice) -> Section | None:
     attack = telling(figures.attacks_run(simulation))
     if attack is None:
         return None
-    steps = _steps(attack, voice)
+    steps = tuple(_steps(attack, voice))
     return Section(
         anchor="detail",
-        sheet=len(figures.attacks_run(simulation)) % ROWS_A_PAGE > ROWS_BESIDE,
+        sheet=not _fits_beneath(figures.attacks_run(simulation), len(steps)),
         title=voice.say(words.DETAIL, attack=voice.attack(attack.name), fs=attack.fs),
         blocks=(
             Drawing(svg=chart.close_up(_close(attack, voice))),
             Prose(words=voice.say(words.DETAIL_INTRO)),
-            Story(steps=tuple(steps)),
+            Story(steps=steps),
         ),
     )
+
+
+def _fits_beneath(run: Sequence[AttackResult], steps: int) -> bool:
+    """Whether the attack up close has room beneath the last drawing; else it takes a new page."""
+    pages = -(-len(run) // ROWS_A_PAGE)
+    rows = -(-len(run) // pages) + 1.3 * len({attack.kind for attack in run})
+    return rows + HEAD_ROWS + steps * STEP_ROWS < PAGE_ROWS
 
 
 def _close(attack: AttackResult, voice: Voice) -> chart.Close:

@@ -41,16 +41,16 @@ FILES_LOST = counted("{n} fichier perdu", "{n} fichiers perdus", "{n} file lost"
 WHAT_HAPPENED = text(
     "Un cabinet d’essai a été créé (comptes rendus, courriers, images, base de patients fictifs), puis de vrais "
     "programmes de chiffrement et d’effacement ont été lancés contre ses fichiers, l’un après l’autre. Après "
-    "chaque attaque, chaque fichier a été comparé à ce qu’il était avant. Les chiffres viennent de ces comparaisons.",
+    "chaque attaque, chaque fichier a été comparé à ce qu’il était avant.",
     "A trial practice was created (reports, letters, images, a database of invented patients), then real programs "
     "that encrypt and erase were run against its files, one after the other. After each attack every file "
-    "was compared with what it was before. The figures below come from these comparisons.",
+    "was compared with what it was before.",
 )
 KIND_COUNT = text("{kind} : {n}", "{kind}: {n}")
 BY_KIND = text("Par genre — {kinds}.", "By kind — {kinds}.")
 PROMISES_LINE = text(
-    "Promesses : {held} sur {n} tenues, {broken} non tenues, {unmeasured} non mesurées ici. Elles tiennent sur une page, avec leurs conditions.",
-    "Promises: {held} of {n} held, {broken} not held, {unmeasured} not measured here. They are on one page, with their conditions.",
+    "Promesses : {held} sur {n} tenues, {broken} non tenues, {unmeasured} non mesurées ici. Elles ont leur page.",
+    "Promises: {held} of {n} held, {broken} not held, {unmeasured} not measured here. They have their page.",
 )
 MEANING = text("Ce que cela veut dire pour les soins", "What this means for care")
 MEANING_SAFE = text(
@@ -87,13 +87,14 @@ MEANING_HONEST = counted(
     "{n} ordinary tasks ran under the same guard, none was stopped.",
 )
 BAD = text("Ce qui n’a pas tenu", "What did not hold")
-BAD_LOST = text("{attack} ({fs}) : {lost}.", "{attack} ({fs}): {lost}.")
+BAD_ATTACK = text("{attack} ({fs}) : {faults}.", "{attack} ({fs}): {faults}.")
 BAD_WRONG = counted(
-    "{attack} ({fs}) : {n} différence après le retour arrière ({sorts}).",
-    "{attack} ({fs}) : {n} différences après le retour arrière ({sorts}).",
-    "{attack} ({fs}): {n} difference after the rollback ({sorts}).",
-    "{attack} ({fs}): {n} differences after the rollback ({sorts}).",
+    "{n} différence après le retour arrière ({sorts})",
+    "{n} différences après le retour arrière ({sorts})",
+    "{n} difference after the rollback ({sorts})",
+    "{n} differences after the rollback ({sorts})",
 )
+BAD_STOP = text("l’attaquant n’a pas été arrêté", "the attacker was not stopped")
 # How the simulation's comparison begins its sentences, and what the report says instead.
 SORTS: dict[str, Text] = {
     "mode": text("droits", "rights"),
@@ -106,10 +107,6 @@ SORTS: dict[str, Text] = {
     "n'est plus": text("lien entre fichiers rompu", "link between files broken"),
 }
 SORT_OTHER = text("autre différence", "another difference")
-BAD_STOP = text(
-    "{attack} ({fs}) : l’attaquant n’a pas été arrêté.",
-    "{attack} ({fs}): the attacker was not stopped.",
-)
 BAD_HONEST = text(
     "{work} ({fs}) : travail honnête arrêté par erreur.",
     "{work} ({fs}): honest work stopped by mistake.",
@@ -125,19 +122,12 @@ AND_MORE = counted(
     "and {n} more, in the tables further on.",
 )
 CONDITIONS = text("À quelles conditions", "On what conditions")
-CONDITION_LIST: tuple[Text, ...] = (
-    text(
-        "L’attaquant n’est pas administrateur (root) du serveur. S’il l’est, seule la sauvegarde hors de portée protège.",
-        "The attacker is not root on the server. If he is, only the backup out of his reach protects.",
-    ),
-    text(
-        "La réserve des originaux est intacte et a encore de la place.",
-        "The store of originals is intact and still has room.",
-    ),
-    text(
-        "L’enregistrement est plus ancien que la fenêtre de tenue ; les plus jeunes sont comptés à part.",
-        "The save is older than the window; younger ones are counted apart.",
-    ),
+CONDITION_TEXT = text(
+    "L’attaquant n’est pas administrateur (root) du serveur : s’il l’est, seule la sauvegarde hors de portée protège. "
+    "La réserve des originaux est intacte et a encore de la place. L’enregistrement est plus ancien que la fenêtre de tenue ; "
+    "les plus jeunes sont comptés à part.",
+    "The attacker is not root on the server: if he is, only the backup out of his reach protects. "
+    "The store of originals is intact and still has room. The save is older than the window; younger ones are counted apart.",
 )
 TILE_ATTACKS = text("Attaques réelles", "Real attacks")
 TILE_LOST = text("Fichiers perdus", "Files lost")
