@@ -131,4 +131,6 @@ def _rolled_back(event: ev.FamilyRolledBack, host: str, identity: str) -> Findin
             "kept_both": event.kept_both,
             "rollback_ms": event.rollback_ms,
         },
+        lost_paths=event.lost_paths,
+        newest_save_lost_paths=event.newest_save_lost_paths,
     )

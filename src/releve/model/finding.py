@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from releve.model.event import Reason
+from releve.model.event import HiddenPath, Reason
 
 
 class Severity(StrEnum):
@@ -31,6 +31,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     why_en: str = ""
     reasons: tuple[Reason, ...] = ()
     figures: dict[str, float] = {}  # named, with their unit in the name
+    lost_paths: tuple[HiddenPath, ...] = ()
+    newest_save_lost_paths: tuple[HiddenPath, ...] = ()
     program: str = ""
     user: str = ""
     client: str = ""

@@ -4,7 +4,7 @@ import datetime as dt
 
 import msgspec
 
-from releve.model.event import Reason
+from releve.model.event import HiddenPath, Reason
 from releve.model.finding import Severity
 
 
@@ -26,6 +26,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int | None = None
     kept_both: int | None = None
     rollback_ms: float | None = None
+    lost_paths: tuple[HiddenPath, ...] = ()
+    newest_save_lost_paths: tuple[HiddenPath, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

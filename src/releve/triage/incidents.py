@@ -140,5 +140,7 @@ def _with_rollback(stops: tuple[Stop, ...], finding: Finding) -> tuple[Stop, ...
         quarantined=(old.quarantined or 0) + int(f.get("quarantined", 0)),
         kept_both=(old.kept_both or 0) + int(f.get("kept_both", 0)),
         rollback_ms=(old.rollback_ms or 0.0) + f.get("rollback_ms", 0.0),
+        lost_paths=(*old.lost_paths, *finding.lost_paths),
+        newest_save_lost_paths=(*old.newest_save_lost_paths, *finding.newest_save_lost_paths),
     )
     return (*stops[:place], done, *stops[place + 1 :])

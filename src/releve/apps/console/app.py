@@ -3,17 +3,51 @@
 from typing import Any
 
 import msgspec
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import ExceptionHandlersMap
 
-from releve.apps.console.context import Context
+from releve.apps.console import door, pages
+from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
+
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     routes: list[Any]
-    middleware: list[Any]
-    state: dict[str, Any]
     exception_handlers: ExceptionHandlersMap
 
 
-def console_parts(context: Context) -> Parts:
-    return Parts(routes=[], middleware=[], state={}, exception_handlers={})
+def console_parts() -> Parts:
+    return Parts(
+        routes=[*door.ROUTES, *pages.ROUTES, static, is_up],
+        exception_handlers={SignInNeededError: _to_the_door, HTTPException: _wrong},
+    )
+
+
+@get("/static/{digest:str}/{name:path}", sync_to_thread=False)
+def static(digest: str, name: str) -> Response[bytes]:
+    asset = assets().get(name.lstrip("/"))
+    if asset is None or asset.digest != digest:
+        raise NotFoundException
+    headers = {"cache-control": _FOR_EVER}
+    return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+
+@get("/up", media_type=MediaType.TEXT, sync_to_thread=False)
+def is_up() -> str:
+    """For a balancer or a person: the server answers."""
+    return "ok"
+
+
+def _to_the_door(_: Request[Any, Any, Any], error: SignInNeededError) -> Response[str]:
+    return go(error.at)
+
+
+def _wrong(request: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
+    """A page for people; what is asked by programs gets only the status."""
+    if request.url.path.startswith("/api/"):
+        return Response("", status_code=error.status_code, media_type="text/plain")
+    visit = plain_visit(request)
+    key = {404: "missing", 405: "missing", 403: "forbidden"}.get(error.status_code, "wrong")
+    return page(visit, "wrong.html", status=error.status_code, key=key)

@@ -6,9 +6,11 @@ import secrets
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import anyio
 import click
+import msgspec
 
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
@@ -16,6 +18,7 @@ from releve.apps.server import wiring
 from releve.apps.server.home import Home, own_names
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
+from releve.flow.server.signin import SHORTEST_PASSWORD, create_person
 from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
 
@@ -31,6 +34,16 @@ class PlainListenError(ReleveError):
 
     def __init__(self, listen: str) -> None:
         super().__init__(f"{listen} is not loopback, and --no-tls was given.")
+
+
+class WeakPasswordError(ReleveError):
+    """A short password is tried out in no time."""
+
+    status = 52
+    remedy = "Use a sentence."
+
+    def __init__(self) -> None:
+        super().__init__(f"The password has fewer than {SHORTEST_PASSWORD} characters.")
 
 
 class LoginTakenError(ReleveError):
@@ -156,3 +169,56 @@ def _told_url(place: Home) -> str:
     if place.token_url.exists():
         return place.token_url.read_text().strip()
     return "http://127.0.0.1:8443"
+
+
+@server.group()
+def user() -> None:
+    """Personnes / people who sign in."""
+
+
+@user.command("create")
+@_home
+@_db
+@click.option("--structure", required=True, help="The structure's name; made when it is new.")
+@click.option("--login", required=True)
+@click.option("--password-file", type=click.File(), default="-", help="One line; - is stdin.")
+@click.option("--show-totp", is_flag=True, help="Print the second factor's key and confirm it.")
+@_json
+def user_create(
+    home: Path,
+    db: str,
+    structure: str,
+    login: str,
+    password_file: TextIO,
+    show_totp: bool,
+    as_json: bool,
+) -> None:
+    """Créer un compte / make an account. Its second factor is set up at the first sign-in.
+
+    With --show-totp the key is printed instead, for whoever sets the account up for another.
+    """
+    place = Home(home)
+    place.make()
+    store, now = wiring.open_store(place, db), SystemClock().now()
+    password = password_file.readline().rstrip("\n")
+    if len(password) < SHORTEST_PASSWORD:
+        raise WeakPasswordError
+    owner = ensure_structure(store, structure, new_id(), now)
+    person = create_person(store, owner, login, password, new_id(), now)
+    if person is None:
+        raise LoginTakenError(login)
+    if show_totp:
+        with store.unit(owner.id) as unit:
+            unit.put_person(msgspec.structs.replace(person, totp_confirmed=True))
+    place.drop_setup_code()
+    facts = {"structure": owner.id, "login": person.login}
+    if show_totp:
+        facts["totp_secret"] = person.totp_secret
+    click.echo(json.dumps(facts) if as_json else "\n".join(facts.values()))
+
+
+@server.command("setup-code")
+@_home
+def setup_code(home: Path) -> None:
+    """Redire le code de première mise en route / say the first start's code again."""
+    click.echo(Home(home).setup_code() or "Mise en route déjà faite / already set up.")

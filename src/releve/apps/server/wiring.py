@@ -17,6 +17,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
 from releve.apps.console.context import Context
+from releve.apps.console.headers import SafeHeaders
 from releve.apps.server import api
 from releve.apps.server.home import Home
 from releve.flow.server.actions import expire
@@ -44,7 +45,7 @@ def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Li
         is_secure=is_secure,
         url=url,
     )
-    parts = console_parts(context)
+    parts = console_parts()
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -56,8 +57,7 @@ def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Li
 
     app = Litestar(
         route_handlers=[*api.ROUTES, *parts.routes],
-        state=State({"context": context, **parts.state}),
-        middleware=parts.middleware,
+        state=State({"context": context}),
         exception_handlers=parts.exception_handlers,
         lifespan=[lifespan],
         request_max_body_size=MOST_BODY_BYTES,
@@ -72,7 +72,7 @@ async def serve(
 ) -> None:
     """Until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        app,
+        SafeHeaders(app, is_secure=context.is_secure),
         host=host,
         port=port,
         log_level="warning",

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import functools
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -23,8 +24,6 @@ _LIVES = {
     "full": dt.timedelta(hours=12),  # one shift
 }
 _hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4
-# Checked for a login that nobody has, so that the answer takes as long as for one that somebody has.
-_NOBODY = _hasher.hash("nobody")
 
 NewSecret = Callable[[], bytes]
 
@@ -88,10 +87,16 @@ def check_password(store: Store, login: str, password: str) -> Person | None:
     """Slow on purpose (argon2id): call it in a thread, a few at a time."""
     person = store.person_by_login(login.strip())
     try:
-        _hasher.verify(person.password_hash if person else _NOBODY, password)
+        _hasher.verify(person.password_hash if person else _nobody(), password)
     except (Argon2Error, InvalidHashError):
         return None
     return person
+
+
+@functools.cache
+def _nobody() -> str:
+    """Checked for a login that nobody has, so that both answers take as long."""
+    return _hasher.hash("nobody")
 
 
 def open_session(

@@ -1,0 +1,263 @@
+"""The door: first start, password, second factor, sign-out."""
+
+from typing import Any
+
+import anyio
+import segno
+from anyio import CapacityLimiter, to_thread
+from litestar import Request, Response, get, post
+from markupsafe import Markup
+from pyotp import TOTP
+
+from releve.apps.console.context import AnyRequest
+from releve.apps.console.views import structure_name
+from releve.apps.console.web import (
+    SignInNeededError,
+    Visit,
+    drop_session_cookie,
+    form_of,
+    go,
+    keep_session,
+    page,
+    visit_of,
+)
+from releve.flow.server import signin
+from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.ports import Person, Session
+
+# argon2id takes 64 MiB each: two at a time, whoever knocks.
+_SLOW = CapacityLimiter(2)
+_LONGEST = 200
+
+
+@get("/setup")
+async def setup_page(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    if not visit.context.setup_code():
+        return go("/")
+    structures = await to_thread.run_sync(visit.context.store.structures)
+    name = structures[0].name if len(structures) == 1 else ""
+    return page(visit, "setup.html", structure=name, wrong="", login="")
+
+
+@post("/setup", status_code=200)
+async def setup(request: AnyRequest) -> Response[str]:
+    """Make the first person, with the code that only who started the server has seen."""
+    visit = await visit_of(request)
+    context = visit.context
+    fields = await form_of(request, None)
+    right = context.setup_code()
+    if not right or await to_thread.run_sync(context.store.has_people):
+        return go("/")
+    name, login = fields.get("structure", "").strip()[:_LONGEST], fields.get("login", "").strip()
+    keys = ("setup",)
+    wrong = ""
+    try:
+        await to_thread.run_sync(signin.check_tries, context.store, keys, visit.now)
+    except signin.TooManyTries:
+        wrong = "wait"
+    if not wrong and fields.get("code", "").strip().upper() != right:
+        await to_thread.run_sync(signin.count_wrong, context.store, keys, visit.now)
+        wrong = "code"
+    wrong = wrong or _weak(fields) or ("" if name and login else "empty")
+    if wrong:
+        return page(visit, "setup.html", status=422, structure=name, wrong=wrong, login=login)
+
+    def create() -> Person | None:
+        structure = ensure_structure(context.store, name, context.new_id(), visit.now)
+        password, identity = fields["password"], context.new_id()
+        return signin.create_person(
+            context.store, structure, login[:100], password, identity, visit.now
+        )
+
+    person = await to_thread.run_sync(create, limiter=_SLOW)
+    if person is None:
+        return go("/login")
+    return await _open(visit, person, "enrol", "/enrol")
+
+
+def _weak(fields: dict[str, str]) -> str:
+    password = fields.get("password", "")
+    if len(password) < signin.SHORTEST_PASSWORD or len(password) > _LONGEST:
+        return "short"
+    return "" if password == fields.get("again", "") else "again"
+
+
+@get("/enrol")
+async def enrol_page(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    return await _enrol_page(visit, _at(visit, "enrol"), wrong="")
+
+
+@post("/enrol", status_code=200)
+async def enrol(request: AnyRequest) -> Response[str]:
+    """Show that the second factor works; recovery codes are told this once."""
+    visit = await visit_of(request)
+    session = _at(visit, "enrol")
+    fields = await form_of(request, session)
+    context = visit.context
+    wrong = await _tries(visit, session.login, request)
+    if not wrong:
+        done = await to_thread.run_sync(
+            signin.confirm_second,
+            context.store,
+            session,
+            fields.get("code", ""),
+            context.new_secret,
+            visit.now,
+        )
+        if done is not None:
+            context.setup_done()
+            return await _open(visit, done[0], "full", "", codes=done[1])
+        await _count(visit, session.login, request)
+        wrong = "code"
+    return await _enrol_page(visit, session, wrong=wrong)
+
+
+async def _enrol_page(visit: Visit, session: Session, *, wrong: str) -> Response[str]:
+    def read() -> tuple[Person | None, str]:
+        with visit.context.store.unit(session.structure, writes=False) as unit:
+            person = unit.person(session.person)
+        return person, structure_name(visit.context.store, session.structure)
+
+    person, structure = await to_thread.run_sync(read)
+    if person is None:
+        raise SignInNeededError
+    issuer = f"Relève {structure}"
+    address = TOTP(person.totp_secret).provisioning_uri(name=person.login, issuer_name=issuer)
+    drawn = segno.make(address, error="m").svg_inline(
+        scale=5, border=2, dark="#14312b", light="#ffffff", svgclass="qr", omitsize=True
+    )
+    return page(
+        visit,
+        "enrol.html",
+        status=422 if wrong else 200,
+        qr=Markup(drawn),  # noqa: S704  # segno's own drawing; the address is only dots in it
+        secret=" ".join(person.totp_secret[n : n + 4] for n in range(0, 32, 4)),
+        wrong=wrong,
+    )
+
+
+@get("/login")
+async def login_page(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    if visit.session is not None and visit.session.stage == "full":
+        return go("/")
+    if not await to_thread.run_sync(visit.context.store.has_people):
+        return go("/setup")
+    return page(visit, "login.html", wrong="", login="")
+
+
+@post("/login", status_code=200)
+async def login(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    fields = await form_of(request, None)
+    name = fields.get("login", "").strip()[:_LONGEST]
+    wrong = await _tries(visit, name, request)
+    if not wrong:
+        password = fields.get("password", "")[:_LONGEST]
+        person = await to_thread.run_sync(
+            signin.check_password, visit.context.store, name, password, limiter=_SLOW
+        )
+        if person is not None:
+            if person.totp_confirmed:
+                return await _open(visit, person, "password", "/login/second")
+            return await _open(visit, person, "enrol", "/enrol")
+        await _count(visit, name, request)
+        wrong = "password"
+    return page(visit, "login.html", status=422, wrong=wrong, login=name)
+
+
+@get("/login/second")
+async def second_page(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    _at(visit, "password")
+    return page(visit, "second.html", wrong="")
+
+
+@post("/login/second", status_code=200)
+async def second(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    session = _at(visit, "password")
+    fields = await form_of(request, session)
+    wrong = await _tries(visit, session.login, request)
+    if not wrong:
+        store, code = visit.context.store, fields.get("code", "")[:_LONGEST]
+        person = await to_thread.run_sync(signin.check_second, store, session, code, visit.now)
+        if person is not None:
+            await to_thread.run_sync(store.put_attempts, f"login:{session.login}", None)
+            return await _open(visit, person, "full", "/")
+        await _count(visit, session.login, request)
+        wrong = "code"
+    return page(visit, "second.html", status=422, wrong=wrong)
+
+
+@post("/logout")
+async def logout(request: AnyRequest) -> Response[str]:
+    visit = await visit_of(request)
+    response = go("/login")
+    if visit.session is not None:
+        await form_of(request, visit.session)
+        store = visit.context.store
+        await to_thread.run_sync(
+            signin.close_session, store, visit.secret, visit.session, visit.now
+        )
+    drop_session_cookie(response, visit.context)
+    return response
+
+
+ROUTES: list[Any] = [
+    setup_page,
+    setup,
+    enrol_page,
+    enrol,
+    login_page,
+    login,
+    second_page,
+    second,
+    logout,
+]
+
+
+def _at(visit: Visit, stage: str) -> Session:
+    if visit.session is None or visit.session.stage != stage:
+        raise SignInNeededError
+    return visit.session
+
+
+async def _open(
+    visit: Visit, person: Person, stage: str, then: str, codes: tuple[str, ...] = ()
+) -> Response[str]:
+    """A new session in place of the old one, whose secret is worth nothing from now on."""
+    context = visit.context
+
+    def work() -> signin.SignedIn:
+        if visit.session is not None:
+            with context.store.unit(visit.session.structure) as unit:
+                unit.drop_session(signin.digest(visit.secret))
+        return signin.open_session(context.store, person, stage, context.new_secret, visit.now)
+
+    signed_in = await to_thread.run_sync(work)
+    response = page(visit, "recovery.html", codes=codes) if codes else go(then)
+    keep_session(response, context, signed_in.secret, signed_in.session)
+    return response
+
+
+def _keys(login_name: str, request: Request[Any, Any, Any]) -> tuple[str, ...]:
+    address = request.client.host if request.client else ""
+    return (f"login:{login_name.lower()}", f"address:{address}")
+
+
+async def _tries(visit: Visit, login_name: str, request: AnyRequest) -> str:
+    keys = _keys(login_name, request)
+    try:
+        await to_thread.run_sync(signin.check_tries, visit.context.store, keys, visit.now)
+    except signin.TooManyTries:
+        return "wait"
+    return ""
+
+
+async def _count(visit: Visit, login_name: str, request: AnyRequest) -> None:
+    keys = _keys(login_name, request)
+    await to_thread.run_sync(signin.count_wrong, visit.context.store, keys, visit.now)
+    await anyio.sleep(0.2)

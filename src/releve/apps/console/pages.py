@@ -1,0 +1,245 @@
+"""The pages of people who signed in: the live one, an incident, health, and what can be asked."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+from anyio import to_thread
+from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.response import Stream
+
+import releve
+from releve.apps.console import views
+from releve.apps.console.context import AnyRequest
+from releve.apps.console.web import Entered, enter, form_of, go, page, render
+from releve.flow.server import actions
+from releve.flow.server.ports import Unit
+from releve.flow.server.signin import session_of
+from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily
+from releve.respond.orders import needs_decision
+from releve.triage.outlook import totals
+
+T = TypeVar("T")
+_LOOK_AGAIN_SECONDS = 5.0  # time passes too: a host that falls silent sends no news
+_GATHER_SECONDS = 0.15  # a burst of batches becomes one picture
+
+
+@get("/")
+async def home(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+    view = await to_thread.run_sync(_overview, entered)
+    return page(entered.visit, "home.html", view=view, entered=entered)
+
+
+@get("/live")
+async def live(request: AnyRequest) -> Response[Any]:
+    try:
+        entered = await enter(request)
+    except Exception:
+        # A page that was left open must not load the login page into its middle.
+        if "text/event-stream" in request.headers.get("accept", ""):
+            return Response(b"", status_code=401)
+        raise
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return Stream(_pictures(entered), media_type="text/event-stream", headers=headers)
+
+
+async def _pictures(entered: Entered) -> AsyncIterator[bytes]:
+    context, visit = entered.visit.context, entered.visit
+    last = ""
+    while not context.live.is_closing:
+        known = context.live.version(entered.structure)
+        now = context.clock.now()
+        if await to_thread.run_sync(session_of, context.store, visit.secret, now) is None:
+            return
+        fresh = msgspec.structs.replace(entered, visit=msgspec.structs.replace(visit, now=now))
+        picture = await to_thread.run_sync(_picture, fresh)
+        yield b": still here\n\n" if picture == last else _message(picture)
+        last = picture
+        await context.live.wait(entered.structure, known, _LOOK_AGAIN_SECONDS)
+        await anyio.sleep(_GATHER_SECONDS)
+
+
+def _message(text: str) -> bytes:
+    return "".join(f"data: {line}\n" for line in text.splitlines()).encode() + b"\n"
+
+
+def _picture(entered: Entered) -> str:
+    return render(entered.visit, "_live.html", view=_overview(entered), entered=entered)
+
+
+def _overview(entered: Entered) -> views.Overview:
+    visit = entered.visit
+    return views.overview(visit.context.store, entered.structure, visit.now)
+
+
+@get("/incidents")
+async def incidents(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+
+    def read(unit: Unit) -> tuple[views.IncidentView, ...]:
+        names = {h.id: h.name for h in unit.hosts()}
+        return tuple(views.incident_view(i, names) for i in unit.incidents())
+
+    return page(entered.visit, "incidents.html", incidents=await _reading(entered, read))
+
+
+@get("/incidents/{identity:str}")
+async def incident(request: AnyRequest, identity: str) -> Response[str]:
+    entered = await enter(request)
+
+    def read(unit: Unit) -> views.IncidentView:
+        found = unit.incident(identity)
+        if found is None:
+            raise NotFoundException
+        return views.incident_view(found, {h.id: h.name for h in unit.hosts()})
+
+    item = await _reading(entered, read)
+    return page(entered.visit, "incident.html", item=item, entered=entered)
+
+
+@post("/incidents/{identity:str}/close")
+async def close_incident(request: AnyRequest, identity: str) -> Response[str]:
+    entered = await enter(request)
+    await form_of(request, entered.session)
+    login, now = entered.session.login, entered.visit.now
+
+    def close(unit: Unit) -> None:
+        found = unit.incident(identity)
+        if found is None:
+            raise NotFoundException
+        if found.closed_at is None:
+            sums = totals(found)
+            unit.put_incident(msgspec.structs.replace(found, closed_at=now, closed_by=login))
+            detail = f"stops {sums.stops}, lost {sums.lost}"
+            unit.record(now, login, f"incident/{identity}", "close", detail)
+
+    await _writing(entered, close)
+    return go("/")
+
+
+@post("/would-stop/review")
+async def review(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+    await form_of(request, entered.session)
+    login, now = entered.session.login, entered.visit.now
+
+    def mark(unit: Unit) -> None:
+        count = unit.review_findings("would_stop", now)
+        unit.record(now, login, "findings/would_stop", "review", str(count))
+
+    await _writing(entered, mark)
+    return go("/")
+
+
+@post("/hosts/{host:str}/ask")
+async def ask(request: AnyRequest, host: str) -> Response[str]:
+    """Ask something of a host; at once, or as a proposal when it may stop care."""
+    entered = await enter(request)
+    fields = await form_of(request, entered.session)
+    task = _task(fields)
+    context, login, now = entered.visit.context, entered.session.login, entered.visit.now
+
+    def order(unit: Unit) -> None:
+        record = unit.host(host)
+        if record is None or task is None:
+            raise NotFoundException
+        identity = context.new_id()
+        actions.propose(unit, host, task, actor=login, identity=identity, now=now)
+        if not needs_decision(task, record.host):
+            actions.approve(unit, identity, context.key, actor=login, now=now)
+
+    await _writing(entered, order)
+    return go("/")
+
+
+@post("/actions/{identity:str}/{decision:str}")
+async def decide(request: AnyRequest, identity: str, decision: str) -> Response[str]:
+    entered = await enter(request)
+    await form_of(request, entered.session)
+    context, login, now = entered.visit.context, entered.session.login, entered.visit.now
+
+    def carry(unit: Unit) -> None:
+        if unit.action(identity) is None or decision not in ("approve", "refuse"):
+            raise NotFoundException
+        if decision == "approve":
+            actions.approve(unit, identity, context.key, actor=login, now=now)
+        else:
+            actions.refuse(unit, identity, actor=login, now=now)
+
+    await _writing(entered, carry)
+    return go("/")
+
+
+@get("/health")
+async def health(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+    now = entered.visit.now
+
+    def read(unit: Unit) -> dict[str, Any]:
+        hosts = unit.hosts()
+        records = [unit.host(h.id) for h in hosts]
+        return {
+            "hosts": [views.host_view(h, now) for h in hosts],
+            "vitals": {r.host.id: r.vitals for r in records if r is not None},
+            "events": unit.count_events(),
+            "trail": unit.trail(most=60),
+            "trail_is_whole": unit.trail_is_whole(),
+            "people": len(unit.people()),
+            "done": unit.actions(most=20),
+        }
+
+    facts = await _reading(entered, read)
+    return page(entered.visit, "health.html", version=releve.__version__, **facts)
+
+
+ROUTES: list[Any] = [
+    home,
+    live,
+    incidents,
+    incident,
+    close_incident,
+    review,
+    ask,
+    decide,
+    health,
+]
+
+
+def _task(fields: dict[str, str]) -> AnyTask | None:
+    """The task that a form names; None when it names none of ours."""
+    match fields.get("task"):
+        case "isolate":
+            return Isolate()
+        case "release":
+            return Release()
+        case "stop" if fields.get("family"):
+            return StopFamily(family=fields["family"][:200])
+        case "restore" if fields.get("token"):
+            try:
+                as_of = dt.datetime.fromisoformat(fields.get("as_of", ""))
+            except ValueError:
+                return None
+            return RestoreFile(token=fields["token"][:64], as_of=as_of)
+        case _:
+            return None
+
+
+async def _reading(entered: Entered, read: Callable[[Unit], T]) -> T:
+    def work() -> T:
+        with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
+            return read(unit)
+
+    return await to_thread.run_sync(work)
+
+
+async def _writing(entered: Entered, write: Callable[[Unit], None]) -> None:
+    def work() -> None:
+        with entered.visit.context.store.unit(entered.structure) as unit:
+            write(unit)
+
+    await to_thread.run_sync(work)
+    entered.visit.context.live.touch(entered.structure)

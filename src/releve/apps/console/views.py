@@ -1,0 +1,118 @@
+"""What the pages show, read from one structure's state."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.flow.server.ports import ActionRecord, Store
+from releve.model.finding import Finding
+from releve.model.host import Host
+from releve.model.incident import Incident
+from releve.model.order import Isolate, Release, RestoreFile, StopFamily
+from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals
+
+_TASKS = {Isolate: "isolate", Release: "release", StopFamily: "stop", RestoreFile: "restore"}
+
+
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
+    host: Host
+    silent: bool
+    mood: str  # "well", "watching", "starting", "down", "silent"
+    held_bytes: int
+    worst_p99_ms: float | None
+    saves: int
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    incident: Incident
+    host_name: str
+    sums: Totals
+
+
+class ActionView(msgspec.Struct, frozen=True, kw_only=True):
+    record: ActionRecord
+    host_name: str
+    carries_care: bool
+    task: str
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    structure_name: str
+    outlook: Outlook
+    hosts: tuple[HostView, ...]
+    names: dict[str, str]
+    open_incidents: tuple[IncidentView, ...]
+    sums: Totals | None  # over all open incidents
+    would_stop: tuple[Finding, ...]
+    waiting: tuple[ActionView, ...]
+    under_way: tuple[ActionView, ...]
+    last_closed: IncidentView | None
+
+
+def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
+    name = structure_name(store, structure)
+    with store.unit(structure, writes=False) as unit:
+        hosts = unit.hosts()
+        open_ = unit.open_incidents()
+        would_stop = unit.findings("would_stop", most=50)
+        waiting = unit.actions(state="proposed")
+        under_way = unit.actions(state="sent", most=10)
+        recent = unit.incidents(most=5)
+    names = {h.id: h.name for h in hosts}
+    closed = next((i for i in recent if i.closed_at is not None), None)
+    return Overview(
+        structure_name=name,
+        outlook=outlook(hosts, open_, len(waiting), now),
+        hosts=tuple(host_view(h, now) for h in hosts),
+        names=names,
+        open_incidents=tuple(incident_view(i, names) for i in open_),
+        sums=_all(open_),
+        would_stop=tuple(would_stop),
+        waiting=tuple(_action_view(r, hosts) for r in waiting),
+        under_way=tuple(_action_view(r, hosts) for r in under_way),
+        last_closed=incident_view(closed, names) if closed else None,
+    )
+
+
+def structure_name(store: Store, structure: str) -> str:
+    return next((s.name for s in store.structures() if s.id == structure), "")
+
+
+def host_view(host: Host, now: dt.datetime) -> HostView:
+    folders = host.state.folders
+    windows = [f.p99_ms for f in folders if f.p99_ms is not None]
+    silent = is_silent(host, now)
+    guard = host.state.guard
+    mood = {"enforcing": "well", "watching": "watching", "starting": "starting"}.get(guard, "down")
+    if guard == "unknown":
+        mood = "starting"
+    return HostView(
+        host=host,
+        silent=silent,
+        mood="silent" if silent else mood,
+        held_bytes=sum(f.held_bytes for f in folders),
+        worst_p99_ms=max(windows, default=None),
+        saves=sum(f.saves for f in folders),
+    )
+
+
+def incident_view(incident: Incident, names: dict[str, str]) -> IncidentView:
+    name = names.get(incident.host, incident.host)
+    return IncidentView(incident=incident, host_name=name, sums=totals(incident))
+
+
+def _action_view(record: ActionRecord, hosts: list[Host]) -> ActionView:
+    host = next((h for h in hosts if h.id == record.action.host), None)
+    return ActionView(
+        record=record,
+        host_name=host.name if host else record.action.host,
+        carries_care=host.carries_care if host else True,
+        task=_TASKS[type(record.action.task)],
+    )
+
+
+def _all(open_: list[Incident]) -> Totals | None:
+    if not open_:
+        return None
+    stops = tuple(stop for incident in open_ for stop in incident.stops)
+    return totals(msgspec.structs.replace(open_[0], stops=stops))

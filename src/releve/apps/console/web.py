@@ -1,0 +1,196 @@
+"""One visit: who, in which language; forms that only our own pages can send; templates."""
+
+import datetime as dt
+import hashlib
+import hmac
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+import msgspec
+from anyio import to_thread
+from litestar import Response
+from litestar.datastructures import Cookie
+from litestar.exceptions import PermissionDeniedException
+
+from releve.apps.console.context import AnyRequest, Context, context_of
+from releve.apps.console.words import LANGUAGES, Words, choose_language
+from releve.flow.server.ports import Session
+from releve.flow.server.signin import session_of
+
+_YEAR = 365 * 24 * 3600
+_TEXT = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
+
+
+class SignInNeededError(Exception):
+    """This page is for people who signed in; `at` is where to go first."""
+
+    def __init__(self, at: str = "/login") -> None:
+        super().__init__(at)
+        self.at = at
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    context: Context
+    words: Words
+    now: dt.datetime
+    path: str
+    wish: str  # a language asked for in the address
+    secret: str = ""
+    session: Session | None = None
+
+
+class Entered(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit of somebody fully signed in."""
+
+    visit: Visit
+    session: Session
+
+    @property
+    def structure(self) -> str:
+        return self.session.structure
+
+
+async def visit_of(request: AnyRequest) -> Visit:
+    visit = plain_visit(request)
+    store, secret = visit.context.store, visit.secret
+    session = await to_thread.run_sync(session_of, store, secret, visit.now)
+    return msgspec.structs.replace(visit, session=session)
+
+
+def plain_visit(request: AnyRequest) -> Visit:
+    """Without looking who it is."""
+    context = context_of(request)
+    wish = request.query_params.get("lang", "")
+    language = choose_language(
+        wish, request.cookies.get("lang", ""), request.headers.get("accept-language", "")
+    )
+    return Visit(
+        context=context,
+        words=Words(language),
+        now=context.clock.now(),
+        path=request.url.path,
+        wish=wish if wish in LANGUAGES else "",
+        secret=request.cookies.get(cookie_name(context), ""),
+    )
+
+
+async def enter(request: AnyRequest) -> Entered:
+    """The visit of somebody signed in; raises SignInNeededError."""
+    visit = await visit_of(request)
+    if visit.session is not None and visit.session.stage == "full":
+        return Entered(visit=visit, session=visit.session)
+    if visit.session is not None:
+        raise SignInNeededError("/login/second" if visit.session.stage == "password" else "/enrol")
+    has_people = await to_thread.run_sync(visit.context.store.has_people)
+    raise SignInNeededError("/login" if has_people else "/setup")
+
+
+async def form_of(request: AnyRequest, session: Session | None) -> dict[str, str]:
+    """The fields of a form that one of our own pages sent; raises when it may be another's."""
+    _check_origin(request)
+    form = await request.form()
+    fields = {str(k): v for k, v in form.items() if isinstance(v, str)}
+    if session is not None and not hmac.compare_digest(fields.get("csrf", ""), session.csrf):
+        raise PermissionDeniedException("the form's token does not match the session")
+    return fields
+
+
+def _check_origin(request: AnyRequest) -> None:
+    origin = request.headers.get("origin", "")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    own = request.headers.get("host", "")
+    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != own):
+        raise PermissionDeniedException("the form was sent from another site")
+
+
+def page(visit: Visit, template: str, *, status: int = 200, **facts: Any) -> Response[str]:
+    response = Response(
+        render(visit, template, **facts), media_type="text/html", status_code=status
+    )
+    if visit.wish:
+        response.set_cookie(
+            Cookie(key="lang", value=visit.wish, max_age=_YEAR, path="/", samesite="lax")
+        )
+    return response
+
+
+def render(visit: Visit, template: str, **facts: Any) -> str:
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            t=visit.words,
+            now=visit.now,
+            session=visit.session,
+            path=visit.path,
+            asset=asset,
+            **facts,
+        )
+    )
+
+
+def go(path: str) -> Response[str]:
+    return Response("", status_code=303, headers={"location": path})
+
+
+def cookie_name(context: Context) -> str:
+    # __Host- binds the cookie to this very host; browsers take it over TLS only.
+    return "__Host-releve" if context.is_secure else "releve"
+
+
+def keep_session(response: Response[str], context: Context, secret: str, session: Session) -> None:
+    response.set_cookie(
+        Cookie(
+            key=cookie_name(context),
+            value=secret,
+            max_age=int((session.expires_at - session.created_at).total_seconds()),
+            path="/",
+            secure=context.is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+    )
+
+
+def drop_session_cookie(response: Response[str], context: Context) -> None:
+    response.delete_cookie(cookie_name(context), path="/")
+
+
+class Asset(msgspec.Struct, frozen=True):
+    body: bytes
+    media_type: str
+    digest: str
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Everything that the pages load, by name; nothing comes from elsewhere."""
+    found = {}
+    root = files("releve.apps.console") / "static"
+    for folder, prefix in ((root, ""), (root / "vendor", "vendor/")):
+        for entry in folder.iterdir():
+            kind = _TEXT.get(entry.name.rpartition(".")[2])
+            if entry.is_file() and kind is not None:
+                body = entry.read_bytes()
+                digest = hashlib.sha256(body).hexdigest()[:12]
+                found[prefix + entry.name] = Asset(body, kind, digest)
+    return found
+
+
+def asset(name: str) -> str:
+    """Its address, which changes with its content: browsers may keep it for ever."""
+    return f"/static/{assets()[name].digest}/{name}"
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("releve.apps.console", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
