@@ -303,6 +303,24 @@ def test_another_address_of_the_blocked_machine_is_no_way_in(lab: Lab, clients: 
         session.end()
 
 
+def test_a_server_in_another_network_is_guarded_in_that_one(lab: Lab, clients: Clients) -> None:
+    """As with a container: the guard itself stays in the machine's own network."""
+    session = Session(lab.people[0])
+    client = connected(clients, lab.people[0])
+    assert client.server == lab.pid
+    here = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True).stdout
+
+    gate = NftClientGate()
+    gate.block(client)
+
+    assert client.address in [held.address for held in gate.blocked()]
+    assert not reaches(lab.people[0])
+    assert subprocess.run(["nft", "list", "tables"], check=True, capture_output=True).stdout == here
+    assert gate.unblock(client.address)
+    assert reaches(lab.people[0], 10)
+    session.end()
+
+
 def test_blocking_again_starts_the_time_anew(lab: Lab) -> None:
     client = made_up(lab.people[0].machine.address)
     NftClientGate(netns=lab.server.netns, hours=0.01).block(client)

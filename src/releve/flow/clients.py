@@ -27,11 +27,12 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""  # "" until the server has logged the session on
     machine: str = ""  # what the client calls itself: for display, never for a decision
     ended: dt.datetime | None = None
+    server: int = 0  # pid of the listener that took the connection
 
     @classmethod
-    def unseen(cls, address: str, *, since: dt.datetime) -> "Client":
+    def unseen(cls, address: str, *, since: dt.datetime, server: int = 0) -> "Client":
         """A client that is not connected now, only an address to keep out."""
-        return cls(pid=0, starttime=0, address=address, since=since)
+        return cls(pid=0, starttime=0, address=address, since=since, server=server)
 
 
 class BlockedClient(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from releve.flow.clients import Address, BlockedClient, Client, refuse_protected, unmapped
@@ -36,11 +37,17 @@ class FirewallError(ReleveError):
 
 
 class Nft:
-    """Runs nft and ip, in this network namespace or in a named one."""
+    """Runs nft and ip: here, in a named network namespace, or in that of a process."""
 
-    def __init__(self, *, netns: str | None = None) -> None:
-        self.netns = netns
+    def __init__(self, *, netns: str | None = None, pid: int = 0) -> None:
         self._inside = ["ip", "netns", "exec", netns] if netns else []
+        if pid:
+            self._inside = ["nsenter", f"--net=/proc/{pid}/ns/net"]
+
+    def exists(self) -> bool:
+        """Whether that network is still there, as far as its process tells."""
+        where = self._inside[1].removeprefix("--net=") if self._inside[:1] == ["nsenter"] else ""
+        return not where or Path(where).exists()
 
     def apply(self, script: str) -> None:
         """Apply all of the script or nothing.
@@ -122,8 +129,9 @@ class NftClientGate:
     Packets are dropped before routing, so a server in a container behind this host is covered.
     The machine's MAC goes with its address when it is on the same link, for it has other
     addresses (IPv6, a second lease). `protect` names addresses, with the reason, that are
-    refused on top of the host's own and its gateways. `netns`: where the file server listens,
-    if not here.
+    refused on top of the host's own and its gateways. A file server that listens in another
+    network namespace (a container) is guarded there: it is found by the client's `server`, or
+    told by `include`; `netns` names one for everything.
     """
 
     def __init__(
@@ -134,7 +142,8 @@ class NftClientGate:
         hours: float = 8.0,
         protect: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._nft = Nft(netns=netns)
+        self._fixed = Nft(netns=netns) if netns else None
+        self._spaces: dict[int, Nft] = {_namespace("self"): self._fixed or Nft()}
         self._ports = ports
         self._seconds = max(1, round(hours * 3600))
         self._protect = tuple((unmapped(address), why) for address, why in protect)
@@ -144,15 +153,16 @@ class NftClientGate:
 
         Raises: NeverBlockedError, FirewallError.
         """
-        address = refuse_protected(client.address, self._protected())
-        hardware = self._hardware(address)
+        nft = self.include(client.server)
+        address = refuse_protected(client.address, self._protected(nft))
+        hardware = self._hardware(nft, address)
         comment = f"{_plain(client.user)}|{_plain(client.machine)}"
         ports = ", ".join(str(port) for port in sorted(self._ports))
         script = _CLIENTS.format(table=CLIENTS_TABLE, priority=_PRIORITY, ports=ports)
         script += self._renewed(f"blocked{address.version}", str(address), comment)
         if hardware:
             script += self._renewed("hardware", hardware, str(address))
-        self._nft.apply(script)
+        nft.apply(script)
         return BlockedClient(
             address=str(address),
             seconds_left=self._seconds,
@@ -161,47 +171,57 @@ class NftClientGate:
             hardware=hardware,
         )
 
+    def include(self, server: int) -> Nft:
+        """Look after the network in which that process listens, too; 0 is this one's."""
+        if self._fixed is not None:
+            return self._fixed
+        here = _namespace("self")
+        space = (_namespace(str(server)) if server else here) or here
+        known = self._spaces.get(space)
+        if known is None or not known.exists():
+            known = self._spaces[space] = Nft(pid=server)
+        return known
+
     def unblock(self, address: str) -> bool:
         """Let the address back; False if it was not blocked.
 
         Raises: FirewallError.
         """
-        wanted = unmapped(address)
-        held = next((b for b in self.blocked() if b.address == str(wanted)), None)
-        if held is None:
-            return False
-        script = f"delete element inet {CLIENTS_TABLE} blocked{wanted.version} {{ {wanted} }}\n"
-        if held.hardware:
-            script += f"delete element inet {CLIENTS_TABLE} hardware {{ {held.hardware} }}\n"
-        self._nft.apply(script)
-        if not self.blocked():
-            self._nft.drop_table(CLIENTS_TABLE)
-        return True
+        wanted = str(unmapped(address))
+        done = [self._unblock(nft, wanted) for nft in self._living()]  # all of them, not the first
+        return any(done)
 
     def blocked(self) -> tuple[BlockedClient, ...]:
         """What the kernel refuses now; empty sets left by expiry count as nothing.
 
         Raises: FirewallError.
         """
-        objects = self._nft.table(CLIENTS_TABLE) or []
-        hardware = {e.get("comment", ""): str(e["val"]) for e in _elements(objects, "hardware")}
-        found = []
-        for element in [*_elements(objects, "blocked4"), *_elements(objects, "blocked6")]:
-            user, _, machine = element.get("comment", "").partition("|")
-            found.append(
-                BlockedClient(
-                    address=str(element["val"]),
-                    seconds_left=int(element.get("expires", 0)),
-                    user=user,
-                    machine=machine,
-                    hardware=hardware.get(str(element["val"]), ""),
-                )
-            )
-        return tuple(found)
+        return tuple(held for nft in self._living() for held in _blocked(nft))
 
     def clear(self) -> None:
-        """Let everybody back and leave no table behind."""
-        self._nft.drop_table(CLIENTS_TABLE)
+        """Let everybody back and leave no table behind.
+
+        Raises: FirewallError.
+        """
+        for nft in self._living():
+            nft.drop_table(CLIENTS_TABLE)
+
+    def _living(self) -> list[Nft]:
+        """The networks that still exist: one ends with its last process."""
+        return [nft for nft in self._spaces.values() if nft.exists()]
+
+    def _unblock(self, nft: Nft, wanted: str) -> bool:
+        held = next((b for b in _blocked(nft) if b.address == wanted), None)
+        if held is None:
+            return False
+        version = unmapped(wanted).version
+        script = f"delete element inet {CLIENTS_TABLE} blocked{version} {{ {wanted} }}\n"
+        if held.hardware:
+            script += f"delete element inet {CLIENTS_TABLE} hardware {{ {held.hardware} }}\n"
+        nft.apply(script)
+        if not _blocked(nft):
+            nft.drop_table(CLIENTS_TABLE)
+        return True
 
     def _renewed(self, name: str, key: str, comment: str) -> str:
         # Adding what is there keeps the old timeout, and deleting what is not there fails:
@@ -210,31 +230,58 @@ class NftClientGate:
         timed = f'{key} timeout {self._seconds}s comment "{comment}"'
         return f"add {where} {{ {key} }}\ndelete {where} {{ {key} }}\nadd {where} {{ {timed} }}\n"
 
-    def _protected(self) -> list[tuple[Address, str]]:
+    def _protected(self, nft: Nft) -> list[tuple[Address, str]]:
         own = [
             (unmapped(entry["local"]), "it is an address of this host")
-            for link in self._nft.ip("addr")
+            for link in nft.ip("addr")
             for entry in link.get("addr_info", ())
             if "local" in entry
         ]
-        gateways = [(gateway, "it is a gateway of this host") for gateway in self._gateways()]
+        routes = [*nft.ip("-4", "route"), *nft.ip("-6", "route")]
+        gateways = [
+            (unmapped(route["gateway"]), "it is a gateway of this host")
+            for route in routes
+            if "gateway" in route
+        ]
         return [*own, *gateways, *self._protect]
 
-    def _gateways(self) -> list[Address]:
-        routes = [*self._nft.ip("-4", "route"), *self._nft.ip("-6", "route")]
-        return [unmapped(route["gateway"]) for route in routes if "gateway" in route]
-
-    def _hardware(self, address: Address) -> str:
+    def _hardware(self, nft: Nft, address: Address) -> str:
         """The client's MAC, only if it is this client's alone: a router's stands for many."""
         neighbours = [
             (str(row["dst"]), str(row["lladdr"]))
-            for row in self._nft.ip("neigh")
+            for row in nft.ip("neigh")
             if "lladdr" in row and "dst" in row
         ]
         mac = next((mac for dst, mac in neighbours if dst == str(address)), "")
-        protected = {str(other) for other, _ in self._protected()}
+        protected = {str(other) for other, _ in self._protected(nft)}
         shared = any(mac == other and dst in protected for dst, other in neighbours)
         return "" if shared else mac
+
+
+def _blocked(nft: Nft) -> list[BlockedClient]:
+    objects = nft.table(CLIENTS_TABLE) or []
+    hardware = {e.get("comment", ""): str(e["val"]) for e in _elements(objects, "hardware")}
+    found = []
+    for element in [*_elements(objects, "blocked4"), *_elements(objects, "blocked6")]:
+        user, _, machine = element.get("comment", "").partition("|")
+        found.append(
+            BlockedClient(
+                address=str(element["val"]),
+                seconds_left=int(element.get("expires", 0)),
+                user=user,
+                machine=machine,
+                hardware=hardware.get(str(element["val"]), ""),
+            )
+        )
+    return found
+
+
+def _namespace(pid: str) -> int:
+    """Which network a process is in; 0 when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").stat().st_ino
+    except OSError:
+        return 0
 
 
 def _plain(text: str) -> str:

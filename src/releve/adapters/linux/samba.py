@@ -114,6 +114,10 @@ class Clients:
         """Whether `pid` listens for clients; known at most one poll after it started."""
         return pid in self._masters
 
+    def masters(self) -> tuple[int, ...]:
+        """Pids of the listeners."""
+        return tuple(self._masters)
+
     def is_listener(self, pid: int, exe: str) -> bool:
         """`is_master` for a process that may just have started: judged by program and parent.
 
@@ -151,13 +155,17 @@ class Clients:
             return None
         if starttime is not None and seen.starttime != starttime:
             return None  # the number belongs to another process by now
-        ports = self._ports_of(seen)
+        server, ports = self._server_of(seen)
         held = samba_proc.sockets(pid)
         address = next((remote for port, remote in held.peers if port in ports), None)
         if address is None:
             return None
         client = Client(
-            pid=pid, starttime=seen.starttime, address=address, since=dt.datetime.now(dt.UTC)
+            pid=pid,
+            starttime=seen.starttime,
+            address=address,
+            since=dt.datetime.now(dt.UTC),
+            server=server,
         )
         return self._keep(client)
 
@@ -202,18 +210,18 @@ class Clients:
         self._read_names()
         return known.client
 
-    def _ports_of(self, seen: samba_proc.Seen) -> frozenset[int]:
-        """Ports on which the process's clients arrive; notes its master on the way."""
+    def _server_of(self, seen: samba_proc.Seen) -> tuple[int, frozenset[int]]:
+        """The process's listener and the ports on which its clients arrive."""
         parent = samba_proc.look(seen.parent)
         master = parent if parent is not None and samba_proc.is_server(parent) else seen
         known = self._masters.get(master.pid)
         if known is not None and known[0] == master.starttime:
-            return known[1]
+            return master.pid, known[1]
         listens = samba_proc.sockets(master.pid).listens
         if not listens or not samba_proc.is_roots(master.pid):
-            return self._ports  # its master is dead, or it only borrows the name
+            return 0, self._ports  # its listener is dead, or it only borrows the name
         self._masters[master.pid] = (master.starttime, listens)
-        return listens
+        return master.pid, listens
 
     def _lives(self, client: Client) -> bool:
         seen = samba_proc.look(client.pid)

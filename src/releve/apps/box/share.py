@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from releve.adapters.linux.nft import NftClientGate
-from releve.adapters.linux.samba import Clients, SambaControl
+from releve.adapters.linux.samba import SMB_PORTS, Clients, SambaControl
 from releve.apps.box.box import Box
 from releve.apps.box.errors import ShareUserError
 from releve.apps.box.home import DEFAULT_HOME, Home
@@ -104,8 +104,7 @@ def status(*, home: Path, as_json: bool) -> None:
     """Dire ce qui est servi, à qui, et qui est bloqué. / What is served, to whom, who is out."""
     box = Box(Home(home))
     config = box.home.config()
-    clients = Clients(home=box.home.path, ports=frozenset({config.port}))
-    clients.poll()
+    clients = _clients(box.home)
     found = Status(
         home=str(box.home.path),
         running=box.running(),
@@ -113,7 +112,7 @@ def status(*, home: Path, as_json: bool) -> None:
         shares=config.shares,
         users=box.users(),
         clients=clients.connected(),
-        blocked=NftClientGate().blocked(),
+        blocked=_gate(clients).blocked(),
     )
     show(found, _describe(found), as_json=as_json)
 
@@ -138,30 +137,31 @@ def unit_(*, home: Path) -> None:
 @share.command()
 @click.argument("address")
 @click.option("--hours", type=click.FloatRange(0.001, 720), default=8.0, show_default=True)
-@click.option("--netns", hidden=True)
 @HOME
 @JSON
-def block(*, address: str, hours: float, netns: str | None, home: Path, as_json: bool) -> None:
+def block(*, address: str, hours: float, home: Path, as_json: bool) -> None:
     """Tenir un poste à l'écart du partage. / Keep one client away; the others go on."""
-    config = Home(home).config()
-    gate = NftClientGate(netns=netns, ports=frozenset({config.port, 139}), hours=hours)
-    clients = Clients(home=Home(home).path, ports=frozenset({config.port}))
-    clients.poll()
-    client = next((c for c in clients.connected() if c.address == address), None)
-    held = gate.block(client or Client.unseen(address, since=dt.datetime.now(dt.UTC)))
-    if client is not None:
-        SambaControl(home=Home(home).path, clients=clients).close(client)
+    box = Home(home)
+    clients = _clients(box)
+    gate = _gate(clients, ports=frozenset({box.config().port, 139}), hours=hours)
+    server = next(iter(clients.masters()), 0)
+    connected = (c for c in clients.connected() if c.address == address)
+    stranger = Client.unseen(address, since=dt.datetime.now(dt.UTC), server=server)
+    client = next(connected, stranger)
+    held = gate.block(client)
+    if client is not stranger:
+        SambaControl(home=box.path, clients=clients).close(client)
     text = f"{held.address} est bloqué pour {hours:g} h. Lever : releve share unblock {address}"
     show(held, text, as_json=as_json)
 
 
 @share.command()
 @click.argument("address")
-@click.option("--netns", hidden=True)
+@HOME
 @JSON
-def unblock(*, address: str, netns: str | None, as_json: bool) -> None:
+def unblock(*, address: str, home: Path, as_json: bool) -> None:
     """Laisser revenir un poste. / Let a blocked client back."""
-    was = NftClientGate(netns=netns).unblock(address)
+    was = _gate(_clients(Home(home))).unblock(address)
     text = f"{address} n'est plus bloqué." if was else f"{address} n'était pas bloqué."
     show({"address": address, "was_blocked": was}, text, as_json=as_json)
 
@@ -202,6 +202,23 @@ def list_users(*, home: Path, as_json: bool) -> None:
     """Lister les personnes. / List the people."""
     users = Box(Home(home)).users()
     show(users, "\n".join(users) or "Personne. / Nobody.", as_json=as_json)
+
+
+def _clients(home: Home) -> Clients:
+    """Who is connected at this moment."""
+    clients = Clients(home=home.path, ports=frozenset({home.config().port}))
+    clients.poll()
+    return clients
+
+
+def _gate(
+    clients: Clients, *, ports: frozenset[int] = SMB_PORTS, hours: float = 8.0
+) -> NftClientGate:
+    """The gate of every network in which a file server listens."""
+    gate = NftClientGate(ports=ports, hours=hours)
+    for server in clients.masters():
+        gate.include(server)
+    return gate
 
 
 def _password(name: str) -> str:
