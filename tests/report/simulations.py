@@ -173,6 +173,9 @@ def held() -> Simulation:
                 detail="Première sauvegarde hors de portée faite.",
             ),
             CareResult(
+                name="restore", ok=True, ms=1840.0, detail="Un fichier repris, empreinte égale"
+            ),
+            CareResult(
                 name="incident_visible",
                 ok=True,
                 ms=412.0,
@@ -212,7 +215,12 @@ def lossy() -> Simulation:
         skipped="Samba n’est pas installé sur cette machine",
     )
     wrongly = HonestResult(
-        name="dicom-deflate", fs="ext4", stopped=True, slowdown=None, points=11.0
+        name="dicom-deflate",
+        fs="ext4",
+        stopped=True,
+        slowdown=None,
+        points=11.0,
+        why=("« IRM_genou_LEFEBVRE.dcm » : contenu devenu uniforme",),
     )
     return Simulation(
         attacks=(*ran, unlinked, absent),

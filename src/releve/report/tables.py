@@ -232,8 +232,10 @@ def _honest_row(work: HonestResult, voice: Voice) -> tuple[Cell, ...]:
         return (Cell(main=voice.task(work.name)), Cell(main=work.fs), said, absent, absent)
     wrong = work.stopped and not work.wanted_stop
     slow = show.amount(voice, work.slowdown, "ratio") if work.slowdown is not None else None
+    # Why somebody honest was stopped is what its maker wants to know first; in French, as it came.
+    why = without_names(work.why[0]) if wrong and work.why and voice.lang == "fr" else ""
     return (
-        Cell(main=voice.task(work.name)),
+        Cell(main=voice.task(work.name), small=why),
         Cell(main=work.fs),
         _mark(voice, good=not wrong, said=words.YES if work.stopped else words.NO),
         Cell(main=voice.number(work.points, 1)),
