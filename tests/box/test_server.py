@@ -16,6 +16,7 @@ import pytest
 from releve.adapters.linux import samba_proc
 from releve.apps.box.errors import SambaRefusedError
 from releve.apps.box.lab import Lab
+from releve.apps.box.unit import unit
 
 pytestmark = [pytest.mark.samba]
 
@@ -30,9 +31,18 @@ def ground() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+def unit_limits() -> tuple[str, ...]:
+    """The capabilities that the systemd unit leaves, and no way to get more."""
+    lines = unit(Path("/home")).splitlines()
+    sets = [line.partition("=")[2] for line in lines if line.startswith("CapabilityBoundingSet=")]
+    names = [word.removeprefix("CAP_").lower() for line in sets for word in line.split()]
+    bound = ",".join(["-all", *(f"+{name}" for name in names)])
+    return ("setpriv", "--bounding-set", bound, "--no-new-privs")
+
+
 @pytest.fixture
 def lab(ground: Path) -> Iterator[Lab]:
-    with Lab(ground / "cabinet") as made:
+    with Lab(ground / "cabinet", wrap=unit_limits()) as made:
         yield made
 
 

@@ -83,7 +83,7 @@ class Lab:
     before `__enter__` returns: take snapshots of it afterwards.
 
     The server runs in a PID namespace of its own, or in that of `scope_pid`: a guard that is told
-    `--scope lab.pid` signals nothing outside it.
+    `--scope lab.pid` signals nothing outside it. `wrap`: words before the server's command.
     """
 
     NAMES = ("accueil", "dr-martin")
@@ -98,6 +98,7 @@ class Lab:
         share: str = "cabinet",
         home: Path | None = None,
         scope_pid: int | None = None,
+        wrap: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.share = share
@@ -122,6 +123,7 @@ class Lab:
             for number, (name, machine) in enumerate(zip(self.NAMES, machines, strict=True))
         )
         self._scope_pid = scope_pid
+        self._wrap = wrap
         self._wrapper: subprocess.Popen[bytes] | None = None
         self._smbd: samba_proc.Seen | None = None
 
@@ -239,7 +241,7 @@ class Lab:
         self.releve("share", "add", self.share, folder, "--prepare", "--home", home, *words)
 
     def _serve(self) -> None:
-        command = [sys.executable, "-m", "releve.apps.cli.main", "share", "serve"]
+        command = [*self._wrap, sys.executable, "-m", "releve.apps.cli.main", "share", "serve"]
         if self._scope_pid is None:
             scope = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         else:
