@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path, PurePath
 
+import msgspec
 import pytest
 
 from releve.adapters.linux.samba_names import AuditLog
@@ -17,9 +18,11 @@ from releve.apps.box.errors import (
 )
 from releve.apps.box.folders import check_folder, check_name, group_of
 from releve.apps.box.home import Home, protected, read, write
+from releve.apps.box.host import host_isolation
 from releve.apps.box.smbconf import NOBODY, BoxConfig, Share, render
-from releve.apps.box.unit import unit
+from releve.apps.box.unit import resume_unit, unit
 from releve.flow.clients import NeverBlockedError, refuse_protected, unmapped
+from releve.flow.isolation import CareRoleError, IsolationRequest
 
 
 @pytest.mark.parametrize("name", ["cabinet", "Dossier médical", "a", "IRM_2-b"])
@@ -147,6 +150,7 @@ def test_a_damaged_file_is_named_and_not_overwritten(tmp_path: Path) -> None:
 
 def test_the_unit_starts_this_installation() -> None:
     assert "share serve --home /var/lib/releve/box" in unit(Path("/var/lib/releve/box"))
+    assert "isolate --resume --home /h\n" in resume_unit(Path("/h"))
 
 
 HEAD = "[2026/11/22 00:37:44.020896,  1, pid=12033] ../../source3/modules/full_audit.c:6(do_log)\n"
@@ -198,3 +202,10 @@ def test_a_process_is_known_by_its_number_and_its_start() -> None:
     assert seen is not None
     assert (seen.pid, seen.parent, seen.dead) == (os.getpid(), os.getppid(), False)
     assert look(2**22 + 1) is None
+
+
+def test_a_file_server_is_not_cut_without_a_person_who_answers_for_it(tmp_path: Path) -> None:
+    share = Share(name="cabinet", path="/srv/cabinet", group="g")
+    write(tmp_path / "box.json", msgspec.json.encode(BoxConfig(shares=(share,))))
+    with pytest.raises(CareRoleError, match="cabinet"):
+        host_isolation(tmp_path).isolate(IsolationRequest(servers=(), seconds=60))

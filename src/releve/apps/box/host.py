@@ -19,6 +19,7 @@ import msgspec
 from releve.adapters.linux import samba_proc
 from releve.adapters.linux.nft import NftIsolator
 from releve.apps.box.home import read, write
+from releve.apps.box.smbconf import BoxConfig
 from releve.flow.isolation import HostIsolation, IsolationRecord
 
 RECORD = "isolation.json"
@@ -116,6 +117,17 @@ def message(record: IsolationRecord) -> str:
     return "\n".join(lines) + "\n"
 
 
+def care_role(home: Path) -> str:
+    """The care that this machine carries, "" if none.
+
+    A file server carries some whatever its configuration says: cut, it stops everybody's work.
+    """
+    said = (read(home / "host.json", HostConfig) or HostConfig()).care_role
+    shares = (read(home / "box.json", BoxConfig) or BoxConfig()).shares
+    names = ", ".join(share.name for share in shares)
+    return said or (f"partage de fichiers {names} / file shares" if names else "")
+
+
 def boot_id() -> str:
     """Which start of the kernel this is."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -123,7 +135,6 @@ def boot_id() -> str:
 
 def host_isolation(home: Path, *, netns: str | None = None) -> HostIsolation:
     """The driver for this host; in a named network namespace, nobody's screen is written to."""
-    config = read(home / "host.json", HostConfig) or HostConfig()
     motd = home / "motd" if netns else MOTD
     return HostIsolation(
         isolator=NftIsolator(netns=netns),
@@ -131,7 +142,7 @@ def host_isolation(home: Path, *, netns: str | None = None) -> HostIsolation:
         notice=HostNotice(motd=motd, log=home / LOG, wall=netns is None),
         now=lambda: dt.datetime.now(dt.UTC),
         boot=boot_id(),
-        care_role=config.care_role,
+        care_role=care_role(home),
     )
 
 

@@ -13,6 +13,7 @@ from releve.adapters.linux.nft import NftIsolator
 from releve.apps.box.errors import BoxRootError, ServerLinkError
 from releve.apps.box.home import DEFAULT_HOME, read, write
 from releve.apps.box.host import HostConfig, host_isolation, message, start_dead_man
+from releve.apps.box.unit import resume_unit
 from releve.flow.isolation import (
     DEFAULT_HOURS,
     Endpoint,
@@ -69,6 +70,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--status", "mode", flag_value="status", help="Dire l'état. / Say what is.")
 @click.option("--plan", "mode", flag_value="plan", help="Montrer sans faire. / Show, do nothing.")
 @click.option("--resume", "mode", flag_value="resume", help="Au démarrage. / After a restart.")
+@click.option("--unit", "mode", flag_value="unit", help="L'unité systemd de --resume. / Its unit.")
 @click.option("--configure", "mode", flag_value="configure", help="Retenir --server, --care-role.")
 @click.option("--care-role", help="Avec --configure : le soin que cette machine porte.")
 @click.option("--yes", is_flag=True, help="Ne pas demander. / Do not ask.")
@@ -87,6 +89,9 @@ def isolate(
     if os.geteuid() != 0:
         raise BoxRootError
     wish = msgspec.convert(words, Wish)
+    if mode == "unit":
+        click.echo(resume_unit(wish.home.absolute()), nl=False)
+        return
     wish.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if mode == "configure":
         _configure(wish, care_role, as_json=as_json)

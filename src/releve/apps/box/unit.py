@@ -1,4 +1,4 @@
-"""The systemd unit of the file server."""
+"""The systemd units of the box: the file server, and the isolation that outlives a restart."""
 
 import shlex
 import sys
@@ -39,8 +39,34 @@ CapabilityBoundingSet=CAP_SYS_RESOURCE
 WantedBy=multi-user.target
 """
 
+_RESUME = """\
+[Unit]
+Description=Releve: isolate this machine again if a restart cut its isolation short
+DefaultDependencies=no
+After=local-fs.target nftables.service firewalld.service
+Before=network.target
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart={command}
+# The small process that tidies up afterwards must live on.
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 
 def unit(home: Path) -> str:
     """The text of releve-share.service for this installation."""
-    command = [sys.executable, "-m", "releve.apps.cli.main", "share", "serve", "--home", str(home)]
-    return _UNIT.format(command=shlex.join(command))
+    return _UNIT.format(command=_command("share", "serve", "--home", str(home)))
+
+
+def resume_unit(home: Path) -> str:
+    """The text of releve-isolation.service for this installation."""
+    return _RESUME.format(command=_command("isolate", "--resume", "--home", str(home)))
+
+
+def _command(*words: str) -> str:
+    return shlex.join([sys.executable, "-m", "releve.apps.cli.main", *words])
