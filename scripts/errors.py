@@ -21,11 +21,20 @@ Anything else that reaches the top is a bug and keeps its traceback (status 1).
 """
 
 
-def all_errors() -> list[type[ReleveError]]:
-    """Every error class of the package, by status; imports every module of it."""
-    for module in pkgutil.walk_packages(releve.__path__, "releve."):
+def import_everything() -> list[str]:
+    """Import every module of the package; what could not be, with the reason."""
+    failed: list[str] = []
+    for module in pkgutil.walk_packages(releve.__path__, "releve.", onerror=failed.append):
         if not module.name.endswith("__main__"):
-            import_module(module.name)
+            try:
+                import_module(module.name)
+            except (ImportError, OSError, SyntaxError) as error:
+                failed.append(f"{module.name}: {error}")
+    return failed
+
+
+def all_errors() -> list[type[ReleveError]]:
+    """Every error class of the modules imported so far, by status."""
     found: set[type[ReleveError]] = {ReleveError}
     waiting = [ReleveError]
     while waiting:
@@ -47,6 +56,9 @@ def page(errors: list[type[ReleveError]]) -> str:
 
 
 def main() -> int:
+    if failed := import_everything():
+        print("\n".join(failed), file=sys.stderr)
+        return 1
     text = page(all_errors())
     if "--check" in sys.argv:
         return 0 if PAGE.exists() and PAGE.read_text() == text else 1

@@ -8,7 +8,12 @@ REPOSITORY = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("errors_script", REPOSITORY / "scripts/errors.py")
 script = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(script)
+FAILED = script.import_everything()
 ERRORS = script.all_errors()
+
+
+def test_every_module_can_be_imported():
+    assert FAILED == []
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
