@@ -73,7 +73,7 @@ class Keeper(Protocol):
     def node_by_id(self, node: int) -> Node | None: ...
     def names(self, node: int) -> list[Name]: ...
     def changed_ns(self, key: bytes) -> int:
-        """ctime of the living file, 0 when it is gone."""
+        """Ctime of the living file, 0 when it is gone."""
 
     def prune(self, node: int, keep: Callable[[list[Generation]], set[int]]) -> int: ...
     def put_conviction(self, family: str, at_ns: int, state: str, body: bytes) -> None: ...
@@ -122,6 +122,9 @@ class Hands(Protocol):
 
 class Contain(Protocol):
     """Stops a remote client instead of a local program."""
+
+    def serves(self, head: Process) -> bool:
+        """It serves one remote client."""
 
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""

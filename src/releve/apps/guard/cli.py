@@ -36,7 +36,7 @@ def run(  # noqa: PLR0913
     from releve.apps.guard.show import person_printer
     from releve.apps.guard.wiring import GuardConfig, build, line_printer
 
-    sys.setswitchinterval(0.0005)  # three stages share one interpreter: none may wait 5 ms for another
+    sys.setswitchinterval(0.0001)  # three stages share one interpreter: none may wait 5 ms for another
     ending = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

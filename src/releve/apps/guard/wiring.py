@@ -61,6 +61,10 @@ class AlreadyGuardedError(ReleveError):
 class NoContain:
     """No remote clients on this host."""
 
+    def serves(self, head: Process) -> bool:
+        del head
+        return False
+
     def block(self, head: Process) -> str:
         del head
         return ""
@@ -145,7 +149,7 @@ def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) ->
             place.key_of(group[0])
         except OSError as error:
             raise UnsupportedFileSystemError(group[0], error.strerror or str(error)) from error
-        store = config.store and os.path.abspath(config.store) or default_store(group[0])
+        store = (config.store and os.path.abspath(config.store)) or default_store(group[0])
         if config.store and number:
             store = f"{store}-{number}"
         keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)

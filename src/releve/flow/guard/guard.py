@@ -20,7 +20,7 @@ from releve.flow.guard.reading import Reader
 from releve.flow.guard.responding import Responder
 from releve.flow.guard.work import Job, Volume, What, merge
 from releve.flow.ports import Clock, Contain, Hands, Openers, Processes, Watcher
-from releve.model.held import HoldResult, Kind
+from releve.model.held import HoldResult, Judged, Kind
 from releve.model.lines import Alert, Folder, Progress, Ready
 from releve.model.process import Process
 
@@ -51,7 +51,7 @@ class Guard:
         approved: says whether a person approved what a family does.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self, parts: Parts, limits: Limits, say: Callable[[object], None], *, enforce: bool,
         spare: Callable[[Process], bool], approved: Callable[[Process, Sequence[str]], str],
     ) -> None:
@@ -74,7 +74,7 @@ class Guard:
         )
         self.judge = Judge(
             self._judge_desk, self._book, self._scores, parts.clock, limits, self._convict, say,
-            lambda: self._protected, self.responder.is_convicted,
+            lambda: self._protected, self.responder.is_convicted, self.responder.suspend,
         )
         self.reader = Reader(
             self._volumes, parts.processes, self._book, self._hold, self._judge_desk, parts.clock,
@@ -176,6 +176,17 @@ class Guard:
     def has_touches(self, process: Process) -> bool:
         """A roll-back may still need what this ended process did."""
         return self._book.has(process)
+
+    def damaged(self, process: Process) -> set[str]:
+        """Paths of what it touched and what is not known to be sound, new and former names."""
+        paths = set()
+        touches = [t for t in self._book.of(process.tree()).values() if t.judged is not Judged.CLEAN]
+        for touch in sorted(touches, key=lambda t: -t.last_ns)[:500]:
+            keeper = self._volumes[touch.file[:8]].keeper
+            node = keeper.node(touch.file[8:])
+            names = {*touch.was, *touch.became, *(keeper.names(node.id) if node is not None else ())}
+            paths |= {keeper.path(name) for name in names}
+        return paths
 
     def inherit(self, process: Process) -> None:
         """An ended process is forgotten: its parent answers for its touches."""
@@ -307,8 +318,10 @@ class Guard:
             if touchers is not None:
                 writer = touchers.id
             if node is not None:
-                for _ in volume.keeper.tree(directory[8:], folder, writer or "tree"):
-                    pass
+                for result in volume.keeper.tree(directory[8:], folder, writer or "tree"):
+                    if result.is_new and touchers is not None:
+                        now = self._clock.now_ns()
+                        self._book.touch(touchers, directory[:8] + result.key, folder, now).created = True
 
     # waiting and failing
 

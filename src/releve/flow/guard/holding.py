@@ -22,7 +22,7 @@ class Holder:
         say: where alerts go.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self, desk: Desk[Job], big: Desk[Job], judge: Desk[Job], clock: Clock, limits: Limits,
         say: Callable[[object], None],
     ) -> None:

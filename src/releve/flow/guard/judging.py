@@ -7,6 +7,7 @@ import msgspec
 
 from releve.detect.ransom import content
 from releve.detect.ransom.content import Change, Verdict
+from releve.detect.ransom.glance import glance
 from releve.detect.ransom.limits import Limits
 from releve.detect.ransom.pairs import Fresh, Gone, Pairs, common
 from releve.detect.ransom.score import Mark, Scores
@@ -34,6 +35,7 @@ class Judge:
     """Takes jobs from the judge desk; convicts through `convict(head, kind)`.
 
     Args:
+        suspend: holds a family still (True) or lets it go on (False).
         protected: answers the number of living originals.
     """
 
@@ -41,17 +43,23 @@ class Judge:
         self, desk: Desk[Job], book: Book, scores: Scores, clock: Clock, limits: Limits,
         convict: Callable[[Process, str], None], say: Callable[[object], None],
         protected: Callable[[], int],
-        is_convicted: Callable[[Process], bool],
+        is_convicted: Callable[[Process], bool], suspend: Callable[[Process, bool], None],
     ) -> None:
         self._desk, self._book, self._scores, self._clock = desk, book, scores, clock
         self._limits, self._convict, self._say = limits, convict, say
         self._protected, self._is_convicted = protected, is_convicted
+        self._suspend = suspend
+        self._suspects: dict[Process, float] = {}
+        self._suspected: set[str] = set()  # once per process: a pause is not to be repeated
         self._pairs = Pairs(limits.opaque_memory)
         self._live: OrderedDict[bytes, _Live] = OrderedDict()
         self._processes: dict[str, Process] = {}
 
     def work(self, wait_s: float) -> bool:
         """Do one job; False when there was none."""
+        if self._suspects:
+            self._let_go()
+            wait_s = 0.002
         job = self._desk.get(wait_s)
         if job is None:
             return False
@@ -76,6 +84,14 @@ class Judge:
                 self._replaced(job)
             case What.GONE:
                 self._gone(job)
+
+    def _let_go(self) -> None:
+        """Suspects against whom nothing more was found go on."""
+        now = self._clock.steady()
+        for head, until in list(self._suspects.items()):
+            if now > until or self._is_convicted(head):
+                del self._suspects[head]
+                self._suspend(head, False)
 
     # content changed
 
@@ -153,7 +169,9 @@ class Judge:
         held = job.volume.keeper.read(before)
         text = name.name.decode(errors="replace") if name else ""
         try:
-            change = content.compare(held, after, before_name=text, after_name=text)
+            change = glance(held, after) or content.compare(
+                held, after, before_name=text, after_name=text
+            )
         finally:
             held.close()
         self._take(job, change, job.file, name)
@@ -193,10 +211,10 @@ class Judge:
         keeper = job.volume.keeper
         before = self._before(job, job.old, None)
         node = keeper.node(job.key)
-        if before is None or node is None:
+        if before is None:
             return
         self._pairs.forget(job.file)
-        generations = keeper.generations(node.id)
+        generations = keeper.generations(node.id) if node is not None else []
         new = generations[-1] if generations else None
         try:
             after = keeper.read(new) if new is not None and new.settled else keeper.read_now(job.key)
@@ -300,7 +318,17 @@ class Judge:
             if process is not None:
                 self._convict(process, "score")
             return
+        if change.points and self._scores.total(lineage[0]) >= self._limits.suspect:
+            self._hold_still(job.process, lineage[0], now)
         self._count_slow(job, change.points, lineage, now)
+
+    def _hold_still(self, process: Process, wanted: str, now: float) -> None:
+        """Two files gone within a moment: it waits while the rest of what it did is looked at."""
+        head = self._find(process, wanted)
+        if head is not None and head not in self._suspects and head.id not in self._suspected:
+            self._suspected.add(head.id)
+            self._suspects[head] = now + self._limits.suspect_s
+            self._suspend(head, True)
 
     def _count_slow(self, job: Job, points: float, lineage: tuple[str, ...], now: float) -> None:
         top = self._find(job.process, lineage[-1]) if lineage else None

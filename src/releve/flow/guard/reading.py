@@ -7,7 +7,7 @@ from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.work import Job, Volume, What
 from releve.flow.ports import Clock, Processes
-from releve.model.held import Kind, Name
+from releve.model.held import Judged, Kind, Name
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 from releve.sense import fanotify
@@ -148,6 +148,7 @@ class Reader:
             volume.keeper.hold(change.file[8:], process.id, folder=folder)
             volume.keeper.named(change.file[8:], name, folder)
             self._folders[change.file] = folder
+            self._book.wrote(process, change.file)
             self._on_tree(volume, folder, change.file)
             return
         volume.keeper.named(change.file[8:], name, folder)
@@ -178,7 +179,7 @@ class Reader:
             )
             self._judge.put(lane(process), change.file, job)
 
-    def _put_hold(  # noqa: PLR0913
+    def _put_hold(
         self,
         volume: Volume,
         change: Change,
@@ -213,11 +214,12 @@ class Reader:
             return
         touch = self._touch(process, change.file, folder, now)
         touch.deleted = True
+        touch.judged = Judged.BAD if touch.judged is Judged.BAD else Judged.NOT_YET
         _lost_name(touch, name)
         if node.facts.kind is Kind.FILE:
             self._gone(volume, change.file, folder, process, now, name, node.id)
 
-    def _gone(  # noqa: PLR0913
+    def _gone(
         self,
         volume: Volume,
         file: bytes,
@@ -259,6 +261,7 @@ class Reader:
                 if change.mask & fanotify.ONDIR:
                     keeper.hold(key, process.id, folder=to)
                     self._folders[change.file] = to
+                    self._book.wrote(process, change.file)
                     self._on_tree(volume, to, change.file)
                 else:
                     self._put_hold(volume, change, to, process, now, new)
@@ -274,7 +277,7 @@ class Reader:
         elif not change.mask & fanotify.ONDIR:
             self._put_hold(volume, change, node.folder, process, now, new)
 
-    def _overwritten(  # noqa: PLR0913
+    def _overwritten(
         self, volume: Volume, name: Name, change: Change, folder: int, process: Process, now: int
     ) -> None:
         """The name may have belonged to an original, which is gone by this rename."""
@@ -289,6 +292,7 @@ class Reader:
         file = volume.fsid + node.key
         touch = self._touch(process, file, folder, now)
         touch.deleted = True
+        touch.judged = Judged.BAD if touch.judged is Judged.BAD else Judged.NOT_YET
         _lost_name(touch, name)
         job = Job(
             what=What.REPLACED,

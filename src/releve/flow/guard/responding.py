@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from releve.detect.ransom.content import Reason
 from releve.detect.ransom.limits import Limits
 from releve.detect.ransom.score import Mark, Scores
 from releve.flow.guard.book import Book, merge
 from releve.flow.guard.work import Volume
-from releve.flow.ports import Clock, Contain, GiveBack, Hands, Processes
+from releve.flow.ports import Clock, Contain, Hands, Processes
 from releve.model.held import Generation, Judged, Kind, Name, Node
 from releve.model.lines import Alert, Point, RolledBack, Stopped
 from releve.model.process import Process
 from releve.recover.rollback import (
-    Decision, LeaveAsIs, PutBack, Quarantine, Touch, Unrecoverable, decide,
+    Decision,
+    LeaveAsIs,
+    PutBack,
+    Quarantine,
+    Touch,
+    Unrecoverable,
+    decide,
 )  # fmt: skip
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,6 +45,7 @@ class Journal(msgspec.Struct, kw_only=True):
     writers: list[str]
     touches: list[Touch]
     kill: bool = True
+    known: bool = True
 
 
 class Conviction(msgspec.Struct, kw_only=True):
@@ -49,7 +57,7 @@ class Conviction(msgspec.Struct, kw_only=True):
     bad_since_ns: int
     marks: list[Mark]
     tree: set[Process]
-    seen: dict[bytes, Touch] = {}
+    seen: dict[bytes, tuple[int, Judged]] = {}
     restored: int = 0
     lost: list[str] = []
     newest: list[str] = []
@@ -84,7 +92,10 @@ class Responder:
         self.convicted: dict[Process, Conviction] = {}
         self.frozen: dict[str, Process] = {}
         self.on_convicted: Callable[[Process], None] = lambda _head: None
+        self.renew: Callable[[Process], Process | None] = lambda _head: None
+        self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self._would: set[str] = set()
+        self._still: dict[Process, int] = {}
 
     def convict(self, head: Process, kind: str) -> None:
         """Stop a family now (on the caller's thread) and queue its roll-back.
@@ -98,10 +109,23 @@ class Responder:
             self._would_stop(head, kind)
             return
         stopped_ns = self._hands.freeze(head)
+        if head in self._still and not head.children:
+            stopped_ns = self._still[head]  # seen still then, and nothing was born since
         if kind != "order" and not self._is_confirmed(head, kind):
             self._hands.thaw(head)
             return
         self._book_convicted(head, kind, stopped_ns)
+
+    def suspend(self, head: Process, still: bool) -> None:
+        """Hold a suspected family still, or let it go on; a convicted one stays as it is."""
+        if not self.enforce or self._contain.serves(head):
+            return
+        if still:
+            self._still[head] = self._hands.freeze(head)
+        else:
+            self._still.pop(head, None)
+            if not self.is_convicted(head):
+                self._hands.thaw(head)
 
     def _would_stop(self, head: Process, kind: str) -> None:
         if not self._is_confirmed(head, kind):
@@ -151,11 +175,13 @@ class Responder:
 
     def is_convicted(self, process: Process) -> bool:
         """It belongs to a family that was convicted: its work is undone, not judged."""
+        if not process.known:
+            return False  # everybody else is behind it too: what is sound is kept, so it is judged
         return bool(self.convicted) and any(p in self.convicted for p in process.chain())
 
     def late(self, head: Process) -> None:
         """A convicted family moved again (a child that was being born): stop it again."""
-        conviction = self.convicted.get(head)
+        conviction = self.convicted.get(head) if head.known else None
         if conviction is not None and conviction.action in ("killed", "none"):
             self._hands.freeze(head)
             self._todo.put(conviction)
@@ -180,11 +206,12 @@ class Responder:
             self.frozen[c.head.id] = c.head
         else:
             self._hands.kill(c.head)
-        self._idle(0.5)
+        self._idle(0.5 if c.head.known else 3.0)
         self._roll_back(c)
         spent = self._clock.steady() - started
         self._clock.sleep(self._limits.settle_s)
         self._idle(0.5)
+        self._renew(c)
         settled = self._clock.steady()
         self._roll_back(c)
         spent += self._clock.steady() - settled
@@ -202,7 +229,32 @@ class Responder:
         )
         self._say_kind(c)
 
+    def _renew(self, c: Conviction) -> None:
+        """An unknown writer that was convicted is followed by another record, already under suspicion."""
+        fresh = self.renew(c.head)
+        if fresh is None:
+            return
+        self._idle(0.5)
+        reason = Reason(
+            why_fr="suite d'une attaque dont l'auteur n'est pas connu avec certitude",
+            why_en="follows an attack whose author is not known for certain",
+            score=self._limits.convict - 1.0,
+        )
+        self._scores.add(
+            (fresh.id,), Mark(file=b"", reasons=(reason,), at_s=self._clock.steady())
+        )
+
     def _say_kind(self, c: Conviction) -> None:
+        if c.action == "none" and not c.head.known:
+            self._say(
+                Alert(
+                    kind="writer_unknown", family=c.head.id, at=_iso(self._clock.now_ns()),
+                    why="Des fichiers ont été détruits puis remis, mais aucun programme n'a pu être désigné "
+                    "avec certitude : aucun n'a été arrêté. Cherchez ce qui tourne, la garde continue.",
+                    why_en="Files were destroyed and given back, but no program could be named for certain: "
+                    "none was stopped. Look at what is running; the guard goes on.",
+                )
+            )
         if c.action == "frozen":
             self._say(
                 Alert(
@@ -222,9 +274,9 @@ class Responder:
         touches = {
             file: touch
             for file, touch in self._book.of(c.tree).items()
-            if file not in c.seen or touch.last_ns > c.seen[file].last_ns
+            if c.seen.get(file) != (touch.last_ns, touch.judged)
         }
-        c.seen.update(touches)
+        c.seen.update((file, (touch.last_ns, touch.judged)) for file, touch in touches.items())
         self.undo(c, touches)
 
     def undo(self, c: Conviction, touches: dict[bytes, Touch]) -> None:
@@ -265,6 +317,7 @@ class Responder:
             born_ns=node.born_ns,
             others_last_ns=self._book.last_save_of_others(c.tree, touch.file),
             window_ns=int(window * 1e9),
+            author_known=c.head.known,
         )
 
     def _do(self, c: Conviction, touch: Touch, node: Node, volume: Volume, decision: Decision) -> None:
@@ -296,7 +349,7 @@ class Responder:
                 )
             )
 
-    def _put_back(  # noqa: PLR0913
+    def _put_back(
         self, c: Conviction, touch: Touch, node: Node, volume: Volume, generation: Generation, path: str,
         *, beside: bool,
     ) -> None:
@@ -371,6 +424,7 @@ class Responder:
             for mark in marks[:50]
             for r in mark.reasons
         )
+        points += self.evidence(head)
         if kind == "mass_deletion":
             points += (
                 Point(
@@ -392,7 +446,7 @@ class Responder:
         for touch in sorted(touches, key=lambda t: t.first_ns)[:64]:
             volume = self._volumes[touch.file[:8]]
             changed = volume.keeper.changed_ns(touch.file[8:])
-            times.append(changed if changed else touch.first_ns)
+            times.append(changed or touch.first_ns)
         return min([*times, bad_since])
 
     def _write_journal(self, c: Conviction, members: Iterable[Process], state: str) -> None:
@@ -401,7 +455,7 @@ class Responder:
             family=c.head.id, at_ns=self._clock.now_ns(), bad_since_ns=c.bad_since_ns,
             members=[Member(p.pid, p.start_ns) for p in members], writers=[p.id for p in c.tree],
             touches=list(self._book.of(c.tree).values()) if state != "done" else [],
-            kill=c.action != "frozen",
+            kill=c.action != "frozen", known=c.head.known,
         )
         keeper = next(iter(self._volumes.values())).keeper
         keeper.put_conviction(c.head.id, journal.at_ns, state, _encode(journal))
@@ -412,7 +466,7 @@ class Responder:
         keeper = next(iter(self._volumes.values())).keeper
         for _, _, _, body in keeper.open_convictions():
             journal = msgspec.msgpack.decode(body, type=Journal)
-            head = Process(0, journal.at_ns, None, program="journal", known=False)
+            head = Process(0, journal.at_ns, None, program="journal", known=journal.known)
             tree = {head}
             for member in journal.members:
                 process = self._processes.get(member.pid)
