@@ -1,6 +1,7 @@
 """Who writes through the file server, told by real Samba and real clients in their own networks."""
 
 import datetime as dt
+import os
 import shutil
 import subprocess
 import tempfile
@@ -204,6 +205,9 @@ def test_the_guards_family_ends_at_the_listener_and_names_the_client(
     heads = [kin.lineage.get(client.pid) for client in found]
 
     assert [head.chain() for head in heads] == [[head] for head in heads]
+    assert [contain.serves(head) for head in heads] == [True, True]
+    assert not contain.serves(kin.lineage.get(lab.pid))
+    assert not contain.serves(kin.lineage.get(os.getpid()))
     assert contain.block(kin.lineage.get(lab.pid)) == ""
     assert contain.block(kin.lineage.get(1)) == ""
     assert contain.block(heads[0]) == found[0].address

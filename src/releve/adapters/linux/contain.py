@@ -31,6 +31,10 @@ class SmbContain:
         self._gate = gate
         self._refused = refused
 
+    def serves(self, head: Process) -> bool:
+        """It serves one remote client."""
+        return self.client_of(head) is not None
+
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""
         client = self.client_of(head)
@@ -45,6 +49,8 @@ class SmbContain:
     def client_of(self, process: Process) -> Client | None:
         """The client that the process, or the one that started it, serves; also after its end."""
         for at in process.chain():
+            if not _may_serve(at):
+                continue  # no look at /proc for every local program
             client = self._clients.client_of(at.pid)
             if (
                 client is not None
@@ -52,3 +58,8 @@ class SmbContain:
             ):
                 return client
         return None
+
+
+def _may_serve(process: Process) -> bool:
+    exe = process.exe.removesuffix(" (deleted)")  # the package was upgraded meanwhile
+    return exe.endswith("/smbd") or process.program.startswith("smbd")
