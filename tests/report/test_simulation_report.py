@@ -78,6 +78,18 @@ def test_a_calm_report_is_calm_only_when_nothing_failed() -> None:
     assert "1 différence après le retour arrière (droits)" in words_of(html)
 
 
+def test_a_promise_that_is_not_held_is_on_the_first_page_and_stains_it() -> None:
+    attacks = tuple(
+        msgspec.structs.replace(attack, first_write_to_stop_ms=453.0)
+        for attack in simulations.held().attacks
+    )
+    html = report(msgspec.structs.replace(simulations.held(), attacks=attacks))
+    assert 'class="lead good"' not in html
+    first = words_of(html.split('id="chronologie"')[0])
+    assert "Non tenues : Moins de 50 ms" in first
+    assert "(453 ms)." in first
+
+
 def test_an_attack_that_is_not_stopped_by_design_is_a_condition_and_not_a_failure() -> None:
     deletion = msgspec.structs.replace(
         simulations.held().attacks[0],

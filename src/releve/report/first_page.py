@@ -16,28 +16,36 @@ from releve.report.document import (
     Tile,
     Tiles,
 )
-from releve.report.promises import Promises, Unit, tally
+from releve.report.promises import Promises, Unit, Verdict, judge, tally
 from releve.report.redact import without_names
 from releve.report.text import Text, Voice
 
 LOST_ENTRY = ": perdu"  # how the simulation writes a lost file; it is told by its count already
+NAMED_BY_CASE = frozenset(
+    {"files_lost", "not_as_before", "honest_stopped_tuned", "honest_stopped_held_out"}
+)
 MOST_SHOWN = 3  # more would push the page over; the tables name all
 
 
 def first_page(simulation: Simulation, promises: Promises, voice: Voice) -> Section:
     run = figures.attacks_run(simulation)
-    blocks: list[Block] = [_lead(simulation, voice)]
+    verdicts = [judge(promise, simulation) for promise in promises.promises]
+    broken = tuple(verdict for verdict in verdicts if verdict.outcome == "broken")
+    blocks: list[Block] = [_lead(simulation, voice, calm=not broken)]
     if run:
         blocks.append(Prose(words=voice.say(words.WHAT_HAPPENED)))
-        blocks.append(Prose(words=_by_kind(run, voice), tone="quiet"))
     failures = tuple(_failures(simulation, voice))
     if failures:
         blocks.append(_callout(failures, voice))
+    elif run:
+        blocks.append(Prose(words=_by_kind(run, voice), tone="quiet"))
     blocks.append(Tiles(tiles=tuple(_tiles(simulation, voice))))
     meaning = tuple(_meaning(simulation, voice))
     if meaning:
         blocks += [Heading(words=voice.say(words.MEANING)), Bullets(items=meaning)]
     blocks.append(Prose(words=voice.say(words.PROMISES_LINE, **tally(promises, simulation))))
+    if broken:
+        blocks += _broken(broken, voice)
     blocks += [Heading(words=voice.say(words.CONDITIONS)), *_conditions(run, voice)]
     return Section(anchor="resultat", title="", blocks=tuple(blocks), sheet=False)
 
@@ -66,7 +74,22 @@ def _conditions(run: Sequence[AttackResult], voice: Voice) -> Iterator[Prose]:
         yield Prose(words=" ".join(told), tone="quiet", lang="" if voice.lang == "fr" else "fr")
 
 
-def _lead(simulation: Simulation, voice: Voice) -> Lead:
+def _broken(broken: Sequence[Verdict], voice: Voice) -> Iterator[Prose]:
+    """Promises that are not held and that no case above has named already, with their figures."""
+    told = [
+        f"{voice.say(verdict.promise.promise).rstrip('.')} ({value})"
+        for verdict in broken
+        if verdict.promise.measure not in NAMED_BY_CASE
+        for value in [show.amount(voice, verdict.measured.value, verdict.promise.unit)]
+    ]
+    if told:
+        more = len(told) - MOST_SHOWN
+        shown = told[:MOST_SHOWN] + ([voice.count(words.AND_MORE, more)] if more > 0 else [])
+        line = voice.say(words.NOT_HELD, which=voice.listed(shown)).rstrip(".") + "."
+        yield Prose(words=line, tone="bad")
+
+
+def _lead(simulation: Simulation, voice: Voice, *, calm: bool) -> Lead:
     run = figures.attacks_run(simulation)
     if not run:
         return Lead(words=voice.say(words.LEAD_NONE), tone="bad")
@@ -74,7 +97,7 @@ def _lead(simulation: Simulation, voice: Voice) -> Lead:
     lost = sum(attack.files_lost for attack in run)
     if lost == 0:
         # Green only when nothing else failed either: a calm colour over a red box would mislead.
-        calm = not any(True for _ in _failures(simulation, voice))
+        calm = calm and not any(True for _ in _failures(simulation, voice))
         said = voice.count(words.LEAD_SAFE, len(run), files=files)
         return Lead(words=said, tone="good" if calm else "")
     said_lost = voice.count(words.FILES_LOST, lost)

@@ -48,7 +48,8 @@ li {{ margin: 0 0 1.2mm; max-width: 48em; }}
 .callout h3 {{ margin: 0 0 1.5mm; color: {RED}; }}
 .callout.quiet {{ border-color: {SOFT}; background: {PAPER}; color: {INK}; }}
 .callout.quiet h3 {{ color: {INK}; }}
-.callout ul {{ margin: 0; }}
+.callout ul {{ margin: 0; font-size: 0.92em; line-height: 1.4; }}
+p.quiet, p.bad:not(.lead) {{ font-size: 0.92em; line-height: 1.4; }}
 table {{ border-collapse: collapse; width: 100%; font-size: 8.5pt; line-height: 1.35; margin: 0 0 5mm; }}
 caption {{ text-align: left; font-weight: 700; padding: 0 0 1.5mm; }}
 th {{ text-align: left; font-weight: 700; font-size: 7.5pt; color: {SOFT}; border-bottom: 0.75pt solid {INK}; padding: 0 2.5mm 1.2mm 0; vertical-align: bottom; }}

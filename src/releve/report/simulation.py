@@ -50,17 +50,15 @@ def simulation_document(simulation: Simulation, content: Content, lang: Lang) ->
         _glossary(glossary, voice),
     )
     environment = simulation.environment
-    about = [
+    about = (
         (voice.say(words.MEASURED_ON), voice.moment(environment.at)),
         (voice.say(words.MACHINE), environment.host),
-    ]
-    if simulation.command:
-        about.append((voice.say(words.AGAIN), simulation.command))
+    )
     return Document(
         lang=lang,
         title=voice.say(words.TITLE),
         kind=voice.say(words.KIND),
-        about=tuple(about),
+        about=about,
         footer=voice.say(words.FOOTER),
         sections=tuple(section for section in sections if section is not None),
         description=voice.say(words.DESCRIPTION),

@@ -100,8 +100,9 @@ def _not_run(simulation: Simulation, voice: Voice) -> Iterator[str]:
 def _environment(simulation: Simulation, voice: Voice) -> Table:
     values = _environment_values(simulation.environment, voice)
     values["seconds"] = voice.duration(simulation.seconds * 1000) if simulation.seconds else ""
+    values["command"] = simulation.command
     rows = tuple(
-        (Cell(main=voice.say(name)), Cell(main=values[key]))
+        (Cell(main=voice.say(name)), Cell(main=values[key], code=key == "command"))
         for key, name in words.ENVIRONMENT_ROWS.items()
         if values[key]
     )

@@ -16,7 +16,6 @@ FOOTER = text(
 )
 MEASURED_ON = text("Mesuré le", "Measured on")
 MACHINE = text("Machine", "Machine")
-AGAIN = text("Refaire la mesure", "Measure again")
 NOT_MEASURED = text("non mesuré ici", "not measured here")
 NEVER = text("jamais", "never")
 
@@ -52,6 +51,7 @@ PROMISES_LINE = text(
     "Promesses : {held} sur {n} tenues, {broken} non tenues, {unmeasured} non mesurées ici. Elles ont leur page.",
     "Promises: {held} of {n} held, {broken} not held, {unmeasured} not measured here. They have their page.",
 )
+NOT_HELD = text("Non tenues : {which}", "Not held: {which}")
 MEANING = text("Ce que cela veut dire pour les soins", "What this means for care")
 MEANING_SAFE = text(
     "Après chaque attaque mesurée, les documents étaient de nouveau lisibles, tels qu’avant : rien à reconstituer, "
@@ -322,6 +322,7 @@ ENVIRONMENT_ROWS: dict[str, Text] = {
     "mode": text("Mode du gardien", "Mode of the guard"),
     "versions": text("Versions", "Versions"),
     "seconds": text("Durée de la simulation", "Length of the simulation"),
+    "command": text("Refaire la mesure", "Measure again"),
 }
 HARDWARE = text("{cpus} cœurs, {memory} de mémoire", "{cpus} cores, {memory} of memory")
 PRACTICE = text("{files} fichiers, {size}", "{files} files, {size}")
