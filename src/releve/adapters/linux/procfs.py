@@ -102,3 +102,15 @@ def is_inside(pid: int, namespace: int) -> bool:
         return True
     finally:
         os.close(fd)
+
+
+def is_init(pid: int, namespace: int) -> bool:
+    """It is pid 1 of exactly this PID namespace, which keeps all inside alive."""
+    try:
+        if os.stat(f"/proc/{pid}/ns/pid").st_ino != namespace:
+            return False
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
+            numbers = next((line.split() for line in status if line.startswith("NSpid:")), [])
+    except OSError:
+        return False
+    return numbers[-1:] == ["1"]

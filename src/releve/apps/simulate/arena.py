@@ -22,7 +22,7 @@ _START_SECONDS = 15.0
 class ArenaError(ReleveError):
     """The attackers' own process namespace did not start."""
 
-    status = 41
+    status = 35
     remedy = "Run `unshare -pfm --kill-child --mount-proc true`; where it is refused, run in a container that allows it."
 
 
@@ -64,8 +64,12 @@ class Arena:
         """The next answer, None after that time or at the end."""
         return self._next(seconds)
 
-    def others(self) -> list[int]:
-        """Host pids of all that lives inside beside the holder."""
+    def is_alive(self) -> bool:
+        """Whether the holder still runs."""
+        return self._process.poll() is None
+
+    def others(self, *, frozen: bool = True) -> list[int]:
+        """Host pids of all that lives inside beside the holder; without `frozen`, of what still moves."""
         try:
             children = psutil.Process(self.scope).children(recursive=True)
         except psutil.Error:
@@ -73,7 +77,10 @@ class Arena:
         alive = []
         for child in children:
             with contextlib.suppress(psutil.Error):
-                if child.status() != psutil.STATUS_ZOMBIE:
+                status = child.status()
+                if status == psutil.STATUS_STOPPED:
+                    alive += [child.pid] if frozen else []
+                elif status != psutil.STATUS_ZOMBIE:
                     alive.append(child.pid)
         return alive
 

@@ -21,7 +21,7 @@ from releve.apps.simulate.holder import Order
 from releve.apps.simulate.ledger import Ledger
 from releve.apps.simulate.places import Place
 from releve.apps.simulate.profile import Profile, SkipProfile
-from releve.model.lines import GuardLine, RolledBack, Stopped
+from releve.model.lines import Alert, GuardLine, RolledBack, Stopped
 from releve.model.proof import AttackResult
 
 _READY_SECONDS = 60.0
@@ -116,7 +116,7 @@ def run_attack(ground: Ground, profile: Profile) -> AttackResult:
         if profile.prepare:
             profile.prepare(scene.share)
         result = _attack(ground, profile, scene)
-    except SkipProfile as why:
+    except (SkipProfile, GuardFailedError) as why:
         return skipped(profile, ground.place.fs, str(why))
     finally:
         with contextlib.suppress(OSError):
@@ -145,6 +145,7 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
         before = manifest.take(scene.share)
         _go(arena, guard, ground, profile, scene)
         lines = tuple(guard.lines) if guard else ()
+        troubles = _troubles(arena, guard)
     finally:
         arena.close()
         if guard:
@@ -156,7 +157,27 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
     log = manifest.read_log(scene.work / "attack.log")
     verdict = manifest.compare(before, manifest.take(scene.share), log, kept=kept)
     originals = sum(name in before or name.startswith((ALIAS, OUTSIDE)) for name in log.touched)
-    return conclude(profile, ground.place.fs, originals, verdict, lines)
+    result = conclude(profile, ground.place.fs, originals, verdict, lines)
+    return msgspec.structs.replace(result, wrong=(*troubles, *result.wrong))
+
+
+def _troubles(arena: Arena, guard: GuardProcess | None) -> list[str]:
+    """What went wrong beside the files, in words."""
+    found = []
+    if guard and not guard.is_alive():
+        found.append(f"le gardien s'est arrêté pendant l'attaque : {guard.last_words()}")
+    if guard and guard.unreadable:
+        found.append(f"{guard.unreadable} lignes du gardien illisibles")
+    if not arena.is_alive():
+        found.append("tout l'espace des attaquants a été tué, travail honnête compris")
+    if guard:
+        errors = [
+            line
+            for line in guard.lines
+            if isinstance(line, Alert) and line.kind == "internal_error"
+        ]
+        found += [f"{len(errors)} x {errors[0].why}"] if errors else []
+    return found
 
 
 def _beside(lines: tuple[GuardLine, ...]) -> list[str]:
@@ -183,7 +204,7 @@ def _go(
     ended = _until_over(arena, guard, main, profile, set(companions), scene.work / "attack.log")
     (scene.work / "over").touch()
     _companions_end(arena, companions, ended)
-    _until_quiet(guard, arena)
+    _until_quiet(guard)
 
 
 def _order(ground: Ground, profile: Profile, scene: Scene, user: int) -> Order:
@@ -209,40 +230,44 @@ def _until_over(
     seconds = profile.seconds
     size, grown = 0, time.monotonic()
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and arena.is_alive():
         answer = arena.wait(0.05)
         if answer and answer.what == "ended":
             ended.add(answer.pid)
-        if main in ended:
-            if (
-                len(arena.others()) <= len(companions - ended)
-                or grown + _IDLE_SECONDS < time.monotonic()
-            ):
-                break
-            if log.stat().st_size != size:
-                size, grown = log.stat().st_size, time.monotonic()
+        moving = len(arena.others(frozen=False))
+        if moving <= len(companions - ended) and (main in ended or _was_stopped(guard)):
+            break
+        if main in ended and grown + _IDLE_SECONDS < time.monotonic():
+            break
+        if log.stat().st_size != size:
+            size, grown = log.stat().st_size, time.monotonic()
         if guard and not guard.is_alive():
-            raise GuardFailedError(f"The guard ended during the attack: {guard.last_words()}")
+            break
     return ended
+
+
+def _was_stopped(guard: GuardProcess | None) -> bool:
+    """The guard has acted: who does not move any more is frozen and waits for a person."""
+    return guard is not None and any(isinstance(line, Stopped) for line in guard.lines)
 
 
 def _companions_end(arena: Arena, companions: dict[int, str], ended: set[int]) -> None:
     """Honest people finish their work; decoys see that it is over."""
     left = set(companions) - ended
     deadline = time.monotonic() + _COMPANION_SECONDS
-    while left and time.monotonic() < deadline:
+    while left and time.monotonic() < deadline and arena.is_alive():
         answer = arena.wait(0.2)
         if answer and answer.what == "ended":
             left.discard(answer.pid)
 
 
-def _until_quiet(guard: GuardProcess | None, arena: Arena) -> None:
+def _until_quiet(guard: GuardProcess | None) -> None:
     """Every stop has its rollback and nothing more comes; an unstopped attack gets the time of a slow walk."""
     if guard is None:
         return
     begun = time.monotonic()
     last = begun
-    while time.monotonic() - begun < _ROLLBACK_SECONDS:
+    while time.monotonic() - begun < _ROLLBACK_SECONDS and guard.is_alive():
         line = guard.next_line(0.1)
         if line is not None:
             last = time.monotonic()

@@ -34,6 +34,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     started: float
     items: tuple[Item, ...] = ()
+    served: bool = False  # its console was left running on purpose
 
 
 def home() -> Path:
@@ -81,21 +82,28 @@ class Ledger:
         self._items = [item for item in self._items if (item.kind, item.name) != (kind, name)]
         self._write()
 
-    def keep_alive(self, pid: int) -> None:
-        """Hand the run over to another process (the one that keeps the console) and let it live on."""
-        self._write(pid)
+    def clear(self, keep: frozenset[tuple[str, str]] = frozenset(), keeper: int = 0) -> list[str]:
+        """Undo everything but `keep`; returns what could not be undone.
 
-    def clear(self) -> list[str]:
-        """Undo everything, newest first; returns what could not be undone."""
-        left = undo(self._items)
-        if not left:
+        With `keep` the run lives on as long as the process `keeper` does, until `--stop`.
+        """
+        kept = [item for item in self._items if (item.kind, item.name) in keep]
+        left = undo([item for item in self._items if item not in kept])
+        if kept:
+            self._items = kept
+            self._write(keeper, served=True)
+        elif not left:
             self.file.unlink(missing_ok=True)
         return left
 
-    def _write(self, pid: int | None = None) -> None:
+    def _write(self, pid: int = 0, *, served: bool = False) -> None:
         pid = pid or os.getpid()
         run = Run(
-            id=self.run, pid=pid, started=process_started(pid) or 0.0, items=tuple(self._items)
+            id=self.run,
+            pid=pid,
+            started=process_started(pid) or 0.0,
+            items=tuple(self._items),
+            served=served,
         )
         temporary = self.file.with_suffix(".new")
         temporary.write_bytes(msgspec.json.encode(run))
@@ -123,13 +131,15 @@ def clean_dead() -> list[str]:
     return cleaned
 
 
-def stop_run(file: Path) -> list[str]:
-    """End a run that was left running on purpose (`releve simulate --stop`)."""
-    run = _read(file)
-    left = undo(list(run.items)) if run else []
-    if not left:
-        file.unlink(missing_ok=True)
-    return left
+def stop_served() -> list[str]:
+    """End the runs whose console was left running on purpose; returns their ids."""
+    stopped = []
+    for file in sorted(home().glob("sim-*.json")):
+        run = _read(file)
+        if run and run.served and not undo(list(run.items)):
+            file.unlink(missing_ok=True)
+            stopped.append(run.id)
+    return stopped
 
 
 def _read(file: Path) -> Run | None:

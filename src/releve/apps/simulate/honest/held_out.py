@@ -163,7 +163,7 @@ def prepare_results(area: Path, share: Path) -> None:
 
 def import_results(area: Path) -> None:
     with zipfile.ZipFile(area / "laboratoire.zip") as archive:
-        archive.extractall(area)  # noqa: S202 - we made it
+        archive.extractall(area)
 
 
 def stamp_pdfs(area: Path) -> None:

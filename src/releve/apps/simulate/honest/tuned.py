@@ -244,7 +244,7 @@ WORKLOADS: tuple[Workload, ...] = (
     row("dicom-deflate", ("recoder 49 DICOM", "DICOM re-encode to deflate"), copying((".dcm", 49)), deflate_images, held_out=False),
     row("docx-save", ("réenregistrer 60 documents", "re-save 60 docx"), copying((".docx", 60)), save_documents, held_out=False),
     row("rm-rf", ("effacer 333 fichiers", "rm -rf 333 files"), prepare_old, remove_tree, held_out=False, needs=("rm",)),
-    row("gpg-rm", ("gpg de 40 fichiers, originaux effacés", "gpg 40 files, originals removed"), copying((".docx", 40)), gpg_remove, held_out=False, needs=("gpg",), wanted_stop=True),
+    row("bulk-gpg", ("gpg de 40 fichiers, originaux effacés", "gpg 40 files, originals removed"), copying((".docx", 40)), gpg_remove, held_out=False, needs=("gpg",), wanted_stop=True),
 )  # fmt: skip
 
 __all__ = ["WORKLOADS", "gpg_file", "pick"]

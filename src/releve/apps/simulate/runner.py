@@ -1,0 +1,150 @@
+"""One run of the simulation: places, chapters, chain, report; the machine is left as it was found."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from releve.apps.simulate import environment, ledger, places
+from releve.apps.simulate.attack_run import Ground, run_attack, skipped
+from releve.apps.simulate.honest_run import run_honest
+from releve.apps.simulate.ledger import Ledger
+from releve.apps.simulate.places import Place, Unavailable
+from releve.apps.simulate.plan import Chapter, Plan
+from releve.apps.simulate.table import Table
+from releve.model.lines import GuardLine
+from releve.model.proof import AttackResult, CareResult, HonestResult, Simulation, WindowResult
+
+FILES = 2_000
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What a run has gathered so far."""
+
+    attacks: list[AttackResult] = []
+    honest: list[HonestResult] = []
+    windows: list[WindowResult] = []
+    care: list[CareResult] = []
+    not_shown: list[str] = []
+    file_systems: list[str] = []
+    files: int = 0
+    bytes: int = 0
+
+
+class Runner:
+    """Runs a plan; `listen` hears every line of every guard (the chain feeds them to the agent)."""
+
+    def __init__(
+        self, plan: Plan, table: Table, book: Ledger, *, portable: bool, files: int = FILES,
+        listen: Callable[[GuardLine], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.plan = plan
+        self.table = table
+        self.ledger = book
+        self.portable = portable
+        self.files = files
+        self.listen = listen
+        self.outcome = Outcome()
+        self.work = ledger.room() / f"{book.run}-travail"
+        book.note("folder", str(self.work))
+        self.work.mkdir(mode=0o755, parents=True)
+
+    def run(self) -> None:
+        """All chapters in order."""
+        for chapter in self.plan.chapters:
+            place = self._place(chapter)
+            if isinstance(place, Unavailable):
+                self._unavailable(chapter, place)
+                continue
+            self.outcome.file_systems.append(place.fs)
+            self._chapter(chapter, place)
+
+    def ground(self, place: Place) -> Ground:
+        """The ground of one place, its share built."""
+        self.table.now(f"{place.fs}")
+        made = Ground(
+            ledger=self.ledger, place=place, work=self.work, portable=self.portable,
+            as_users=os.geteuid() == 0 and not self.portable, files=self.files, listener=self.listen, masters={},
+        )  # fmt: skip
+        master = made.master(made.files)
+        if not self.outcome.files:
+            sizes = [path.stat().st_size for path in master.rglob("*") if path.is_file()]
+            self.outcome.files, self.outcome.bytes = len(sizes), sum(sizes)
+        return made
+
+    def result(self, command: str, seconds: float) -> Simulation:
+        """Everything as one object."""
+        gathered = self.outcome
+        return Simulation(
+            attacks=tuple(gathered.attacks),
+            honest=tuple(gathered.honest),
+            windows=tuple(gathered.windows),
+            care=tuple(gathered.care),
+            environment=environment.look(
+                file_systems=tuple(dict.fromkeys(gathered.file_systems)), portable=self.portable,
+                files=gathered.files, size=gathered.bytes, not_shown=tuple(dict.fromkeys(gathered.not_shown)),
+            ),
+            command=command,
+            seconds=seconds,
+        )  # fmt: skip
+
+    def _place(self, chapter: Chapter) -> Place | Unavailable:
+        if self.portable:
+            return places.plain_folder(self.ledger)
+        return places.mount_image(self.ledger, chapter.fs)
+
+    def _unavailable(self, chapter: Chapter, place: Unavailable) -> None:
+        self.outcome.not_shown.append(f"{place.fs} : {place.why}")
+        for profile in chapter.attacks:
+            result = skipped(profile, chapter.fs, place.why)
+            self.outcome.attacks.append(result)
+            self.table.attack(result)
+
+    def _chapter(self, chapter: Chapter, place: Place) -> None:
+        ground = self.ground(place)
+        for profile in chapter.attacks:
+            self.table.now_profile(profile.name, place.fs)
+            result = run_attack(ground, profile)
+            self.outcome.attacks.append(result)
+            if result.skipped:
+                self.outcome.not_shown.append(f"{profile.title} ({place.fs}) : {result.skipped}")
+            self.table.attack(result)
+        if chapter.honest:
+            self.table.now_profile(chapter.honest[0].name, place.fs)
+            day = run_honest(ground, chapter.honest, self.table.honest)
+            self.outcome.honest += day.results
+            self.outcome.windows += day.windows
+
+
+def new_run() -> str:
+    """A run's id: when and a little chance."""
+    return f"sim-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def say_conditions(outcome: Outcome, *, portable: bool) -> None:
+    """What a run without the rights leaves out, in words for people."""
+    if portable:
+        outcome.not_shown += [
+            "l'attribution exacte par le noyau (il faut root) : ici, l'auteur est nommé sur indices",
+            "ext4, xfs et btrfs sur images (il faut root et des périphériques loop)",
+            "l'attaque par un poste SMB (il faut root et des espaces réseau)",
+        ]
+    if not places.namespace_words():
+        outcome.not_shown.append(
+            "l'enfermement des attaques dans leur espace de processus : refusé par ce système"
+        )
+
+
+def since(begun: float) -> float:
+    """Seconds since a monotonic moment."""
+    return time.monotonic() - begun
+
+
+def default_report(run: str) -> Path:
+    """Where reports go unless told otherwise."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "releve" / "simulation" / run

@@ -1,0 +1,156 @@
+"""The live table: one line as each result comes, and what runs now on a terminal."""
+
+import shutil
+import sys
+import time
+from statistics import median
+from typing import TextIO
+
+from releve.apps.simulate import attacks, honest
+from releve.apps.simulate.words import Lang, say
+from releve.model.proof import AttackResult, CareResult, HonestResult, Simulation
+
+_NAME = 46
+_RED, _GREEN, _GREY, _BOLD, _END = "\x1b[31m", "\x1b[32m", "\x1b[90m", "\x1b[1m", "\x1b[0m"
+
+
+class Table:
+    """Writes to one stream; the line of what runs now only on a terminal."""
+
+    def __init__(self, stream: TextIO, lang: Lang, total: int) -> None:
+        self._stream = stream
+        self._lang = lang
+        self._tty = stream.isatty()
+        self._total = total
+        self._done = 0
+        self._head = ""
+        self._begun = time.monotonic()
+        self._titles = {
+            row.name: row.title if lang == "fr" else row.title_en
+            for row in (*attacks.PROFILES, *honest.WORKLOADS)
+        }
+        self._titles["smb"] = (
+            "poste Windows ou Mac chiffreur (SMB)" if lang == "fr" else "encrypting SMB client"
+        )
+
+    def say(self, key: str, *values: object) -> None:
+        """A phrase on a line of its own."""
+        self._line(say(self._lang, key, *values))
+
+    def now(self, text: str) -> None:
+        """What runs at this moment, overwritten by the next line."""
+        if not self._tty:
+            return
+        seconds = int(time.monotonic() - self._begun)
+        width = shutil.get_terminal_size().columns - 1
+        words = f"… {self._done}/{self._total} · {seconds} s · {text}"
+        self._stream.write("\r\x1b[K" + self._paint(_GREY, words[:width]))
+        self._stream.flush()
+
+    def now_profile(self, name: str, fs: str) -> None:
+        """The profile that starts."""
+        self.now(say(self._lang, "on", self._titles.get(name, name), fs))
+
+    def attack(self, result: AttackResult) -> None:
+        """One attack's row."""
+        self._heading("attacks", ("fs", "touched", "lost", "newest", "stop", "rollback"))
+        self._done += 1
+        name = self._name(result.name)
+        if result.skipped:
+            self._line(
+                f"{name} {result.fs:<12}"
+                + self._paint(_GREY, say(self._lang, "skipped", result.skipped))
+            )
+            return
+        lost = f"{result.files_lost:>10}"
+        figures = f"{result.newest_save_lost:>14}{_ms(result.first_write_to_stop_ms):>12}{_ms(result.rollback_ms):>12}"
+        paint = _RED if result.files_lost else _GREEN
+        note = "" if result.stopped else "  " + say(self._lang, "not_stopped")
+        self._line(
+            f"{name} {result.fs:<12}{result.files_touched:>10}{self._paint(paint, lost)}{figures}{note}"
+        )
+        for wrong in result.wrong[:3]:
+            self._line(self._paint(_GREY, f"      {wrong}"))
+
+    def honest(self, result: HonestResult) -> None:
+        """One honest workload's row."""
+        self._heading("honest", ("fs",))
+        self._done += 1
+        ratio = "" if result.slowdown is None else f"x{result.slowdown:.2f}"
+        if result.skipped:
+            words = self._paint(_GREY, say(self._lang, "skipped", result.skipped))
+        elif result.stopped:
+            words = (
+                say(self._lang, "wanted")
+                if result.wanted_stop
+                else self._paint(_RED, say(self._lang, "halted"))
+            )
+        else:
+            words = self._paint(_GREEN, say(self._lang, "let"))
+        self._line(f"{self._name(result.name)} {result.fs:<12}{words:<24} {ratio}")
+
+    def care(self, result: CareResult) -> None:
+        """One part of the chain."""
+        self._heading("chain", ())
+        mark = self._paint(_GREEN, "✓") if result.ok else self._paint(_RED, "✗")
+        self._line(f"{mark} {result.detail} ({result.ms:.0f} ms)")
+
+    def end(self, run: Simulation) -> None:
+        """The short account."""
+        shown = [row for row in run.attacks if not row.skipped]
+        stops = [
+            row.first_write_to_stop_ms for row in shown if row.first_write_to_stop_ms is not None
+        ]
+        wrongly = [row for row in run.honest if row.stopped and not row.wanted_stop]
+        self._head = ""
+        self._line("")
+        self._line(self._paint(_BOLD, say(self._lang, "summary")))
+        if shown:
+            self.say(
+                "sum_attacks", len(shown), sum(row.stopped for row in shown), sum(row.files_lost for row in shown),
+                sum(row.newest_save_lost for row in shown), f"{median(row.files_touched for row in shown):.0f}",
+                f"{median(stops):.0f}" if stops else "-",
+            )  # fmt: skip
+        if run.honest:
+            self.say(
+                "sum_honest",
+                sum(not row.skipped for row in run.honest),
+                len(wrongly),
+                sum(row.held_out for row in wrongly),
+            )
+        if run.environment.not_shown:
+            self._line(say(self._lang, "not_shown") + " :")
+            for what in run.environment.not_shown:
+                self._line(f"  - {what}")
+
+    def _heading(self, key: str, columns: tuple[str, ...]) -> None:
+        if self._head == key:
+            return
+        self._head = key
+        self._line("")
+        widths = {"fs": -12, "touched": 10, "lost": 10, "newest": 14, "stop": 12, "rollback": 12}
+        words = ""
+        for column in columns:
+            text, width = say(self._lang, column), widths[column]
+            words += f"{text:<{-width}}" if width < 0 else f"{text:>{width}}"
+        self._line(self._paint(_BOLD, f"{say(self._lang, key):<{_NAME}} {words}"))
+
+    def _name(self, name: str) -> str:
+        return f"{self._titles.get(name, name)[:_NAME]:<{_NAME}}"
+
+    def _line(self, text: str) -> None:
+        clear = "\r\x1b[K" if self._tty else ""
+        self._stream.write(f"{clear}{text}\n")
+        self._stream.flush()
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{_END}" if self._tty else text
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+def stream_for(as_json: bool) -> TextIO:
+    """With --json the table is talk, and goes to stderr."""
+    return sys.stderr if as_json else sys.stdout

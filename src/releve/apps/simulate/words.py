@@ -1,0 +1,60 @@
+"""The words of the live table, French first."""
+
+import os
+from typing import Literal
+
+Lang = Literal["fr", "en"]
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "title": ("Relève : simulation d'attaques réelles", "Relève: simulation of real attacks"),
+    "cleaned": ("nettoyé après une fin brutale : {}", "cleaned after a hard end: {}"),
+    "building": ("construction du partage : {} fichiers", "building the share: {} files"),
+    "attacks": ("Attaques", "Attacks"),
+    "honest": ("Travail honnête", "Honest work"),
+    "chain": ("La chaîne autour du gardien", "The chain around the guard"),
+    "fs": ("système", "system"),
+    "touched": ("touchés", "touched"),
+    "lost": ("perdus", "lost"),
+    "newest": ("dern. version", "newest save"),
+    "stop": ("arrêt", "stop"),
+    "rollback": ("retour", "rollback"),
+    "not_stopped": ("pas arrêtée", "not stopped"),
+    "skipped": ("non montrée : {}", "not shown: {}"),
+    "let": ("laissé faire", "let through"),
+    "halted": ("ARRÊTÉ", "STOPPED"),
+    "wanted": ("arrêté, comme voulu (approbation)", "stopped, as wanted (approval)"),
+    "summary": ("En bref", "In short"),
+    "sum_attacks": (
+        "{} attaques ({} arrêtées) : {} fichiers perdus, {} dernières versions perdues ; "
+        "médiane {} fichiers touchés, arrêt en {} ms",
+        "{} attacks ({} stopped): {} files lost, {} newest saves lost; median {} files touched, stop in {} ms",
+    ),
+    "sum_honest": (
+        "{} travaux honnêtes : {} arrêtés à tort (dont {} jamais vus des règles)",
+        "{} honest workloads: {} wrongly stopped ({} of them held out)",
+    ),
+    "not_shown": ("Non montré ici", "Not shown here"),
+    "report": ("Rapport : {}", "Report: {}"),
+    "console": ("Console : {}", "Console: {}"),
+    "code": (
+        "Première ouverture : code {} (il sert une fois, pour choisir le mot de passe)",
+        "First opening: code {} (good once, to choose the password)",
+    ),
+    "stop_hint": ("Pour l'éteindre : releve simulate --stop", "To end it: releve simulate --stop"),
+    "seconds": ("{} s", "{} s"),
+    "on": ("{} sur {}", "{} on {}"),
+    "stopped_console": ("console éteinte : {}", "console ended: {}"),
+    "nothing_runs": ("aucune console ne tourne", "no console runs"),
+}  # fmt: skip
+
+
+def choose(asked: str | None) -> Lang:
+    """`--lang` first, then LANG; French unless English is asked for."""
+    wish = (asked or os.environ.get("LC_ALL") or os.environ.get("LANG") or "fr").lower()
+    return "en" if wish.startswith("en") else "fr"
+
+
+def say(lang: Lang, key: str, *values: object) -> str:
+    """The phrase of that key with its values."""
+    french, english = _WORDS[key]
+    return (french if lang == "fr" else english).format(*values)
