@@ -56,11 +56,9 @@ def differ(before: Bytes, after: Bytes, limits: ContentLimits) -> Difference:
     if common > limits.diff_bytes:
         where = places(common, limits.diff_windows, width)
         changed = [at for at in where if before.read(at, width) != after.read(at, width)]
-        unchanged_after = max((at for at in where if at not in set(changed)), default=-1)
-        runs = [
-            Run(start=at, end=min(at + width, common), closed=at < unchanged_after)
-            for at in changed
-        ]
+        told = set(changed)
+        kept = max((at for at in where if at not in told), default=-1)
+        runs = [Run(start=at, end=min(at + width, common), closed=at < kept) for at in changed]
         return Difference(runs=tuple(runs), common=common, exact=False)
     ranges: list[list[int]] = []
     for at in range(0, common, _CHUNK):
@@ -68,7 +66,10 @@ def differ(before: Bytes, after: Bytes, limits: ContentLimits) -> Difference:
         old, new = before.read(at, length), after.read(at, length)
         if old != new:
             _collect(ranges, at, old, new, width)
-    runs = [_trimmed(before, after, start, end, common) for start, end in ranges]
+    if len(ranges) <= _MOST_RUNS:
+        runs = [_trimmed(before, after, start, end, common) for start, end in ranges]
+    else:  # the exact ends of hundreds of ranges tell nothing more, and cost 50 us each
+        runs = [Run(start=start, end=end, closed=end < common) for start, end in ranges]
     return Difference(runs=tuple(runs), common=common, exact=True)
 
 

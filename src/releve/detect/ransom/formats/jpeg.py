@@ -71,10 +71,15 @@ def _is_stuffed(data: Bytes, scan: int, end: int, spots: Spots, limits: ContentL
     where += [(max(scan, at - 512), 1024) for at in spots if scan <= at < end]
     for at, length in where:
         window = data.read(at, min(length, end - at))
-        wrong = len(_AFTER_FF.findall(window))
-        if wrong > 2 and wrong * 5 > len(_ALL_FF.findall(window)):  # tables between scans
+        if is_foreign(window):  # tables between scans
             return False
     return True
+
+
+def is_foreign(window: bytes) -> bool:
+    """Whether bytes of a scan hold codes that no encoder writes there, as ciphertext does."""
+    wrong = len(_AFTER_FF.findall(window))
+    return wrong > 2 and wrong * 5 > len(_ALL_FF.findall(window))  # tables stand between scans
 
 
 def _hidden(data: Bytes, segments: list[Segment], end: int, limits: ContentLimits) -> Check | None:

@@ -14,7 +14,7 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     diff_windows: int = 192  # above: 5 % of a file, in one piece, still shows in 9 of them
     spots: int = 8  # changed places handed to the format checks
     inflate_bytes: int = 65_536  # decoded per stream to believe it: 0.2 ms
-    deep_bytes: int = 4 << 20  # decoded when the head is unchanged and the doubt lies further on
+    deep_bytes: int = 12 << 20  # decoded to reach a changed place: 40 ms at worst, and rare
     members: int = 6  # members, streams or chunks decoded per file
     symbols: int = 400  # Huffman symbols of a JPEG scan: 0.25 ms
     symbols_uniform: int = 4000  # of a scan that looks uniform, as real ones rarely do
@@ -41,9 +41,11 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     type_lost: float = 3.0  # T: the file was something and is nothing now
     became_uniform: float = 3.0  # R alone: bytes turned uniform where they were not
     became_uniform_few: float = 2.0  # R alone, less than `few_share` of a file that still reads
+    became_uniform_unknown: float = 1.0  # R in a format unknown here: it may hold packed parts
     also_uniform: float = 1.0  # R beside T: same fact seen twice, so it adds less
     interior: float = 2.0  # I: inside of a format that nobody edits in place
     emptied: float = 2.0  # E
+    cut: float = 1.0  # E, weak: text cut to less than a tenth; people empty files by hand
     carrier: float = 3.0  # formally valid, carries ciphertext
     encoded: float = 3.0  # base64 or hex of ciphertext in place of a document
     sealed: float = 3.0  # gpg, age, openssl, or uniform bytes stand for the original

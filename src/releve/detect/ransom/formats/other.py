@@ -7,13 +7,39 @@ import struct
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.packed import payload_is_uniform
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, carrier, valid
-from releve.detect.ransom.formats.uniform import uniform_share
+from releve.detect.ransom.formats.uniform import places, uniform_share
 
 _MOST_MEMBERS = 12
+_GIF_WALK = 1 << 20
 
 
 def gif(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
-    return valid("gif") if b"\x3b" in data.read(data.size - 16, 16) else broken("gif", "no trailer")
+    """The chain of blocks and sub-blocks leads to the trailer (or further than we walk)."""
+    head = data.read(0, 13)
+    if len(head) < 13:
+        return broken("gif", "header")
+    content = data.read(0, _GIF_WALK)
+    at = 13 + (3 << (head[10] & 7) + 1 if head[10] & 0x80 else 0)
+    while at < len(content):
+        kind = content[at]
+        if kind == 0x3B:
+            return valid("gif")
+        if kind == 0x21:
+            at = _behind_sub_blocks(content, at + 2)
+        elif kind == 0x2C and at + 10 < len(content):
+            flags = content[at + 9]
+            at = _behind_sub_blocks(
+                content, at + 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+            )
+        else:
+            return broken("gif", "chain of blocks")
+    return broken("gif", "no trailer") if len(content) == data.size else valid("gif")
+
+
+def _behind_sub_blocks(content: bytes, at: int) -> int:
+    while at < len(content) and content[at]:
+        at += content[at] + 1
+    return at + 1
 
 
 def bmp(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check:
@@ -115,6 +141,9 @@ def evtx(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Chec
     return valid("evtx") if first == b"ElfChnk\0" else broken("evtx", "first chunk")
 
 
-def ogg(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
-    tail = data.read(max(0, data.size - 65_536), 65_536)
-    return valid("ogg") if b"OggS" in tail and data.read(4, 1) == b"\0" else broken("ogg", "pages")
+def ogg(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
+    """A page begins within the longest page's length of every place looked at."""
+    for at in {*places(data.size, limits.members, limits.window_bytes), *spots}:
+        if b"OggS\0" not in data.read(at - 65_307, 65_307 + 4096):
+            return broken("ogg", "pages")
+    return valid("ogg")

@@ -18,6 +18,7 @@ _PACKED_HEADS = (
     b"SQLite format 3", b"ustar", b"\x1a\x45\xdf\xa3", b"fLaC", b"%!PS",
 )  # fmt: skip
 _GZIP_HEAD = 10
+_MOST_BLOCKS = 512  # of at most 128 KiB
 _ROOT_OF_PI = 0x177245385090
 
 
@@ -42,22 +43,37 @@ def inflate(packed: bytes, wbits: int, most: int) -> tuple[bytes, bool] | None:
 
 
 def gzip(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
-    """Inflates the head, or everything when it is small or a changed place lies further on."""
+    """Inflates the head, and on to the last changed place."""
     head = data.read(0, _GZIP_HEAD)
     if len(head) < _GZIP_HEAD or head[2] != 8 or head[3] & 0xE0:  # deflate, reserved flags
         return broken("gzip", "header")
-    deep = data.size <= limits.inflate_bytes or any(at > limits.inflate_bytes // 8 for at in spots)
-    most = limits.deep_bytes if deep else limits.inflate_bytes
-    packed = data.read(0, most)
-    opened = inflate(packed, 31, most)
+    packed = data.read(0, limits.inflate_bytes)
+    opened = inflate(packed, 31, limits.inflate_bytes)
     if opened is None:
         return broken("gzip", "does not inflate")
     payload, ended = opened
-    if not ended and len(payload) < most and len(packed) == data.size:
+    if not ended and len(payload) < limits.inflate_bytes and len(packed) == data.size:
         return broken("gzip", "ends before its stream does")
+    if not ended and spots and not _inflates_to(data, max(spots), limits):
+        return broken("gzip", "does not inflate at a changed place")
     if payload_is_uniform(payload, limits):
         return carrier("gzip", "inflates to uniform bytes")
     return valid("gzip")
+
+
+def _inflates_to(data: Bytes, spot: int, limits: ContentLimits) -> bool:
+    """Whether the stream decodes past a place (or as far as we can afford), sums included."""
+    stream, at, left = zlib.decompressobj(31), 0, limits.deep_bytes
+    try:
+        while at < min(spot + limits.inflate_bytes, data.size) and left > 0 and not stream.eof:
+            packed = data.read(at, limits.inflate_bytes)
+            at += len(packed)
+            while packed and left > 0:
+                left -= len(stream.decompress(packed, limits.whole_bytes))
+                packed = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return stream.eof or at < data.size or left <= 0
 
 
 def bzip2(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
@@ -88,9 +104,16 @@ def zstd(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Chec
         return broken("zstd", "reserved bit")
     at = 5 + (not descriptor & 0x20) + (0, 1, 2, 4)[descriptor & 3]
     at += (1 if descriptor & 0x20 else 0, 2, 4, 8)[descriptor >> 6]
-    block = int.from_bytes(head[at : at + 3], "little")
-    if (block >> 1) & 3 == 3 or block >> 3 > 128 * 1024 * 8:  # reserved kind
-        return broken("zstd", "first block")
+    for _ in range(_MOST_BLOCKS):
+        block = int.from_bytes(data.read(at, 3), "little")
+        kind, size = (block >> 1) & 3, block >> 3
+        if kind == 3 or size > 1 << 17:
+            return broken("zstd", "chain of blocks")
+        at += 3 + (1 if kind == 1 else size)
+        if at > data.size:
+            return broken("zstd", "a block leads out of the file")
+        if block & 1:
+            break
     return valid("zstd")
 
 

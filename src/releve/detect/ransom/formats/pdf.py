@@ -2,10 +2,12 @@
 
 import bisect
 import re
+import zlib
 from collections.abc import Iterator
 
+from releve.detect.ransom.formats.jpeg import is_foreign
 from releve.detect.ransom.formats.limits import ContentLimits
-from releve.detect.ransom.formats.packed import inflate, payload_is_uniform
+from releve.detect.ransom.formats.packed import payload_is_uniform
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, carrier, valid
 from releve.detect.ransom.formats.uniform import looks_uniform, places
 
@@ -48,28 +50,44 @@ def _table(data: Bytes, tail: bytes) -> bytes:
 
 
 def _streams(data: Bytes, starts: list[int], spots: Spots, limits: ContentLimits) -> Check | None:
-    """Inflates some Flate streams; the rest of the filters are not decoded here."""
-    read = bad = uniform = 0
-    for at in starts:
+    """Decodes some streams; those with other filters are left alone."""
+    found: list[str] = []
+    for index, at in enumerate(starts):
+        following = starts[index + 1] if index + 1 < len(starts) else data.size
+        hits = [spot for spot in spots if at <= spot < following]
         before = data.read(max(0, at - 512), min(512, at))
         words = before[before.rfind(b" obj") :] if b" obj" in before else before
-        if b"/FlateDecode" not in words or _OTHER_FILTERS.search(words):
-            continue
-        index = bisect.bisect_right(starts, at)
-        following = starts[index] if index < len(starts) else data.size
-        hit = any(at <= spot < following for spot in spots)
-        reach = limits.deep_bytes if hit else limits.inflate_bytes // limits.members
-        opened = inflate(data.read(at, reach), 15, reach)
-        read += 1
-        if opened is None:
-            bad += 1
-        elif b"/Image" not in words and b"/FontFile" not in words:
-            uniform += payload_is_uniform(opened[0], limits)
-    if bad:
-        return broken("pdf", f"{bad} of {read} streams do not inflate")
-    if uniform * 2 > read:
+        if b"/DCTDecode" in words:
+            found.append(_picture(data, hits))
+        elif b"/FlateDecode" in words and not _OTHER_FILTERS.search(words):
+            judged = _flate(data, at, hits, limits)
+            packed = b"/Image" in words or b"/FontFile" in words
+            found.append("fine" if packed and judged == "uniform" else judged)
+    if "bad" in found:
+        return broken("pdf", "a stream does not decode")
+    if found.count("uniform") * 2 > len(found):
         return carrier("pdf", "streams inflate to uniform bytes")
     return None
+
+
+def _picture(data: Bytes, hits: list[int]) -> str:
+    return "bad" if any(is_foreign(data.read(spot - 512, 1024)) for spot in hits) else "fine"
+
+
+def _flate(data: Bytes, at: int, hits: list[int], limits: ContentLimits) -> str:
+    """Fine, bad or uniform; ciphertext behind the stream's own end is bad too."""
+    reach = limits.deep_bytes // 8 if hits else limits.inflate_bytes // limits.members
+    stream, packed = zlib.decompressobj(), data.read(at, reach)
+    try:
+        out = stream.decompress(packed, reach)
+    except zlib.error:
+        return "bad"
+    end = at + len(packed) - len(stream.unused_data)
+    if stream.eof:
+        behind = [data.read(spot, _STRIDE) for spot in hits if spot > end + _STRIDE]
+        if any(looks_uniform(one, limits) for one in behind):
+            return "bad"
+    return "uniform" if payload_is_uniform(out, limits) else "fine"
 
 
 def _marks(data: Bytes, spots: Spots, limits: ContentLimits) -> list[tuple[int, bool]]:

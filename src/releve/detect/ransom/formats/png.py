@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
 
+import bisect
 import zlib
 
 from releve.detect.ransom.formats.limits import ContentLimits
@@ -49,9 +50,10 @@ def _sums_hold(
     data: Bytes, chunks: list[tuple[bytes, int, int]], spots: Spots, limits: ContentLimits
 ) -> bool:
     """CRC of the chunks at changed places, then of as many others as the budget allows."""
-    at_spots = [one for one in chunks if any(one[1] <= spot < one[1] + one[2] for spot in spots)]
+    starts = [at for _, at, _ in chunks]
+    at_spots = [chunks[max(0, bisect.bisect_right(starts, spot) - 1)] for spot in spots]
     left = limits.crc_bytes
-    for kind, at, length in at_spots + [one for one in chunks if one not in at_spots]:
+    for kind, at, length in at_spots + chunks:
         left -= length
         if left < 0:
             return True
@@ -72,7 +74,9 @@ def _image(data: Bytes, chunks: list[tuple[bytes, int, int]], limits: ContentLim
     stream, out = zlib.decompressobj(), b""
     try:
         for kind, at, length in chunks:
-            if kind == b"IDAT" and len(out) < limits.inflate_bytes:
+            if len(out) >= limits.inflate_bytes:
+                break
+            if kind == b"IDAT":
                 packed = data.read(at, min(length, limits.inflate_bytes))
                 out += stream.decompress(packed, limits.inflate_bytes)
     except zlib.error:

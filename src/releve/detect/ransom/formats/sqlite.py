@@ -35,8 +35,8 @@ def _is_page(content: bytes, number: int, pages: int, limits: ContentLimits) -> 
     """A tree page whose header holds, an overflow, free or map page; uniform bytes fail all."""
     at = 100 if number == 1 else 0
     kind = content[at] if len(content) > at else 0xFF
-    if kind in _LEAVES or kind in _INNER:
-        return _is_tree(content, at, kind)
+    if (kind in _LEAVES or kind in _INNER) and _is_tree(content, at, kind):
+        return True
     pointer = int.from_bytes(content[:4], "big")
     if pointer <= pages and kind == 0:
         return True

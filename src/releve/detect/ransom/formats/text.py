@@ -35,9 +35,9 @@ TEXTS = frozenset({"text", "csv", *(kind for kind, _ in _HEADS)})
 def check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check | None:
     """Text or not; None if it is not text at all, broken if only parts of it are."""
     head = data.read(0, limits.window_bytes)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _wide(head)
     pieces = _pieces(data, spots, limits)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return _wide(pieces)
     bad = sum([not _reads(piece, limits) for piece in pieces])
     if bad == len(pieces) or (bad and not _grain_reads(head[:_GRAIN], limits)):
         return None
@@ -103,14 +103,14 @@ def _lead(grain: bytes) -> int:
     return 0
 
 
-def _wide(head: bytes) -> Check | None:
-    try:
-        head[: len(head) & ~1].decode("utf-16")
-    except UnicodeDecodeError as error:
-        if error.start + 4 < len(head):
-            return None
-    # Every second byte of western UTF-16 is zero; random bytes after a mark decode often enough.
-    return valid("text", "UTF-16") if head.count(0) * 4 > len(head) else None
+def _wide(pieces: list[bytes]) -> Check | None:
+    """Western UTF-16: every second byte is zero; random bytes behind a mark decode often enough."""
+    bad = sum([piece.count(0) * 4 < len(piece) for piece in pieces])
+    if bad == len(pieces):
+        return None
+    if bad:
+        return broken("text", f"{bad} of {len(pieces)} windows are not UTF-16")
+    return valid("text", "UTF-16")
 
 
 def _kind(head: bytes, name: str) -> str:

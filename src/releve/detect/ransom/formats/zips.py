@@ -154,8 +154,11 @@ def _members(
     data: Bytes, kind: str, found: Directory, spots: Spots, limits: ContentLimits
 ) -> Check | None:
     read = uniform = 0
+    left = limits.deep_bytes
     for entry in _chosen(found, spots, limits):
-        opened = member(data, entry, _reach(entry, spots, limits))
+        reach = _reach(entry, spots, left, limits)
+        left -= min(reach, entry.size)
+        opened = member(data, entry, reach)
         if opened is None:
             return broken(kind, "a member does not decode or its CRC is wrong")
         payload, _ = opened
@@ -188,9 +191,10 @@ def _is_hit(entry: Entry, spots: Spots) -> bool:
     return any(entry.at <= spot < entry.at + 62 + entry.packed for spot in spots)
 
 
-def _reach(entry: Entry, spots: Spots, limits: ContentLimits) -> int:
+def _reach(entry: Entry, spots: Spots, left: int, limits: ContentLimits) -> int:
     """How much of a member is decoded: all that is affordable where it was changed."""
-    return limits.deep_bytes if _is_hit(entry, spots) else limits.inflate_bytes // limits.members
+    least = limits.inflate_bytes // limits.members
+    return max(least, left) if _is_hit(entry, spots) else least
 
 
 def _is_xml(payload: bytes) -> bool:
