@@ -10,7 +10,7 @@ MARK = ".releve-simulation"
 class UnmarkedError(ReleveError):
     """An attack was pointed at a folder that the simulation did not make."""
 
-    status = 40
+    status = 34
     remedy = (
         "Attacks run only in a share that `releve simulate` built itself; start them through it."
     )
