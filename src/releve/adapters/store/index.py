@@ -238,7 +238,7 @@ class Index:
     def last_generation(self, node: int) -> Generation | None:
         row = self.db.execute(
             f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id DESC LIMIT 1",
-            (node,),  # noqa: S608
+            (node,),
         ).fetchone()
         return _generation(row) if row else None
 

@@ -22,7 +22,6 @@ from releve.flow.ports import Clock, Place
 from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, Name, Node
 
 
-
 class _Entry(NamedTuple):
     """One directory entry on a walk; `key` is its directory's."""
 
@@ -469,7 +468,7 @@ class Keeper:
             return self.index.names(node)
 
     def changed_ns(self, key: bytes) -> int:
-        """ctime of the living file, 0 when it is gone."""
+        """Ctime of the living file, 0 when it is gone."""
         try:
             fd = self.place.open(key, os.O_PATH)
         except OSError:
@@ -542,6 +541,16 @@ class Keeper:
             self.objects.drop(g.id, g.facts.size, g.pack, g.offset)
         return len(dropped)
 
+    def prune_gone(self, limit_ns: int, most: int = 500) -> int:
+        """Drop files that are gone since before `limit_ns` with all their versions, a few at a time."""
+        with self.lock:
+            gone = self.index.gone_before(limit_ns)[:most]
+        for node in gone:
+            self.prune(node, lambda _held: set())
+            with self.lock:
+                self.index.drop_node(node)
+        return len(gone)
+
     def commit(self) -> None:
         with self.lock:
             self.index.commit()
@@ -561,7 +570,7 @@ def _nobody_writes(fd: int) -> bool:
     try:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES)
+        return error.errno != errno.EAGAIN  # EACCES: another user's file, of which nothing is told
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return True
 

@@ -58,7 +58,7 @@ class GiveBack:
         finally:
             os.close(fd)
 
-    def _into(  # noqa: PLR0913
+    def _into(
         self,
         fd: int,
         node: Node,
@@ -85,7 +85,7 @@ class GiveBack:
             self._adopt(fd, node.id, generation)
         return PutBackDone(path=paths[0], changed=changed or moved, beside=kept)
 
-    def _anew(  # noqa: PLR0913
+    def _anew(
         self,
         node: Node,
         generation: Generation,
@@ -305,7 +305,7 @@ class GiveBack:
             target = os.path.join(self._quarantine, f"{self._number:08d}")
         with open(
             os.path.join(self._quarantine, "names"), "a", encoding="utf-8", errors="surrogateescape"
-        ) as names:  # noqa: PTH123
+        ) as names:
             names.write(f"{self._number:08d}\t{path}\n")
         try:
             os.rename(path, target)

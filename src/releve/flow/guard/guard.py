@@ -173,6 +173,20 @@ class Guard:
             v.keeper.counts(n)[0] for v in self._volumes.values() for n in range(len(v.keeper.folders))
         )
 
+    def stop_family(self, family: str) -> bool:
+        """An order: stop a family by its id and undo what it did; False if it is not known."""
+        pid = int(family.partition("-")[0])
+        process = self._parts.processes.get(pid)
+        if process.id != family or process.is_boundary:
+            return False
+        self.responder.convict(process, "order")
+        return True
+
+    def prune(self) -> int:
+        """Give back the room of deleted files after the retention; answers how many were dropped."""
+        limit = self._clock.now_ns() - int(self._limits.retention_s * 1e9)
+        return sum(v.keeper.prune_gone(limit) for v in self._volumes.values())
+
     def has_touches(self, process: Process) -> bool:
         """A roll-back may still need what this ended process did."""
         return self._book.has(process)
@@ -265,6 +279,7 @@ class Guard:
             last_window = now
             self.say_window()
             self._count()
+            self.prune()
             for volume in self._volumes.values():
                 volume.keeper.commit()
         return last_walk, last_window

@@ -289,7 +289,7 @@ class Judge:
             held.close()
             new.close()
         if change.points > 0:
-            self._count(job, change, gone.file, Name(b"", gone.name), lineage)
+            self._count(job, change, gone.file, keeper.last_name(node.id) if node else None, lineage)
         else:
             self._scores.created(lineage, self._clock.steady())
 
@@ -310,7 +310,7 @@ class Judge:
         now = self._clock.steady()
         path = ""
         if name is not None:
-            path = job.volume.keeper.path(name) if name.directory else name.name.decode(errors="replace")
+            path = job.volume.keeper.path(name)
         mark = Mark(file=file, reasons=change.reasons, at_s=now, path=path)
         head = self._scores.add(lineage, mark)
         if head is not None:

@@ -461,6 +461,22 @@ class Responder:
         keeper.put_conviction(c.head.id, journal.at_ns, state, _encode(journal))
         keeper.commit()
 
+    def decide(self, family: str, verb: str) -> bool:
+        """A person decided about a frozen family: "thaw" it or "kill" it; False if there is none."""
+        head = self.frozen.pop(family, None)
+        if head is None:
+            return False
+        conviction = self.convicted.pop(head, None)
+        if verb == "thaw":
+            self._hands.thaw(head)
+        else:
+            self._hands.kill(head)
+            if conviction is not None:
+                conviction.action = "killed"
+                self.convicted[head] = conviction
+                self._todo.put(conviction)
+        return True
+
     def finish(self) -> None:
         """After a restart: kill what still lives of open convictions and finish their roll-back."""
         keeper = next(iter(self._volumes.values())).keeper
