@@ -33,6 +33,8 @@ def add(
     if not rows:
         return 0
     statement = _insert(connection, table).on_conflict_do_nothing()
+    # Else PostgreSQL's driver does not tell how many rows a single insert made.
+    statement = statement.execution_options(preserve_rowcount=True)
     return int(connection.execute(statement, rows).rowcount)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 
 from releve.apps.console import door, pages
@@ -26,7 +27,7 @@ def console_parts() -> Parts:
 
 
 @get("/static/{digest:str}/{name:path}", sync_to_thread=False)
-def static(digest: str, name: str) -> Response[bytes]:
+def static(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     asset = assets().get(name.lstrip("/"))
     if asset is None or asset.digest != digest:
         raise NotFoundException

@@ -9,6 +9,7 @@ import msgspec
 from anyio import to_thread
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.response import Stream
 
 import releve
@@ -88,7 +89,7 @@ async def incidents(request: AnyRequest) -> Response[str]:
 
 
 @get("/incidents/{identity:str}")
-async def incident(request: AnyRequest, identity: str) -> Response[str]:
+async def incident(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     entered = await enter(request)
 
     def read(unit: Unit) -> views.IncidentView:
@@ -102,7 +103,7 @@ async def incident(request: AnyRequest, identity: str) -> Response[str]:
 
 
 @post("/incidents/{identity:str}/close")
-async def close_incident(request: AnyRequest, identity: str) -> Response[str]:
+async def close_incident(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     entered = await enter(request)
     await form_of(request, entered.session)
     login, now = entered.session.login, entered.visit.now
@@ -136,7 +137,7 @@ async def review(request: AnyRequest) -> Response[str]:
 
 
 @post("/hosts/{host:str}/ask")
-async def ask(request: AnyRequest, host: str) -> Response[str]:
+async def ask(request: AnyRequest, host: FromPath[str]) -> Response[str]:
     """Ask something of a host; at once, or as a proposal when it may stop care."""
     entered = await enter(request)
     fields = await form_of(request, entered.session)
@@ -157,7 +158,9 @@ async def ask(request: AnyRequest, host: str) -> Response[str]:
 
 
 @post("/actions/{identity:str}/{decision:str}")
-async def decide(request: AnyRequest, identity: str, decision: str) -> Response[str]:
+async def decide(
+    request: AnyRequest, identity: FromPath[str], decision: FromPath[str]
+) -> Response[str]:
     entered = await enter(request)
     await form_of(request, entered.session)
     context, login, now = entered.visit.context, entered.session.login, entered.visit.now

@@ -8,6 +8,7 @@ import zstandard
 from anyio import to_thread
 from litestar import Response, get, post
 from litestar.enums import MediaType
+from litestar.params import FromQuery
 
 from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.flow import envelope
@@ -73,7 +74,9 @@ async def take_batch(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/api/v1/orders")
-async def wait_orders(request: AnyRequest, after: int = 0, wait: float = 0) -> Response[bytes]:
+async def wait_orders(
+    request: AnyRequest, after: FromQuery[int] = 0, wait: FromQuery[float] = 0
+) -> Response[bytes]:
     context, call = context_of(request), await _call(request)
     try:
         structure, host = await _known(context, call)

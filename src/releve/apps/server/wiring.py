@@ -82,11 +82,11 @@ async def serve(
         timeout_graceful_shutdown=3,
         proxy_headers=False,
     )
-    server = _Server(config, context)
+    server = LettingGo(config, context)
     await server.serve()
 
 
-class _Server(uvicorn.Server):
+class LettingGo(uvicorn.Server):
     """Lets the long answers (live pages, waiting agents) go when the server is asked to end."""
 
     def __init__(self, config: uvicorn.Config, context: Context) -> None:

@@ -54,9 +54,8 @@ def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
     if not envelope.is_signed(record.public_key, message, call.signature):
         raise Refused("forged")
     if not envelope.is_fresh(call.stamp.time, now):
-        raise Refused(
-            "clock"
-        )  # the answer carries the server's time: the agent corrects and retries
+        # The answer carries the server's time: the agent corrects itself and tries again.
+        raise Refused("clock")
     with store.unit(structure) as unit:
         if not unit.take_nonce(host, call.stamp.nonce, now + 3 * envelope.TOLERANCE):
             raise Refused("replayed")

@@ -1,0 +1,43 @@
+import pytest
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables
+from releve.adapters.sql.store import SqlStore
+from releve.flow.server.enrol import ensure_structure
+from tests.server.world import T0
+
+
+def prepare(store: SqlStore) -> str:
+    owner = ensure_structure(store, "Cabinet", "s1", T0)
+    with store.unit(owner.id) as unit:
+        for n in range(5):
+            unit.record(T0, "claire", f"host/{n}", "isolate", "é" * n)
+    return owner.id
+
+
+def test_the_trail_reads_back_and_is_whole(store: SqlStore) -> None:
+    with store.unit(prepare(store)) as unit:
+        assert [e.object for e in unit.trail(most=2)] == ["host/4", "host/3"]
+        assert unit.trail_is_whole()
+
+
+def test_the_database_refuses_to_change_or_remove_an_entry(store: SqlStore) -> None:
+    prepare(store)
+    for statement in (
+        sa.update(tables.audit).values(verb="nothing"),
+        sa.delete(tables.audit),
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"), store._writing.begin() as db:
+            db.execute(statement)
+
+
+def test_an_entry_that_was_changed_all_the_same_shows(store: SqlStore) -> None:
+    structure = prepare(store)
+    with store._writing.begin() as db:
+        if db.dialect.name == "sqlite":
+            db.exec_driver_sql("DROP TRIGGER audit_update")
+        else:
+            db.exec_driver_sql("DROP TRIGGER audit_update ON audit")
+        db.execute(sa.update(tables.audit).where(tables.audit.c.number == 3).values(actor="x"))
+    with store.unit(structure) as unit:
+        assert not unit.trail_is_whole()

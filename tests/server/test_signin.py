@@ -1,0 +1,112 @@
+import datetime as dt
+
+import pyotp
+import pytest
+
+from releve.adapters.sql.store import SqlStore
+from releve.flow.server import signin
+from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.ports import Person, Session
+from tests.server.world import T0
+
+PASSWORD = "une phrase assez longue"
+
+
+def new_secret() -> bytes:
+    import os
+
+    return os.urandom(32)
+
+
+def person_in(store: SqlStore) -> Person:
+    owner = ensure_structure(store, "Cabinet", "s1", T0)
+    person = signin.create_person(store, owner, "Claire", PASSWORD, "p1", T0)
+    assert person is not None
+    return person
+
+
+def confirmed(store: SqlStore) -> tuple[Person, Session, tuple[str, ...]]:
+    person = person_in(store)
+    session = signin.open_session(store, person, "enrol", new_secret, T0).session
+    code = pyotp.TOTP(person.totp_secret).at(T0)
+    done = signin.confirm_second(store, session, code, new_secret, T0)
+    assert done is not None
+    return done[0], session, done[1]
+
+
+def test_only_the_right_password_passes_and_the_login_s_case_does_not_matter(
+    store: SqlStore,
+) -> None:
+    person_in(store)
+    assert signin.check_password(store, "CLAIRE", PASSWORD) is not None
+    assert signin.check_password(store, "claire", PASSWORD + "x") is None
+    assert signin.check_password(store, "nobody", PASSWORD) is None
+
+
+def test_a_login_belongs_to_one_person(store: SqlStore) -> None:
+    person_in(store)
+    owner = ensure_structure(store, "Other", "s2", T0)
+    assert signin.create_person(store, owner, "claire", PASSWORD, "p2", T0) is None
+
+
+def test_a_code_of_the_second_factor_is_good_once(store: SqlStore) -> None:
+    person, session, _ = confirmed(store)
+    totp = pyotp.TOTP(person.totp_secret)
+    assert signin.check_second(store, session, totp.at(T0), T0) is None
+    later = T0 + dt.timedelta(seconds=60)
+    assert signin.check_second(store, session, totp.at(later), later) is not None
+    assert signin.check_second(store, session, totp.at(later), later) is None
+
+
+def test_an_old_code_is_not_good(store: SqlStore) -> None:
+    person, session, _ = confirmed(store)
+    later = T0 + dt.timedelta(minutes=10)
+    code = pyotp.TOTP(person.totp_secret).at(later - dt.timedelta(minutes=2))
+    assert signin.check_second(store, session, code, later) is None
+
+
+def test_a_recovery_code_stands_in_once(store: SqlStore) -> None:
+    _, session, codes = confirmed(store)
+    assert len(set(codes)) == signin.RECOVERY_CODES
+    assert signin.check_second(store, session, codes[0].upper(), T0) is not None
+    assert signin.check_second(store, session, codes[0], T0) is None
+    assert signin.check_second(store, session, codes[1], T0) is not None
+
+
+def test_the_second_factor_is_set_up_once(store: SqlStore) -> None:
+    person, session, _ = confirmed(store)
+    later = T0 + dt.timedelta(seconds=60)
+    code = pyotp.TOTP(person.totp_secret).at(later)
+    assert signin.confirm_second(store, session, code, new_secret, later) is None
+
+
+def test_wrong_tries_wait_longer_and_longer(store: SqlStore) -> None:
+    keys, now, waits = ("login:claire",), T0, []
+    for _ in range(14):
+        signin.check_tries(store, keys, now)
+        signin.count_wrong(store, keys, now)
+        attempts = store.attempts(keys[0])
+        assert attempts is not None
+        waits.append((attempts.until - now).total_seconds())
+        now = attempts.until
+    assert waits[:4] == [0, 0, 0, 0]
+    assert waits[4:7] == [5, 10, 20]
+    assert waits[-1] == 15 * 60
+    with pytest.raises(signin.TooManyTries):
+        signin.check_tries(store, keys, now - dt.timedelta(seconds=1))
+
+
+def test_a_session_ends_with_its_shift_and_at_sign_out(store: SqlStore) -> None:
+    person = person_in(store)
+    opened = signin.open_session(store, person, "full", new_secret, T0)
+    assert signin.session_of(store, opened.secret, T0) == opened.session
+    assert signin.session_of(store, opened.secret, T0 + dt.timedelta(hours=12)) is None
+    signin.close_session(store, opened.secret, opened.session, T0)
+    assert signin.session_of(store, opened.secret, T0) is None
+    assert signin.session_of(store, "", T0) is None
+
+
+def test_what_is_kept_of_a_session_does_not_open_one(store: SqlStore) -> None:
+    person = person_in(store)
+    opened = signin.open_session(store, person, "full", new_secret, T0)
+    assert signin.session_of(store, signin.digest(opened.secret), T0) is None

@@ -1,0 +1,162 @@
+"""Walks every table and every route as another structure: nothing of the first is reached."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pyotp
+import pytest
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables
+from releve.adapters.sql.store import SqlStore
+from releve.flow.server import actions, signin
+from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.ingest import take
+from releve.flow.server.ports import Structure
+from releve.model.order import Isolate
+from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
+
+PASSWORD = "une phrase assez longue"
+SHARED = {"structure", "attempt"}  # tables that belong to no structure
+
+
+def fill(store: SqlStore, name: str) -> EnrolledHost:
+    host = add_host(store, f"serveur de {name}", name)
+    events = (stopped(f"famille-{name}"), stopped("w", action="would_stop"), rolled_back("x"))
+    take(store, host.structure, host.id, batch(*events), T0)
+    with store.unit(host.structure) as unit:
+        identity = f"proposal-{host.id}"
+        actions.propose(unit, host.id, Isolate(), actor="a", identity=identity, now=T0)
+        unit.take_nonce(host.id, "n", T0)
+    owner = Structure(id=host.structure, name=name, created_at=T0)
+    person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
+    assert person is not None
+    signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
+    return host
+
+
+def test_every_table_of_tenant_data_starts_its_key_with_the_structure() -> None:
+    for table in tables.metadata.sorted_tables:
+        if table.name not in SHARED:
+            assert next(iter(table.primary_key)).name == "structure", table.name
+
+
+def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) -> None:
+    mine, theirs = fill(store, "A"), fill(store, "B")
+    before = dump(store, theirs.structure)
+    assert set(before) == {t.name for t in tables.metadata.sorted_tables} - SHARED
+    with store.unit(mine.structure) as unit:
+        assert [h.id for h in unit.hosts()] == [mine.id]
+        assert unit.host(theirs.id) is None
+        assert unit.watermark(theirs.id, "sp") == 0
+        assert unit.action(f"proposal-{theirs.id}") is None
+        assert unit.person(f"p{theirs.id}") is None
+        assert {i.host for i in unit.incidents()} == {mine.id}
+        assert {f.host for f in unit.findings("would_stop")} == {mine.id}
+        assert {r.action.host for r in unit.actions()} == {mine.id}
+        assert all(theirs.id not in e.object for e in unit.trail())
+        unit.drop_session(signin.digest("x"))
+        unit.drop_sessions_of(f"p{theirs.id}")
+        unit.review_findings("would_stop", T0)
+        unit.forget_nonces(T0)
+        unit.put_watermark(theirs.id, "sp", 99)
+        assert not unit.use_token("x", "h", T0)
+    assert dump(store, theirs.structure) == before
+
+
+def dump(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of a structure, by table; empty tables are left out."""
+    found = {}
+    with store._engine.begin() as db:
+        for table in tables.metadata.sorted_tables:
+            if "structure" in table.c:
+                rows = db.execute(sa.select(table).where(table.c.structure == structure)).all()
+                if rows:
+                    found[table.name] = sorted(map(tuple, rows), key=repr)
+    return found
+
+
+@pytest.fixture
+def signed_in(served: Running) -> tuple[Running, httpx.Client, EnrolledHost, EnrolledHost]:
+    mine, theirs = fill(served.store, "A"), fill(served.store, "B")
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "A", "x", now)
+    person = signin.create_person(served.store, owner, "anne", PASSWORD, "anne", now)
+    assert person is not None
+    opened = signin.open_session(served.store, person, "full", served.context.new_secret, now)
+    client = httpx.Client(
+        base_url=served.url, cookies={"releve": opened.secret}, trust_env=False, timeout=20
+    )
+    client.headers["x-csrf"] = opened.session.csrf
+    return served, client, mine, theirs
+
+
+def test_no_page_shows_another_structure(
+    signed_in: tuple[Running, httpx.Client, EnrolledHost, EnrolledHost],
+) -> None:
+    served, client, mine, theirs = signed_in
+    with served.store.unit(theirs.structure, writes=False) as unit:
+        incident = unit.incidents()[0].id
+    before = dump(served.store, theirs.structure)
+    routes = all_routes()
+    assert {"/", "/live", "/health", "/incidents/{identity:str}"} <= {r for r, _ in routes}
+    for route, method in routes:
+        if route in ("/logout", "/static/{digest:str}/{name:path}") or route.startswith("/api"):
+            continue
+        for identity in (incident, f"proposal-{theirs.id}", theirs.id):
+            path = re.sub(r"\{\w+:str\}", identity, route.replace("{decision:str}", "approve"))
+            for task in ("isolate", "release") if "ask" in path else ("",):
+                form = {"csrf": client.headers["x-csrf"], "task": task}
+                text, status = ask(client, method, path, form)
+                for secret in ("serveur de B", "famille-B", theirs.id, "claire-B"):
+                    assert secret not in text.replace(path, ""), (method, path)
+                if identity in path:
+                    assert status in (404, 405), (method, path, status)
+    assert dump(served.store, theirs.structure) == before
+    assert "serveur de A" in client.get("/").text
+    assert mine.id in client.get("/").text
+
+
+def ask(client: httpx.Client, method: str, path: str, form: dict[str, str]) -> tuple[str, int]:
+    if method == "POST":
+        answer = client.post(path, data=form)
+        return answer.text, answer.status_code
+    with client.stream("GET", path) as answer:
+        if "event-stream" in answer.headers.get("content-type", ""):
+            return next(answer.iter_text()), answer.status_code
+        return answer.read().decode(), answer.status_code
+
+
+def all_routes() -> list[tuple[str, str]]:
+    from releve.apps.console.app import console_parts
+    from releve.apps.server.api import ROUTES
+
+    found = []
+    for handler in [*console_parts().routes, *ROUTES]:
+        for path in handler.paths:
+            found += [(path, m) for m in handler.http_methods if m in ("GET", "POST")]
+    return found
+
+
+def test_an_order_of_one_structure_is_not_told_to_a_host_of_another(tmp_path: Path) -> None:
+    from tests.server.world import running
+
+    with running(tmp_path / "s") as served:
+        import anyio
+
+        mine, theirs = fill(served.store, "A"), fill(served.store, "B")
+        with served.store.unit(mine.structure) as unit:
+            now = served.context.clock.now()
+            actions.propose(unit, mine.id, Isolate(), actor="a", identity="q", now=now)
+            actions.approve(unit, "q", served.context.key, actor="a", now=now)
+        assert len(anyio.run(served.client(mine).wait_orders, 0, 0).orders) == 1
+        assert anyio.run(served.client(theirs).wait_orders, 0, 0).orders == ()
+
+
+def test_totp_of_the_library_is_the_one_of_phones() -> None:
+    # RFC 6238, appendix B (SHA-1, 8 digits cut to 6): the seed of the standard at 59 s.
+    import base64
+
+    seed = base64.b32encode(b"12345678901234567890").decode()
+    assert pyotp.TOTP(seed).at(59) == "287082"

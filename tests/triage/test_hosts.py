@@ -1,0 +1,85 @@
+import datetime as dt
+
+from releve.model import event as ev
+from releve.model.host import Host, HostState
+from releve.triage.hosts import step
+from releve.triage.outlook import outlook
+
+T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
+FACTS = ev.FolderFacts(
+    folder="t1", label="1", mode="reflink", attribution="exact", room_bytes=10, held_bytes=5
+)
+
+
+def run(*events: ev.AnyEvent) -> HostState:
+    state = HostState()
+    for event in events:
+        state = step(state, event)
+    return state
+
+
+def ready(*, enforce: bool = True) -> ev.GuardReady:
+    return ev.GuardReady(seen_at=T0, folders=(FACTS,), enforce=enforce)
+
+
+def test_a_baseline_shows_its_progress_until_the_guard_is_ready() -> None:
+    progress = ev.BaselineAdvanced(
+        seen_at=T0, folder="t1", phase="baseline", files=10, percent=40.0
+    )
+    state = run(progress)
+    assert (state.guard, state.folders[0].percent) == ("starting", 40.0)
+    state = step(state, ready())
+    assert (state.guard, state.folders[0].percent) == ("enforcing", 100.0)
+    assert state.folders[0].facts.mode == "reflink"
+
+
+def test_watch_mode_is_not_protection() -> None:
+    assert run(ready(enforce=False)).guard == "watching"
+
+
+def test_a_window_belongs_to_its_folder() -> None:
+    window = ev.WindowMeasured(
+        seen_at=T0,
+        folder="t1",
+        saves=9,
+        p50_ms=1,
+        p99_ms=40,
+        worst_ms=50,
+        held_bytes=7,
+        room_bytes=3,
+    )
+    folder = run(ready(), window).folders[0]
+    assert (folder.p99_ms, folder.held_bytes, folder.room_bytes) == (40, 7, 3)
+
+
+def test_a_failed_backup_keeps_the_last_good_one() -> None:
+    good = ev.BackupRan(seen_at=T0, ok=True, ms=1)
+    bad = ev.BackupRan(seen_at=T0 + dt.timedelta(hours=1), ok=False, ms=1)
+    backup = run(good, bad).backup
+    assert backup is not None
+    assert (backup.ok, backup.last_good_at) == (False, T0)
+
+
+def test_what_was_dropped_adds_up() -> None:
+    state = run(ev.EventsDropped(seen_at=T0, count=3), ev.EventsDropped(seen_at=T0, count=4))
+    assert state.events_dropped == 7
+
+
+def host(seen: dt.datetime, guard: str) -> Host:
+    return Host(
+        id="h",
+        structure="s",
+        name="n",
+        enrolled_at=T0,
+        carries_care=True,
+        last_seen_at=seen,
+        state=HostState(guard=guard),
+    )
+
+
+def test_all_is_well_only_when_every_host_speaks_and_is_guarded() -> None:
+    assert outlook((), (), 0, T0).state == "empty"
+    assert outlook((host(T0, "enforcing"),), (), 0, T0).state == "well"
+    assert outlook((host(T0, "down"),), (), 0, T0).state == "action"
+    later = T0 + dt.timedelta(minutes=4)
+    assert outlook((host(T0, "enforcing"),), (), 0, later).concerns[0].kind == "silent"

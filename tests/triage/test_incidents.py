@@ -1,0 +1,137 @@
+import datetime as dt
+from itertools import permutations
+
+import pytest
+
+from releve.detect.guard_findings import find, finding_id
+from releve.model import event as ev
+from releve.model.finding import Finding, Severity
+from releve.model.incident import Incident
+from releve.triage.incidents import Limits, step
+from releve.triage.outlook import outlook, totals
+
+T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
+
+
+def at(minutes: float) -> dt.datetime:
+    return T0 + dt.timedelta(minutes=minutes)
+
+
+def stopped(family: str, minutes: float, action: str = "killed", host: str = "h1") -> Finding:
+    event = ev.FamilyStopped(
+        seen_at=at(minutes),
+        family=family,
+        action=action,
+        reasons=(),
+        first_write_to_stop_ms=12.0,
+        files_touched=3,
+    )
+    return found(event, host)
+
+
+def rolled_back(family: str, minutes: float, lost: int = 0, host: str = "h1") -> Finding:
+    event = ev.FamilyRolledBack(
+        seen_at=at(minutes),
+        family=family,
+        restored=3,
+        lost=lost,
+        newest_save_lost=0,
+        quarantined=1,
+        rollback_ms=80.0,
+    )
+    return found(event, host)
+
+
+def alert(kind: str, minutes: float) -> Finding:
+    return found(ev.GuardAlerted(seen_at=at(minutes), alert=kind, why="x"), "h1")
+
+
+def found(event: ev.AnyEvent, host: str) -> Finding:
+    finding = find(event, host=host, identity=finding_id(host, repr(event), 1))
+    assert finding is not None
+    return finding
+
+
+def run(*findings: Finding, limits: Limits | None = None) -> list[Incident]:
+    known: dict[str, Incident] = {}
+    for finding in findings:
+        incident = step(tuple(known.values()), finding, structure="s", limits=limits or Limits())
+        if incident is not None:
+            known[incident.id] = incident
+    return list(known.values())
+
+
+def test_a_stop_and_its_rollback_are_one_incident() -> None:
+    (incident,) = run(stopped("f1", 0), rolled_back("f1", 1))
+    (stop,) = incident.stops
+    assert (stop.restored, stop.lost, stop.quarantined) == (3, 0, 1)
+    assert [e.kind for e in incident.timeline] == ["stopped", "rolled_back"]
+
+
+def test_stops_within_half_an_hour_belong_together_and_later_ones_do_not() -> None:
+    assert len(run(stopped("f1", 0), stopped("f2", 29), stopped("f3", 58))) == 1
+    assert len(run(stopped("f1", 0), stopped("f2", 31))) == 2
+
+
+def test_a_rollback_finds_its_stop_however_late() -> None:
+    (incident,) = run(stopped("f1", 0), rolled_back("f1", 300))
+    assert totals(incident).pending == 0
+
+
+def test_two_hosts_have_two_incidents() -> None:
+    assert len(run(stopped("f1", 0), stopped("f1", 0, host="h2"))) == 2
+
+
+def test_a_notice_lengthens_an_incident_but_opens_none() -> None:
+    assert run(alert("overflow", 0)) == []
+    (incident,) = run(stopped("f1", 0), alert("overflow", 1))
+    assert len(incident.timeline) == 2
+
+
+def test_a_grave_alert_opens_one() -> None:
+    (incident,) = run(alert("store_full", 0))
+    assert outlook((), (incident,), 0, T0).state == "action"
+
+
+def test_a_would_be_stop_of_watch_mode_is_no_incident() -> None:
+    assert run(stopped("f1", 0, action="would_stop")) == []
+
+
+def test_the_same_finding_twice_changes_nothing() -> None:
+    once = run(stopped("f1", 0), rolled_back("f1", 1))
+    assert (
+        run(stopped("f1", 0), stopped("f1", 0), rolled_back("f1", 1), rolled_back("f1", 1)) == once
+    )
+
+
+def test_the_timeline_reads_in_order_of_time_whatever_the_order_of_arrival() -> None:
+    for order in permutations((stopped("f1", 0), stopped("f2", 2), rolled_back("f2", 3))):
+        incidents = run(*order)
+        times = [e.at for e in incidents[0].timeline]
+        assert times == sorted(times)
+        assert len(incidents) == 1
+
+
+def test_a_family_that_comes_back_has_its_second_stop_undone_apart() -> None:
+    (incident,) = run(
+        stopped("f1", 0), rolled_back("f1", 1), stopped("f1", 2), rolled_back("f1", 3)
+    )
+    assert [s.restored for s in incident.stops] == [3, 3]
+
+
+def test_the_timeline_is_bounded_and_says_so() -> None:
+    findings = [stopped("f", n / 100) for n in range(20)]
+    (incident,) = run(*findings, limits=Limits(entries=5))
+    assert (len(incident.timeline), incident.entries_left_out) == (5, 15)
+
+
+def test_losing_a_file_is_critical_and_asks_for_a_person() -> None:
+    (incident,) = run(stopped("f1", 0), rolled_back("f1", 1, lost=2))
+    assert incident.severity is Severity.CRITICAL
+    assert outlook((), (incident,), 0, T0).state == "action"
+
+
+@pytest.mark.parametrize("action", ["frozen", "none"])
+def test_what_was_not_killed_asks_for_a_person(action: str) -> None:
+    (incident,) = run(stopped("f1", 0, action=action), rolled_back("f1", 1))
+    assert [c.kind for c in outlook((), (incident,), 0, T0).concerns] == ["not_stopped"]
