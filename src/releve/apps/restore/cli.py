@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from releve.adapters import placing
+from releve.adapters.linux.place import HandlePlace
 from releve.adapters.restic.source import SnapshotSource
+from releve.adapters.store.source import HeldSource, stores_near
 from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.flow.backup import Source
 from releve.model.backup import Version
@@ -68,21 +70,31 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     failed: tuple[str, ...] = ()
 
 
-def sources(state: str | None, *, only: str | None) -> list[Source]:
-    """Every source that this machine has, best first. A new source adds its row here.
+def sources(path: str, *, state: str | None, store: str | None, only: str | None) -> list[Source]:
+    """Every source that this machine has for a path, best first. A new source adds its row here.
 
     Raises: BackupNotSetUpError if it has none.
     """
     found: list[Source] = []
-    why: BackupNotSetUpError | None = None
+    stores = [store] if store else stores_near(path)
+    if stores and only in {None, HeldSource.name}:
+        found.append(HeldSource(stores, (handle_key,)))
     if only in {None, SnapshotSource.name}:
         try:
             found.append(SnapshotSource(State(state).engine()))
-        except BackupNotSetUpError as error:
-            why = error
-    if not found and why is not None:
-        raise why
+        except BackupNotSetUpError:
+            if not found:
+                raise
     return found
+
+
+def handle_key(folder: str) -> bytes:
+    """How a guard with the kernel's help names a directory. Raises: OSError."""
+    place = HandlePlace(folder)
+    try:
+        return place.key_of(folder)
+    finally:
+        place.close()
 
 
 @click.command(name="restore")
@@ -93,6 +105,7 @@ def sources(state: str | None, *, only: str | None) -> list[Source]:
 @click.option("--to", help="Ailleurs : ce chemin, qui n'existe pas encore.")
 @click.option("--from", "only", help="Une seule source : held, snapshots.")
 @click.option("--yes", is_flag=True, help="Remplacer ce qui s'y trouve.")
+@click.option("--store", metavar="DIR", help="Réserve du gardien, si elle est ailleurs.")
 @click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
 @click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
 def restore(  # noqa: PLR0913 (one argument per option)
@@ -104,6 +117,7 @@ def restore(  # noqa: PLR0913 (one argument per option)
     to: str | None,
     only: str | None,
     yes: bool,
+    store: str | None,
     state: str | None,
     as_json: bool,
 ) -> None:
@@ -112,7 +126,7 @@ def restore(  # noqa: PLR0913 (one argument per option)
     Brings PATH back as it was at a time, from held originals or snapshots, verified by hash.
     """
     path = str(Path(path).absolute())
-    known = sources(state, only=only)
+    known = sources(path, state=state, store=store, only=only)
     versions = all_versions(known, path)
     if only_list:
         show(versions, as_json=as_json)

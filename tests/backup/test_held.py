@@ -1,0 +1,88 @@
+"""Versions from the held originals, read beside the guard that holds them."""
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.clock import SystemClock
+from releve.adapters.linux.place import HandlePlace
+from releve.adapters.store.keeper import Keeper
+from releve.apps.cli.main import run
+from releve.model.held import Judged
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A folder with a keeper that holds it; `hold(path, judged)` renews one file."""
+    folder = tmp_path / "share"
+    (folder / "lettres").mkdir(parents=True)
+    letter = folder / "lettres" / "a.txt"
+    letter.write_text("first")
+    letter.chmod(0o640)
+    os.utime(letter, ns=(10**18, 10**18))
+    place = HandlePlace(str(folder))
+    keeper = Keeper(str(tmp_path / "store"), place, SystemClock())
+    keeper.add_folder(str(folder))
+    list(keeper.baseline(0, "", lambda _files, _bytes: None))
+    keeper.commit()
+    yield keeper, letter
+    keeper.close()
+
+
+@pytest.fixture
+def restore(tmp_path, capsys):
+    def call(path, *words):
+        capsys.readouterr()
+        options = ("--json", "--store", str(tmp_path / "store"), "--state", str(tmp_path / "no"))
+        status = run(["restore", str(path), *options, *words])
+        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return call
+
+
+def renew(keeper, letter, content, judged):
+    letter.write_text(content)
+    keeper.hold(keeper.place.key_of(str(letter)), "w", folder=0, judged=judged)
+    keeper.commit()
+
+
+def test_an_older_version_comes_from_the_store_with_its_metadata(kept, restore):
+    keeper, letter = kept
+    before = dt.datetime.now(dt.UTC).isoformat()
+    renew(keeper, letter, "second, longer", Judged.CLEAN)
+    status, versions = restore(letter, "--list")
+    assert status == 0
+    assert [(v["source"], v["size"]) for v in versions] == [("held", 5), ("held", 14)]
+    status, (done,) = restore(letter, "--at", before, "--in-place", "--yes")
+    assert (status, done["replaced"]) == (0, 1)
+    assert letter.read_text() == "first"
+    assert letter.stat().st_mode & 0o777 == 0o640
+    assert letter.stat().st_mtime_ns == 10**18
+
+
+def test_a_version_that_was_judged_bad_is_not_offered(kept, restore):
+    keeper, letter = kept
+    renew(keeper, letter, "encrypted", Judged.BAD)
+    _, versions = restore(letter, "--list")
+    assert [v["size"] for v in versions] == [5]
+
+
+def test_a_file_whose_folder_is_gone_comes_back_to_its_place(kept, restore):
+    keeper, letter = kept
+    letter.unlink()
+    letter.parent.rmdir()
+    list(keeper.baseline(0, "", lambda _files, _bytes: None))
+    keeper.commit()
+    status, (done,) = restore(letter)
+    assert (status, done["made"]) == (0, 1)
+    assert Path(done["to"]).read_text() == "first"
+    assert done["to"] == str(letter)
+
+
+def test_a_file_that_nobody_holds_has_no_version(kept, restore, tmp_path):
+    assert restore(tmp_path / "share/unknown.txt")[0] == 77
