@@ -145,7 +145,7 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
         before = manifest.take(scene.share)
         _go(arena, guard, ground, profile, scene)
         lines = tuple(guard.lines) if guard else ()
-        troubles = _troubles(arena, guard)
+        troubles = troubles_of(arena, guard)
     finally:
         arena.close()
         if guard:
@@ -161,7 +161,7 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
     return msgspec.structs.replace(result, wrong=(*troubles, *result.wrong))
 
 
-def _troubles(arena: Arena, guard: GuardProcess | None) -> list[str]:
+def troubles_of(arena: Arena, guard: GuardProcess | None) -> list[str]:
     """What went wrong beside the files, in words."""
     found = []
     if guard and not guard.is_alive():
@@ -204,7 +204,7 @@ def _go(
     ended = _until_over(arena, guard, main, profile, set(companions), scene.work / "attack.log")
     (scene.work / "over").touch()
     _companions_end(arena, companions, ended)
-    _until_quiet(guard)
+    until_quiet(guard)
 
 
 def _order(ground: Ground, profile: Profile, scene: Scene, user: int) -> Order:
@@ -261,7 +261,7 @@ def _companions_end(arena: Arena, companions: dict[int, str], ended: set[int]) -
             left.discard(answer.pid)
 
 
-def _until_quiet(guard: GuardProcess | None) -> None:
+def until_quiet(guard: GuardProcess | None) -> None:
     """Every stop has its rollback and nothing more comes; an unstopped attack gets the time of a slow walk."""
     if guard is None:
         return

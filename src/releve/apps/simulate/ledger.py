@@ -38,14 +38,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def home() -> Path:
-    """Where runs keep ledgers and mounts; one per user, so that nobody undoes another's run."""
+    """Where runs keep ledgers; one per user, so that nobody undoes another's run."""
     if os.geteuid() == 0:
         return Path("/run/releve-sim")
     return Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp")) / f"releve-sim-{os.geteuid()}"  # noqa: S108
 
 
 def room() -> Path:
-    """Where images and shares take their bytes: a disk, not the memory-backed /run."""
+    """Where images, mounts and shares are: on a disk, not in the memory-backed /run."""
     return Path(f"/var/tmp/releve-sim-{os.geteuid()}")  # noqa: S108
 
 
@@ -63,13 +63,13 @@ class Ledger:
 
     def __init__(self, run: str) -> None:
         self.run = run
-        self.folder = home() / run
+        self.folder = room() / run
         self.file = home() / f"{run}.json"
         self._items: list[Item] = []
         home().mkdir(mode=0o755, parents=True, exist_ok=True)
         self._write()
-        self.folder.mkdir(mode=0o755, exist_ok=True)
         self.note("folder", str(self.folder))
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def note(self, kind: str, name: str) -> None:
         """Write down a thing about to be made (a process: just made)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from releve.apps.simulate.ledger import Ledger, room
+from releve.apps.simulate.ledger import Ledger
 
 GIB = 1 << 30
 _MAKERS: dict[str, tuple[str, ...]] = {
@@ -40,11 +40,8 @@ def mount_image(ledger: Ledger, fs: str, *, size: int = 3 * GIB) -> Place | Unav
     maker = _MAKERS[fs]
     if shutil.which(maker[0]) is None or shutil.which("losetup") is None:
         return Unavailable(fs=fs, why=f"{maker[0]} manque")
-    images = room() / ledger.run
-    if not images.exists():
-        ledger.note("folder", str(images))
-        images.mkdir(mode=0o700, parents=True)
-    image, target = images / f"{fs}.img", ledger.folder / fs
+    image, target = ledger.folder / f"{fs}.img", ledger.folder / fs
+    image.touch(mode=0o600)
     with image.open("wb") as made:
         made.truncate(size)
     done = _run(*maker, str(image))
@@ -90,9 +87,8 @@ def _run(*words: str) -> str:
 
 def plain_folder(ledger: Ledger) -> Place:
     """A folder on whatever file system holds it: all that an ordinary user has."""
-    folder = room() / ledger.run
-    ledger.note("folder", str(folder))
-    folder.mkdir(mode=0o755, parents=True)
+    folder = ledger.folder / "dossier"
+    folder.mkdir(mode=0o755)
     return Place(fs=kind_of(folder), root=folder, loop=False)
 
 

@@ -51,7 +51,9 @@ def make_plan(*, full: bool, only: Iterable[str], fs: Iterable[str], portable: b
         if not tuple(fs) and (full or "inode-exhaustion" in names):
             chapters.append(_inode_chapter())
     kept = tuple(part for part in chapters if part.attacks or part.honest)
-    return Plan(chapters=kept, smb=not portable and (SMB in names if names else True))
+    if not kept and SMB in names:  # the client alone: on one file system
+        kept = (Chapter(fs=chosen[-1], attacks=(), honest=()),)
+    return Plan(chapters=kept, smb=not portable and (SMB in names or not names))
 
 
 def _check(names: tuple[str, ...], chosen: tuple[str, ...]) -> None:

@@ -61,7 +61,23 @@ class Runner:
                 self._unavailable(chapter, place)
                 continue
             self.outcome.file_systems.append(place.fs)
-            self._chapter(chapter, place)
+            ground = self.ground(place)
+            self._chapter(chapter, ground)
+            if self.plan.smb and chapter is self.plan.chapters[-1]:
+                self._smb(ground)
+
+    def _smb(self, ground: Ground) -> None:
+        """The client that encrypts over the network, on the last place."""
+        from releve.apps.simulate.smb_run import PROFILE, run_smb
+
+        self.table.now_profile(PROFILE.name, ground.place.fs)
+        self._keep(run_smb(ground), PROFILE.title)
+
+    def _keep(self, result: AttackResult, title: str) -> None:
+        self.outcome.attacks.append(result)
+        if result.skipped:
+            self.outcome.not_shown.append(f"{title} ({result.fs}) : {result.skipped}")
+        self.table.attack(result)
 
     def ground(self, place: Place) -> Ground:
         """The ground of one place, its share built."""
@@ -104,15 +120,11 @@ class Runner:
             self.outcome.attacks.append(result)
             self.table.attack(result)
 
-    def _chapter(self, chapter: Chapter, place: Place) -> None:
-        ground = self.ground(place)
+    def _chapter(self, chapter: Chapter, ground: Ground) -> None:
+        place = ground.place
         for profile in chapter.attacks:
             self.table.now_profile(profile.name, place.fs)
-            result = run_attack(ground, profile)
-            self.outcome.attacks.append(result)
-            if result.skipped:
-                self.outcome.not_shown.append(f"{profile.title} ({place.fs}) : {result.skipped}")
-            self.table.attack(result)
+            self._keep(run_attack(ground, profile), profile.title)
         if chapter.honest:
             self.table.now_profile(chapter.honest[0].name, place.fs)
             day = run_honest(ground, chapter.honest, self.table.honest)

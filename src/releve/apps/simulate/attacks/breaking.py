@@ -8,8 +8,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 from releve.apps.simulate.attacks.inplace import in_place_fast, write_over
+from releve.apps.simulate.corpus import words
 from releve.apps.simulate.field import Field
 from releve.apps.simulate.profile import Profile, SkipProfile
 
@@ -28,9 +30,13 @@ def _spoil(field: Field, path: Path) -> None:
 
 def saver(field: Field) -> None:
     """Companion: somebody at work, who saves letter after letter while the attack runs."""
+    chance = Random(5)  # noqa: S311
+    added = words.sentences(chance, 50)
     letters = [path for path in field.writable() if path.suffix == ".txt"][:_SAVES]
     for number, path in enumerate(letters):
-        content = f"Lettre reprise, version {number}.\n".encode() * (200 + number)
+        content = (
+            path.read_bytes() + f"\nRelu, version {number} : {chance.choice(added)}\n".encode()
+        )
         path.write_bytes(content)
         field.saved(path, content)
         time.sleep(0.02)
@@ -58,12 +64,12 @@ def decoy(field: Field) -> None:
     own.mkdir()
     field.own(own)
     files = [own / f"brouillon {k}.txt" for k in range(40)]
-    text = "Brouillon enregistré sans cesse.\n".encode() * 300
+    text = "\n".join(words.sentences(Random(6), 120)).encode()  # noqa: S311
     number = 0
     while not field.is_over():
         for path in files:
             number += 1
-            path.write_bytes(text + str(number).encode())
+            path.write_bytes(text + f"\nversion {number}\n".encode())
 
 
 def hardlink_alias(field: Field) -> None:
