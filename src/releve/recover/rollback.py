@@ -50,6 +50,9 @@ class Unrecoverable(msgspec.Struct, frozen=True, kw_only=True):
 Decision = LeaveAsIs | PutBack | Quarantine | Unrecoverable
 
 
+_BEFORE_NS = 60_000_000_000  # how long before its first proved damage an unknown writer is doubted
+
+
 def decide(
     touch: Touch,
     generations: Sequence[Generation],
@@ -59,6 +62,7 @@ def decide(
     born_ns: int,
     others_last_ns: int,
     window_ns: int,
+    author_known: bool = True,
 ) -> Decision:
     """Choose what becomes of one touched file.
 
@@ -70,7 +74,11 @@ def decide(
         born_ns: when the inode became known.
         others_last_ns: last honest save by somebody else before the family came, 0 if none.
         window_ns: the promised delay between a save and its held copy.
+        author_known: False when the "family" is everybody who may have written (evidence instead
+            of certainty, or nobody watched): sound changes are other people's work and stay.
     """
+    if not author_known:
+        return _decide_unknown(touch, generations, bad_since_ns, born_ns, window_ns)
     good = [g for g in generations if _is_good(g, is_family, bad_since_ns)]
     if touch.judged is Judged.CLEAN and touch.last_ns < bad_since_ns:
         return LeaveAsIs()
@@ -82,6 +90,30 @@ def decide(
     mixed = [g for g in generations if g.id > best.id and not is_family(g.writer) and g.writer]
     missed = others_last_ns > best.taken_ns and others_last_ns > best.facts.ctime_ns + window_ns
     return PutBack(generation=best, beside=bool(mixed), newest_lost=missed)
+
+
+def _decide_unknown(
+    touch: Touch, generations: Sequence[Generation], bad_since_ns: int, born_ns: int, window_ns: int
+) -> Decision:
+    """Only what is proved bad is undone outright; what may be honest is kept beside the original."""
+    if touch.judged is Judged.CLEAN or (touch.created and touch.deleted):
+        return LeaveAsIs()
+    if touch.judged is Judged.NOT_YET and touch.last_ns < bad_since_ns - _BEFORE_NS:
+        return LeaveAsIs()  # deleted or renamed well before anything was destroyed
+    if touch.created:
+        opaque = touch.judged in (Judged.UNKNOWN, Judged.BAD)
+        if opaque and touch.last_ns >= bad_since_ns:
+            return Quarantine()
+        if touch.judged is not Judged.BAD:
+            return LeaveAsIs()
+    good = [
+        g for g in generations
+        if g.judged is Judged.CLEAN or (not g.writer and g.judged is not Judged.BAD)
+    ]  # fmt: skip
+    if not good:
+        return Unrecoverable(newest_only=touch.first_ns - born_ns <= window_ns)
+    doubtful = touch.wrote and not touch.deleted and touch.judged is not Judged.BAD
+    return PutBack(generation=_settled_last(good), beside=doubtful)
 
 
 def _is_good(g: Generation, is_family: Callable[[str], bool], bad_since_ns: int) -> bool:

@@ -4,15 +4,24 @@ import os
 import select
 import signal
 import time
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from releve.adapters.linux import procfs
-from releve.adapters.linux.lineage import Lineage
 from releve.model.process import Process
 
 _SLACK_NS: Final = 60_000_000  # /proc gives starts in ticks of 10 ms; fork records in ns
 _FREEZE_S: Final = 2.0
 _DEATH_S: Final = 10.0
+
+
+class Family(Protocol):
+    """Who belongs to whom, exactly or by evidence."""
+
+    @property
+    def is_exact(self) -> bool: ...
+    def members(self, head: Process) -> list[Process]: ...
+    def stray_children(self, family: Iterable[Process]) -> list[Process]: ...
 
 
 class LinuxHands:
@@ -22,7 +31,7 @@ class LinuxHands:
         scope: PID namespace inode outside which no signal goes; 0 for the whole host.
     """
 
-    def __init__(self, lineage: Lineage, *, scope: int = 0) -> None:
+    def __init__(self, lineage: Family, *, scope: int = 0) -> None:
         self._lineage, self._scope = lineage, scope
         self.refused = 0
 

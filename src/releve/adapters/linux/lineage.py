@@ -92,7 +92,7 @@ class Lineage:
         self._ended: deque[Process] = deque()
         self.keep: Callable[[Process], bool] = lambda _process: False
         self.merged: Callable[[Process], None] = lambda _process: None
-        self._own = _ancestors()
+        self._own = ancestors()
         self._offset = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
         self._socket = self._subscribe()
         self._closing = threading.Event()
@@ -199,9 +199,12 @@ class Lineage:
             inside_by_birth = process.parent is not None and not process.parent.is_boundary
             if not inside_by_birth and not procfs.is_inside(process.pid, self._scope):
                 return True
+            # The namespace's pid 1 is its service manager: families end below it.
+            if procfs.is_init(process.pid, self._scope):
+                return True
         if self._is_listener(process.pid, process.exe):
             return True
-        return process.uid == 0 and _is_system_program(process.exe)
+        return process.uid == 0 and is_system_program(process.exe)
 
     def _from_proc(self, pid: int) -> Process:
         """A process that we never saw being born: read it, and its parents, from /proc."""
@@ -291,13 +294,13 @@ class Lineage:
             self._socket.close()
 
 
-def _is_system_program(exe: str) -> bool:
+def is_system_program(exe: str) -> bool:
     """A service manager or login service, by the file it runs and not by the name it gives itself."""
     folder, name = os.path.split(exe.removesuffix(" (deleted)"))
     return name in NEVER_TOUCH and folder.startswith(("/usr/", "/sbin", "/bin", "/lib"))
 
 
-def _ancestors() -> frozenset[int]:
+def ancestors() -> frozenset[int]:
     """This process and all its parents: never touched, whatever the score."""
     found, pid = set(), os.getpid()
     while pid > 0 and pid not in found:

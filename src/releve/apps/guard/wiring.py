@@ -1,5 +1,6 @@
 """The whole guard on one page: which adapters, for which folders, with which store."""
 
+import datetime as dt
 import fcntl
 import json
 import os
@@ -16,28 +17,15 @@ from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.openers import MapsOpeners
 from releve.adapters.linux.place import HandlePlace
 from releve.adapters.linux.watcher import FanotifyWatcher, UnsupportedFileSystemError
+from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.putback import GiveBack
-from releve.detect.ransom.limits import Limits
+from releve.apps.box.guarding import BoxGuarding
+from releve.apps.guard.config import GuardConfig, hash_name, report_bug
 from releve.flow.guard.guard import Guard, Parts
 from releve.flow.guard.work import Volume
 from releve.model.errors import NotRootError, ReleveError
-from releve.model.lines import Folder
-from releve.model.process import Process
-
-
-class GuardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `releve guard run` was asked to do."""
-
-    protect: tuple[str, ...]
-    enforce: bool = False
-    store: str = ""
-    scope: int = 0
-    portable: bool = False
-    copy: bool = False
-    care_programs: tuple[str, ...] = ()
-    approvals: str = ""
-    limits: Limits = Limits()
+from releve.model.lines import Alert, Folder
 
 
 class FolderError(ReleveError):
@@ -56,18 +44,6 @@ class AlreadyGuardedError(ReleveError):
     def __init__(self, folder: str) -> None:
         super().__init__(f"{folder} is already guarded.")
         self.folder = folder
-
-
-class NoContain:
-    """No remote clients on this host."""
-
-    def serves(self, head: Process) -> bool:
-        del head
-        return False
-
-    def block(self, head: Process) -> str:
-        del head
-        return ""
 
 
 class Locks:
@@ -111,7 +87,14 @@ class Locks:
 
 def build(config: GuardConfig, say: Callable[[object], None]) -> tuple[Guard, Callable[[], tuple[Folder, ...]], str]:
     """Wire a guard; answers it, what describes its folders, and the store."""
-    folders = [_folder(path) for path in config.protect]
+    folders = [_folder(path) for path in (*config.protect, *_box_folders(config))]
+    if not folders:
+        raise FolderError("There is no folder to protect.")
+    if config.portable:
+        from releve.apps.guard.portable import build_portable
+
+        Locks(folders)  # kept open by the descriptors until this process ends
+        return build_portable(config, folders, _scope(config.scope), say)
     if os.geteuid() != 0:
         raise NotRootError("The exact mode (fanotify)")
     Locks(folders)  # kept open by the descriptors until this process ends
@@ -123,19 +106,48 @@ def build(config: GuardConfig, say: Callable[[object], None]) -> tuple[Guard, Ca
     for volume in volumes:
         for folder in volume.keeper.folders:
             watcher.mark(folder)
-    lineage = Lineage(scope=scope)
+    box = BoxGuarding(Path(config.box) if config.box else None, say)
+    box.start()  # before the lineage: listeners must be known
+    lineage = Lineage(
+        scope=scope, is_listener=box.clients.is_listener, on_fork=box.clients.on_fork,
+        on_loss=lambda: say(_lineage_lost()),
+    )
     parts = Parts(
         volumes=volumes, watcher=watcher, processes=lineage, hands=LinuxHands(lineage, scope=scope),
-        contain=NoContain(), openers=MapsOpeners(own), clock=clock, own=own,
+        contain=box.contain, openers=MapsOpeners(own), clock=clock, own=own,
         report_bug=report_bug,
     )
+    approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(
         parts, config.limits, say, enforce=config.enforce,
-        spare=lambda head: head.exe in config.care_programs, approved=lambda _head, _paths: "",
+        spare=lambda head: head.exe in config.care_programs,
+        approved=lambda head, paths: approvals.covers(head, paths, _now(clock)),
     )
     lineage.keep = guard.has_touches
     lineage.merged = guard.inherit
     return guard, lambda: _describe(volumes, "exact"), volumes[0].keeper.store
+
+
+def _box_folders(config: GuardConfig) -> tuple[str, ...]:
+    """What `releve share add` put under guard."""
+    if not config.box:
+        return ()
+    from releve.apps.box.home import protected
+
+    return tuple(entry.path for entry in protected(Path(config.box)))
+
+
+def _now(clock: SystemClock) -> dt.datetime:
+    return dt.datetime.fromtimestamp(clock.now_ns() / 1e9, dt.UTC)
+
+
+def _lineage_lost() -> Alert:
+    return Alert(
+        kind="lineage_lost",
+        why="Des naissances de programmes ont échappé au gardien ; la parenté est relue, moins sûre "
+        "pendant une minute.",
+        why_en="Some forks were not seen; lineage was read again and is less sure for a minute.",
+    )
 
 
 def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) -> tuple[Volume, ...]:
@@ -169,13 +181,6 @@ def default_store(folder: str) -> str:
     if top == "/":
         return f"/var/lib/releve/store-{token}" if os.stat("/var/lib").st_dev == device else f"/.releve-{token}"
     return os.path.join(top, f".releve-{token}")
-
-
-def hash_name(folder: str) -> int:
-    """A number that stays the same for one path (Python's own hash does not)."""
-    import zlib
-
-    return zlib.crc32(os.fsencode(folder))
 
 
 def _folder(path: str) -> str:
@@ -219,13 +224,6 @@ def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]
                 )
             )
     return tuple(found)
-
-
-def report_bug(error: Exception) -> None:
-    """A bug keeps its traceback, on stderr; the guard goes on."""
-    import traceback
-
-    traceback.print_exception(error)
 
 
 def line_printer(out: object = None) -> Callable[[object], None]:

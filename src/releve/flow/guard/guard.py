@@ -173,6 +173,17 @@ class Guard:
             v.keeper.counts(n)[0] for v in self._volumes.values() for n in range(len(v.keeper.folders))
         )
 
+    def enforce(self) -> None:
+        """From now on act; until now it only said what it would have stopped."""
+        self.responder.enforce = self._enforce = True
+        self._say(
+            Alert(
+                kind="enforcing",
+                why="La période d'observation est finie : le gardien agit désormais.",
+                why_en="The watch period is over: the guard acts from now on.",
+            )
+        )
+
     def stop_family(self, family: str) -> bool:
         """An order: stop a family by its id and undo what it did; False if it is not known."""
         pid = int(family.partition("-")[0])

@@ -1,0 +1,46 @@
+"""What the two modes of the guard share: what was asked for, and the small parts of both."""
+
+import os
+import traceback
+import zlib
+
+import msgspec
+
+from releve.detect.ransom.limits import Limits
+from releve.model.process import Process
+
+
+class GuardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `releve guard run` was asked to do."""
+
+    protect: tuple[str, ...] = ()
+    enforce: bool = False
+    store: str = ""
+    scope: int = 0
+    portable: bool = False
+    copy: bool = False
+    care_programs: tuple[str, ...] = ()
+    box: str = ""  # home of a file server whose shares are guarded too
+    limits: Limits = Limits()
+
+
+class NoContain:
+    """No remote clients on this host."""
+
+    def serves(self, head: Process) -> bool:
+        del head
+        return False
+
+    def block(self, head: Process) -> str:
+        del head
+        return ""
+
+
+def hash_name(folder: str) -> int:
+    """A number that stays the same for one path (Python's own hash does not)."""
+    return zlib.crc32(os.fsencode(folder))
+
+
+def report_bug(error: Exception) -> None:
+    """A bug keeps its traceback, on stderr; the guard goes on."""
+    traceback.print_exception(error)
