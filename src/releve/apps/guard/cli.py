@@ -1,17 +1,40 @@
 """`releve guard`: run the guard in the foreground, and speak to a running one."""
 
+import contextlib
+import datetime as dt
+import getpass
 import os
+import pwd
+import shutil
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 
 import click
+import msgspec
 
-EXIT = """
-EXIT STATUS: 0 ended by SIGTERM or Ctrl-C, 2 wrong call, 10 needs root, 12 file system cannot be
-watched, 13 not a folder, 14 already guarded.
-"""
+from releve.model.errors import ReleveError
+
+
+class ApprovalError(ReleveError):
+    """The approval is not well formed."""
+
+    status = 17
+    remedy = "Name an existing user, program and folder, and an end within 31 days."
+
+
+class UnknownFamilyError(ReleveError):
+    """The guard does not know this family, or has not frozen it."""
+
+    status = 18
+    remedy = "See `releve guard status` for the families it stopped."
+
+    def __init__(self, family: str, why: str) -> None:
+        super().__init__(why or f"No family {family}.")
+        self.family = family
 
 
 @click.group()
@@ -19,9 +42,11 @@ def guard() -> None:
     """Holds every original, watches, stops what destroys, rolls back (le gardien)."""
 
 
-@guard.command(epilog=EXIT)
-@click.option("--protect", multiple=True, required=True, metavar="DIR", help="Folder to protect; may be repeated.")
+@guard.command()
+@click.option("--protect", multiple=True, metavar="DIR", help="Folder to protect; may be repeated.")
+@click.option("--box", default="", metavar="DIR", help="Home of a file server (`releve share`): its shares are guarded too.")
 @click.option("--enforce", is_flag=True, help="Act. Without it the guard only says what it would have stopped.")
+@click.option("--watch-hours", default=0.0, metavar="H", help="With --enforce: only watch for the first H hours.")
 @click.option("--store", default="", metavar="DIR", help="Where originals are held [default: root-only folder on the same file system].")
 @click.option("--scope", default=0, metavar="PID", help="Send signals only inside the PID namespace of this process.")
 @click.option("--portable", is_flag=True, help="No kernel help: originals held all the same, the writer named by best evidence.")
@@ -29,12 +54,15 @@ def guard() -> None:
 @click.option("--care", multiple=True, metavar="EXE", help="Program that carries care: frozen and asked about, never killed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout (the contract for scripts).")
 def run(  # noqa: PLR0913
-    protect: tuple[str, ...], enforce: bool, store: str, scope: int, portable: bool, copy: bool,
-    care: tuple[str, ...], as_json: bool,
+    protect: tuple[str, ...], box: str, enforce: bool, watch_hours: float, store: str, scope: int,
+    portable: bool, copy: bool, care: tuple[str, ...], as_json: bool,
 ) -> None:
     """Guard folders in the foreground until SIGTERM."""
+    from releve.adapters.control import ControlServer
+    from releve.apps.guard.config import GuardConfig
+    from releve.apps.guard.desk import ControlDesk
     from releve.apps.guard.show import person_printer
-    from releve.apps.guard.wiring import GuardConfig, build, line_printer
+    from releve.apps.guard.wiring import build, line_printer
 
     sys.setswitchinterval(0.0001)  # three stages share one interpreter: none may wait 5 ms for another
     ending = threading.Event()
@@ -45,17 +73,138 @@ def run(  # noqa: PLR0913
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # lease probes must not kill us
-    try:
-        os.nice(-10)
-    except OSError:
-        pass  # an ordinary user may not: slower, not wrong
+    with contextlib.suppress(OSError):
+        os.nice(-10)  # an ordinary user may not: slower, not wrong
     config = GuardConfig(
-        protect=protect, enforce=enforce, store=store, scope=scope, portable=portable, copy=copy,
-        care_programs=care,
+        protect=protect, box=box, enforce=enforce and not watch_hours, store=store, scope=scope,
+        portable=portable, copy=copy, care_programs=care,
     )
-    say = line_printer() if as_json else person_printer()
-    watched, folders, where = build(config, say)
+    desk = ControlDesk(line_printer() if as_json else person_printer())
+    watched, folders, where = build(config, desk.say)
+    desk.guard, desk.describe = watched, folders
     watched.start(folders, os.getpid(), where)
+    control = ControlServer(where, desk.handle)
+    enforce_at = time.monotonic() + watch_hours * 3600 if enforce and watch_hours else 0.0
     while not ending.wait(1.0):
-        pass
+        if enforce_at and time.monotonic() > enforce_at:
+            enforce_at = 0.0
+            watched.enforce()
+    control.close()
     watched.close()
+
+
+def _store(store: str, protect: str) -> str:
+    from releve.apps.guard.wiring import default_store
+
+    return store or default_store(os.path.realpath(protect or "."))
+
+
+_WHERE = (
+    click.option("--store", default="", metavar="DIR", help="Store of the guard."),
+    click.option("--protect", default="", metavar="DIR", help="A folder that the guard protects [default: here]."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+)
+
+
+def _where(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_WHERE):
+        command = option(command)
+    return command
+
+
+def _tell(verb: str, family: str, store: str, protect: str, as_json: bool) -> None:
+    from releve.adapters.control import Ask, ask
+
+    answer = ask(_store(store, protect), Ask(verb=verb, family=family))
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+    elif answer.ok:
+        click.echo(bytes(answer.body).decode() if verb == "status" else "Fait.")
+    if not answer.ok:
+        raise UnknownFamilyError(family, answer.why)
+
+
+@guard.command()
+@_where
+def status(store: str, protect: str, as_json: bool) -> None:
+    """What a running guard holds, and whom it stopped."""
+    _tell("status", "", store, protect, as_json)
+
+
+@guard.command()
+@click.argument("family")
+@_where
+def thaw(family: str, store: str, protect: str, as_json: bool) -> None:
+    """Let a frozen family go on: you know what it does."""
+    _tell("thaw", family, store, protect, as_json)
+
+
+@guard.command()
+@click.argument("family")
+@_where
+def kill(family: str, store: str, protect: str, as_json: bool) -> None:
+    """End a frozen family."""
+    _tell("kill", family, store, protect, as_json)
+
+
+@guard.command("stop-family")
+@click.argument("family")
+@_where
+def stop_family(family: str, store: str, protect: str, as_json: bool) -> None:
+    """Stop a family and undo what it did, on a person's order."""
+    _tell("stop", family, store, protect, as_json)
+
+
+@click.command()
+@click.option("--user", required=True, help="Who will encrypt (login or uid).")
+@click.option("--program", required=True, metavar="EXE", help="The program, by its path; its content is part of the approval.")
+@click.option("--folder", required=True, metavar="DIR", help="Only below this folder.")
+@click.option("--until", required=True, metavar="TIME", help="2026-11-22T18:00, or hours from now such as 2h.")
+@click.option("--reason", default="", help="Why; kept in the log.")
+@click.option("--store", default="", metavar="DIR", help="Store of the guard [default: the folder's].")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def approve(  # noqa: PLR0913
+    user: str, program: str, folder: str, until: str, reason: str, store: str, as_json: bool
+) -> None:
+    """Allow an intended bulk encryption in advance: signed, logged, expiring."""
+    from releve.adapters.store.approvals import ApprovalFile, digest
+    from releve.model.approval import Approval
+
+    now = dt.datetime.now(dt.UTC)
+    path = os.path.realpath(shutil.which(program) or program)
+    content = digest(path)
+    if not content:
+        raise ApprovalError(f"There is no program {program}.")
+    place = os.path.realpath(folder)
+    approval = Approval(
+        user=_uid(user), program=path, program_sha256=content, folder=place,
+        until=_until(until, now), by=getpass.getuser(), made_at=now, reason=reason,
+    )
+    signed = ApprovalFile(_store(store, place)).add(approval)
+    if as_json:
+        click.echo(msgspec.json.encode(signed))
+    else:
+        click.echo(f"Approuvé : {path} par {user} sous {place} jusqu'au {signed.until:%d/%m/%Y %H:%M} UTC.")
+
+
+def _uid(user: str) -> int:
+    if user.isdigit():
+        return int(user)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError as error:
+        raise ApprovalError(f"There is no user {user}.") from error
+
+
+def _until(text: str, now: dt.datetime) -> dt.datetime:
+    try:
+        if text.endswith("h"):
+            end = now + dt.timedelta(hours=float(text[:-1]))
+        else:
+            end = dt.datetime.fromisoformat(text)
+            end = end if end.tzinfo else end.astimezone()
+    except ValueError as error:
+        raise ApprovalError(f"{text} is no time.") from error
+    if not now < end <= now + dt.timedelta(days=31):
+        raise ApprovalError("An approval ends in the future, within 31 days.")
+    return end.astimezone(dt.UTC)
