@@ -1,5 +1,9 @@
 """Truth tables: every attack on every kind of file is bad, every honest change is not."""
 
+# ruff: noqa: E501 - lists of attacks read better on one line
+
+import random
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -132,6 +136,39 @@ def test_a_document_saved_with_a_password_stays_under_a_broken_one() -> None:
     change = judged(samples.docx(), sealed, "a.docx")
     assert 0 < change.points <= LIMITS.password
     assert look(Blob(sealed)).encrypted
+
+
+def records(count: int = 3000) -> bytes:
+    """A practice program's own file: a format that nobody here knows."""
+    chance = random.Random(3)
+    return b"FIC\x01\x02\x03" + b"".join(
+        struct.pack("<IHHf", i, chance.randrange(300), 0, chance.random()) + samples.WORDS[i % 40].encode().ljust(12, b"\0")
+        for i in range(count)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        attacks.whole,
+        attacks.header_only,
+        attacks.header_kept,
+        attacks.every_second_page,
+        attacks.tail_half,
+        attacks.zeros,
+    ],
+)
+def test_a_file_of_unknown_format_is_judged_by_its_bytes(attack: Callable[[bytes], bytes]) -> None:
+    before = records()
+    assert look(Blob(before)).kind == "unknown"
+    assert judged(before, attack(before), "base.fic").points >= LIMITS.became_uniform_few
+
+
+def test_packed_parts_in_a_file_of_unknown_format_weigh_little() -> None:
+    before = records()
+    picture = samples.png(80, 60)
+    after = before[:20_000] + picture + before[20_000 + len(picture) :]
+    assert judged(before, after, "base.fic").points <= LIMITS.became_uniform_unknown
 
 
 def test_gpg_over_gpg_says_nothing() -> None:

@@ -12,6 +12,7 @@ from releve.detect.ransom.formats import (
     opaque,
 )
 from releve.detect.ransom.formats.dicom import is_raw
+from releve.detect.ransom.formats.uniform import looks_uniform
 from releve.detect.ransom.twins import holds
 
 SEALED = frozenset({"gpg", "age", "openssl", "luks"})
@@ -29,6 +30,7 @@ _UNDECODED = frozenset(
     {"jpeg", "bzip2", "xz", "zstd", "7z", "gif", "webp", "mp4", "ogg", "avi", "dicom"}
 )
 _LONGEST_HEADER = 1024
+_HEAD = 512
 _FRENCH = {"text": "texte", "unknown": "fichier", "constant": "fichier", "encoded": "texte"}
 _ENGLISH = {"text": "text", "unknown": "file", "constant": "file", "encoded": "text"}
 
@@ -144,12 +146,20 @@ def _became(case: Case, written: Overwrite) -> int:
 
 def _became_score(case: Case, written: Overwrite) -> float:
     limits = case.limits
-    if case.was.kind == case.now.kind == "unknown" and written.share < limits.mostly:
+    if case.was.kind == case.now.kind == "unknown" and not _lost_head(case):
         # A mail store or a practice's own database may put packed documents into freed pages.
-        return limits.became_uniform_unknown
+        if written.share < limits.unknown_share:
+            return limits.became_uniform_unknown
+        return limits.became_uniform_few
     if case.now.state == "valid" and written.share < limits.few_share:
         return limits.became_uniform_few
     return limits.became_uniform
+
+
+def _lost_head(case: Case) -> bool:
+    """A format nobody knows here still keeps its header: what lost it lost everything."""
+    old, new = case.before.read(0, _HEAD), case.after.read(0, _HEAD)
+    return looks_uniform(new, case.limits) and not looks_uniform(old, case.limits)
 
 
 def _is_overwritten(case: Case, difference: Difference, written: Overwrite) -> bool:

@@ -56,6 +56,7 @@ class ContentLimits(msgspec.Struct, frozen=True, kw_only=True):
     # Two broken files can be an accident, three are not: two files stay under 10.
     most_per_file: float = 4.0
     footer_bytes: int = 2048  # what encryptors append: keys, marks, sizes
+    unknown_share: float = 0.25  # from this share on, no freed pages explain it
     few_share: float = 0.02
     small_bytes: int = 16  # emptying less than this destroys nothing (lock and pid files)
 
