@@ -28,7 +28,7 @@ _MANY: Final = 4000  # so many hints at once: some may have been lost, the sweep
 class WatchLimitError(ReleveError):
     """The system does not allow so many folders to be watched."""
 
-    status = 15
+    status = 17
     remedy = "Raise fs.inotify.max_user_watches (sysctl), or protect fewer folders."
 
     def __init__(self, folder: str, why: str) -> None:

@@ -23,7 +23,7 @@ _END_SECONDS = 15.0
 class GuardFailedError(ReleveError):
     """The guard ended or stayed silent before it was ready."""
 
-    status = 42
+    status = 36
     remedy = (
         "Start `releve guard run` by hand on the same folder; its last words are in the message."
     )
