@@ -12,6 +12,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     archived: float = 0.2  # an original gone into one opaque archive: 35 + 1 files convict
     canary: float = 10.0  # nobody has a reason to change one
     family_memory_s: float = 3600.0  # points older than this no longer add up for one family
+    ancestor_memory_s: float = 120.0  # a shell or scheduler starts honest work all day: only a burst counts
     pool_memory_s: float = 60.0  # many families of one user within a minute are one attack ...
     pool_families: int = 3  # ... from three families on, when their origin is unknown or a service
     slow_memory_s: float = 86_400.0  # per user and per folder, for attacks of a few files an hour

@@ -39,7 +39,7 @@ class _Sum:
         self.deleted: deque[float] = deque()
         self.created: deque[float] = deque()
 
-    def add(self, mark: Mark, limits: Limits) -> None:
+    def add(self, mark: Mark, memory_s: float) -> None:
         old = self.marks.pop(mark.file, None)
         if old is not None:
             self.total -= old.points
@@ -49,7 +49,7 @@ class _Sum:
         self.total += mark.points
         while self.marks:
             first = next(iter(self.marks.values()))
-            if mark.at_s - first.at_s <= limits.family_memory_s:
+            if mark.at_s - first.at_s <= memory_s:
                 break
             self.total -= self.marks.pop(first.file).points
 
@@ -67,9 +67,11 @@ class Scores:
     def add(self, lineage: Sequence[str], mark: Mark) -> str | None:
         """Count a mark for a writer and its ancestors; answers the id to convict, if any."""
         convicted = None
+        memory_s = self._limits.family_memory_s
         for process in lineage:
             total = self._sums.setdefault(process, _Sum())
-            total.add(mark, self._limits)
+            total.add(mark, memory_s)
+            memory_s = self._limits.ancestor_memory_s
             if convicted is None and total.total >= self._limits.convict:
                 convicted = process
         return convicted
