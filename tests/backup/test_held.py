@@ -9,15 +9,14 @@ import pytest
 
 from releve.adapters.clock import SystemClock
 from releve.adapters.linux.place import HandlePlace
+from releve.adapters.portable.place import InodePlace
 from releve.adapters.store.keeper import Keeper
 from releve.apps.cli.main import run
 from releve.model.held import Judged
 
-pytestmark = pytest.mark.root
 
-
-@pytest.fixture
-def kept(tmp_path):
+@pytest.fixture(params=["exact", "portable"])
+def kept(tmp_path, request, need):
     """A folder with a keeper that holds it; `hold(path, judged)` renews one file."""
     folder = tmp_path / "share"
     (folder / "lettres").mkdir(parents=True)
@@ -25,7 +24,11 @@ def kept(tmp_path):
     letter.write_text("first")
     letter.chmod(0o640)
     os.utime(letter, ns=(10**18, 10**18))
-    place = HandlePlace(str(folder))
+    if request.param == "exact":
+        need("root")
+        place = HandlePlace(str(folder))
+    else:
+        place = InodePlace(str(folder))
     keeper = Keeper(str(tmp_path / "store"), place, SystemClock())
     keeper.add_folder(str(folder))
     list(keeper.baseline(0, "", lambda _files, _bytes: None))

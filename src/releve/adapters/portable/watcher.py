@@ -22,13 +22,14 @@ _STEP_MS: Final = 4  # ... and told as soon as none came for this long
 _TIMEOUT_MS: Final = 500
 _SLICE_S: Final = 0.004  # the sweep works this long ...
 _EVERY_S: Final = 0.25  # ... once in this time
+_AT_ONCE: Final = 64
 _MANY: Final = 4000  # so many hints at once: some may have been lost, the sweep hurries
 
 
 class WatchLimitError(ReleveError):
     """The system does not allow so many folders to be watched."""
 
-    status = 17
+    status = 19
     remedy = "Raise fs.inotify.max_user_watches (sysctl), or protect fewer folders."
 
     def __init__(self, folder: str, why: str) -> None:
@@ -101,11 +102,13 @@ class WatchfilesWatcher:
                 self._came.wait(
                     max(0.0, min(wait_s, due, self._swept_at + _EVERY_S - time.monotonic()))
                 )
-            hints, self._hints = self._hints, set()
+            # A few at a time: the first files of a storm are judged while the rest is compared.
+            hints = set(sorted(self._hints)[:_AT_ONCE]) if len(self._hints) > _AT_ONCE else self._hints
+            self._hurry = self._hurry or len(self._hints) > _MANY
+            self._hints = self._hints - hints
             failed, self._failed = self._failed, False
         found = [Change(fanotify.Q_OVERFLOW, 0, None)] if failed else []
-        self._hurry = self._hurry or len(hints) > _MANY
-        hints |= set(self._some_of_all())
+        hints = hints | set(self._some_of_all())
         for differ in self._differs:
             mine = [path for path in hints if differ.owns(path)]
             if mine or differ.due() <= time.monotonic():

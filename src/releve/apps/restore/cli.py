@@ -11,6 +11,7 @@ import msgspec
 
 from releve.adapters import placing
 from releve.adapters.linux.place import HandlePlace
+from releve.adapters.portable.identity import look
 from releve.adapters.restic.source import SnapshotSource
 from releve.adapters.store.source import HeldSource, stores_near
 from releve.apps.backup.state import BackupNotSetUpError, State
@@ -78,7 +79,7 @@ def sources(path: str, *, state: str | None, store: str | None, only: str | None
     found: list[Source] = []
     stores = [store] if store else stores_near(path)
     if stores and only in {None, HeldSource.name}:
-        found.append(HeldSource(stores, (handle_key,)))
+        found.append(HeldSource(stores, (handle_key, inode_key)))
     if only in {None, SnapshotSource.name}:
         try:
             found.append(SnapshotSource(State(state).engine()))
@@ -95,6 +96,11 @@ def handle_key(folder: str) -> bytes:
         return place.key_of(folder)
     finally:
         place.close()
+
+
+def inode_key(folder: str) -> bytes:
+    """How a portable guard names a directory. Raises: OSError."""
+    return look(folder).key
 
 
 @click.command(name="restore")
