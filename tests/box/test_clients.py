@@ -188,6 +188,8 @@ def test_a_client_that_connects_puts_and_leaves_is_still_known(
         found = [c for child in children if (c := contain.client_of(child)) is not None]
         assert {(c.address, c.user) for c in found} == {(person.machine.address, person.name)}
         assert not any(map(lives, children))
+    # It holds each connection for a moment, and the clients were polled all the while.
+    assert clients.client_of(lab.pid) is None
 
 
 def test_the_guards_family_ends_at_the_listener_and_names_the_client(

@@ -27,6 +27,7 @@ LOG = "log/smbd.log"
 _SMBSTATUS_AFTER = 1.5  # seconds that the audit log gets to name the user
 _SMBSTATUS_EVERY = 10.0
 _MAX_SAID = 4096
+_SECOND = 1.0
 _FAST = 0.05  # between looks at the log while somebody logs on
 
 
@@ -68,20 +69,25 @@ class Clients:
         self._asked = 0.0
         self._lock = threading.Lock()
         self._births: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Learn who is connected now, then follow on an own thread until `close`."""
+        """Learn who is connected now, then follow on own threads until `close`."""
         self.poll()
-        self._thread = threading.Thread(target=self._follow, name="smb-clients", daemon=True)
-        self._thread.start()
+        # Two threads: a client may be gone in milliseconds, and smbstatus takes hundreds.
+        for name, loop in (("smb-births", self._follow), ("smb-clients", self._watch)):
+            thread = threading.Thread(target=loop, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def close(self) -> None:
         """Stop following; what is known stays readable."""
-        if self._thread is not None:
-            self._births.put(None)
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._closing.set()
+        self._births.put(None)
+        for thread in self._threads:
+            thread.join(timeout=10)
+        self._threads.clear()
 
     def __enter__(self) -> Self:
         self.start()
@@ -156,6 +162,8 @@ class Clients:
         if starttime is not None and seen.starttime != starttime:
             return None  # the number belongs to another process by now
         server, ports = self._server_of(seen)
+        if server == pid:
+            return None  # the listener holds a connection for a moment, until its child has it
         held = samba_proc.sockets(pid)
         address = next((remote for port, remote in held.peers if port in ports), None)
         if address is None:
@@ -181,15 +189,15 @@ class Clients:
         self._ask_names()
 
     def _follow(self) -> None:
+        while (pid := self._births.get()) is not None:
+            self.learn(pid)
+
+    def _watch(self) -> None:
         due = time.monotonic() + self._poll_seconds
-        while True:
-            wait = _FAST if self._nameless(_SMBSTATUS_AFTER) else due - time.monotonic()
-            with suppress(queue.Empty):
-                pid = self._births.get(timeout=max(wait, 0.001))
-                if pid is None:
-                    return
-                self.learn(pid)
-                continue  # births first: a client may be gone in milliseconds
+        while not self._closing.is_set():
+            # Names come a few ms after the connection, and soon nobody is there to be asked.
+            wait = _FAST if self._nameless() else due - time.monotonic()
+            self._closing.wait(min(max(wait, 0.001), _SECOND))
             self._read_names()
             if time.monotonic() >= due:
                 self.poll()
@@ -248,14 +256,16 @@ class Clients:
             if seen is None or seen.dead or seen.starttime != starttime:
                 del self._masters[pid]
 
-    def _nameless(self, younger_than: float | None = None) -> bool:
+    def _nameless(self, *, older: bool = False) -> bool:
+        """Whether the log still has to name somebody, or (`older`) has failed to."""
         now = time.monotonic()
         with self._lock:
-            return any(
-                not r.client.user and (younger_than is None or now - r.learnt < younger_than)
-                for r in self._records.values()
-                if r.ended is None
-            )
+            ages = [
+                now - record.learnt
+                for record in self._records.values()
+                if not record.client.user and record.ended is None
+            ]
+        return any((age > _SMBSTATUS_AFTER) is older for age in ages)
 
     def _read_names(self) -> None:
         if self._log is None:
@@ -266,7 +276,7 @@ class Clients:
     def _ask_names(self) -> None:
         """Smbstatus takes 30 to 400 ms: only for those whom the log left without a name."""
         now = time.monotonic()
-        if now - self._asked < _SMBSTATUS_EVERY or not self._nameless():
+        if now - self._asked < _SMBSTATUS_EVERY or not self._nameless(older=True):
             return
         self._asked = now
         logons = logons_by_smbstatus(self._config, self._inside)
