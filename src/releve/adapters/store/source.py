@@ -156,12 +156,16 @@ def _named(index: Index, directory: bytes, part: str) -> list[int]:
 
 
 def stores_near(path: str) -> list[str]:
-    """The stores on the file system of a path: at its top, or in /var/lib/releve."""
-    top = Path(path).parent
-    while not top.is_dir():
-        top = top.parent
-    device = top.stat().st_dev
-    while top.parent != top and top.parent.stat().st_dev == device:
-        top = top.parent
-    found = (*top.glob(".releve-*/index.sqlite"), *_SHARED.glob("store-*/index.sqlite"))
+    """The stores on the file system of a path: in a folder above it, or in /var/lib/releve."""
+    above = Path(path).parent
+    while not above.is_dir():
+        above = above.parent
+    device = above.stat().st_dev
+    found: list[Path] = []
+    for folder in (above, *above.parents):
+        if folder.stat().st_dev != device:
+            break
+        with contextlib.suppress(PermissionError):
+            found += folder.glob(".releve-*/index.sqlite")
+    found += _SHARED.glob("store-*/index.sqlite")
     return [str(index.parent) for index in found if index.stat().st_dev == device]
