@@ -24,6 +24,7 @@ from releve.apps.console.context import Context
 from releve.apps.console.headers import SafeHeaders
 from releve.apps.server import wiring
 from releve.apps.server.home import Home
+from releve.apps.server.opening import open_store
 from releve.flow import envelope
 from releve.flow.server.enrol import enrol, ensure_structure, make_token
 from releve.flow.server.ingest import Call
@@ -130,7 +131,7 @@ def running(folder: Path, store: SqlStore | None = None) -> Iterator[Running]:
     """The whole server in this process, on a free port of loopback."""
     home = Home(folder)
     home.make()
-    store = store or wiring.open_store(home)
+    store = store or open_store(home)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

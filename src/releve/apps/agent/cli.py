@@ -1,6 +1,7 @@
 """`releve agent`: enrol, run, status, feed, names."""
 
 import json
+import os
 import platform
 import shlex
 import sys
@@ -155,6 +156,7 @@ def _enrol(place: Home, url: str, known: EnrolmentToken, request: EnrolRequest) 
 @click.option("--backup", default=None, help="Words for `releve backup run`, kept from now on.")
 @click.option("--backup-every", type=float, default=None, help="Seconds between backups, kept.")
 @click.option("--heartbeat", type=float, default=None, help="Seconds between heartbeats, kept.")
+@_json
 def run(
     home: Path,
     url: str,
@@ -162,6 +164,7 @@ def run(
     backup: str | None,
     backup_every: float | None,
     heartbeat: float | None,
+    as_json: bool,
 ) -> None:
     """Travailler jusqu'à SIGTERM / work until SIGTERM. The guard goes on after the agent."""
     place = Home(home)
@@ -180,6 +183,9 @@ def run(
         # Another address, never another server: answers are checked with the pinned key.
         config = msgspec.structs.replace(config, url=url.rstrip("/"))
     with wiring.only_agent(place):
+        facts = {"host": config.host, "server": config.url, "pid": os.getpid()}
+        _say(as_json, facts, f"L'agent de {config.host_name} travaille / works ({config.url}).")
+        sys.stdout.flush()
         anyio.run(wiring.run, place, config)
 
 

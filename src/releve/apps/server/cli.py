@@ -14,11 +14,10 @@ import msgspec
 
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
-from releve.apps.server import wiring
 from releve.apps.server.home import Home, own_names
+from releve.apps.server.opening import open_store
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
-from releve.flow.server.signin import SHORTEST_PASSWORD, create_person
 from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
 
@@ -42,8 +41,8 @@ class WeakPasswordError(ReleveError):
     status = 52
     remedy = "Use a sentence."
 
-    def __init__(self) -> None:
-        super().__init__(f"The password has fewer than {SHORTEST_PASSWORD} characters.")
+    def __init__(self, shortest: int) -> None:
+        super().__init__(f"The password has fewer than {shortest} characters.")
 
 
 class LoginTakenError(ReleveError):
@@ -99,6 +98,8 @@ def run(
     as_json: bool,
 ) -> None:
     """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
+    from releve.apps.server import wiring
+
     host, _, port_text = listen.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
     is_secure = host not in _LOOPBACK if tls is None else tls
@@ -109,7 +110,7 @@ def run(
     with ExitStack() as stack:
         if not db:
             stack.enter_context(only_server(home))
-        store = wiring.open_store(place, db)
+        store = open_store(place, db)
         certificate = place.ensure_certificate((*own_names(host), *names)) if is_secure else None
         shown = names[0] if names else (host if host not in ("0.0.0.0", "::") else own_names("")[0])  # noqa: S104
         scheme = "https" if is_secure else "http"
@@ -149,7 +150,7 @@ def token_create(
     """Faire un jeton, bon une fois / make a token, good once. It is printed, and not kept."""
     place = Home(home)
     place.make()
-    store, now = wiring.open_store(place, db), SystemClock().now()
+    store, now = open_store(place, db), SystemClock().now()
     owner = ensure_structure(store, structure, new_id(), now)
     secret = secrets.token_bytes(32)
     make_token(store, owner.id, secret, now, now + dt.timedelta(hours=hours))
@@ -197,12 +198,14 @@ def user_create(
 
     With --show-totp the key is printed instead, for whoever sets the account up for another.
     """
+    from releve.flow.server.signin import SHORTEST_PASSWORD, create_person
+
     place = Home(home)
     place.make()
-    store, now = wiring.open_store(place, db), SystemClock().now()
+    store, now = open_store(place, db), SystemClock().now()
     password = password_file.readline().rstrip("\n")
     if len(password) < SHORTEST_PASSWORD:
-        raise WeakPasswordError
+        raise WeakPasswordError(SHORTEST_PASSWORD)
     owner = ensure_structure(store, structure, new_id(), now)
     person = create_person(store, owner, login, password, new_id(), now)
     if person is None:

@@ -12,7 +12,6 @@ from anyio import to_thread
 from litestar import Litestar
 from litestar.datastructures import State
 
-from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
@@ -25,10 +24,6 @@ from releve.flow.server.live import Live
 from releve.flow.wire import MOST_BODY_BYTES
 
 _HOUSEKEEPING_SECONDS = 30.0
-
-
-def open_store(home: Home, url: str = "") -> SqlStore:
-    return SqlStore(open_engine(url or sqlite_url(home.path)))
 
 
 def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Litestar, Context]:

@@ -1,0 +1,206 @@
+"""Agent and server together, as processes, on loopback; killed and cut off."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from releve.adapters.sql.engine import open_engine, sqlite_url
+from releve.adapters.sql.store import SqlStore
+from tests.agent.hands import open_spool, wait_for
+
+RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
+
+
+def releve(*words: str, stdin: str = "", status: int = 0) -> dict:
+    done = subprocess.run(
+        [*RELEVE, *words, "--json"],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout or done.stderr.splitlines()[-1])
+
+
+class Site:
+    """One server and one agent, each a process, each killable."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server_home, self.agent_home = folder / "server", folder / "agent"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.listen = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"http://{self.listen}"
+        self.server: subprocess.Popen[bytes] | None = None
+        self.agent: subprocess.Popen[bytes] | None = None
+
+    def serve(self) -> None:
+        home = str(self.server_home)
+        self.server = subprocess.Popen(
+            [*RELEVE, "server", "run", "--home", home, "--listen", self.listen],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(self.is_up, 40)
+
+    def is_up(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/up", trust_env=False).text == "ok"
+        except httpx.HTTPError:
+            return False
+
+    def enrol(self) -> None:
+        owner = ("--home", str(self.server_home), "--structure", "Cabinet", "--url", self.url)
+        token = releve("server", "token", "create", *owner)["token"]
+        releve("agent", "enrol", "--home", str(self.agent_home), "--token", token)
+
+    def run_agent(self) -> None:
+        home = str(self.agent_home)
+        self.agent = subprocess.Popen(
+            [*RELEVE, "agent", "run", "--home", home, "--heartbeat", "1"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def feed(self, first: int, count: int) -> None:
+        lines = [
+            json.dumps({"event": "alert", "kind": str(first + n), "why": "x"}) for n in range(count)
+        ]
+        releve("agent", "feed", "--home", str(self.agent_home), stdin="\n".join(lines) + "\n")
+
+    def waiting(self) -> int:
+        spool = open_spool(self.agent_home)
+        try:
+            return spool.waiting()
+        finally:
+            spool.close()
+
+    def stored(self) -> list[int]:
+        """The numbers of the alerts as the server has them, in their order."""
+        store = SqlStore(open_engine(sqlite_url(self.server_home)))
+        (owner,) = store.structures()
+        with store._engine.connect() as db:
+            rows = db.exec_driver_sql(
+                "SELECT body FROM event WHERE structure = ? ORDER BY seq", (owner.id,)
+            )
+            bodies = [json.loads(r.body) for r in rows]
+        return [int(b["alert"]) for b in bodies if b["kind"] == "guard_alerted"]
+
+    def close(self) -> None:
+        for process in (self.agent, self.server):
+            if process is not None:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def site(tmp_path: Path):
+    made = Site(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_token_enrols_once_and_an_enrolled_home_is_not_pointed_elsewhere(site: Site) -> None:
+    site.serve()
+    site.enrol()
+    owner = ("--home", str(site.server_home), "--structure", "Cabinet", "--url", site.url)
+    token = releve("server", "token", "create", *owner)["token"]
+    again = releve("agent", "enrol", "--home", str(site.agent_home), "--token", token, status=45)
+    assert again["type"] == "error"
+    other = str(site.agent_home.with_name("other"))
+    releve("agent", "enrol", "--home", other, "--token", token)
+    third = str(site.agent_home.with_name("third"))
+    assert releve("agent", "enrol", "--home", third, "--token", token, status=43)
+    assert releve("agent", "run", "--home", third, status=44)
+    assert oct(site.agent_home.stat().st_mode & 0o777) == "0o700"
+
+
+def test_nothing_is_lost_or_doubled_while_the_server_is_away_and_both_are_killed(
+    site: Site,
+) -> None:
+    site.serve()
+    site.enrol()
+    site.run_agent()
+    site.feed(0, 300)
+    assert site.server is not None
+    assert site.agent is not None
+    for n in range(2):
+        site.feed(300 + n * 1500, 1500)
+        time.sleep(0.1)
+        os.kill(site.server.pid, signal.SIGKILL)  # in the middle of batches
+        site.server.wait()
+        if n == 1:
+            os.kill(site.agent.pid, signal.SIGKILL)
+            site.agent.wait()
+            site.run_agent()
+        site.serve()
+    wait_for(lambda: site.waiting() == 0, 60)
+    assert site.stored() == list(range(300 + 2 * 1500))
+
+
+def test_the_server_ends_cleanly_while_pages_and_agents_wait(site: Site) -> None:
+    site.serve()
+    site.enrol()
+    site.run_agent()
+    time.sleep(2)
+    assert site.server is not None
+    started = time.monotonic()
+    site.server.terminate()
+    assert site.server.wait(20) in (0, -signal.SIGTERM)
+    assert time.monotonic() - started < 8
+
+
+def test_over_tls_the_agent_trusts_only_the_authority_of_its_token(
+    site: Site, tmp_path: Path
+) -> None:
+    site.url = f"https://{site.listen}"
+    home = str(site.server_home)
+    site.server = subprocess.Popen(
+        [*RELEVE, "server", "run", "--home", home, "--listen", site.listen, "--tls"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    authority = site.server_home / "keys" / "authority.pem"
+    wait_for(authority.exists, 40)
+
+    def is_up() -> bool:
+        import ssl
+
+        try:
+            context = ssl.create_default_context(cafile=str(authority))
+            answer = httpx.get(f"{site.url}/up", verify=context, trust_env=False)
+        except (httpx.HTTPError, ssl.SSLError):
+            return False
+        assert "strict-transport-security" in answer.headers
+        return answer.text == "ok"
+
+    wait_for(is_up, 40)
+    site.enrol()
+    line = json.dumps({"event": "alert", "kind": "7", "why": "x"}) + "\n"
+    releve("agent", "feed", "--home", str(site.agent_home), "--send", stdin=line)
+    assert site.stored() == [7]
+    # A token of another server, with another authority, does not enrol here.
+    foreign = str(tmp_path / "foreign")
+    token = releve(
+        "server", "token", "create", "--home", foreign, "--structure", "X", "--url", site.url
+    )["token"]
+    other = str(tmp_path / "other")
+    assert releve("agent", "enrol", "--home", other, "--token", token, status=42)
+
+
+def test_plain_http_is_for_loopback_only(site: Site, tmp_path: Path) -> None:
+    home = str(tmp_path / "s")
+    assert releve("server", "run", "--home", home, "--listen", "0.0.0.0:1", "--no-tls", status=50)
+    owner = ("--home", home, "--structure", "X", "--url", "http://releve.example")
+    token = releve("server", "token", "create", *owner)["token"]
+    assert releve("agent", "enrol", "--home", str(tmp_path / "a"), "--token", token, status=41)
