@@ -1,0 +1,135 @@
+"""The console as a person sees it: Chromium, from the first start to a live attack."""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pyotp
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from releve.flow.server.ingest import take
+from tests.server.world import Running, add_host, batch, rolled_back, stopped
+
+pytestmark = pytest.mark.browser
+PASSWORD = "une phrase assez longue"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, and everything that it asked for or complained about."""
+
+    def __init__(self, browser: Browser, served: Running, locale: str) -> None:
+        self.page: Page = browser.new_context(
+            locale=locale, base_url=served.url, viewport={"width": 390, "height": 844}
+        ).new_page()
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda r: self.asked.append(r.url))
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("console", self._heard)
+
+    def _heard(self, message: object) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+def set_up(served: Running, watched: Watched) -> str:
+    """First start: account, second factor, recovery codes; the key of the second factor."""
+    page = watched.page
+    page.goto("/")
+    page.fill("input[name=code]", served.home.make_setup_code())
+    page.fill("input[name=structure]", "Cabinet A")
+    page.fill("input[name=login]", "claire")
+    page.fill("input[name=password]", PASSWORD)
+    page.fill("input[name=again]", PASSWORD)
+    page.click("main button[type=submit]")
+    expect(page.locator(".qr")).to_be_visible()
+    secret = page.locator("#totp-secret").inner_text().replace(" ", "")
+    page.fill("input[name=code]", pyotp.TOTP(secret).now())
+    page.click("main button[type=submit]")
+    expect(page.locator(".codes li")).to_have_count(8)
+    page.click("main a.strong")
+    return secret
+
+
+@pytest.mark.parametrize(
+    ("locale", "well", "attack", "lost"),
+    [
+        ("fr-FR", "Tout va bien", "Attaque arrêtée", "Fichiers perdus"),
+        ("en-GB", "All is well", "Attack stopped", "Files lost"),
+    ],
+)
+def test_from_first_start_to_a_live_attack(
+    served: Running, chromium: Browser, locale: str, well: str, attack: str, lost: str
+) -> None:
+    served.home.make_setup_code()
+    watched = Watched(chromium, served, locale)
+    page = watched.page
+    set_up(served, watched)
+    host = add_host(served.store, "serveur-fichiers")
+    now = served.context.clock.now()
+
+    def tell(*events: object, first: int) -> None:
+        take(served.store, host.structure, host.id, batch(*events, first=first), now)
+
+    from releve.model.event import GuardReady
+
+    tell(GuardReady(seen_at=now, folders=(), enforce=True), first=1)
+    expect(page.locator(".state-name")).to_have_text(well, timeout=10_000)
+    page.evaluate("window.notReloaded = true")
+    page.locator("details.acts summary").click()
+    tell(stopped("f", now), rolled_back("f", now), first=2)
+    expect(page.locator(".state-name")).to_have_text(attack, timeout=10_000)
+    expect(page.locator(".figure.main dt")).to_have_text(lost)
+    expect(page.locator(".figure.main .big")).to_have_text("0")
+    assert page.evaluate("window.notReloaded")
+    assert (
+        page.locator("details.acts").get_attribute("open") is not None
+    )  # stays as the reader left it
+    page.click("section.incident a.button")
+    expect(page.locator("h1")).to_contain_text("serveur-fichiers")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert watched.complaints == []
+    assert [a for a in watched.asked if not a.startswith(served.url)] == []
+
+
+def test_signing_in_again_with_the_second_factor(served: Running, chromium: Browser) -> None:
+    served.home.make_setup_code()
+    watched = Watched(chromium, served, "fr-FR")
+    page, secret = watched.page, set_up(served, watched)
+    page.click("header form button")
+    expect(page).to_have_url(re.compile("/login$"))
+    page.fill("input[name=login]", "claire")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    next_step = served.context.clock.now().timestamp() + 30  # the code shown at set-up is used up
+    page.fill("input[name=code]", pyotp.TOTP(secret).at(int(next_step)))
+    page.click("main button[type=submit]")
+    expect(page.locator(".state-name")).to_be_visible()
+    assert watched.complaints == []
+
+
+def test_a_button_on_the_live_page_works(served: Running, chromium: Browser) -> None:
+    served.home.make_setup_code()
+    watched = Watched(chromium, served, "fr-FR")
+    set_up(served, watched)
+    host = add_host(served.store, "serveur-fichiers")
+    page = watched.page
+    page.goto("/")
+    page.locator("details.acts summary").click()
+    page.locator("details.acts button").first.click()
+    expect(page.locator(".ask strong")).to_contain_text("Isoler")
+    page.locator(".ask button.danger").click()
+    expect(page.locator("#way-title")).to_be_visible()
+    with served.store.unit(host.structure, writes=False) as unit:
+        assert [r.action.state for r in unit.actions()] == ["sent"]
+    assert watched.complaints == []

@@ -1,0 +1,233 @@
+import hashlib
+import html
+import re
+from importlib.resources import files
+
+import httpx
+import pyotp
+import pytest
+
+from releve.flow.server import signin
+from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.ingest import take
+from tests.server.world import Running, add_host, batch, rolled_back, stopped
+
+PASSWORD = "une phrase assez longue"
+POLICY_WORDS = ("unsafe", "http:", "https:", "*", "data:")
+
+
+@pytest.fixture
+def browser(served: Running) -> httpx.Client:
+    return httpx.Client(
+        base_url=served.url,
+        trust_env=False,
+        timeout=30,
+        follow_redirects=True,
+        headers={"accept-language": "fr"},
+    )
+
+
+def sign_in(served: Running, browser: httpx.Client, name: str = "Cabinet A") -> str:
+    """A session in the client's cookies; its form token."""
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, name, "a1", now)
+    person = signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    assert person is not None
+    opened = signin.open_session(served.store, person, "full", served.context.new_secret, now)
+    browser.cookies.set("releve", opened.secret)
+    return opened.session.csrf
+
+
+def test_every_answer_carries_a_strict_policy(served: Running, browser: httpx.Client) -> None:
+    served.home.make_setup_code()
+    for path in ("/", "/login", "/nothing", "/up", "/api/v1/orders", "/setup"):
+        answer = browser.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert not [w for w in POLICY_WORDS if w in policy], path
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_pages_load_nothing_from_elsewhere_and_no_style_or_script_is_inline(
+    served: Running, browser: httpx.Client
+) -> None:
+    sign_in(served, browser)
+    add_host(served.store, "h")
+    for path in ("/", "/health", "/incidents", "/login?lang=en"):
+        text = browser.get(path).text
+        assert not re.findall(r'(?:src|href|action)="(?:https?:)?//', text)
+        assert not re.findall(r"\sstyle=|<style|<script(?![^>]*src=)|\son\w+=", text)
+        for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', text):
+            assert browser.get(address).status_code == 200
+
+
+def test_vendored_files_are_the_ones_that_were_reviewed() -> None:
+    folder = files("releve.apps.console") / "static" / "vendor"
+    rows = (folder / "SHA256SUMS").read_text().split("\n")
+    listed = dict(reversed(row.split()) for row in rows if row)
+    found = {f.name for f in folder.iterdir() if f.name.endswith(".js")}
+    assert found == set(listed)
+    for name, digest in listed.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_first_start_needs_the_code_of_the_server(
+    served: Running, browser: httpx.Client
+) -> None:
+    code = served.home.make_setup_code()
+    form = {
+        "code": "AAAA-AAAA-AAAA-AAAA",
+        "structure": "Cabinet",
+        "login": "claire",
+        "password": PASSWORD,
+        "again": PASSWORD,
+    }
+    assert str(browser.get("/").url).endswith("/setup")
+    assert browser.post("/setup", data=form).status_code == 422
+    short = {**form, "code": code, "password": "court", "again": "court"}
+    assert "12 caractères" in browser.post("/setup", data=short).text
+    assert not served.store.has_people()
+    done = browser.post("/setup", data={**form, "code": code.lower()})
+    assert str(done.url).endswith("/enrol")
+    # Whoever comes second is not let in, though the code is still there until the end.
+    other = httpx.Client(base_url=served.url, trust_env=False, timeout=30)
+    assert other.post("/setup", data={**form, "code": code, "login": "x"}).status_code == 303
+    assert len(served.store.structures()) == 1
+
+
+def test_signing_in_takes_password_and_second_factor(
+    served: Running, browser: httpx.Client
+) -> None:
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "Cabinet", "a1", now)
+    person = signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    assert person is not None
+    page = browser.post("/login", data={"login": "claire", "password": PASSWORD})
+    assert str(page.url).endswith("/enrol")
+    assert "<svg" in page.text
+    csrf = re.search(r'name="csrf" value="(\w+)"', page.text)
+    assert csrf is not None
+    totp = pyotp.TOTP(person.totp_secret)
+    wrong = browser.post("/enrol", data={"csrf": csrf[1], "code": "000000"})
+    assert wrong.status_code == 422
+    before = browser.cookies["releve"]
+    done = browser.post("/enrol", data={"csrf": csrf[1], "code": totp.now()})
+    assert len(re.findall(r"<li><code>", done.text)) == signin.RECOVERY_CODES
+    assert browser.cookies["releve"] != before
+    codes = re.findall(r"<li><code>([\w-]+)", done.text)
+    browser.cookies.clear()
+    page = browser.post("/login", data={"login": "claire", "password": PASSWORD})
+    csrf = re.search(r'name="csrf" value="(\w+)"', page.text)
+    assert csrf is not None
+    assert str(browser.get("/").url).endswith("/login/second")
+    home = browser.post("/login/second", data={"csrf": csrf[1], "code": codes[0]})
+    assert str(home.url) == f"{served.url}/"
+
+
+def test_cookies_are_for_the_server_only(served: Running, browser: httpx.Client) -> None:
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "Cabinet", "a1", now)
+    signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    form = {"login": "claire", "password": PASSWORD}
+    answer = browser.post("/login", data=form, follow_redirects=False)
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+
+
+def test_many_wrong_passwords_have_to_wait(served: Running, browser: httpx.Client) -> None:
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "Cabinet", "a1", now)
+    signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    for _ in range(5):
+        text = browser.post("/login", data={"login": "claire", "password": "wrong"}).text
+        assert "incorrect" in text
+    text = browser.post("/login", data={"login": "claire", "password": PASSWORD}).text
+    assert "Trop d’essais" in html.unescape(text)
+
+
+def test_a_form_from_elsewhere_changes_nothing(served: Running, browser: httpx.Client) -> None:
+    csrf = sign_in(served, browser)
+    host = add_host(served.store, "h", care=False)
+    path, form = f"/hosts/{host.id}/ask", {"task": "isolate", "csrf": csrf}
+    assert browser.post(path, data={"task": "isolate"}).status_code == 403
+    assert browser.post(path, data={**form, "csrf": "x" * 64}).status_code == 403
+    for headers in (
+        {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+    ):
+        assert browser.post(path, data=form, headers=headers).status_code == 403
+
+
+def test_isolating_a_host_that_carries_care_waits_for_approval(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    care, other = add_host(served.store, "soins"), add_host(served.store, "bureau", care=False)
+    for host in (care, other):
+        browser.post(f"/hosts/{host.id}/ask", data={"task": "isolate", "csrf": csrf})
+    with served.store.unit(care.structure, writes=False) as unit:
+        states = {r.action.host: r.action.state for r in unit.actions()}
+        (proposal,) = unit.actions(state="proposed")
+    assert states == {care.id: "proposed", other.id: "sent"}
+    text = html.unescape(browser.get("/").text)
+    assert "Action requise" in text
+    assert "Ce poste participe aux soins" in text
+    browser.post(f"/actions/{proposal.action.id}/approve", data={"csrf": csrf})
+    with served.store.unit(care.structure, writes=False) as unit:
+        assert {r.action.state for r in unit.actions()} == {"sent"}
+        assert unit.trail(most=1)[0].verb == "isolate"
+
+
+def test_an_incident_is_told_with_its_reasons_and_closed(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    host = add_host(served.store, "h")
+    now = served.context.clock.now()
+    one = batch(stopped("f", now), rolled_back("f", now))
+    take(served.store, host.structure, host.id, one, now)
+    text = html.unescape(browser.get("/").text)
+    assert "Attaque arrêtée" in text
+    assert "Contenu illisible." in text
+    with served.store.unit(host.structure, writes=False) as unit:
+        (incident,) = unit.open_incidents()
+    english = browser.get(f"/incidents/{incident.id}?lang=en").text
+    assert "Content unreadable." in english
+    assert "Content unreadable." in browser.get(f"/incidents/{incident.id}").text  # remembered
+    browser.post(f"/incidents/{incident.id}/close", data={"csrf": csrf})
+    with served.store.unit(host.structure, writes=False) as unit:
+        assert unit.open_incidents() == []
+        assert unit.incidents()[0].closed_by == "claire"
+
+
+def test_what_would_have_been_stopped_is_listed_until_reviewed(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    host, now = add_host(served.store, "h"), served.context.clock.now()
+    one = batch(stopped("f", now, "would_stop"))
+    take(served.store, host.structure, host.id, one, now)
+    assert "Aurait été arrêté" in html.unescape(browser.get("/").text)
+    browser.post("/would-stop/review", data={"csrf": csrf})
+    assert "Aurait été arrêté" not in html.unescape(browser.get("/").text)
+
+
+def test_names_from_a_host_cannot_become_markup(served: Running, browser: httpx.Client) -> None:
+    sign_in(served, browser)
+    host = add_host(served.store, "<script>alert(1)</script>")
+    now = served.context.clock.now()
+    take(served.store, host.structure, host.id, batch(stopped("<b>", now)), now)
+    assert "<script>alert" not in browser.get("/").text
+
+
+def test_signing_out_ends_the_session_and_its_live_page(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    assert "Cabinet A" in browser.get("/").text
+    browser.post("/logout", data={"csrf": csrf})
+    sse = {"accept": "text/event-stream"}
+    assert browser.get("/live", headers=sse).status_code == 401
+    assert str(browser.get("/").url).endswith("/login")

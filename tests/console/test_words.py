@@ -1,0 +1,65 @@
+import datetime as dt
+import re
+from importlib.resources import files
+
+import pytest
+
+from releve.apps.console.words import Words, all_texts, choose_language
+from releve.detect.guard_findings import ALERTS
+
+T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
+
+
+def test_both_languages_have_the_same_texts_with_the_same_facts() -> None:
+    french, english = all_texts("fr"), all_texts("en")
+    assert french.keys() == english.keys()
+    for key in french:
+        names = [sorted(set(re.findall(r"{(\w+)}", texts[key]))) for texts in (french, english)]
+        assert names[0] == names[1], key
+
+
+def test_every_text_that_a_template_names_exists() -> None:
+    known = all_texts("fr")
+    for template in (files("releve.apps.console") / "templates").iterdir():
+        for key, rest in re.findall(r'(?<!\w)t\("([\w.]+)"(.)', template.read_text("utf-8")):
+            if not key.endswith((".", "_")):
+                assert key in known or f"{key}_one" in known, (template.name, key, rest)
+
+
+def test_every_alert_has_its_line() -> None:
+    assert all(f"line.{kind}" in all_texts("fr") for kind in ALERTS)
+
+
+def test_numbers_sizes_and_times_follow_the_language() -> None:
+    french, english = Words("fr"), Words("en")
+    assert french.number(12345.6, 1) == "12\u202f345,6"
+    assert english.number(12345.6, 1) == "12,345.6"
+    assert french.size(1_300_000_000) == "1,3\u00a0Go"
+    assert english.size(999) == "999\u00a0B"
+    assert french.duration(12.4) == "12\u00a0ms"
+    assert english.duration(1500) == "1.5\u00a0s"
+    assert 'datetime="2026-11-22T01:00:00+00:00"' in french.moment(T0)
+    assert french.ago(T0, T0 + dt.timedelta(minutes=5)) == "il y a 5 min"
+
+
+def test_zero_is_singular_in_french_and_plural_in_english() -> None:
+    assert Words("fr")("stop.lost", n=0) == "0 perdu"
+    assert Words("en")("stop.touched", n=0) == "0 files touched."
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "accept", "chosen"),
+    [
+        ("", "", "", "fr"),
+        ("", "", "en-GB,en;q=0.9", "en"),
+        ("", "", "de,fr;q=0.5,en;q=0.4", "fr"),
+        ("", "", "fr;q=0.3, en;q=0.8", "en"),
+        ("", "fr", "en", "fr"),
+        ("en", "fr", "fr", "en"),
+        ("xx", "<", "de;q=x", "fr"),
+    ],
+)
+def test_the_language_is_asked_for_remembered_or_the_browser_s(
+    query: str, cookie: str, accept: str, chosen: str
+) -> None:
+    assert choose_language(query, cookie, accept) == chosen
