@@ -271,6 +271,31 @@ def test_kill_9_of_restic_itself_is_an_error_then_the_next_backup_works(state, s
     state.engine().check()
 
 
+def test_a_server_that_dies_in_mid_backup_is_said_soon_and_the_next_backup_is_whole(
+    state, server, share, back_up
+):
+    (share / "big.dcm").write_bytes(os.urandom(120_000_000))
+    stopped = []
+
+    def tell(progress):
+        if progress.phase == "backup" and not stopped:
+            os.kill(server.pid, signal.SIGKILL)
+            stopped.append(time.monotonic())
+
+    config = state.config()
+    with pytest.raises(VaultUnreachableError):
+        state.run().run(config.folders, config.exclude, tell)
+    assert time.monotonic() - stopped[0] < 20
+    server.stop()
+    server.start()
+    url = server.url("host")
+    state.configure(
+        msgspec.structs.replace(config, url=url), (state.folder / "http-password").read_text()
+    )
+    assert back_up().files >= 22
+    state.engine().check(read_data=True)
+
+
 def _children(name: str) -> list[int]:
     """Our own direct children of that name."""
     found = []

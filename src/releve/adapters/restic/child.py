@@ -19,6 +19,7 @@ import msgspec
 from releve.flow.backup import EngineStalledError
 
 _LAST_WORDS = 4096  # bytes of stderr that are kept for an error
+DOUBT_S = 5.0
 _POLITE_S = 5.0  # after SIGINT, to let restic remove its lock
 
 
@@ -42,15 +43,17 @@ def run(
     *,
     alive: Callable[[], object],
     stall_s: float,
+    doubt: Callable[[], object] = lambda: None,
 ) -> Ended:
     """Run to the end, handing over each line of stdout.
 
     `alive` is asked now and then; when its answer stays the same for `stall_s`, the child is ended.
+    `doubt` is called after each DOUBT_S without a sign of life; what it raises ends the child, too.
 
-    Raises: EngineStalledError.
+    Raises: EngineStalledError, and what `doubt` raises.
     """
     with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
-        for record in _lines(child, alive, stall_s):
+        for record in _lines(child, alive, stall_s, doubt):
             line(record)
         status = child.wait()
         return Ended(status=status, stderr=_last_words(stderr))
@@ -64,7 +67,7 @@ def pour(
     Raises: EngineStalledError.
     """
     with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
-        into.writelines(_chunks(child, lambda: None, stall_s))
+        into.writelines(_chunks(child, lambda: None, stall_s, lambda: None))
         return Ended(status=child.wait(), stderr=_last_words(stderr))
 
 
@@ -97,24 +100,29 @@ def _child(command: Sequence[str], environment: Mapping[str, str], stderr: IO[by
     )
 
 
-def _lines(child: _Child, alive: Callable[[], object], stall_s: float) -> Iterator[bytes]:
+def _lines(
+    child: _Child, alive: Callable[[], object], stall_s: float, doubt: Callable[[], object]
+) -> Iterator[bytes]:
     rest = b""
-    for chunk in _chunks(child, alive, stall_s):
+    for chunk in _chunks(child, alive, stall_s, doubt):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from filter(None, whole)
     if rest:
         yield rest
 
 
-def _chunks(child: _Child, alive: Callable[[], object], stall_s: float) -> Iterator[bytes]:
+def _chunks(
+    child: _Child, alive: Callable[[], object], stall_s: float, doubt: Callable[[], object]
+) -> Iterator[bytes]:
     """What comes on stdout until it closes.
 
-    Raises: EngineStalledError.
+    Raises: EngineStalledError, and what `doubt` raises.
     """
     stdout = child.stdout
     if stdout is None:
         raise AssertionError("stdout is always a pipe here")
     seen, since = alive(), monotonic()
+    doubted = since
     with selectors.DefaultSelector() as ready:
         ready.register(stdout, selectors.EVENT_READ)
         while True:
@@ -129,6 +137,9 @@ def _chunks(child: _Child, alive: Callable[[], object], stall_s: float) -> Itera
                 seen, since = now, monotonic()
             elif monotonic() - since > stall_s:
                 raise EngineStalledError(stall_s)
+            elif monotonic() - max(since, doubted) > DOUBT_S:
+                doubt()
+                doubted = monotonic()
 
 
 def _last_words(stderr: IO[bytes]) -> tuple[str, ...]:

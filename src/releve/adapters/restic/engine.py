@@ -268,7 +268,12 @@ class Restic:
         def once(words: Sequence[str]) -> child.Ended:
             limit = stall_s or self._stall_s
             return child.run(
-                [*command, *words], environment, line, alive=lambda: done, stall_s=limit
+                [*command, *words],
+                environment,
+                line,
+                alive=lambda: done,
+                stall_s=limit,
+                doubt=self._probe,  # restic would go on trying for a quarter of an hour
             )
 
         ended = once(words)
