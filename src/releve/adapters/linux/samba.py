@@ -27,6 +27,8 @@ LOG = "log/smbd.log"
 _SMBSTATUS_AFTER = 1.5  # seconds that the audit log gets to name the user
 _SMBSTATUS_EVERY = 10.0
 _MAX_SAID = 4096
+_HEARD_BEFORE = 2.0  # seconds by which the log may be faster than the fork message
+_MISSED_SECONDS = 60.0  # that a process that went too soon is looked for in the log
 _SECOND = 1.0
 _FAST = 0.05  # between looks at the log while somebody logs on
 
@@ -36,6 +38,15 @@ class _Record(msgspec.Struct, kw_only=True):
     inner_pid: int
     learnt: float
     ended: float | None = None
+
+
+class _Birth(msgspec.Struct, frozen=True, kw_only=True):
+    """A server process of which a fork message told; it may be gone before its socket is read."""
+
+    pid: int
+    starttime: int
+    inner_pid: int
+    noted: float
 
 
 class Clients:
@@ -65,10 +76,13 @@ class Clients:
         self._masters: dict[int, tuple[int, frozenset[int]]] = {}  # pid: (starttime, ports)
         self._records: dict[tuple[int, int], _Record] = {}
         self._latest: dict[int, int] = {}  # pid: starttime
-        self._said: dict[tuple[int, str], Logon] = {}  # (inner pid, address): who logged on last
+        self._unnamed: dict[tuple[int, int], _Record] = {}
+        self._missed: dict[tuple[int, int], _Birth] = {}
+        # (inner pid, address): who logged on last, and when that was heard
+        self._said: dict[tuple[int, str], tuple[Logon, float]] = {}
         self._asked = 0.0
         self._lock = threading.Lock()
-        self._births: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._births: queue.SimpleQueue[_Birth | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -102,9 +116,9 @@ class Clients:
         self.close()
 
     def on_fork(self, parent_pid: int, pid: int) -> None:
-        """Tell of a fork; one look-up in a dict unless the parent is a listener."""
+        """Tell of a fork: one look-up in a dict, and two small reads for a listener's child."""
         if parent_pid in self._masters:
-            self._births.put(pid)
+            self._births.put(_note(pid))
 
     def client_of(self, pid: int, starttime: int | None = None) -> Client | None:
         """The client behind `pid`, from memory, else from /proc while the process lives."""
@@ -161,6 +175,7 @@ class Clients:
             return None
         if starttime is not None and seen.starttime != starttime:
             return None  # the number belongs to another process by now
+        inner_pid = samba_proc.inner_pid(pid)
         server, ports = self._server_of(seen)
         if server == pid:
             return None  # the listener holds a connection for a moment, until its child has it
@@ -175,7 +190,7 @@ class Clients:
             since=dt.datetime.now(dt.UTC),
             server=server,
         )
-        return self._keep(client)
+        return self._keep(client, inner_pid)
 
     def poll(self) -> None:
         """Look for servers and clients that no fork message told of, and for those who left."""
@@ -189,8 +204,11 @@ class Clients:
         self._ask_names()
 
     def _follow(self) -> None:
-        while (pid := self._births.get()) is not None:
-            self.learn(pid)
+        while (birth := self._births.get()) is not None:
+            if self.learn(birth.pid, birth.starttime) is None:
+                with self._lock:
+                    self._missed[birth.pid, birth.starttime] = birth
+                self._read_names()
 
     def _watch(self) -> None:
         due = time.monotonic() + self._poll_seconds
@@ -208,15 +226,20 @@ class Clients:
             starttime = self._latest.get(pid)
         return None if starttime is None else self._records.get((pid, starttime))
 
-    def _keep(self, client: Client) -> Client:
-        record = _Record(
-            client=client, inner_pid=samba_proc.inner_pid(client.pid), learnt=time.monotonic()
-        )
+    def _keep(self, client: Client, inner_pid: int) -> Client:
+        record = _Record(client=client, inner_pid=inner_pid, learnt=time.monotonic())
         with self._lock:
-            known = self._records.setdefault((client.pid, client.starttime), record)
-            self._latest[client.pid] = client.starttime
+            known = self._add(record)
         self._read_names()
         return known.client
+
+    def _add(self, record: _Record) -> _Record:
+        key = record.client.pid, record.client.starttime
+        known = self._records.setdefault(key, record)
+        self._latest[key[0]] = key[1]
+        if not known.client.user:
+            self._unnamed[key] = known
+        return known
 
     def _server_of(self, seen: samba_proc.Seen) -> tuple[int, frozenset[int]]:
         """The process's listener and the ports on which its clients arrive."""
@@ -249,8 +272,12 @@ class Clients:
             if record.ended is not None and now - record.ended > self._keep_seconds:
                 with self._lock:
                     del self._records[key]
+                    self._unnamed.pop(key, None)
                     if self._latest.get(key[0]) == key[1]:
                         del self._latest[key[0]]
+        for key, birth in list(self._missed.items()):
+            if now - birth.noted > _MISSED_SECONDS:
+                del self._missed[key]
         for pid, (starttime, _) in list(self._masters.items()):
             seen = samba_proc.look(pid)
             if seen is None or seen.dead or seen.starttime != starttime:
@@ -261,9 +288,7 @@ class Clients:
         now = time.monotonic()
         with self._lock:
             ages = [
-                now - record.learnt
-                for record in self._records.values()
-                if not record.client.user and record.ended is None
+                now - record.learnt for record in self._unnamed.values() if record.ended is None
             ]
         return any((age > _SMBSTATUS_AFTER) is older for age in ages)
 
@@ -284,19 +309,62 @@ class Clients:
             self._name(logons)
 
     def _name(self, logons: tuple[Logon, ...]) -> None:
+        now = time.monotonic()
         for logon in logons:
-            self._said[logon.pid, str(unmapped(logon.address))] = logon
+            self._said[logon.pid, str(unmapped(logon.address))] = logon, now
         while len(self._said) > _MAX_SAID:
             del self._said[next(iter(self._said))]
-        for record in self._records.values():
-            if record.client.user:
-                continue  # the first word stays: nothing that a client writes later renames it
-            # The kernel's address must agree: a log line can be forged, a socket cannot.
+        for key, record in list(self._unnamed.items()):
+            # The kernel's address must agree; and the first word stays, whatever is written later.
             said = self._said.get((record.inner_pid, record.client.address))
             if said is not None:
+                logon = said[0]
                 record.client = msgspec.structs.replace(
-                    record.client, user=said.user, machine=said.machine
+                    record.client, user=logon.user, machine=logon.machine
                 )
+                del self._unnamed[key]
+        for key, birth in list(self._missed.items()):
+            self._find_missed(key, birth)
+
+    def _find_missed(self, key: tuple[int, int], birth: _Birth) -> None:
+        """Take the server's word for the address of a process that went too soon.
+
+        Clients cannot write such a line: the server refuses names with control characters or |.
+        """
+        since = birth.noted - _HEARD_BEFORE
+        for (inner_pid, address), (logon, heard) in self._said.items():
+            if inner_pid == birth.inner_pid and heard >= since:
+                now = dt.datetime.now(dt.UTC)
+                client = Client(
+                    pid=birth.pid,
+                    starttime=birth.starttime,
+                    address=address,
+                    since=now,
+                    ended=now,
+                    user=logon.user,
+                    machine=logon.machine,
+                )
+                self._add(
+                    _Record(
+                        client=client,
+                        inner_pid=inner_pid,
+                        learnt=birth.noted,
+                        ended=time.monotonic(),
+                    )
+                )
+                del self._missed[key]
+                return
+
+
+def _note(pid: int) -> _Birth:
+    """What is known of a process at once; gone already, its start time stays 0."""
+    seen = samba_proc.look(pid)
+    return _Birth(
+        pid=pid,
+        starttime=seen.starttime if seen else 0,
+        inner_pid=samba_proc.inner_pid(pid),
+        noted=time.monotonic(),
+    )
 
 
 class SambaControl:
