@@ -46,7 +46,7 @@ def test_a_file_comes_back_as_it_was_at_a_time(share, back_up, restore):
     assert letter.read_text() == "first"
     assert facts(letter) == before
     assert done["sha256"] == placing.sha256(str(letter))
-    status, (done,), _ = restore(str(letter), "--at", second.at.isoformat())
+    status, (done,), _ = restore(str(letter), "--as-of", second.at.isoformat())
     assert "(repris du " in done["to"]
     assert done["to"].endswith(").txt")
     assert Path(done["to"]).read_text() == "second, longer"

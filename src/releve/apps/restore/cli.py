@@ -105,7 +105,12 @@ def inode_key(folder: str) -> bytes:
 
 @click.command(name="restore")
 @click.argument("path")
-@click.option("--at", help="Tel qu'il était à cette heure : 2026-11-22 14:05 (sinon le dernier).")
+@click.option(
+    "--at",
+    "--as-of",
+    "at",
+    help="Tel qu'il était à cette heure : 2026-11-22 14:05 (sinon le dernier).",
+)
 @click.option("--list", "only_list", is_flag=True, help="Montrer les versions, ne rien reprendre.")
 @click.option("--in-place", is_flag=True, help="À sa place (sinon à côté s'il existe encore).")
 @click.option("--to", help="Ailleurs : ce chemin, qui n'existe pas encore.")
