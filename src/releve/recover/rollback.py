@@ -101,7 +101,8 @@ def _decide_unknown(
     if touch.judged is Judged.NOT_YET and touch.last_ns < bad_since_ns - _BEFORE_NS:
         return LeaveAsIs()  # deleted or renamed well before anything was destroyed
     if touch.created:
-        opaque = touch.judged in (Judged.UNKNOWN, Judged.BAD)
+        # A file that stayed empty was never judged: most likely the one it died on.
+        opaque = touch.judged in (Judged.UNKNOWN, Judged.BAD) or touch.wrote
         if opaque and touch.last_ns >= bad_since_ns:
             return Quarantine()
         if touch.judged is not Judged.BAD:

@@ -44,23 +44,34 @@ class Differ:
         self._store = os.path.realpath(keeper.store)
         self._gone: dict[bytes, _Gone] = {}
         self._written: dict[str, float] = {}
+        self._own: dict[str, float] = {}
         self.bytes_changed = 0
 
     def owns(self, path: str) -> bool:
         """The path lies in a protected folder of this volume, outside the store."""
         if path == self._store or path.startswith(self._store + os.sep):
             return False
+        if path in self._keeper.temporary:
+            return False  # half of a roll-back of ours
         return any(path.startswith(root + os.sep) for root in self._keeper.folders)
+
+    @property
+    def is_waiting(self) -> bool:
+        """A name vanished a moment ago: deleted or renamed, it is not told yet."""
+        return bool(self._gone)
 
     def due(self) -> float:
         """When (steady seconds) something must be looked at without a hint; far away if nothing."""
         times = [gone.due for gone in self._gone.values()]
-        return min([*times, *self._written.values()], default=1e18)
+        return min([*times, *self._written.values(), *self._own.values()], default=1e18)
 
     def changes(self, hints: Iterable[str]) -> list[Change]:
         """What happened at the hinted paths, and at those that were waiting."""
         now = time.monotonic()
         again = [path for path, due in self._written.items() if due <= now]
+        for path in [path for path, due in self._own.items() if due <= now]:
+            del self._own[path]
+            again.append(path)
         found: list[Change] = []
         work = sorted({*hints, *again})
         # What vanished comes first: an inode that appears may be one of them, renamed.
@@ -119,8 +130,12 @@ class Differ:
     # what stands there
 
     def _stands(self, path: str, found: list[Change], more: list[str]) -> None:
+        given = self._keeper.given
         name, now = self._name(path), _look(path)
         if name is None or now is None:
+            return
+        if now.key in self._keeper.being_given or given != self._keeper.given:
+            self._own[path] = time.monotonic() + _GRACE_S  # a roll-back of ours: look when it is done
             return
         is_directory = stat_.S_ISDIR(now.mode)
         state = State(now.key, is_directory, now.size, now.mtime_ns, now.ctime_ns)
@@ -130,8 +145,9 @@ class Differ:
             return
         self._place.remember(now, path)
         indexed = self._known.indexed(name)
-        if indexed == state or (indexed is not None and indexed.key == now.key and is_directory):
-            self._known.tell(name, state)  # our own roll-back put it there
+        if indexed is not None and indexed.key == now.key:
+            self._known.tell(name, indexed)  # our own roll-back put it there
+            self._same(path, name, indexed, _look(path) or now, found)
             return
         self._appeared(path, name, was, now, found)
         self._known.tell(name, state)
@@ -156,7 +172,8 @@ class Differ:
         if was is not None and not ondir and self._known.node(now.key) is None:
             # A new file renamed over an original; the name it had before was too short-lived.
             found.append(self._rename(0, now.key, Name(name.directory, b""), name))
-            self._wait_closed(path, now, name, found, 0)
+            if not _is_free(path, now):
+                self._wait_closed(path, now, name, found, 0)
             return
         if was is not None:
             found.append(self._change(fanotify.DELETE, was.key, name))

@@ -19,6 +19,8 @@ _EVERY_S: Final = 0.02
 _IDLE_S: Final = 2.0
 _SHARE: Final = 4  # a sample may take a quarter of the time between two
 _MEMORY_S: Final = 60.0
+_MOST: Final = 0.6  # of all bytes written in the meantime
+_SURE_WAVES: Final = 3
 _SEARCH_S: Final = 0.25  # how long a conviction looks for the writer
 CLEAR: Final = 5.0  # points from which somebody is accused ...
 AHEAD: Final = 2.5  # ... if nobody else comes near
@@ -75,6 +77,7 @@ class Evidence:
         self._stirred = threading.Event()
         self._hot_until = 0.0
         self._changed = 0
+        self._waves: dict[tuple[int, int], int] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
 
@@ -162,12 +165,29 @@ class Evidence:
         end = time.monotonic() + _SEARCH_S
         self._hot_until = max(self._hot_until, end)
         best = None
+        self.sample()
+        self._note_wave()
         while True:
-            self.sample()
             best = self._weigh(paths, since_ns)
             if (best is not None and best.clear) or time.monotonic() > end:
-                return best
+                break
             time.sleep(0.003)
+            self.sample()
+        self._begin()
+        return best
+
+    def _note_wave(self) -> None:
+        """Who wrote nearly all, and about as much as changed, since the last conviction.
+
+        Once may be chance; who does so at every wave of an attack writes it, even if nobody ever
+        sees it with a file open.
+        """
+        with self._lock:
+            traces = [trace for trace in self._traces.values() if trace.seen.eligible]
+            all_wrote, changed = sum(trace.wrote for trace in traces), self._changed
+            for trace in traces:
+                if changed and trace.wrote > 0.9 * all_wrote and 0.5 < trace.wrote / changed < 2.0:
+                    self._waves[trace.seen.key] = self._waves.get(trace.seen.key, 0) + 1
 
     def _weigh(self, paths: Collection[str], since_ns: int) -> Suspect | None:
         touched = frozenset(paths)
@@ -221,10 +241,17 @@ class Evidence:
                 1.0, f"lisait {len(reads)} des fichiers abîmés", f"was reading {len(reads)} of the damaged files"
             ))  # fmt: skip
         share = wrote / all_wrote if all_wrote else 0.0
-        if share >= 0.6 and self._changed and wrote >= self._changed // 2:
+        if share >= _MOST and self._changed and wrote >= self._changed // 2:
             clues.append(_clue(
                 2.0, f"a écrit {share:.0%} de tout ce que les programmes ont écrit pendant l'attaque",
                 f"wrote {share:.0%} of all that programs wrote during the attack",
+            ))  # fmt: skip
+        waves = self._waves.get(key, 0)
+        if waves:
+            clues.append(_clue(
+                1.5 * waves,
+                f"a écrit, {_n(waves, 'fois', 'fois')}, autant d'octets qu'il en a été abîmé",
+                f"wrote as many bytes as were damaged, {waves} time(s)",
             ))  # fmt: skip
         if any(trace.inside for trace in family) and writes:
             clues.append(
@@ -252,10 +279,8 @@ class Evidence:
             if key not in chains[best] and best not in chains[key]
         ]  # fmt: skip
         clear = points[best] >= CLEAR and points[best] >= AHEAD * max(rivals, default=0.0)
-        hands_on = any(
-            trace.writes
-            for trace in self._traces.values()
-            if best in chains.get(trace.seen.key, ())
+        hands_on = self._waves.get(best, 0) >= _SURE_WAVES or any(
+            trace.writes for trace in self._traces.values() if best in chains.get(trace.seen.key, ())
         )
         return Suspect(seen=self._traces[best].seen, clues=clues, clear=clear and hands_on)
 

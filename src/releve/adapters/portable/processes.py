@@ -75,7 +75,7 @@ class PortableProcesses:
 
     def accuse(self, writer: Process) -> None:
         """Look for the process behind the unknown writer."""
-        if writer.known or writer.id in self._accused:
+        if writer.known or writer.id in self._named:
             return
         since = self._probe.now_ns() - int((time.monotonic() - self._born_s) * 1e9)
         suspect = self._evidence.suspect(self.damaged(writer), since)

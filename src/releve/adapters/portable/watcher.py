@@ -52,7 +52,7 @@ class WatchfilesWatcher:
         self._hints: set[str] = set()
         self._came = threading.Condition()
         self._closing = threading.Event()
-        self._failed = False
+        self._failed = self._busy = False
         self._threads: list[threading.Thread] = []
         self._folders: list[str] = []
         self._sweep: Iterator[str] | None = None
@@ -107,6 +107,7 @@ class WatchfilesWatcher:
             self._hurry = self._hurry or len(self._hints) > _MANY
             self._hints = self._hints - hints
             failed, self._failed = self._failed, False
+        self._busy = bool(hints)
         found = [Change(fanotify.Q_OVERFLOW, 0, None)] if failed else []
         hints = hints | set(self._some_of_all())
         for differ in self._differs:
@@ -117,6 +118,10 @@ class WatchfilesWatcher:
                 if found:
                     self._stir(differ.bytes_changed - before)
         return found
+
+    def is_behind(self) -> bool:
+        """Hints wait, or a vanished name still waits for its inode to appear elsewhere."""
+        return bool(self._hints) or self._busy or any(differ.is_waiting for differ in self._differs)
 
     # the sweep
 

@@ -71,6 +71,9 @@ class Keeper:
         os.chmod(store, 0o700)
         self.store, self.place, self.clock = store, place, clock
         self.lock = threading.RLock()
+        self.temporary: set[str] = set()  # files of a roll-back that have no name of their own yet
+        self.being_given: set[bytes] = set()  # keys that are being given back now
+        self.given = 0  # how many were, so far
         self.index = Index(os.path.join(store, "index.sqlite"))
         self.objects = Objects(store)
         self._full_share, self._force_copy = full_share, copy
@@ -86,6 +89,16 @@ class Keeper:
         self._room_checked = 0
         self._room = 1
         self.held_bytes = self.index.held_bytes()
+
+    @contextlib.contextmanager
+    def giving(self, key: bytes) -> Iterator[None]:
+        """What happens to `key` meanwhile is the guard's own work: watchers without pids ask."""
+        self.being_given.add(key)
+        try:
+            yield
+        finally:
+            self.being_given.discard(key)
+            self.given += 1
 
     # folders
 

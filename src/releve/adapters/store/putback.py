@@ -45,6 +45,13 @@ class GiveBack:
         when the held bytes are gone.
         """
         paths = [os.path.join(self.directory(n.directory), os.fsdecode(n.name)) for n in names]
+        with self._keeper.giving(node.key):
+            return self._file(node, generation, names, paths, stamp, beside=beside)
+
+    def _file(  # noqa: PLR0913
+        self, node: Node, generation: Generation, names: list[Name], paths: list[str], stamp: str,
+        *, beside: bool,
+    ) -> PutBackDone:
         try:
             fd = self._keeper.place.open(node.key, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
         except OSError as error:
@@ -97,6 +104,7 @@ class GiveBack:
         path = paths[0]
         kept = self._clear(path, node.id, stamp, keep=beside)
         temporary = os.path.join(os.path.dirname(path), f".releve-{generation.id:x}")
+        self._keeper.temporary.add(temporary)
         fd = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
@@ -107,25 +115,32 @@ class GiveBack:
             finally:
                 held.close()
             set_facts(fd, generation.facts)
-            os.rename(temporary, path)
-            for other in paths[1:]:
-                self._clear(other, node.id, stamp, keep=False)
-                os.link(path, other)
-            with self._keeper.lock:
-                key = self._keeper.place.key_of(path)
-                self._index.rekey(node.id, key)
-                for name in names:
-                    self._index.add_name(node.id, name)
-            if len(paths) > 1:
-                os.utime(fd, ns=(generation.facts.mtime_ns, generation.facts.mtime_ns))
-            self._adopt(fd, node.id, generation)
+            with self._keeper.lock:  # nobody may see the new inode and not yet know whose it is
+                self._stand(fd, node, generation, names, paths, temporary, stamp)
         except OSError:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
             raise
         finally:
+            self._keeper.temporary.discard(temporary)
             os.close(fd)
         return PutBackDone(path=path, changed=True, beside=kept)
+
+    def _stand(  # noqa: PLR0913
+        self, fd: int, node: Node, generation: Generation, names: list[Name], paths: list[str],
+        temporary: str, stamp: str,
+    ) -> None:
+        path = paths[0]
+        os.rename(temporary, path)
+        for other in paths[1:]:
+            self._clear(other, node.id, stamp, keep=False)
+            os.link(path, other)
+        self._index.rekey(node.id, self._keeper.place.key_of(path))
+        for name in names:
+            self._index.add_name(node.id, name)
+        if len(paths) > 1:
+            os.utime(fd, ns=(generation.facts.mtime_ns, generation.facts.mtime_ns))
+        self._adopt(fd, node.id, generation)
 
     def _adopt(self, fd: int, node: int, generation: Generation) -> None:
         """What stands there now is held: a restart must not take it for a change."""
@@ -212,7 +227,10 @@ class GiveBack:
         if not os.path.isdir(path):
             if os.path.lexists(path):
                 self.quarantine_path(path)
-            os.mkdir(path, 0o700)
+            with self._keeper.lock:
+                os.mkdir(path, 0o700)
+                self._index.rekey(node.id, self._keeper.place.key_of(path))
+                self._index.add_name(node.id, name)
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             set_facts(fd, node.facts)
@@ -244,10 +262,10 @@ class GiveBack:
         path = os.path.join(self.directory(name.directory), os.fsdecode(name.name))
         if os.path.lexists(path):
             return False
-        os.symlink(os.fsdecode(node.facts.target), path)
-        os.lchown(path, node.facts.uid, node.facts.gid)
-        os.utime(path, ns=(node.facts.mtime_ns, node.facts.mtime_ns), follow_symlinks=False)
         with self._keeper.lock:
+            os.symlink(os.fsdecode(node.facts.target), path)
+            os.lchown(path, node.facts.uid, node.facts.gid)
+            os.utime(path, ns=(node.facts.mtime_ns, node.facts.mtime_ns), follow_symlinks=False)
             self._index.rekey(node.id, self._keeper.place.key_of(path))
             self._index.add_name(node.id, name)
         return True

@@ -1,5 +1,6 @@
 """The portable guard on one page: no root, no kernel help, the writer named by evidence or not at all."""
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from releve.adapters.portable.place import InodePlace
 from releve.adapters.portable.probe import Probe, ProcProbe, PsutilProbe
 from releve.adapters.portable.processes import PortableProcesses
 from releve.adapters.portable.watcher import WatchfilesWatcher
+from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.putback import GiveBack
 from releve.apps.guard.config import GuardConfig, NoContain, hash_name, report_bug
@@ -57,15 +59,31 @@ def build_portable(
         openers=Mapped(evidence), clock=SystemClock(), own=frozenset((os.getpid(),)),
         report_bug=report_bug,
     )  # fmt: skip
+    approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(
         parts, config.limits, say, enforce=config.enforce,
-        spare=lambda head: head.exe in config.care_programs, approved=lambda _head, _paths: "",
+        spare=lambda head: head.exe in config.care_programs, approved=lambda head, paths: _approved(processes, approvals, head, paths),
     )  # fmt: skip
     processes.damaged = guard.damaged
     guard.responder.renew = processes.renew
     guard.responder.evidence = lambda head: _points(processes, head)
     evidence.start()
     return guard, lambda: _describe(volumes), volumes[0].keeper.store
+
+
+def _approved(
+    processes: PortableProcesses, approvals: ApprovalFile, head: Process, paths: Sequence[str]
+) -> str:
+    """Approvals name a program: evidence must have named it clearly first."""
+    processes.accuse(head)
+    found = approvals.covers(head, paths, _now())
+    if found:
+        processes.renew(head)  # the next one under this record is somebody else
+    return found
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _probe(scope: int) -> Probe:

@@ -32,7 +32,7 @@ class Book:
                 touch = touches[file] = Touch(
                     file=file, folder=folder, first_ns=now_ns, last_ns=now_ns, was=[], became=[]
                 )
-                if len(touches) > 4096:
+                if len(touches) > 4096 and len(touches) % 256 == 0:
                     self._trim(touches, now_ns)
             touch.last_ns = now_ns
             return touch

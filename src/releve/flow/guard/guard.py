@@ -66,7 +66,6 @@ class Guard:
         self._big: Desk[Job] = Desk(merge, steady)
         self._judge_desk: Desk[Job] = Desk(merge, steady)
         self.holder = Holder(self._hold, self._big, self._judge_desk, parts.clock, limits, say)
-        self._protected = 0
         self.responder = Responder(
             self._volumes, self._book, self._scores, parts.processes, parts.hands, parts.contain,
             parts.clock, limits, say, self._wait_idle, self._wait_read, spare,
@@ -74,7 +73,7 @@ class Guard:
         )
         self.judge = Judge(
             self._judge_desk, self._book, self._scores, parts.clock, limits, self._convict, say,
-            lambda: self._protected, self.responder.is_convicted, self.responder.suspend,
+            self._living, self.responder.is_convicted, self.responder.suspend,
         )
         self.reader = Reader(
             self._volumes, parts.processes, self._book, self._hold, self._judge_desk, parts.clock,
@@ -97,7 +96,6 @@ class Guard:
         for volume in self._volumes.values():
             for number, folder in enumerate(volume.keeper.folders):
                 self._baseline(volume, number, folder)
-        self._count()
         for name, loop in (
             ("read", self._read_loop), ("hold", self._hold_loop), ("big", self._big_loop),
             ("judge", self._judge_loop), ("respond", self._respond_loop), ("walk", self._walk_loop),
@@ -168,8 +166,9 @@ class Guard:
             except OSError:
                 continue
 
-    def _count(self) -> None:
-        self._protected = sum(
+    def _living(self) -> int:
+        """Originals that live now."""
+        return sum(
             v.keeper.counts(n)[0] for v in self._volumes.values() for n in range(len(v.keeper.folders))
         )
 
@@ -289,7 +288,6 @@ class Guard:
         if now - last_window >= 5.0:
             last_window = now
             self.say_window()
-            self._count()
             self.prune()
             for volume in self._volumes.values():
                 volume.keeper.commit()
@@ -365,13 +363,15 @@ class Guard:
         end = self._clock.steady() + most_s
         while self._clock.steady() < end:
             self._wait_read()
-            if self._hold.is_idle() and (
+            if not self._parts.watcher.is_behind() and self._hold.is_idle() and (
                 self._judge_desk.is_idle() or threading.current_thread().name == "judge"
             ):
                 return
             self._clock.sleep(0.001)
 
     def _convict(self, head: Process, kind: str) -> None:
+        if head in self.responder.convicted:
+            return  # its further marks are many: nothing more is to be decided
         paths = [mark.path for mark in self._scores.marks(head.id)]
         approval = self._approved(head, paths)
         if approval:

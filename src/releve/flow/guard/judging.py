@@ -31,6 +31,15 @@ class _Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     judged: Judged
 
 
+class _Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was damaged when it was looked at, and still open."""
+
+    job: Job
+    change: Change
+    changed_ns: int
+    name: Name | None
+
+
 class Judge:
     """Takes jobs from the judge desk; convicts through `convict(head, kind)`.
 
@@ -52,6 +61,7 @@ class Judge:
         self._suspects: dict[Process, float] = {}
         self._suspected: set[str] = set()  # once per process: a pause is not to be repeated
         self._pairs = Pairs(limits.opaque_memory)
+        self._doubts: dict[Process, dict[bytes, _Doubt]] = {}
         self._live: OrderedDict[bytes, _Live] = OrderedDict()
         self._processes: dict[str, Process] = {}
 
@@ -99,6 +109,8 @@ class Judge:
         """What stands there now, at once: holding may take long (a clone first flushes its source)."""
         now = self._clock.steady()
         keeper = job.volume.keeper
+        if job.mask & fanotify.CLOSE_WRITE:
+            self._settle_doubt(job)
         changed = keeper.changed_ns(job.key)
         known = self._live.get(job.file)
         if not changed or (known is not None and known.changed_ns == changed):
@@ -119,11 +131,40 @@ class Judge:
             if before is None:
                 judged = self._fresh(job, after, name)
             else:
-                judged = self._compare(job, before, after, name)
+                change = self._change(job, before, after, name)
+                judged = _JUDGED[change.verdict]
+                if closed or not self._is_doubtful(job, change, changed, name):
+                    self._take(job, change, job.file, name)
         finally:
             after.close()
-        if keeper.changed_ns(job.key) == changed:
+        if keeper.changed_ns(job.key) == changed and (closed or judged is not Judged.BAD):
             self._remember(job.file, _Live(changed_ns=changed, at=now, judged=judged))
+
+    def _is_doubtful(self, job: Job, change: Change, changed: int, name: Name | None) -> bool:
+        """A file in the middle of being saved is damaged too: wait for its close, or for more of them."""
+        if change.verdict is not Verdict.BAD:
+            return False
+        doubts = self._doubts.setdefault(job.process, {})
+        old = doubts.get(job.file)
+        if old is not None and old.changed_ns == changed:
+            del doubts[job.file]
+            return False  # nothing moved since: it was left like this
+        doubts[job.file] = _Doubt(job=job, change=change, changed_ns=changed, name=name)
+        if len(doubts) >= self._limits.doubts:
+            for file, doubt in self._doubts.pop(job.process).items():
+                self._take(doubt.job, doubt.change, file, doubt.name)
+            return True
+        self._live.pop(job.file, None)
+        self._desk.put_later(self._limits.doubt_s, job.process.pid, (job.file, "doubt"), job)
+        return True
+
+    def _settle_doubt(self, job: Job) -> None:
+        """The file was closed: what it is now counts, not what it was on the way."""
+        doubts = self._doubts.get(job.process)
+        if doubts is not None:
+            doubts.pop(job.file, None)
+            if not doubts:
+                del self._doubts[job.process]
 
     def _remember(self, file: bytes, live: "_Live") -> None:
         self._live[file] = live
@@ -166,16 +207,19 @@ class Judge:
         return rest[0] if rest else None
 
     def _compare(self, job: Job, before: Generation, after: Bytes, name: Name | None) -> Judged:
+        change = self._change(job, before, after, name)
+        self._take(job, change, job.file, name)
+        return _JUDGED[change.verdict]
+
+    def _change(self, job: Job, before: Generation, after: Bytes, name: Name | None) -> Change:
         held = job.volume.keeper.read(before)
         text = name.name.decode(errors="replace") if name else ""
         try:
-            change = glance(held, after) or content.compare(
+            return glance(held, after) or content.compare(
                 held, after, before_name=text, after_name=text
             )
         finally:
             held.close()
-        self._take(job, change, job.file, name)
-        return _JUDGED[change.verdict]
 
     def _take(self, job: Job, change: Change, file: bytes, name: Name | None) -> None:
         self._note(job.process, file, _JUDGED[change.verdict])
@@ -194,7 +238,7 @@ class Judge:
         text = name.name.decode(errors="replace") if name else ""
         opaque = content.opaque(content.created(after, text))
         lineage = tuple(p.id for p in self._chain(job.process))
-        judged = Judged.UNKNOWN if opaque else Judged.CLEAN
+        judged = Judged.UNKNOWN if opaque else Judged.CLEAN if after.size else Judged.NOT_YET
         self._note(job.process, job.file, judged)
         if not opaque and after.size:
             self._scores.created(lineage, self._clock.steady())
@@ -262,7 +306,7 @@ class Judge:
             change = Change(points=reason.score, verdict=Verdict.BAD, reasons=(reason,))
             self._count(job, change, job.file, job.name, common(archive.lineage, lineage))
             return
-        head = self._scores.deleted(lineage, self._protected(), self._clock.steady())
+        head = self._scores.deleted(lineage, self._protected, self._clock.steady())
         if head is not None:
             self._mass_deletion(job, head)
 

@@ -95,6 +95,7 @@ class Responder:
         self.renew: Callable[[Process], Process | None] = lambda _head: None
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self._would: set[str] = set()
+        self._working = False
         self._still: dict[Process, int] = {}
 
     def convict(self, head: Process, kind: str) -> None:
@@ -118,7 +119,7 @@ class Responder:
 
     def suspend(self, head: Process, still: bool) -> None:
         """Hold a suspected family still, or let it go on; a convicted one stays as it is."""
-        if not self.enforce or self._contain.serves(head):
+        if not self.enforce or not head.known or self._contain.serves(head):
             return
         if still:
             self._still[head] = self._hands.freeze(head)
@@ -192,13 +193,17 @@ class Responder:
             conviction = self._todo.get(timeout=wait_s)
         except queue.Empty:
             return False
-        if conviction is not None:
-            self._carry_out(conviction)
+        self._working = True
+        try:
+            if conviction is not None:
+                self._carry_out(conviction)
+        finally:
+            self._working = False
         return True
 
     @property
     def is_idle(self) -> bool:
-        return self._todo.empty()
+        return self._todo.empty() and not self._working
 
     def _carry_out(self, c: Conviction) -> None:
         started = self._clock.steady()
@@ -206,7 +211,7 @@ class Responder:
             self.frozen[c.head.id] = c.head
         else:
             self._hands.kill(c.head)
-        self._idle(0.5 if c.head.known else 3.0)
+        self._idle(0.5 if c.head.known else 30.0)  # unknown: what is not judged cannot be told apart
         self._roll_back(c)
         spent = self._clock.steady() - started
         self._clock.sleep(self._limits.settle_s)
@@ -234,7 +239,7 @@ class Responder:
         fresh = self.renew(c.head)
         if fresh is None:
             return
-        self._idle(0.5)
+        self._idle(10.0)
         reason = Reason(
             why_fr="suite d'une attaque dont l'auteur n'est pas connu avec certitude",
             why_en="follows an attack whose author is not known for certain",
