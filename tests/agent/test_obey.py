@@ -1,5 +1,6 @@
 import datetime as dt
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -9,16 +10,34 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.spool.sqlite import SqliteSpool
-from releve.apps.agent.config import public_bytes
+from releve.apps.agent.config import Config, public_bytes
 from releve.apps.agent.wiring import command_for
 from releve.flow.agent.obey import Obedience, Place
 from releve.flow.envelope import seal_order
 from releve.model.event import OrderEnded
-from releve.model.order import AnyTask, Order, Release, RestoreFile, SignedOrder, StopFamily
+from releve.model.order import (
+    AnyTask,
+    Isolate,
+    Order,
+    Release,
+    RestoreFile,
+    SignedOrder,
+    StopFamily,
+)
 from tests.agent.hands import T0, events
 from tests.server.world import SetClock
 
 KEY = Ed25519PrivateKey.generate()
+CONFIG = Config(
+    url="https://releve.example:8443",
+    structure="s",
+    structure_name="Cabinet",
+    host="h",
+    host_name="serveur",
+    server_key=b"k" * 32,
+    has_authority=True,
+    guard=("--protect", "/srv", "--store", "/held"),
+)
 ORDER = Order(
     id="o1",
     number=10,
@@ -38,7 +57,7 @@ class Scene:
         self.done = tmp_path / "done"
         script = script or f"open({str(self.done)!r}, 'a').write('x')"
 
-        def command(_: AnyTask) -> tuple[str, ...]:
+        def command(_: Order) -> tuple[str, ...]:
             return (sys.executable, "-c", script)
 
         place = Place(structure="s", host="h", server_key=public_bytes(KEY))
@@ -128,11 +147,22 @@ def test_an_order_that_a_kill_cut_short_is_told_as_interrupted(tmp_path: Path) -
 def test_a_restore_names_its_file_only_where_the_name_is_known(tmp_path: Path) -> None:
     spool = SqliteSpool(tmp_path / "s.db")
     spool.add([], names=[("t1", "/srv/DUPONT.docx")])
-    command = command_for(spool)(RestoreFile(token="t1", as_of=T0))
-    assert command is not None
-    assert "/srv/DUPONT.docx" in command
-    assert command_for(spool)(RestoreFile(token="t2", as_of=T0)) is None
-    assert command_for(spool)(Release()) is not None
+    words = command_for(spool, CONFIG)
+
+    def command(task: AnyTask) -> Sequence[str] | None:
+        return words(msgspec.structs.replace(ORDER, task=task))
+
+    assert "/srv/DUPONT.docx" in (command(RestoreFile(token="t1", as_of=T0)) or ())
+    assert command(RestoreFile(token="t2", as_of=T0)) is None
+    assert command(Release()) is not None
+
+
+def test_orders_go_to_the_guard_s_own_store_and_keep_the_server_s_link(tmp_path: Path) -> None:
+    words = command_for(SqliteSpool(tmp_path / "s.db"), CONFIG)
+    assert "/held" in (words(ORDER) or ())
+    isolate = words(msgspec.structs.replace(ORDER, task=Isolate(minutes=30))) or ()
+    assert isolate[isolate.index("--server") + 1] == CONFIG.url
+    assert isolate[isolate.index("--care-approved-by") + 1] == "claire"
 
 
 @pytest.mark.parametrize("count", [1, 5])

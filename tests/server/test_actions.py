@@ -1,5 +1,6 @@
 import datetime as dt
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.sql.store import SqlStore
@@ -8,8 +9,8 @@ from releve.flow.envelope import open_order
 from releve.flow.server import actions
 from releve.flow.server.ingest import pending_orders, take
 from releve.model.event import OrderEnded
-from releve.model.order import Isolate, Release, StopFamily
-from tests.server.world import T0, EnrolledHost, add_host, batch
+from releve.model.order import AnyTask, Isolate, Release, StopFamily, ThawFamily
+from tests.server.world import T0, EnrolledHost, add_host, batch, stopped
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -73,3 +74,22 @@ def test_a_decision_is_taken_once(store: SqlStore) -> None:
         assert actions.propose(unit, "nobody", Release(), actor="a", identity="q", now=T0) is None
         verbs = [e.verb for e in unit.trail(most=2)]
     assert verbs == ["refuse", "propose_isolate"]
+
+
+@pytest.mark.parametrize(
+    ("task", "action"),
+    [(StopFamily(family="f", is_frozen=True), "killed"), (ThawFamily(family="f"), "thawed")],
+)
+def test_a_decision_on_a_frozen_family_settles_its_stop(
+    store: SqlStore, task: AnyTask, action: str
+) -> None:
+    host = add_host(store, "h")
+    take(store, host.structure, host.id, batch(stopped("f", T0, "frozen")), T0)
+    with store.unit(host.structure) as unit:
+        actions.propose(unit, host.id, task, actor="claire", identity="a1", now=T0)
+        actions.approve(unit, "a1", KEY, actor="claire", now=T0)
+    ended = OrderEnded(seen_at=T0, order="a1", number=1, ok=True)
+    take(store, host.structure, host.id, batch(ended, first=2), T0)
+    with store.unit(host.structure, writes=False) as unit:
+        (incident,) = unit.open_incidents()
+    assert [s.action for s in incident.stops] == [action]

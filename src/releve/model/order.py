@@ -20,6 +20,15 @@ class Release(Task, frozen=True, kw_only=True, tag="release"):
 
 
 class StopFamily(Task, frozen=True, kw_only=True, tag="stop_family"):
+    """Stop a family and undo its doings; or end one that the guard froze and asked about."""
+
+    family: str
+    is_frozen: bool = False
+
+
+class ThawFamily(Task, frozen=True, kw_only=True, tag="thaw_family"):
+    """Let a frozen family go on: a person knows what it does."""
+
     family: str
 
 
@@ -30,7 +39,7 @@ class RestoreFile(Task, frozen=True, kw_only=True, tag="restore_file"):
     as_of: dt.datetime
 
 
-AnyTask = Isolate | Release | StopFamily | RestoreFile
+AnyTask = Isolate | Release | StopFamily | ThawFamily | RestoreFile
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,16 +15,24 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 def sign(approval: Approval, key: bytes) -> Approval:
     """The same approval with its signature."""
     body = _encode(msgspec.structs.replace(approval, signature=""))
-    return msgspec.structs.replace(approval, signature=hmac.new(key, body, hashlib.sha256).hexdigest())
+    return msgspec.structs.replace(
+        approval, signature=hmac.new(key, body, hashlib.sha256).hexdigest()
+    )
 
 
 def is_genuine(approval: Approval, key: bytes) -> bool:
     return hmac.compare_digest(sign(approval, key).signature, approval.signature)
 
 
-def covering(  # noqa: PLR0913
-    approvals: Iterable[Approval], *, key: bytes, user: int, programs: Iterable[str],
-    digest: Callable[[str], str], paths: Sequence[str], now: dt.datetime,
+def covering(
+    approvals: Iterable[Approval],
+    *,
+    key: bytes,
+    user: int,
+    programs: Iterable[str],
+    digest: Callable[[str], str],
+    paths: Sequence[str],
+    now: dt.datetime,
 ) -> Approval | None:
     """The approval that covers everything a family destroyed, None if there is none.
 

@@ -3,13 +3,14 @@
 import datetime as dt
 
 from releve.model.host import Host
-from releve.model.order import AnyTask, Isolate, Order, Release, RestoreFile, StopFamily
+from releve.model.order import AnyTask, Isolate, Order, Release, RestoreFile, StopFamily, ThawFamily
 
 # How long an order stays good: a host that was away must not act on yesterday's reasons.
 _LIFETIMES: dict[type, dt.timedelta] = {
     Isolate: dt.timedelta(minutes=15),
     Release: dt.timedelta(hours=24),  # coming back to care is always wanted
     StopFamily: dt.timedelta(minutes=15),
+    ThawFamily: dt.timedelta(minutes=15),
     RestoreFile: dt.timedelta(hours=24),
 }
 

@@ -21,7 +21,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 _GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
 # Told on the page, but never an incident of their own, nor a line in one.
-_APART = frozenset({"would_stop", "approved", "approval_used"})
+_APART = frozenset({"would_stop", "approved", "approval_used", "enforcing"})
 LIMITS = Limits()
 
 
@@ -62,6 +62,17 @@ def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incid
         timeline=timeline,
         entries_left_out=incident.entries_left_out + full,
     )
+
+
+def decided(incident: Incident, family: str, action: str) -> Incident:
+    """The incident after a person's word on a family that waited for it was carried out."""
+    stops = tuple(
+        msgspec.structs.replace(stop, action=action)
+        if stop.family == family and stop.action in ("frozen", "none")
+        else stop
+        for stop in incident.stops
+    )
+    return msgspec.structs.replace(incident, stops=stops)
 
 
 def _belongs(incident: Incident, finding: Finding, limits: Limits) -> bool:

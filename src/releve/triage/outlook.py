@@ -9,7 +9,7 @@ from releve.model.host import Host
 from releve.model.incident import Incident
 
 SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
-_HOLDS = frozenset({"killed", "client_blocked"})
+_HOLDS = frozenset({"killed", "client_blocked", "thawed"})
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):

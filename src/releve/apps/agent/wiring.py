@@ -4,7 +4,7 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
@@ -22,16 +22,15 @@ from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
-from releve.flow.agent.obey import Obedience, Place, listen_forever
+from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
 from releve.flow.agent.send import Pace, send_forever, send_once
 from releve.flow.agent.supervise import Backoff, Intake, supervise_forever
 from releve.flow.wire import Vitals
 from releve.model.errors import ReleveError
-from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily
+from releve.model.order import Isolate, Order, Release, RestoreFile, StopFamily, ThawFamily
 from releve.sense.path_token import PathKey
 
 RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
-# Where the box keeps that this machine is isolated; only told to the server, never decided here.
 log = structlog.get_logger()
 
 
@@ -87,24 +86,52 @@ def backup_command(config: Config) -> tuple[str, ...]:
     return (*RELEVE, "backup", "run", *config.backup)
 
 
-def command_for(spool: SqliteSpool) -> Callable[[AnyTask], Sequence[str] | None]:
-    """The command that carries out a task; None when the host cannot know what is meant."""
+def command_for(spool: SqliteSpool, config: Config) -> CommandFor:
+    """The command that carries out an order; None when the host cannot know what is meant."""
 
-    def command(task: AnyTask) -> Sequence[str] | None:
-        match task:
+    def command(order: Order) -> Sequence[str] | None:
+        match order.task:
             case Isolate(minutes=minutes):
-                return (*RELEVE, "isolate", "--minutes", str(minutes), "--json")
+                return (*RELEVE, "isolate", *_isolation(config, order, minutes))
             case Release():
                 return (*RELEVE, "release", "--json")
-            case StopFamily(family=family):
-                return (*RELEVE, "guard", "stop-family", family, "--json")
+            case StopFamily(family=family, is_frozen=is_frozen):
+                verb = "kill" if is_frozen else "stop-family"
+                return (*RELEVE, "guard", verb, *_guard_place(config), "--json", "--", family)
+            case ThawFamily(family=family):
+                return (*RELEVE, "guard", "thaw", *_guard_place(config), "--json", "--", family)
             case RestoreFile(token=token, as_of=as_of):
                 path = spool.name_of(token)
                 if path is None:
                     return None
-                return (*RELEVE, "restore", path, "--as-of", as_of.isoformat(), "--json")
+                words = ("--at", as_of.isoformat(), *_store(config), "--json", "--", path)
+                return (*RELEVE, "restore", *words)
 
     return command
+
+
+def _isolation(config: Config, order: Order, minutes: int) -> tuple[str, ...]:
+    # The link to this server stays; that care may be cut was decided by the order's actor.
+    words = ("--server", config.url, "--minutes", str(minutes), "--reason", f"Ordre {order.id}")
+    return (*words, "--care-approved-by", order.actor, "--yes", "--json")
+
+
+def _store(config: Config) -> tuple[str, ...]:
+    return _word(config, "--store")
+
+
+def _guard_place(config: Config) -> tuple[str, ...]:
+    return _word(config, "--store") or _word(config, "--protect")
+
+
+def _word(config: Config, name: str) -> tuple[str, ...]:
+    """The option and its value as the guard was given them, or nothing."""
+    for place, word in enumerate(config.guard):
+        if word == name:
+            return (name, *config.guard[place + 1 : place + 2])
+        if word.startswith(f"{name}="):
+            return (name, word.partition("=")[2])
+    return ()
 
 
 async def run(home: Home, config: Config) -> None:
@@ -113,7 +140,7 @@ async def run(home: Home, config: Config) -> None:
     chance, commands = SystemRandom(), ProcessCommands()
     pace = Pace(heartbeat_seconds=config.heartbeat_seconds)
     place = Place(structure=config.structure, host=config.host, server_key=config.server_key)
-    obedience = Obedience(place, spool, commands, command_for(spool), clock)
+    obedience = Obedience(place, spool, commands, command_for(spool, config), clock)
     guards = ProcessGuards(home.guard, guard_command(config))
 
     def vitals() -> Vitals:

@@ -19,7 +19,7 @@ from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import actions
 from releve.flow.server.ports import Unit
 from releve.flow.server.signin import session_of
-from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily
+from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
 from releve.triage.outlook import totals
 
@@ -192,7 +192,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "trail": unit.trail(most=60),
             "trail_is_whole": unit.trail_is_whole(),
             "people": len(unit.people()),
-            "done": unit.actions(most=20),
+            "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],
         }
 
     facts = await _reading(entered, read)
@@ -220,7 +220,10 @@ def _task(fields: dict[str, str]) -> AnyTask | None:
         case "release":
             return Release()
         case "stop" if fields.get("family"):
-            return StopFamily(family=fields["family"][:200])
+            is_frozen = fields.get("frozen") == "yes"
+            return StopFamily(family=fields["family"][:200], is_frozen=is_frozen)
+        case "thaw" if fields.get("family"):
+            return ThawFamily(family=fields["family"][:200])
         case "restore" if fields.get("token"):
             try:
                 as_of = dt.datetime.fromisoformat(fields.get("as_of", ""))

@@ -8,10 +8,16 @@ from releve.flow.server.ports import ActionRecord, Store
 from releve.model.finding import Finding
 from releve.model.host import Host
 from releve.model.incident import Incident
-from releve.model.order import Isolate, Release, RestoreFile, StopFamily
+from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals
 
-_TASKS = {Isolate: "isolate", Release: "release", StopFamily: "stop", RestoreFile: "restore"}
+_TASKS = {
+    Isolate: "isolate",
+    Release: "release",
+    StopFamily: "stop",
+    ThawFamily: "thaw",
+    RestoreFile: "restore",
+}
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,13 +107,17 @@ def incident_view(incident: Incident, names: dict[str, str]) -> IncidentView:
     return IncidentView(incident=incident, host_name=name, sums=totals(incident))
 
 
+def task_name(record: ActionRecord) -> str:
+    return _TASKS[type(record.action.task)]
+
+
 def _action_view(record: ActionRecord, hosts: list[Host]) -> ActionView:
     host = next((h for h in hosts if h.id == record.action.host), None)
     return ActionView(
         record=record,
         host_name=host.name if host else record.action.host,
         carries_care=host.carries_care if host else True,
-        task=_TASKS[type(record.action.task)],
+        task=task_name(record),
     )
 
 

@@ -13,12 +13,12 @@ from releve.flow.agent.send import Pace
 from releve.flow.clock import Clock
 from releve.flow.envelope import open_order
 from releve.model.event import OrderEnded
-from releve.model.order import AnyTask, Order, SignedOrder
+from releve.model.order import Order, SignedOrder
 from releve.respond.orders import why_refused
 
 log = structlog.get_logger()
 
-CommandFor = Callable[[AnyTask], Sequence[str] | None]
+CommandFor = Callable[[Order], Sequence[str] | None]
 
 ORDER_SECONDS = 600.0
 HOLD_SECONDS = 25.0  # of one long question for orders; hospital proxies cut at 30 or 60
@@ -95,7 +95,7 @@ class Obedience:
     async def _carry_out(self, order: Order) -> str:
         """Empty when it is done, else why not."""
         log.info("order_begun", order=order.id, task=type(order.task).__name__)
-        command = await to_thread.run_sync(self._command_for, order.task)
+        command = await to_thread.run_sync(self._command_for, order)
         if command is None:
             return "unknown_name"
         outcome = await self._commands.run(command, seconds=ORDER_SECONDS)

@@ -11,7 +11,7 @@ from releve.flow.wire import Ack, Batch, Item, decode_event
 from releve.model import event as ev
 from releve.model.host import Host, HostState
 from releve.model.incident import Incident
-from releve.model.order import SignedOrder
+from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts, incidents
 
 
@@ -117,7 +117,7 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[Item], now: dt.datetim
         state = hosts.step(state, event)
         touched |= _judge(unit, event, host.id, finding_id(host.id, spool, item.seq), open_)
         if isinstance(event, ev.OrderEnded):
-            _end_action(unit, event, host.id)
+            touched |= _end_action(unit, event, host.id, open_)
     unit.put_events(stored, now)
     for identity in touched:
         unit.put_incident(open_[identity])
@@ -138,14 +138,15 @@ def _judge(
     return {incident.id}
 
 
-def _end_action(unit: Unit, event: ev.OrderEnded, host: str) -> None:
+def _end_action(
+    unit: Unit, event: ev.OrderEnded, host: str, open_: dict[str, Incident]
+) -> set[str]:
+    """Close the order's action; the incidents that its end changes."""
     record = unit.action(event.order)
-    if (
-        record is None
-        or record.action.host != host
-        or record.action.state not in ("sent", "expired")
-    ):
-        return
+    if record is None or record.action.host != host:
+        return set()
+    if record.action.state not in ("sent", "expired"):
+        return set()
     ended = msgspec.structs.replace(
         record.action,
         state="done" if event.ok else "failed",
@@ -153,3 +154,10 @@ def _end_action(unit: Unit, event: ev.OrderEnded, host: str) -> None:
         ended_at=event.seen_at,
     )
     unit.put_action(msgspec.structs.replace(record, action=ended))
+    task = record.action.task
+    if not event.ok or not isinstance(task, (StopFamily, ThawFamily)):
+        return set()
+    action = "killed" if isinstance(task, StopFamily) else "thawed"
+    for identity, incident in open_.items():
+        open_[identity] = incidents.decided(incident, task.family, action)
+    return set(open_)
