@@ -17,14 +17,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pool_families: int = 3  # ... from three families on, when their origin is unknown or a service
     slow_memory_s: float = 86_400.0  # per user and per folder, for attacks of a few files an hour
     slow_alert: float = 20.0  # alerts, never stops: a day of work of many people may add up
-    mass_deletion_files: int = 300  # deletion alone never kills: the originals are held ...
-    mass_deletion_share: float = (
-        0.25  # ... but a quarter of the folder within ten minutes is frozen
-    )
+    mass_deletion_files: int = 500  # deletion alone never kills: the originals are held ...
+    mass_deletion_share: float = 0.25  # ... but so many and a quarter of all within ten minutes is frozen
+    wipe_files: int = 50  # and so is, in a small share, ...
+    wipe_share: float = 0.8  # ... whoever leaves hardly anything
     mass_deletion_s: float = 600.0
     deletion_reason: float = (
         0.1  # new sound files per deletion that make it honest (moves, checkouts)
     )
+    doubts: int = 3  # files left damaged and open at once: a program that saves has one
+    doubt_s: float = 0.5  # a single one left damaged for so long counts as well
     judge_open_every_s: float = 0.05  # a file still open is judged again at most this often
     settle_s: float = 0.1  # after death, wait for late notifications, then look again
     window_reflink_s: float = 0.1  # promised delay between a save and its held clone
@@ -36,4 +38,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     generations: int = 8  # per file: oldest, last settled, newest of each family since
     retention_s: float = 72 * 3600.0  # versions and deleted files are held this long
     full_share: float = 0.8  # the store stops at this share of bytes or inodes of its disk
+    deleted_before_s: float = 10.0  # read, delete, write the ciphertext: within one breath
     opaque_memory: int = 20_000  # new unreadable files remembered for pairing with deletions

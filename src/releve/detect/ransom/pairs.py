@@ -18,15 +18,17 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     size: int
     opaque: bool
     lineage: tuple[str, ...]
+    at_s: float
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An original that is gone."""
+    """An original that is gone since `at_s`."""
 
     file: bytes
     name: bytes
     size: int
     lineage: tuple[str, ...]
+    at_s: float
 
 
 def common(left: Sequence[str], right: Sequence[str]) -> tuple[str, ...]:
@@ -46,10 +48,16 @@ def _aliases(name: bytes) -> tuple[bytes, ...]:
 
 
 class Pairs:
-    """Remembers the last new files and the last deletions; bounded, oldest forgotten first."""
+    """Remembers the last new files and the last deletions; bounded, oldest forgotten first.
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
+    Args:
+        memory: how many of each.
+        before_s: a deletion so long before the new file has nothing to do with it. (The other way
+            round there is no limit: whoever encrypts first may delete much later.)
+    """
+
+    def __init__(self, memory: int, before_s: float) -> None:
+        self._memory, self._before_s = memory, before_s
         self._fresh: OrderedDict[bytes, Fresh] = OrderedDict()
         self._fresh_by: dict[bytes, set[bytes]] = {}
         self._gone: OrderedDict[bytes, Gone] = OrderedDict()
@@ -108,7 +116,9 @@ class Pairs:
         for alias in _aliases(fresh.name):
             for file in self._gone_by.get(alias, ()):
                 gone = self._gone[file]
-                if gone.file != fresh.file and common(fresh.lineage, gone.lineage):
+                if gone.file == fresh.file or fresh.at_s - gone.at_s > self._before_s:
+                    continue
+                if common(fresh.lineage, gone.lineage):
                     return gone
         return None
 

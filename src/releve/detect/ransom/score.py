@@ -7,7 +7,7 @@ neither one process per file nor an honest sibling below the same shell changes 
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -109,10 +109,15 @@ class Scores:
         for process in lineage:
             self._sums.setdefault(process, _Sum()).created.append(now_s)
 
-    def deleted(self, lineage: Sequence[str], protected: int, now_s: float) -> str | None:
-        """An original is gone and nothing stands for it; answers the id of a mass deletion."""
+    def deleted(
+        self, lineage: Sequence[str], protected: Callable[[], int], now_s: float
+    ) -> str | None:
+        """An original is gone and nothing stands for it; answers the id of a mass deletion.
+
+        Args:
+            protected: counts the originals that live now; asked only now and then.
+        """
         limits = self._limits
-        mass = max(limits.mass_deletion_files, limits.mass_deletion_share * protected)
         found = None
         for process in lineage:
             total = self._sums.setdefault(process, _Sum())
@@ -121,13 +126,18 @@ class Scores:
                 while times and now_s - times[0] > limits.mass_deletion_s:
                     times.popleft()
             count = len(total.deleted)
-            if (
-                found is None
-                and count >= mass
-                and len(total.created) < limits.deletion_reason * count
-            ):
+            if found is None and count % limits.wipe_files == 0 and self._is_mass(total, protected()):
                 found = process
         return found
+
+    def _is_mass(self, total: _Sum, living: int) -> bool:
+        limits, count = self._limits, len(total.deleted)
+        if len(total.created) >= limits.deletion_reason * count:
+            return False
+        share = count / (living + count)
+        if count >= limits.mass_deletion_files and share >= limits.mass_deletion_share:
+            return True
+        return count >= limits.wipe_files and share >= limits.wipe_share
 
     def marks(self, process: str) -> list[Mark]:
         """Marks of a process and all below it, heaviest first."""

@@ -60,7 +60,7 @@ class Judge:
         self._suspend = suspend
         self._suspects: dict[Process, float] = {}
         self._suspected: set[str] = set()  # once per process: a pause is not to be repeated
-        self._pairs = Pairs(limits.opaque_memory)
+        self._pairs = Pairs(limits.opaque_memory, limits.deleted_before_s)
         self._doubts: dict[Process, dict[bytes, _Doubt]] = {}
         self._live: OrderedDict[bytes, _Live] = OrderedDict()
         self._processes: dict[str, Process] = {}
@@ -243,7 +243,8 @@ class Judge:
         if not opaque and after.size:
             self._scores.created(lineage, self._clock.steady())
         fresh = Fresh(
-            file=job.file, name=name.name if name else b"", size=after.size, opaque=opaque, lineage=lineage
+            file=job.file, name=name.name if name else b"", size=after.size, opaque=opaque, lineage=lineage,
+            at_s=self._clock.steady(),
         )
         gone = self._pairs.add_fresh(fresh)
         if gone is not None:
@@ -290,7 +291,9 @@ class Judge:
         if fresh is not None and common(fresh.lineage, lineage):
             return  # its own new file: temporary work, no original
         size = max((g.facts.size for g in keeper.generations(node.id)), default=node.facts.size)
-        gone = Gone(file=job.file, name=job.name.name, size=size, lineage=lineage)
+        gone = Gone(
+            file=job.file, name=job.name.name, size=size, lineage=lineage, at_s=self._clock.steady()
+        )
         found = self._pairs.add_gone(gone)
         if found is not None:
             self._stands_for(job, gone, found)

@@ -49,7 +49,6 @@ class Reader:
         self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
         self.late: set[Process] = set()  # heads of convicted families
         self.events = 0
-        self.protected = 0  # living originals, for the share that a mass deletion takes
 
     def route(self, changes: Sequence[Change]) -> None:
         """Take in the changes of one read."""
