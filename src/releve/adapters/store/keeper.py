@@ -436,6 +436,9 @@ class Keeper:
             owner = self.index.at_name(name)
             if owner is None:
                 return None
+            gone = self.index.node(key) if key is not None else None
+            if key is not None and (gone is None or gone.id != owner):
+                return None  # told late: the name belongs to another by now
             now = self.clock.now_ns()
             self.index.drop_name(owner, name, now)
             if not self.index.names(owner):
