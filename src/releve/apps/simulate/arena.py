@@ -23,7 +23,7 @@ class ArenaError(ReleveError):
     """The attackers' own process namespace did not start."""
 
     status = 35
-    remedy = "Run `unshare -pfm --kill-child --mount-proc true`; where it is refused, run in a container that allows it."
+    remedy = "See whether `unshare -pfm --kill-child --mount-proc true` works on this machine."
 
 
 class Arena:
@@ -115,7 +115,7 @@ class Arena:
         """The holder's pid on the host: unshare's only child, or the process itself."""
         if not self.enclosed:
             return self._process.pid
-        return psutil.Process(self._process.pid).children()[0].pid
+        return int(psutil.Process(self._process.pid).children()[0].pid)
 
     def _read(self) -> None:
         stream = self._process.stdout

@@ -27,7 +27,7 @@ from releve.model.proof import AttackResult
 _READY_SECONDS = 60.0
 _QUIET_SECONDS = 0.4  # after the last rollback with nobody left
 _DOUBT_SECONDS = 5.0  # an attack that ended by itself: the slow walk of the guard needs its time
-_ROLLBACK_SECONDS = 60.0
+_ROLLBACK_SECONDS = 20.0
 _COMPANION_SECONDS = 20.0
 _IDLE_SECONDS = 1.5
 
@@ -43,6 +43,7 @@ class Ground(msgspec.Struct, kw_only=True):
     seed: int = 7
     files: int = 2_000
     guarded: bool = True
+    full: bool = False  # profiles with a share of their own size get it; else all use the usual one
     listener: Callable[[GuardLine], None] | None = None
     masters: dict[int, Path] = {}
 
@@ -111,7 +112,9 @@ def run_attack(ground: Ground, profile: Profile) -> AttackResult:
         reason = f"n'a de sens que sur {', '.join(profile.only_fs)}"
     if reason:
         return skipped(profile, ground.place.fs, reason)
-    scene = make_scene(ground, f"{profile.name}-{ground.place.fs}", profile.files or ground.files)
+    scene = make_scene(
+        ground, f"{profile.name}-{ground.place.fs}", (ground.full and profile.files) or ground.files
+    )
     try:
         if profile.prepare:
             profile.prepare(scene.share)
@@ -156,6 +159,12 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
     kept = [_inside(path, scene.share) for path in _beside(lines)]
     log = manifest.read_log(scene.work / "attack.log")
     verdict = manifest.compare(before, manifest.take(scene.share), log, kept=kept)
+    inside = manifest.database_verdict(scene.share, log)
+    verdict = manifest.Verdict(
+        lost=verdict.lost + inside.lost,
+        newest_save_lost=verdict.newest_save_lost + inside.newest_save_lost,
+        wrong=verdict.wrong + inside.wrong,
+    )
     originals = sum(name in before or name.startswith((ALIAS, OUTSIDE)) for name in log.touched)
     result = conclude(profile, ground.place.fs, originals, verdict, lines)
     return msgspec.structs.replace(result, wrong=(*troubles, *result.wrong))
@@ -301,7 +310,7 @@ def conclude(
         first_write_to_stop_ms=max((line.first_write_to_stop_ms for line in stops), default=None),
         rollback_ms=sum(line.rollback_ms for line in rollbacks) if rollbacks else None,
         stopped=any(line.action not in {"would_stop", "none"} for line in stops),
-        wrong=(*(f"{name}: perdu" for name in verdict.lost[:20]), *verdict.wrong[:20]),
+        wrong=verdict.wrong[:20],
         lines=lines,
         condition=profile.condition,
     )

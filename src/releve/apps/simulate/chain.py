@@ -59,15 +59,25 @@ class Chain:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._stops = 0
+        self._port = 0
 
-    def start(self) -> Iterator[CareResult]:
-        """Server, then agent; each as a result."""
+    def boot(self) -> None:
+        """Start the server's process; `start` waits for it."""
         if find_spec("litestar") is None:
             self.not_shown.append("le serveur et sa console (installez releve[server])")
             return
         self._ledger.note("folder", str(self._folder))
         self._folder.mkdir(mode=0o700, parents=True)
-        yield self._timed("server", "Le serveur répond sur la boucle locale", self._start_server)
+        self._port = _free_port()
+        listen = f"127.0.0.1:{self._port}"
+        home = str(self._folder / "serveur")
+        self._launch("server", ["server", "run", "--home", home, "--listen", listen, "--json"])
+
+    def start(self) -> Iterator[CareResult]:
+        """Server, then agent; each as a result."""
+        if "server" in self._processes:
+            said = "Le serveur répond sur la boucle locale"
+            yield self._timed("server", said, self._await_server)
         if self.url:
             yield self._timed("agent", "L'agent est inscrit et relié", self._start_agent)
 
@@ -100,20 +110,9 @@ class Chain:
         """Let the feeder end; the ledger ends the rest."""
         self._lines.put(None)
 
-    def _start_server(self) -> None:
-        port = _free_port()
-        words = [
-            "server",
-            "run",
-            "--home",
-            str(self._folder / "serveur"),
-            "--listen",
-            f"127.0.0.1:{port}",
-            "--json",
-        ]
-        self._launch("server", words)
+    def _await_server(self) -> None:
         facts = self._first_line("server")
-        _until_listening(port)
+        _until_listening(self._port)
         self.url, self.setup_code = facts.url, facts.setup_code
 
     def _start_agent(self) -> None:

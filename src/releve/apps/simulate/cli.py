@@ -79,7 +79,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     "--chain/--no-chain", default=True, help="Serveur, agent et sauvegarde autour du gardien."
 )
 @click.option("--list", "list_all", is_flag=True, help="Nommer tous les profils.")
-def simulate(
+def simulate(  # noqa: PLR0913 - one argument per option
     *, quick: bool, full: bool, only: tuple[str, ...], fs: tuple[str, ...], portable: bool, as_json: bool,
     report: Path | None, serve: bool, end_console: bool, lang: str | None, files: int, chain: bool, list_all: bool,
 ) -> None:  # fmt: skip
@@ -104,7 +104,7 @@ def simulate(
 def _list(lang: words.Lang) -> None:
     from releve.apps.simulate import attacks, honest
 
-    for row in attacks.PROFILES:
+    for row in (*attacks.PROFILES, *attacks.NETWORK):
         click.echo(f"{row.name:<20} {row.kind:<10} {row.title if lang == 'fr' else row.title_en}")
     for work in honest.WORKLOADS:
         kind = "held-out" if work.held_out else "honest"
@@ -159,6 +159,9 @@ def _measure(
         listen=chain.feed if chain else None,
     )
     say_conditions(runner.outcome, portable=wishes.portable)
+    if chain:
+        chain.boot()  # it starts while the shares are built
+    runner.prepare()
     if chain:
         for done in chain.start():
             runner.outcome.care.append(done)

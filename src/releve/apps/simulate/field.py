@@ -45,6 +45,10 @@ class Field:
         """Log, just before the destructive call, that an original goes: the truth that counts."""
         os.write(self._log, b"T " + self._name(path) + b"\n")
 
+    def committed(self, path: Path, number: int) -> None:
+        """Log how many commits of a database in use were acknowledged so far."""
+        os.write(self._log, b"C %d " % number + self._name(path) + b"\n")
+
     def own(self, folder: Path) -> None:
         """Log a folder of somebody's own new files: what appears there is no trace of the attack."""
         os.write(self._log, b"O " + self._name(folder) + b"\n")

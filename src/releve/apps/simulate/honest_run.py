@@ -78,7 +78,7 @@ def _day(
                 break
     finally:
         arena.close()
-        if guard:
+        if guard is not None:
             guard.stop()
             windows += _windows(guard, ground.place.fs)
         shutil.rmtree(base, ignore_errors=True)
@@ -153,17 +153,16 @@ def _one(
 def _timed(ground: Ground, arena: Arena, workload: Workload, share: Path) -> tuple[float, int]:
     """Seconds from start to end inside the namespace, and the status (0: it worked)."""
     user = SECRETARY if ground.as_users and not workload.as_root else -1
-    arena.start(
-        Order(
-            kind="honest",
-            name=workload.name,
-            share=str(share),
-            work=str(ground.work / "honest"),
-            area=str(share / workload.name),
-            user=user,
-            group=GROUP if user >= 0 else -1,
-        )  # fmt: skip
+    order = Order(
+        kind="honest",
+        name=workload.name,
+        share=str(share),
+        work=str(ground.work / "honest"),
+        area=str(share / workload.name),
+        user=user,
+        group=GROUP if user >= 0 else -1,
     )
+    arena.start(order)
     begun = time.monotonic()
     while time.monotonic() - begun < _WORK_SECONDS:
         answer = arena.wait(1.0)

@@ -210,7 +210,8 @@ def _detach(image: str) -> bool:
         ["losetup", "--noheadings", "--output", "NAME", "--associated", image],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return all([_tool("losetup", "--detach", device) for device in listed.stdout.split()])
+    detached = [_tool("losetup", "--detach", device) for device in listed.stdout.split()]
+    return all(detached)
 
 
 def _drop_namespace(name: str) -> bool:

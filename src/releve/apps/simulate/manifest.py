@@ -1,7 +1,9 @@
 """What a share holds, before and after: content, names, owner, mode, mtime, ACL, extended attributes, links."""
 
+import contextlib
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import msgspec
 from releve.apps.simulate.mark import MARK
 
 _PIECE = 1 << 20
+NOTE = "saisie pendant l’attaque"  # of the visits that are entered during an attack
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     touched: frozenset[str] = frozenset()  # names inside or outside the share
     saved: dict[str, tuple[str, ...]] = {}  # honest versions, oldest first (digests)
     own: tuple[str, ...] = ()  # folders of somebody's own new files
+    committed: dict[str, int] = {}  # databases in use: how many commits were acknowledged
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,7 @@ def read_log(file: Path) -> Log:
     touched: set[str] = set()
     saved: dict[str, tuple[str, ...]] = {}
     own: list[str] = []
+    committed: dict[str, int] = {}
     lines = file.read_bytes().split(b"\n") if file.exists() else []
     for line in lines:
         kind, _, rest = line.partition(b" ")
@@ -91,11 +96,14 @@ def read_log(file: Path) -> Log:
             touched.add(os.fsdecode(rest))
         elif kind == b"O":
             own.append(os.fsdecode(rest))
+        elif kind == b"C":
+            number, _, name = rest.partition(b" ")
+            committed[os.fsdecode(name)] = int(number)
         elif kind == b"S":
             digest, _, name = rest.split(b" ", 2)
             path = os.fsdecode(name)
             saved[path] = (*saved.get(path, ()), digest.decode())
-    return Log(touched=frozenset(touched), saved=saved, own=tuple(own))
+    return Log(touched=frozenset(touched), saved=saved, own=tuple(own), committed=committed)
 
 
 def compare(
@@ -107,6 +115,8 @@ def compare(
     wrong: list[str] = []
     for name, old in before.items():
         new = after.get(name)
+        if name in log.committed and new is not None:
+            continue  # it changed rightly all the time: `database_verdict` looks inside
         if new is None or (new.kind, new.digest) != (old.kind, old.digest):
             _judge_content(name, old, new, log, (lost, newest, wrong))
         if new is not None and new.kind == old.kind:
@@ -117,6 +127,28 @@ def compare(
         if name not in beside and not any(Path(name).is_relative_to(own) for own in log.own):
             wrong.append(f"{name}: de trop")
     return Verdict(lost=tuple(lost), newest_save_lost=tuple(newest), wrong=tuple(wrong))
+
+
+def database_verdict(share: Path, log: Log) -> Verdict:
+    """Databases in use are judged by what is in them: sound, and every acknowledged commit there."""
+    lost, newest = [], []
+    for name, commits in log.committed.items():
+        try:
+            with contextlib.closing(sqlite3.connect(share / name)) as db:
+                sound = db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+                count = "SELECT count(*) FROM visite WHERE note = ?"
+                (found,) = db.execute(count, (NOTE,)).fetchone()
+        except sqlite3.DatabaseError:
+            sound, found = False, 0
+        if not sound:
+            lost.append(name)
+        elif found < commits:
+            newest.append(name)
+    return Verdict(
+        lost=tuple(lost),
+        newest_save_lost=tuple(newest),
+        wrong=tuple(f"{name}: base abîmée" for name in lost),
+    )
 
 
 def _judge_content(
@@ -130,12 +162,14 @@ def _judge_content(
         newest.append(name)
     elif old.kind == "file":
         lost.append(name)
+        now = "absent" if new is None else f"{new.size} octets"
+        wrong.append(f"{name}: perdu ({now} au lieu de {old.size})")
     else:
         wrong.append(f"{name}: {'absent' if new is None else 'autre contenu'}")
 
 
 def _metadata(name: str, old: Entry, new: Entry, *, honest: bool) -> list[str]:
-    """Differences as sentences; an honest save moves the mtime rightly."""
+    """Differences as sentences; an honest save moves the time rightly, and Samba then adds its own."""
     found = []
     if old.mode != new.mode:
         found.append(f"{name}: mode {new.mode:04o} au lieu de {old.mode:04o}")
@@ -143,7 +177,7 @@ def _metadata(name: str, old: Entry, new: Entry, *, honest: bool) -> list[str]:
         found.append(f"{name}: propriétaire {new.owner} au lieu de {old.owner}")
     if old.mtime_ns != new.mtime_ns and not honest:
         found.append(f"{name}: date de modification changée")
-    if old.attributes != new.attributes:
+    if old.attributes != new.attributes and not honest:
         found.append(f"{name}: ACL ou attributs étendus changés")
     return found
 

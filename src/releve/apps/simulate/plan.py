@@ -9,9 +9,8 @@ from releve.apps.simulate.places import FILE_SYSTEMS
 from releve.apps.simulate.profile import Profile, Workload
 from releve.model.errors import UsageError
 
-SMB = "smb"
+SMB = attacks.network.SMB.name
 PORTABLE_QUICK = ("in-place", "openssl-mv", "rename-over", "wipe-unlink", "truncate-write", "slow")
-_HONEST_FS_QUICK = ("ext4", "btrfs")
 # Built to defeat a kernel's eyes; without them (portable mode) there is nothing to defeat.
 _NEEDS_ROOT = frozenset({"nodatacow", "subvolume", "inode-exhaustion"})
 
@@ -28,11 +27,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The whole run."""
 
     chapters: tuple[Chapter, ...]
-    smb: bool
+    smb: str  # on which file system the SMB client attacks; empty: nowhere
 
     def size(self) -> int:
         """How many rows the table will have."""
-        return sum(len(part.attacks) + len(part.honest) for part in self.chapters) + self.smb
+        return sum(len(part.attacks) + len(part.honest) for part in self.chapters) + bool(self.smb)
 
 
 def make_plan(*, full: bool, only: Iterable[str], fs: Iterable[str], portable: bool) -> Plan:
@@ -51,13 +50,15 @@ def make_plan(*, full: bool, only: Iterable[str], fs: Iterable[str], portable: b
         if not tuple(fs) and (full or "inode-exhaustion" in names):
             chapters.append(_inode_chapter())
     kept = tuple(part for part in chapters if part.attacks or part.honest)
-    if not kept and SMB in names:  # the client alone: on one file system
-        kept = (Chapter(fs=chosen[-1], attacks=(), honest=()),)
-    return Plan(chapters=kept, smb=not portable and (SMB in names or not names))
+    smb = "" if portable or (names and SMB not in names) else chosen[-1]
+    if smb and smb not in {part.fs for part in kept}:
+        kept = (*kept, Chapter(fs=smb, attacks=(), honest=()))
+    return Plan(chapters=kept, smb=smb)
 
 
 def _check(names: tuple[str, ...], chosen: tuple[str, ...]) -> None:
-    known = {row.name for row in (*attacks.PROFILES, *honest.WORKLOADS)} | {SMB}
+    rows: list[Profile | Workload] = [*attacks.PROFILES, *attacks.NETWORK, *honest.WORKLOADS]
+    known = {row.name for row in rows}
     for name in names:
         if name not in known:
             raise UsageError(f"Unknown profile {name}; known: {', '.join(sorted(known))}")
@@ -80,11 +81,8 @@ def _chapter(fs: str, *, full: bool, names: tuple[str, ...]) -> Chapter:
         for name, where in attacks.QUICK
         if fs in where and (row := attacks.by_name(name)) is not None
     )
-    work = (
-        tuple(row for row in honest.WORKLOADS if row.name in honest.QUICK)
-        if fs in _HONEST_FS_QUICK
-        else ()
-    )
+    wanted = honest.QUICK.get(fs, ())
+    work = tuple(row for row in honest.WORKLOADS if row.name in wanted)
     return Chapter(fs=fs, attacks=rows, honest=work)
 
 
@@ -98,7 +96,7 @@ def _portable_chapter(*, full: bool, names: tuple[str, ...]) -> Chapter:
     work = tuple(
         row
         for row in honest.WORKLOADS
-        if (row.name in names if names else full or row.name in honest.QUICK)
+        if (row.name in names if names else full or row.name in honest.PORTABLE_QUICK)
     )
     return Chapter(fs="", attacks=rows, honest=work)
 

@@ -7,6 +7,8 @@ import msgspec
 
 from releve.apps.simulate.field import Field
 
+Act = Callable[[Field], None]
+
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One attack. `act` runs inside the attackers' namespace; `prepare` runs before the guard starts."""
@@ -15,7 +17,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # "encryptor", "evasion", "wiper", "breaking", "smb", "companion"
     title: str  # French
     title_en: str
-    act: Callable[[Field], None]
+    act: Act
     needs: tuple[str, ...] = ()  # programs
     only_fs: tuple[str, ...] = ()  # file systems on which it makes sense; empty: all
     limit: int = 0  # victims at most; 0: the whole share

@@ -34,7 +34,10 @@ def write_report(
 def names() -> Names:
     """What people call each attack and each honest task, from the rows that run them."""
     return Names(
-        attacks={row.name: Text(fr=row.title, en=row.title_en) for row in attacks.PROFILES},
+        attacks={
+            row.name: Text(fr=row.title, en=row.title_en)
+            for row in (*attacks.PROFILES, *attacks.NETWORK)
+        },
         tasks={row.name: Text(fr=row.title, en=row.title_en) for row in honest.WORKLOADS},
     )
 

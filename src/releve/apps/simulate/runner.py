@@ -11,6 +11,7 @@ import msgspec
 
 from releve.apps.simulate import environment, ledger, places
 from releve.apps.simulate.attack_run import Ground, run_attack, skipped
+from releve.apps.simulate.attacks.network import SMB
 from releve.apps.simulate.honest_run import run_honest
 from releve.apps.simulate.ledger import Ledger
 from releve.apps.simulate.places import Place, Unavailable
@@ -20,6 +21,7 @@ from releve.model.lines import GuardLine
 from releve.model.proof import AttackResult, CareResult, HonestResult, Simulation, WindowResult
 
 FILES = 2_000
+_FEW = 1_000  # where inodes are few on purpose
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -40,38 +42,48 @@ class Runner:
 
     def __init__(
         self, plan: Plan, table: Table, book: Ledger, *, portable: bool, files: int = FILES,
-        listen: Callable[[GuardLine], None] | None = None,
+        full: bool = False, listen: Callable[[GuardLine], None] | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
         self.table = table
         self.ledger = book
         self.portable = portable
         self.files = files
+        self.full = full
         self.listen = listen
         self.outcome = Outcome()
+        self._grounds: dict[str, Ground | Unavailable] = {}
         self.work = ledger.room() / f"{book.run}-travail"
         book.note("folder", str(self.work))
         self.work.mkdir(mode=0o755, parents=True)
 
+    def prepare(self) -> None:
+        """Mount and fill every place, before anything is measured."""
+        for chapter in self.plan.chapters:
+            self.table.now(chapter.fs)
+            place = self._place(chapter)
+            self._grounds[chapter.fs] = (
+                place if isinstance(place, Unavailable) else self.ground(place)
+            )
+
     def run(self) -> None:
         """All chapters in order."""
         for chapter in self.plan.chapters:
-            place = self._place(chapter)
-            if isinstance(place, Unavailable):
-                self._unavailable(chapter, place)
+            ground = self._grounds[chapter.fs]
+            if isinstance(ground, Unavailable):
+                self._unavailable(chapter, ground)
                 continue
-            self.outcome.file_systems.append(place.fs)
-            ground = self.ground(place)
+            self.outcome.file_systems.append(ground.place.fs)
             self._chapter(chapter, ground)
-            if self.plan.smb and chapter is self.plan.chapters[-1]:
+            if chapter.fs == self.plan.smb:
                 self._smb(ground)
 
     def _smb(self, ground: Ground) -> None:
         """The client that encrypts over the network, on the last place."""
-        from releve.apps.simulate.smb_run import PROFILE, run_smb
+        from releve.apps.simulate.smb_run import run_smb  # needs Samba's parts: only here
 
-        self.table.now_profile(PROFILE.name, ground.place.fs)
-        self._keep(run_smb(ground), PROFILE.title)
+        self.table.now_profile(SMB.name, ground.place.fs)
+        self._keep(run_smb(ground), SMB.title)
 
     def _keep(self, result: AttackResult, title: str) -> None:
         self.outcome.attacks.append(result)
@@ -81,10 +93,10 @@ class Runner:
 
     def ground(self, place: Place) -> Ground:
         """The ground of one place, its share built."""
-        self.table.now(f"{place.fs}")
         made = Ground(
-            ledger=self.ledger, place=place, work=self.work, portable=self.portable,
-            as_users=os.geteuid() == 0 and not self.portable, files=self.files, listener=self.listen, masters={},
+            ledger=self.ledger, place=place, work=self.work, portable=self.portable, full=self.full,
+            as_users=os.geteuid() == 0 and not self.portable, listener=self.listen, masters={},
+            files=min(self.files, _FEW) if place.fs == "ext4-inodes" else self.files,
         )  # fmt: skip
         master = made.master(made.files)
         if not self.outcome.files:

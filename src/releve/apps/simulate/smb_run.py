@@ -29,9 +29,9 @@ from releve.apps.simulate.attack_run import (
     troubles_of,
     until_quiet,
 )
+from releve.apps.simulate.attacks.network import SMB
 from releve.apps.simulate.field import Field
 from releve.apps.simulate.guard_process import GuardProcess
-from releve.apps.simulate.profile import Profile
 from releve.model.errors import ReleveError
 from releve.model.lines import Stopped
 from releve.model.proof import AttackResult
@@ -39,31 +39,15 @@ from releve.model.proof import AttackResult
 _READY_SECONDS = 60.0
 _SESSION_SECONDS = 40.0
 _VICTIMS, _EDITS = 60, 30
-_NEEDS = ("smbd", "smbclient", "ip", "nft", "nsenter")
-
-
-def _never(_: Field) -> None:
-    """This attack has its own runner: its client is a machine, not a process of the server."""
-
-
-PROFILE = Profile(
-    name="smb",
-    kind="smb",
-    title="poste chiffreur, par le partage SMB",
-    title_en="encrypting client, over SMB",
-    act=_never,
-    needs=_NEEDS,
-    condition="Le poste est tenu à l'écart ; les autres postes continuent.",
-)
 
 
 def run_smb(ground: Ground) -> AttackResult:
     """Run it on this place; what cannot run here comes back with `skipped`."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    missing = [need for need in _NEEDS if shutil.which(need) is None]
+    missing = [need for need in SMB.needs if shutil.which(need) is None]
     if missing or os.geteuid() != 0:
         why = f"{', '.join(missing)} n'est pas installé" if missing else "il faut root"
-        return skipped(PROFILE, ground.place.fs, why)
+        return skipped(SMB, ground.place.fs, why)
 
     Lab.sweep()
     scene = make_scene(ground, f"smb-{ground.place.fs}", ground.files)
@@ -72,7 +56,7 @@ def run_smb(ground: Ground) -> AttackResult:
         with Lab(scene.share, scope_pid=arena.scope) as lab:
             result = _attack(ground, scene, arena, lab)
     except (ReleveError, OSError, subprocess.SubprocessError) as why:
-        return skipped(PROFILE, ground.place.fs, str(why).replace("\n", " ")[:200])
+        return skipped(SMB, ground.place.fs, str(why).replace("\n", " ")[:200])
     finally:
         arena.close()
         with contextlib.suppress(OSError):
@@ -109,7 +93,7 @@ def _attack(ground: Ground, scene: Scene, arena: Arena, lab: Lab) -> AttackResul
         guard.stop()
     log = manifest.read_log(scene.work / "attack.log")
     verdict = manifest.compare(before, manifest.take(scene.share), log)
-    result = conclude(PROFILE, ground.place.fs, len(log.touched), verdict, lines)
+    result = conclude(SMB, ground.place.fs, len(log.touched), verdict, lines)
     return msgspec.structs.replace(result, wrong=(*troubles, *result.wrong))
 
 

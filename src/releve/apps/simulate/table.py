@@ -7,6 +7,7 @@ from statistics import median
 from typing import TextIO
 
 from releve.apps.simulate import attacks, honest
+from releve.apps.simulate.profile import Profile, Workload
 from releve.apps.simulate.words import Lang, say
 from releve.model.proof import AttackResult, CareResult, HonestResult, Simulation
 
@@ -25,13 +26,8 @@ class Table:
         self._done = 0
         self._head = ""
         self._begun = time.monotonic()
-        self._titles = {
-            row.name: row.title if lang == "fr" else row.title_en
-            for row in (*attacks.PROFILES, *honest.WORKLOADS)
-        }
-        self._titles["smb"] = (
-            "poste Windows ou Mac chiffreur (SMB)" if lang == "fr" else "encrypting SMB client"
-        )
+        rows: list[Profile | Workload] = [*attacks.PROFILES, *attacks.NETWORK, *honest.WORKLOADS]
+        self._titles = {row.name: row.title if lang == "fr" else row.title_en for row in rows}
 
     def say(self, key: str, *values: object) -> None:
         """A phrase on a line of its own."""

@@ -25,9 +25,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "wanted": ("arrêté, comme voulu (approbation)", "stopped, as wanted (approval)"),
     "summary": ("En bref", "In short"),
     "sum_attacks": (
-        "{} attaques ({} arrêtées) : {} fichiers perdus, {} dernières versions perdues ; "
-        "médiane {} fichiers touchés, arrêt en {} ms",
-        "{} attacks ({} stopped): {} files lost, {} newest saves lost; median {} files touched, stop in {} ms",
+        (
+            "{} attaques ({} arrêtées) : {} fichiers perdus, {} dernières versions perdues ; "
+            "médiane {} fichiers touchés, arrêt en {} ms"
+        ),
+        (
+            "{} attacks ({} stopped): {} files lost, {} newest saves lost; "
+            "median {} files touched, stop in {} ms"
+        ),
     ),
     "sum_honest": (
         "{} travaux honnêtes : {} arrêtés à tort (dont {} jamais vus des règles)",

@@ -1,9 +1,11 @@
 # ruff: noqa: E501 - the list of rows and the command lines read better whole
 """The tries that broke prototypes: races, floods, other names for the same file, odd file systems."""
 
+import contextlib
 import ctypes
 import os
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,13 +14,16 @@ from random import Random
 
 from releve.apps.simulate.attacks.inplace import in_place_fast, write_over
 from releve.apps.simulate.corpus import words
+from releve.apps.simulate.corpus.tree import DATABASE
 from releve.apps.simulate.field import Field
-from releve.apps.simulate.profile import Profile, SkipProfile
+from releve.apps.simulate.manifest import NOTE
+from releve.apps.simulate.profile import Act, Profile, SkipProfile
 
 ALIAS, OUTSIDE = "alias", "dehors"  # beside the share, not protected
 _COW_FOLDER, _SUBVOLUME, _FILL = "Sans copie", "Sous-volume", "Remplissage"
 _SAVES = 200
 _PATIENCE_SECONDS = 2.0
+_COMMITS, _DATABASE_SECONDS = 30, 4.0
 _COPIED = 200
 
 
@@ -70,6 +75,33 @@ def decoy(field: Field) -> None:
         for path in files:
             number += 1
             path.write_bytes(text + f"\nversion {number}\n".encode())
+
+
+def clerk(field: Field) -> None:
+    """Companion: the practice's software at work on the patient database, five commits a second."""
+    path = field.share / DATABASE
+    with contextlib.closing(sqlite3.connect(path, timeout=5)) as db:
+        for number in range(_COMMITS):
+            try:
+                with db:
+                    words_ = (number, "2026-03-14", NOTE)
+                    db.execute("INSERT INTO visite (patient, jour, note) VALUES (?, ?, ?)", words_)
+            except sqlite3.Error:
+                return  # the software stops at a damaged base, as the real one does
+            field.committed(path, number + 1)
+            time.sleep(0.2)
+
+
+def database_first(field: Field) -> None:
+    """Waits until the database is in use, encrypts it, then all the rest."""
+    time.sleep(_DATABASE_SECONDS)
+    _spoil(field, field.share / DATABASE)
+    in_place_fast(field)
+
+
+def open_database(share: Path) -> None:
+    """Before the guard starts: the practice's group may write its database."""
+    (share / DATABASE).chmod(0o664)
 
 
 def hardlink_alias(field: Field) -> None:
@@ -157,7 +189,7 @@ def _copy_into(share: Path, folder: Path) -> None:
     folder.chmod(0o2775)
 
 
-def _attack_folder(name: str) -> object:
+def _attack_folder(name: str) -> Act:
     def act(field: Field) -> None:
         for path in sorted((field.share / name).iterdir()):
             if os.access(path, os.W_OK) and path.stat().st_size:
@@ -203,31 +235,30 @@ def punch_holes(field: Field) -> None:
         os.close(handle)
 
 
-def _row(name: str, title: str, title_en: str, act: object, **more: object) -> Profile:
-    return Profile(name=name, kind="breaking", title=title, title_en=title_en, act=act, **more)  # type: ignore[arg-type]
-
-
 PROFILES: tuple[Profile, ...] = (
-    _row(
-        "racer", "coureur : écrase juste après chaque enregistrement", "racer, after each honest save", racer,
+    Profile(name="racer", kind="breaking", title="coureur : écrase juste après chaque enregistrement", title_en="racer, after each honest save", act=racer,
         beside=("saver",),
         condition="La toute dernière version d'un fichier enregistré à l'instant peut être perdue : comptée à part.",
     ),
-    _row(
-        "decoy-storm", "pleine vitesse sous une tempête de leurres", "full speed under a decoy storm", in_place_fast,
+    Profile(name="decoy-storm", kind="breaking", title="pleine vitesse sous une tempête de leurres", title_en="full speed under a decoy storm", act=in_place_fast,
         beside=("decoy", "decoy"), files=3_000,
     ),
-    _row("hardlink-alias", "autre nom du fichier, hors du partage", "hardlink alias outside", hardlink_alias, prepare=make_aliases),
-    _row("folder-moved", "dossier sorti du partage, puis chiffré", "directory moved out", folder_moved_out),
-    _row("utime-reset", "dates remises après l'écriture", "utime reset", times_reset),
-    _row("nodatacow", "fichiers btrfs sans copie (+C)", "nodatacow files", _attack_folder(_COW_FOLDER), only_fs=("btrfs",), prepare=make_nodatacow, needs=("chattr",)),
-    _row("subvolume", "sous-volume btrfs", "btrfs subvolume", _attack_folder(_SUBVOLUME), only_fs=("btrfs",), prepare=make_subvolume, needs=("btrfs",)),
-    _row("inode-exhaustion", "tous les inodes mangés, puis chiffrement", "inode exhaustion", inode_exhaustion, only_fs=("ext4-inodes",), files=1_000),
-    _row("exchange", "échange de noms (RENAME_EXCHANGE)", "RENAME_EXCHANGE", exchange),
-    _row("punch-holes", "trous par fallocate", "fallocate punch hole", punch_holes),
+    Profile(name="hardlink-alias", kind="breaking", title="autre nom du fichier, hors du partage", title_en="hardlink alias outside", act=hardlink_alias, prepare=make_aliases),
+    Profile(name="folder-moved", kind="breaking", title="dossier sorti du partage, puis chiffré", title_en="directory moved out", act=folder_moved_out),
+    Profile(name="utime-reset", kind="breaking", title="dates remises après l'écriture", title_en="utime reset", act=times_reset),
+    Profile(name="nodatacow", kind="breaking", title="fichiers btrfs sans copie (+C)", title_en="nodatacow files", act=_attack_folder(_COW_FOLDER), only_fs=("btrfs",), prepare=make_nodatacow, needs=("chattr",)),
+    Profile(name="subvolume", kind="breaking", title="sous-volume btrfs", title_en="btrfs subvolume", act=_attack_folder(_SUBVOLUME), only_fs=("btrfs",), prepare=make_subvolume, needs=("btrfs",)),
+    Profile(name="inode-exhaustion", kind="breaking", title="tous les inodes mangés, puis chiffrement", title_en="inode exhaustion", act=inode_exhaustion, only_fs=("ext4-inodes",), files=1_000),
+    Profile(name="database", kind="breaking", title="base patients chiffrée pendant la saisie", title_en="patient database in use", act=database_first,
+        beside=("clerk",), prepare=open_database,
+        condition="Une base en usage se tient par ses propres copies : les toutes dernières saisies sont comptées à part.",
+    ),
+    Profile(name="exchange", kind="breaking", title="échange de noms (RENAME_EXCHANGE)", title_en="RENAME_EXCHANGE", act=exchange),
+    Profile(name="punch-holes", kind="breaking", title="trous par fallocate", title_en="fallocate punch hole", act=punch_holes),
 )  # fmt: skip
 
 COMPANIONS: tuple[Profile, ...] = (
+    Profile(name="clerk", kind="companion", title="saisie en cours", title_en="data entry", act=clerk),
     Profile(name="saver", kind="companion", title="quelqu'un qui travaille", title_en="somebody at work", act=saver),
     Profile(name="decoy", kind="companion", title="leurre", title_en="decoy", act=decoy),
 )  # fmt: skip

@@ -139,19 +139,15 @@ def io_uring(field: Field) -> None:
         os.close(handle)
 
 
-def _row(name: str, title: str, title_en: str, act: object, **more: object) -> Profile:
-    return Profile(name=name, kind="evasion", title=title, title_en=title_en, act=act, **more)  # type: ignore[arg-type]
-
-
 PROFILES: tuple[Profile, ...] = (
-    _row("fork-per-file", "un processus par fichier", "one process per file", fork_per_file),
-    _row("orphans", "un orphelin par fichier", "one orphan per file", orphan_per_file),
-    _row("slow", "un fichier par seconde", "one file a second", slow, limit=40, seconds=60.0),
-    _row("fork-burst", "rafale de processus", "fork burst", fork_burst),
-    _row("fake-gzip", "faux en-tête gzip", "fake gzip header", fake_gzip),
-    _row("real-gzip", "vrai gzip de données chiffrées", "real gzip of ciphertext", real_gzip),
-    _row("png-carrier", "PNG valide qui porte du chiffré", "PNG carrier", png_carrier),
-    _row("dicom-carrier", "DICOM valide qui porte du chiffré", "DICOM carrier", dicom_carrier),
-    _row("edits-then-attack", "18 vraies retouches, puis l'attaque", "18 honest edits, then attack", edits_then_attack),
-    _row("io-uring", "écritures par io_uring", "io_uring", io_uring),
+    Profile(name="fork-per-file", kind="evasion", title="un processus par fichier", title_en="one process per file", act=fork_per_file),
+    Profile(name="orphans", kind="evasion", title="un orphelin par fichier", title_en="one orphan per file", act=orphan_per_file),
+    Profile(name="slow", kind="evasion", title="un fichier par seconde", title_en="one file a second", act=slow, limit=40, seconds=60.0),
+    Profile(name="fork-burst", kind="evasion", title="rafale de processus", title_en="fork burst", act=fork_burst),
+    Profile(name="fake-gzip", kind="evasion", title="faux en-tête gzip", title_en="fake gzip header", act=fake_gzip),
+    Profile(name="real-gzip", kind="evasion", title="vrai gzip de données chiffrées", title_en="real gzip of ciphertext", act=real_gzip),
+    Profile(name="png-carrier", kind="evasion", title="PNG valide qui porte du chiffré", title_en="PNG carrier", act=png_carrier),
+    Profile(name="dicom-carrier", kind="evasion", title="DICOM valide qui porte du chiffré", title_en="DICOM carrier", act=dicom_carrier),
+    Profile(name="edits-then-attack", kind="evasion", title="18 vraies retouches, puis l'attaque", title_en="18 honest edits, then attack", act=edits_then_attack),
+    Profile(name="io-uring", kind="evasion", title="écritures par io_uring", title_en="io_uring", act=io_uring),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from releve.apps.simulate.field import Field
-from releve.apps.simulate.profile import Profile
+from releve.apps.simulate.profile import Act, Profile
 
 BLOCK = 4096
 _HELD_SECONDS = 8.0  # kept open or mapped that long: the guard's slow walk passes every 2 s
@@ -164,8 +164,8 @@ def kept_open(field: Field) -> None:
     time.sleep(_HELD_SECONDS)
 
 
-def _row(name: str, title: str, title_en: str, act: object) -> Profile:
-    return Profile(name=name, kind="encryptor", title=title, title_en=title_en, act=act)  # type: ignore[arg-type]
+def _row(name: str, title: str, title_en: str, act: Act) -> Profile:
+    return Profile(name=name, kind="encryptor", title=title, title_en=title_en, act=act)
 
 
 PROFILES: tuple[Profile, ...] = (

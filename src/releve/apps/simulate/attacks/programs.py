@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from releve.apps.simulate.field import Field
-from releve.apps.simulate.profile import Profile
+from releve.apps.simulate.profile import Act, Profile
 
 
 def call(words: Sequence[str | Path], field: Field, *, stdin: bytes = b"") -> bool:
@@ -34,7 +34,7 @@ def remove(path: Path, field: Field) -> None:
 def gpg(field: Field) -> None:
     for path in field.victims():
         made = path.with_name(path.name + ".gpg")
-        words = [
+        words: list[str | Path] = [
             "gpg", "--batch", "--yes", "--quiet", "--no-options", "--no-symkey-cache", "--pinentry-mode", "loopback",
             "--passphrase-fd", "0", "--s2k-count", "1024", "--compress-algo", "none",
             "--symmetric", "--cipher-algo", "AES256", "--output", made, path,
@@ -44,7 +44,7 @@ def gpg(field: Field) -> None:
 
 
 def _openssl(path: Path, made: Path, field: Field) -> bool:
-    words = ["openssl", "enc", "-aes-256-ctr", "-pbkdf2", "-iter", "1", "-pass", "env:SECRET", "-in", path, "-out", made]  # fmt: skip
+    words: list[str | Path] = ["openssl", "enc", "-aes-256-ctr", "-pbkdf2", "-iter", "1", "-pass", "env:SECRET", "-in", path, "-out", made]  # fmt: skip
     return call(words, field)
 
 
@@ -115,9 +115,9 @@ def one_archive(field: Field) -> None:
         path.unlink(missing_ok=True)
 
 
-def _row(name: str, title: str, title_en: str, act: object, *needs: str) -> Profile:
+def _row(name: str, title: str, title_en: str, act: Act, *needs: str) -> Profile:
     return Profile(
-        name=name, kind="encryptor", title=title, title_en=title_en, act=act, needs=needs  # type: ignore[arg-type]
+        name=name, kind="encryptor", title=title, title_en=title_en, act=act, needs=needs
     )  # fmt: skip
 
 

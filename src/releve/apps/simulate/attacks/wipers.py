@@ -16,14 +16,14 @@ def random_overwrite(field: Field) -> None:
 
 
 def truncate(field: Field) -> None:
-    """truncate(2) by path: the file is never opened."""
+    """By its path: the file is never opened."""
     for path in field.writable():
         field.destroying(path)
         os.truncate(path, 0)
 
 
 def unlink(field: Field) -> None:
-    """unlink(2) by path: the file is never opened."""
+    """By their paths: no file is opened."""
     for path in list(field.victims()):
         field.destroying(path)
         path.unlink()

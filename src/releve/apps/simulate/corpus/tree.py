@@ -6,6 +6,8 @@ file system and our rights allow; what was not possible is returned, never silen
 
 import gzip
 import os
+import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -89,9 +91,7 @@ def _make_pools(rng: Random) -> _Pools:
         sentences=words.sentences(rng, 400),
         rows=jpeg.row_pool(rng),
         pictures=dicom.smooth_pictures(rng, 8),
-        flate=[
-            documents.zlib.compress(documents.grey_scan(rng, width, height), 1) for _ in range(30)
-        ],
+        flate=[zlib.compress(documents.grey_scan(rng, width, height), 1) for _ in range(30)],
         scans=[documents.grey_scan(rng, *_SCAN) for _ in range(6)],
     )
 
@@ -188,8 +188,6 @@ _WRITERS: dict[str, Callable[[Random, _Pools], bytes]] = {
 
 
 def _small_database(rng: Random) -> bytes:
-    import sqlite3
-
     with sqlite3.connect(":memory:") as db:
         db.execute("CREATE TABLE planning (jour TEXT, heure TEXT, motif TEXT)")
         rows = [

@@ -6,9 +6,12 @@ from releve.apps.simulate.profile import Workload
 # Held-out first: a wanted stop (bulk gpg with deletion) comes last, so that it lowers no threshold for others.
 WORKLOADS: tuple[Workload, ...] = (*held_out.WORKLOADS, *tuned.WORKLOADS)
 
-QUICK: tuple[str, ...] = (
-    "pdf-stamp", "migrate-rtf", "rename-scans", "mailbox", "untar", "gzip", "dicom-deflate", "docx-save",
-)  # fmt: skip
+# What `--quick` shows on each file system.
+QUICK: dict[str, tuple[str, ...]] = {
+    "ext4": ("migrate-rtf", "mailbox", "untar", "gzip", "docx-save"),
+    "btrfs": ("pdf-stamp", "rename-scans", "unzip-over", "dicom-deflate", "sed"),
+}
+PORTABLE_QUICK: tuple[str, ...] = ("migrate-rtf", "mailbox", "gzip", "docx-save", "pdf-stamp")
 
 
 def by_name(name: str) -> Workload | None:
