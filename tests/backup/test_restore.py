@@ -182,7 +182,8 @@ def test_a_folder_brings_its_databases_from_their_consistent_copies(share, back_
 
 
 def test_without_any_backup_the_remedy_says_how_to_start(tmp_path, capsys):
-    assert run(["restore", "/x", "--state", str(tmp_path / "none")]) == 93
+    state = str(tmp_path / "none")
+    assert run(["restore", "/x", "--from", "snapshots", "--state", state]) == 93
     assert "backup setup" in capsys.readouterr().err
 
 
