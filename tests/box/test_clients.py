@@ -337,6 +337,23 @@ def test_blocking_again_starts_the_time_anew(lab: Lab) -> None:
     assert 5 * 3600 - 10 < held.seconds_left <= 5 * 3600
 
 
+def test_an_ipv6_client_is_blocked_and_let_back(lab: Lab) -> None:
+    gate = NftClientGate(netns=lab.server.netns)
+    gate.block(made_up("fd00::5"))
+    assert [held.address for held in gate.blocked()] == ["fd00::5"]
+    assert gate.unblock("fd00:0::5")
+    assert gate.blocked() == ()
+
+
+def test_a_client_cannot_write_into_the_log_that_names_it(lab: Lab, folder: Path) -> None:
+    line = "x\n  10.0.0.9|dr-martin|pc|cabinet|77|connect|ok|cabinet"
+    for name in (line, "a|b", "a\x01b"):
+        command = lab.people[0].smbclient(f'put {folder / "lettres" / "1.txt"} "{name}"')
+        subprocess.run(command, capture_output=True, timeout=30, check=False)
+    assert "10.0.0.9" not in (lab.home / "log" / "smbd.log").read_text()
+    assert not [path for path in folder.iterdir() if "|" in path.name or "\x01" in path.name]
+
+
 def test_a_block_ends_by_itself(lab: Lab) -> None:
     gate = NftClientGate(netns=lab.server.netns, hours=1 / 3600)
     gate.block(made_up(lab.people[0].machine.address))

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import socket
 import stat
 from pathlib import Path, PurePath
 
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 
 from releve.adapters.linux.samba_names import AuditLog
-from releve.adapters.linux.samba_proc import look
+from releve.adapters.linux.samba_proc import look, sockets
+from releve.apps.box import cli as _loaded  # noqa: F401
 from releve.apps.box.errors import (
     BoxFileError,
     FolderAccessError,
@@ -21,6 +23,7 @@ from releve.apps.box.home import Home, protected, read, write
 from releve.apps.box.host import host_isolation
 from releve.apps.box.smbconf import NOBODY, BoxConfig, Share, render
 from releve.apps.box.unit import resume_unit, unit
+from releve.apps.cli.main import run
 from releve.flow.clients import NeverBlockedError, refuse_protected, unmapped
 from releve.flow.isolation import CareRoleError, IsolationRequest
 
@@ -209,3 +212,31 @@ def test_a_file_server_is_not_cut_without_a_person_who_answers_for_it(tmp_path: 
     write(tmp_path / "box.json", msgspec.json.encode(BoxConfig(shares=(share,))))
     with pytest.raises(CareRoleError, match="cabinet"):
         host_isolation(tmp_path).isolate(IsolationRequest(servers=(), seconds=60))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_the_peer_of_a_socket_is_read_from_the_kernel(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as server, socket.socket(family) as client:
+        server.bind((address, 0))
+        server.listen()
+        port = server.getsockname()[1]
+        client.connect((address, port))
+        accepted, _ = server.accept()
+        with accepted:
+            held = sockets(os.getpid())
+        assert port in held.listens
+        assert (port, address) in held.peers
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("words", [("user", "list"), ("list",), ("status",)])
+def test_other_users_are_told_that_it_needs_root(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "box").mkdir(mode=0o700)
+    child = os.fork()  # the interpreter itself may be closed to them, so it is not started anew
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        os._exit(run(["share", *words, "--home", str(tmp_path / "box")]))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 65

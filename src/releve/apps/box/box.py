@@ -17,6 +17,7 @@ import msgspec
 
 from releve.adapters.linux import samba_proc
 from releve.apps.box.errors import (
+    BoxRootError,
     SambaMissingError,
     SambaRefusedError,
     ShareUserError,
@@ -125,7 +126,12 @@ class Box:
             self._tell("close-denied-share", share.name)
 
     def users(self) -> tuple[str, ...]:
-        """Who may log on."""
+        """Who may log on.
+
+        Raises: BoxRootError.
+        """
+        if os.geteuid() != 0:
+            raise BoxRootError
         if not self.home.passdb.exists():
             return ()
         listed = self._run("pdbedit", "-s", str(self.home.smb_conf), "-L")

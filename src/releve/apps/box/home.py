@@ -79,12 +79,14 @@ def protected(home: Path) -> tuple[Protected, ...]:
 def read(path: Path, kind: type[_T]) -> _T | None:
     """Decode one file of the home; None when there is none.
 
-    Raises: BoxFileError.
+    Raises: BoxFileError, BoxRootError.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise BoxRootError from error
     except (OSError, msgspec.MsgspecError) as error:
         raise BoxFileError(path, str(error)) from error
 
