@@ -7,7 +7,7 @@ their parents. Whoever is not clearly ahead of everybody else is not accused.
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +21,8 @@ _SHARE: Final = 4  # a sample may take a quarter of the time between two
 _MEMORY_S: Final = 60.0
 _MOST: Final = 0.6  # of all bytes written in the meantime
 _SURE_WAVES: Final = 3
+_BUSIEST: Final = 4
+_LOOKS: Final = 12
 _SEARCH_S: Final = 0.25  # how long a conviction looks for the writer
 CLEAR: Final = 5.0  # points from which somebody is accused ...
 AHEAD: Final = 2.5  # ... if nobody else comes near
@@ -160,21 +162,32 @@ class Evidence:
 
     # weighing
 
-    def suspect(self, paths: Collection[str], since_ns: int) -> Suspect | None:
-        """Who most likely did what happened to `paths` since then (boot time clock of the probe)."""
+    def suspect(self, damaged: Callable[[], Collection[str]], since_ns: int) -> Suspect | None:
+        """Who most likely did what happened to the damaged paths since then (the probe's clock)."""
         end = time.monotonic() + _SEARCH_S
         self._hot_until = max(self._hot_until, end)
         best = None
         self.sample()
         self._note_wave()
+        rounds = 0
         while True:
-            best = self._weigh(paths, since_ns)
+            best = self._weigh(damaged(), since_ns)
             if (best is not None and best.clear) or time.monotonic() > end:
                 break
-            time.sleep(0.003)
-            self.sample()
+            rounds += 1
+            self._watch_closely() if rounds % 3 else self.sample()
         self._begin()
         return best
+
+    def _watch_closely(self) -> None:
+        """Look again and again at those that write most: a file is open for a millisecond only."""
+        with self._lock:
+            busiest = sorted(
+                (t for t in self._pids.values() if t.seen.eligible and t.wrote), key=lambda t: -t.wrote
+            )[:_BUSIEST]
+            for _ in range(_LOOKS):
+                for trace in busiest:
+                    self._hands_on(trace)
 
     def _note_wave(self) -> None:
         """Who wrote nearly all, and about as much as changed, since the last conviction.
@@ -226,7 +239,7 @@ class Evidence:
         since_ns: int,
         all_wrote: int,
     ) -> tuple[Clue, ...]:
-        writes = set().union(*(trace.writes for trace in family)) & touched
+        writes = _of(set().union(*(trace.writes for trace in family)), touched)
         reads = set().union(*(trace.reads for trace in family)) & touched
         wrote = sum(trace.wrote for trace in family)
         clues = []
@@ -289,6 +302,11 @@ class Evidence:
         self._stirred.set()
         if self._thread.is_alive():
             self._thread.join(2)
+
+
+def _of(paths: Collection[str], damaged: Collection[str]) -> set[str]:
+    """Those that are damaged, or are the new file beside a damaged one ("letter.docx.tmp")."""
+    return {path for path in paths if path in damaged or path.rpartition(".")[0] in damaged}
 
 
 def _clue(points: float, why_fr: str, why_en: str) -> Clue:

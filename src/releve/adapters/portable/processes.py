@@ -78,7 +78,7 @@ class PortableProcesses:
         if writer.known or writer.id in self._named:
             return
         since = self._probe.now_ns() - int((time.monotonic() - self._born_s) * 1e9)
-        suspect = self._evidence.suspect(self.damaged(writer), since)
+        suspect = self._evidence.suspect(lambda: self.damaged(writer), since)
         self._named[writer.id] = suspect
         if suspect is None or not suspect.clear:
             return
