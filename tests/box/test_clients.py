@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 import pytest
@@ -17,6 +17,7 @@ from releve.adapters.linux.contain import SmbContain
 from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.nft import NftClientGate
 from releve.adapters.linux.samba import Clients, SambaControl
+from releve.adapters.linux.samba_names import AuditLog
 from releve.apps.box.home import protected
 from releve.apps.box.lab import Lab, Person
 from releve.flow.clients import Client, NeverBlockedError
@@ -221,10 +222,17 @@ def test_the_guards_family_ends_at_the_listener_and_names_the_client(
         session.end()
 
 
+def test_a_box_is_found_without_being_named(lab: Lab) -> None:
+    session = Session(lab.people[1])
+    with Clients(poll_seconds=0.2) as clients:
+        assert connected(clients, lab.people[1]).user == "dr-martin"
+    session.end()
+
+
 def test_users_are_named_without_the_log_too(lab: Lab) -> None:
     session = Session(lab.people[1])
     clients = Clients(home=lab.home, poll_seconds=0.2, inside=tuple(lab.inside))
-    clients._log = None  # as with a server that is not the box's
+    clients._log = AuditLog(PurePath("/nowhere"))  # as with a server that is not a box's
     with clients:
         assert connected(clients, lab.people[1]).user == "dr-martin"
     session.end()

@@ -52,10 +52,10 @@ class _Birth(msgspec.Struct, frozen=True, kw_only=True):
 class Clients:
     """Names the client behind a file server process; see `flow.clients.ClientBook`.
 
-    `home` is the box's folder (its smb.conf and log); None means the system's own Samba, whose
-    users are then asked of smbstatus. Lookups answer from memory, except for a living smbd that
-    nobody told of: it is looked at in /proc on the spot (1 to 50 ms). Never raises from a lookup.
-    `inside`: words before smbstatus, when the server runs in namespaces of its own.
+    `home` is the box's folder (its smb.conf and log); None means whatever Samba runs: a box is
+    found by its listener's command line, the users of another are asked of smbstatus. Lookups
+    never raise and answer from memory, except for a living smbd that nobody told of: it is looked
+    at in /proc (1 to 50 ms). `inside`: words before smbstatus for a server in other namespaces.
     """
 
     def __init__(
@@ -252,7 +252,14 @@ class Clients:
         if not listens or not samba_proc.is_roots(master.pid):
             return 0, self._ports  # its listener is dead, or it only borrows the name
         self._masters[master.pid] = (master.starttime, listens)
+        self._adopt(master.pid)
         return master.pid, listens
+
+    def _adopt(self, server: int) -> None:
+        """Without a home, ask the configuration and read the log of the server that runs."""
+        config = samba_proc.config_of(server) if self._log is None else None
+        if config is not None:
+            self._config, self._log = config, AuditLog(config.parent / LOG)
 
     def _lives(self, client: Client) -> bool:
         seen = samba_proc.look(client.pid)

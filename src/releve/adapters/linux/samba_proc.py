@@ -5,7 +5,7 @@ Nothing here opens a file of a protected folder, so the guard's readers may call
 
 import ipaddress
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -69,6 +69,21 @@ def is_roots(pid: int) -> bool:
         return (_PROC / str(pid)).stat().st_uid == 0
     except OSError:
         return False
+
+
+def config_of(pid: int) -> PurePath | None:
+    """The configuration that a server was started with; None when it took the system's."""
+    try:
+        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    for word, following in zip(words, [*words[1:], b""], strict=True):
+        name, _, value = word.partition(b"=")
+        if name == b"--configfile" and value:
+            return PurePath(value.decode(errors="surrogateescape"))
+        if word in {b"-s", b"--configfile"} and following:
+            return PurePath(following.decode(errors="surrogateescape"))
+    return None
 
 
 def sockets(pid: int) -> Sockets:
