@@ -38,5 +38,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     generations: int = 8  # per file: oldest, last settled, newest of each family since
     retention_s: float = 72 * 3600.0  # versions and deleted files are held this long
     full_share: float = 0.8  # the store stops at this share of bytes or inodes of its disk
+    own_work_s: float = 60.0  # what a family made and removes within this was no original
     deleted_before_s: float = 10.0  # read, delete, write the ciphertext: within one breath
     opaque_memory: int = 20_000  # new unreadable files remembered for pairing with deletions

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 
+_TINY = 256  # lock files and the like: their size says nothing
+
+
 class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A new file. `opaque`: nothing readable in it (ciphertext, encrypted archive)."""
 
@@ -147,8 +150,8 @@ class Pairs:
 
 
 def _like(new: int, old: int) -> bool:
-    """Ciphertext is as long as the text plus header, or a third longer (base64)."""
-    return old <= new <= old * 1.45 + 8192
+    """Ciphertext is as long as the text plus a header, or a third longer (base64)."""
+    return old >= _TINY and old <= new <= old * 1.45 + 2048
 
 
 def _drop(table: dict[bytes, set[bytes]], aliases: Sequence[bytes], file: bytes) -> None:

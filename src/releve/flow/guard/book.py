@@ -20,6 +20,7 @@ class Book:
         self._memory_ns = memory_ns
         self._touches: dict[Process, OrderedDict[bytes, Touch]] = {}
         self._last: OrderedDict[bytes, Process] = OrderedDict()
+        self._makers: OrderedDict[bytes, tuple[Process, int]] = OrderedDict()
         self._saves: OrderedDict[bytes, list[tuple[Process, int]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -62,6 +63,18 @@ class Book:
             self._saves.move_to_end(file)
             if len(self._saves) > 50_000:
                 self._saves.popitem(last=False)
+
+    def made(self, process: Process, file: bytes, now_ns: int) -> None:
+        """`process` made `file`."""
+        with self._lock:
+            self._makers[file] = (process, now_ns)
+            if len(self._makers) > 50_000:
+                self._makers.popitem(last=False)
+
+    def maker(self, file: bytes) -> tuple[Process, int] | None:
+        """Who made a file, and when, if that is not long ago."""
+        with self._lock:
+            return self._makers.get(file)
 
     def last_writer(self, file: bytes) -> Process | None:
         with self._lock:

@@ -288,7 +288,7 @@ class Judge:
             return
         lineage = tuple(p.id for p in self._chain(job.process))
         fresh = self._pairs.forget(job.file)
-        if fresh is not None and common(fresh.lineage, lineage):
+        if self._is_own_work(job, lineage) or (fresh is not None and common(fresh.lineage, lineage)):
             return  # its own new file: temporary work, no original
         size = max((g.facts.size for g in keeper.generations(node.id)), default=node.facts.size)
         gone = Gone(
@@ -312,6 +312,13 @@ class Judge:
         head = self._scores.deleted(lineage, self._protected, self._clock.steady())
         if head is not None:
             self._mass_deletion(job, head)
+
+    def _is_own_work(self, job: Job, lineage: tuple[str, ...]) -> bool:
+        """The family made this file itself a moment ago."""
+        made = self._book.maker(job.file)
+        if made is None or job.seen_ns - made[1] > self._limits.own_work_s * 1e9:
+            return False
+        return bool(common(lineage, [p.id for p in made[0].chain()]))
 
     def _stands_for(self, job: Job, gone: Gone, fresh: Fresh) -> None:
         """`fresh` stands for the original `gone`: honest if it really holds it."""

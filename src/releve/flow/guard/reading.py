@@ -142,6 +142,7 @@ class Reader:
         touch = self._touch(process, change.file, folder, now)
         if node is None or node.gone_ns:
             touch.created = True
+            self._book.made(process, change.file, now)
         touch.became.append(name)
         if change.mask & fanotify.ONDIR:
             volume.keeper.hold(change.file[8:], process.id, folder=folder)
