@@ -39,12 +39,12 @@ def test_numbers_sizes_and_times_follow_the_language() -> None:
     assert french.duration(12.4) == "12\u00a0ms"
     assert english.duration(1500) == "1.5\u00a0s"
     assert 'datetime="2026-11-22T01:00:00+00:00"' in french.moment(T0)
-    assert french.ago(T0, T0 + dt.timedelta(minutes=5)) == "il y a 5 min"
+    assert french.ago(T0, T0 + dt.timedelta(minutes=5)) == "il y a 5\u00a0min"
 
 
 def test_zero_is_singular_in_french_and_plural_in_english() -> None:
-    assert Words("fr")("stop.lost", n=0) == "0 perdu"
-    assert Words("en")("stop.touched", n=0) == "0 files touched."
+    assert Words("fr")("stop.lost", n=0) == "0\u00a0perdu"
+    assert Words("en")("stop.touched", n=0) == "0\u00a0files touched."
 
 
 @pytest.mark.parametrize(

@@ -137,15 +137,18 @@ class SqliteSpool:
         over = int(_fact(db, "bytes", 0)) - self._most_bytes
         if over <= 0:
             return
+        over += self._most_bytes // 50  # a little more at once, or every event would look for room
         seqs, freed, dropped = [], 0, 0
-        for seq, body in db.execute("SELECT seq, body FROM event ORDER BY cheap DESC, seq"):
-            seqs.append((seq,))
-            freed += len(body) + _OVERHEAD
-            # A count that is itself given up must live on in the next count.
-            event = decode_event(body) if b'"events_dropped"' in body else None
-            dropped += event.count if isinstance(event, EventsDropped) else 1
-            if freed >= over:
-                break
+        for cheap in (1, 0):
+            query = "SELECT seq, body FROM event WHERE cheap = ? ORDER BY seq"
+            for seq, body in db.execute(query, (cheap,)):
+                if freed >= over:
+                    break
+                seqs.append((seq,))
+                freed += len(body) + _OVERHEAD
+                # A count that is itself given up must live on in the next count.
+                event = decode_event(body) if b'"events_dropped"' in body else None
+                dropped += event.count if isinstance(event, EventsDropped) else 1
         db.executemany("DELETE FROM event WHERE seq = ?", seqs)
         _grow(db, -freed)
         _set(db, "dropped", int(_fact(db, "dropped", 0)) + dropped)

@@ -145,7 +145,8 @@ async def run(home: Home, config: Config) -> None:
 
     def vitals() -> Vitals:
         status = guards.status() if config.guard else None
-        running = None if not config.guard else status is not None and status.running
+        # None while the first guard has not been started: not down, only not up yet.
+        running = None if status is None else status.running
         return Vitals(version=releve.__version__, guard_running=running)
 
     async with anyio.create_task_group() as tasks:

@@ -50,6 +50,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     open_incidents: tuple[IncidentView, ...]
     sums: Totals | None  # over all open incidents
     would_stop: tuple[Finding, ...]
+    approved: tuple[Finding, ...]
     waiting: tuple[ActionView, ...]
     under_way: tuple[ActionView, ...]
     last_closed: IncidentView | None
@@ -61,6 +62,7 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         hosts = unit.hosts()
         open_ = unit.open_incidents()
         would_stop = unit.findings("would_stop", most=50)
+        approved = unit.findings("approved", most=10)
         waiting = unit.actions(state="proposed")
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
@@ -74,6 +76,7 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         open_incidents=tuple(incident_view(i, names) for i in open_),
         sums=_all(open_),
         would_stop=tuple(would_stop),
+        approved=tuple(approved),
         waiting=tuple(_action_view(r, hosts) for r in waiting),
         under_way=tuple(_action_view(r, hosts) for r in under_way),
         last_closed=incident_view(closed, names) if closed else None,

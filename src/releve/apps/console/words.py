@@ -25,7 +25,8 @@ def _load(language: str) -> dict[str, str]:
     flat: dict[str, str] = {}
     for section, rows in tomllib.loads(text).items():
         for key, value in rows.items():
-            flat[f"{section}.{key}"] = value
+            # A number is never parted from what it counts.
+            flat[f"{section}.{key}"] = value.replace("{n} ", "{n}" + _HARD)
     return flat
 
 

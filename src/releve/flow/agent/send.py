@@ -36,7 +36,8 @@ async def send_once(
 
     def next_items() -> tuple[Batch, int]:
         items = spool.next_items(most=pace.most_events, most_bytes=pace.most_bytes)
-        told = msgspec.structs.replace(vitals, waiting_events=spool.waiting())
+        waiting = max(0, spool.waiting() - len(items))
+        told = msgspec.structs.replace(vitals, waiting_events=waiting)
         return Batch(spool=spool.name, items=items, vitals=told), len(items)
 
     batch, count = await to_thread.run_sync(next_items)
@@ -60,7 +61,7 @@ async def send_forever(
     wait = pace.first_retry_seconds
     while True:
         try:
-            sent = await send_once(spool, server, vitals(), pace, hand_on)
+            await send_once(spool, server, vitals(), pace, hand_on)
         except TemporaryError as error:
             log.warning("server_not_reached", why=str(error), retry_seconds=round(wait, 1))
             # Thousands of agents must not come back in one second when their server does.
@@ -68,8 +69,7 @@ async def send_forever(
             wait = min(wait * 2, pace.last_retry_seconds)
             continue
         wait = pace.first_retry_seconds
-        if not sent:
-            await _wait_for_events(spool, pace)
+        await _wait_for_events(spool, pace)
 
 
 async def _wait_for_events(spool: Spool, pace: Pace) -> None:
