@@ -218,9 +218,14 @@ def _go(
 
 def _order(ground: Ground, profile: Profile, scene: Scene, user: int) -> Order:
     return Order(
-        kind="attack", name=profile.name, share=str(scene.share), work=str(scene.work),
-        user=user if ground.as_users else -1, group=GROUP if ground.as_users else -1,
-    )  # fmt: skip
+        kind="attack",
+        name=profile.name,
+        share=str(scene.share),
+        work=str(scene.work),
+        user=user if ground.as_users else -1,
+        group=GROUP if ground.as_users else -1,
+        limit=profile.limit,
+    )
 
 
 def _until_over(

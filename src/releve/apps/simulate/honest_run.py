@@ -61,7 +61,7 @@ def _day(
         share.mkdir(parents=True)
         write_mark(share, ground.ledger.run)
         for workload in workloads:
-            reasons[workload.name] = _prepare(workload, share / workload.name, master, ground)
+            reasons[workload.name] = prepare_area(workload, share / workload.name, master, ground)
     work = ground.work / "honest"
     work.mkdir(exist_ok=True)
     arena = Arena(ground.ledger, ground.work / "arena.err")
@@ -95,7 +95,7 @@ def _start_guard(ground: Ground, arena: Arena, share: Path) -> GuardProcess:
     return guard
 
 
-def _prepare(workload: Workload, area: Path, master: Path, ground: Ground) -> str:
+def prepare_area(workload: Workload, area: Path, master: Path, ground: Ground) -> str:
     """Fill the area; returns why the workload cannot run here, empty if it can."""
     missing = [need for need in workload.needs if shutil.which(need, path=PATH) is None]
     if missing:
@@ -130,8 +130,8 @@ def _one(
             skipped=reason,
         )
     seen = len(guard.lines)
-    free, _ = _timed(ground, arena, workload, shares[False])
-    guarded, status = _timed(ground, arena, workload, shares[True])
+    free, _ = timed(ground, arena, workload, shares[False])
+    guarded, status = timed(ground, arena, workload, shares[True])
     time.sleep(_VERDICT_SECONDS)
     stops = [line for line in guard.lines[seen:] if isinstance(line, Stopped)]
     alerts = [line for line in guard.lines[seen:] if isinstance(line, Alert)]
@@ -150,7 +150,7 @@ def _one(
     )
 
 
-def _timed(ground: Ground, arena: Arena, workload: Workload, share: Path) -> tuple[float, int]:
+def timed(ground: Ground, arena: Arena, workload: Workload, share: Path) -> tuple[float, int]:
     """Seconds from start to end inside the namespace, and the status (0: it worked)."""
     user = SECRETARY if ground.as_users and not workload.as_root else -1
     order = Order(

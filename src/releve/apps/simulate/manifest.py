@@ -113,11 +113,12 @@ def compare(
     lost: list[str] = []
     newest: list[str] = []
     wrong: list[str] = []
+    log = _through_links(before, log)
     for name, old in before.items():
         new = after.get(name)
         if name in log.committed and new is not None:
             continue  # it changed rightly all the time: `database_verdict` looks inside
-        if new is None or (new.kind, new.digest) != (old.kind, old.digest):
+        if name in log.saved or new is None or (new.kind, new.digest) != (old.kind, old.digest):
             _judge_content(name, old, new, log, (lost, newest, wrong))
         if new is not None and new.kind == old.kind:
             wrong += _metadata(name, old, new, honest=name in log.saved)
@@ -180,6 +181,13 @@ def _metadata(name: str, old: Entry, new: Entry, *, honest: bool) -> list[str]:
     if old.attributes != new.attributes and not honest:
         found.append(f"{name}: ACL ou attributs étendus changés")
     return found
+
+
+def _through_links(before: dict[str, Entry], log: Log) -> Log:
+    """A save under one name of a file is a save of all its names."""
+    saved = {before[name].inode: versions for name, versions in log.saved.items() if name in before}
+    names = {name: saved[entry.inode] for name, entry in before.items() if entry.inode in saved}
+    return msgspec.structs.replace(log, saved={**log.saved, **names})
 
 
 def _torn_links(before: dict[str, Entry], after: dict[str, Entry]) -> list[str]:
