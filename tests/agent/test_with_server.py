@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.store import SqlStore
 from tests.agent.hands import open_spool, wait_for
@@ -64,10 +65,10 @@ class Site:
         token = releve("server", "token", "create", *owner)["token"]
         releve("agent", "enrol", "--home", str(self.agent_home), "--token", token)
 
-    def run_agent(self) -> None:
+    def run_agent(self, *words: str) -> None:
         home = str(self.agent_home)
         self.agent = subprocess.Popen(
-            [*RELEVE, "agent", "run", "--home", home, "--heartbeat", "1"],
+            [*RELEVE, "agent", "run", "--home", home, "--heartbeat", "1", *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -101,6 +102,7 @@ class Site:
             if process is not None:
                 process.kill()
                 process.wait()
+        ProcessGuards(self.agent_home / "guard", ()).terminate()
 
 
 @pytest.fixture
@@ -204,3 +206,27 @@ def test_plain_http_is_for_loopback_only(site: Site, tmp_path: Path) -> None:
     owner = ("--home", home, "--structure", "X", "--url", "http://releve.example")
     token = releve("server", "token", "create", *owner)["token"]
     assert releve("agent", "enrol", "--home", str(tmp_path / "a"), "--token", token, status=41)
+
+
+def test_the_guard_goes_on_after_the_agent_and_is_ended_by_its_own_command(site: Site) -> None:
+    site.serve()
+    site.enrol()
+    share = site.agent_home.with_name("share")
+    share.mkdir()
+    (share / "a.txt").write_text("bonjour")
+    words = f"--portable --protect {share} --store {site.agent_home.with_name('held')}"
+    config = site.agent_home / "agent.json"
+    home = ("--home", str(site.agent_home))
+    site.run_agent("--guard", words)
+    wait_for(lambda: b"--portable" in config.read_bytes())
+    wait_for(lambda: b'"ready"' in b"".join(outputs(site)), 40)
+    assert releve("agent", "stop-guard", *home, status=47)  # an agent runs
+    assert site.agent is not None
+    site.agent.terminate()
+    assert site.agent.wait(20) == 0
+    assert releve("agent", "status", *home)["guard_running"]
+    assert not releve("agent", "stop-guard", *home)["guard_running"]
+
+
+def outputs(site: Site) -> list[bytes]:
+    return [p.read_bytes() for p in (site.agent_home / "guard").glob("out-*.jsonl")]
