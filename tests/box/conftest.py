@@ -4,10 +4,13 @@ import contextlib
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from releve.apps.box.host import DEAD_MAN, RECORD
 
 
 def ip(*words: str) -> None:
@@ -87,5 +90,11 @@ def net(need: Callable[..., None]) -> Iterator[Net]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "box"
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A box's home; at the end no isolation's tidying process is left waiting for its hour."""
+    made = tmp_path / "box"
+    yield made
+    (made / RECORD).unlink(missing_ok=True)
+    until = time.monotonic() + 10
+    while (made / DEAD_MAN).exists() and time.monotonic() < until:
+        time.sleep(0.05)

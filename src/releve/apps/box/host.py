@@ -5,8 +5,8 @@ notice and the empty table away at that moment. If it is killed, the next `relev
 --status`, `--renew` or `releve release` does that.
 """
 
-import contextlib
 import datetime as dt
+import fcntl
 import os
 import shutil
 import subprocess
@@ -147,11 +147,11 @@ def host_isolation(home: Path, *, netns: str | None = None) -> HostIsolation:
 
 
 def start_dead_man(home: Path, *, netns: str | None = None) -> None:
-    """Have the leftovers taken away when the isolation ends, by a process of its own."""
-    known = read(home / DEAD_MAN, DeadMan)
-    seen = samba_proc.look(known.pid) if known else None
-    if known is not None and seen is not None and seen.starttime == known.starttime:
-        return  # it looks at the record, so it follows a renewal by itself
+    """Have the leftovers taken away when the isolation ends, by a process of its own.
+
+    Started twice, the second one ends at once; the first looks at the record, so it follows a
+    renewal by itself.
+    """
     command = [sys.executable, "-m", "releve.apps.box.host", str(home), *([netns] if netns else [])]
     # setsid --fork: it belongs to nobody here, so it neither dies with us nor stays a zombie.
     subprocess.run(
@@ -170,20 +170,30 @@ def dead_man(home: Path, netns: str | None) -> None:
 
     Waiting costs one stat a second; nftables is asked only when the time is over.
     """
-    mine = samba_proc.look(os.getpid())
-    entry = DeadMan(pid=os.getpid(), starttime=mine.starttime if mine else 0)
-    write(home / DEAD_MAN, msgspec.json.encode(entry))
+    with (home / DEAD_MAN).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another one does it
+        mine = samba_proc.look(os.getpid())
+        entry = DeadMan(pid=os.getpid(), starttime=mine.starttime if mine else 0)
+        lock.truncate(0)
+        lock.write(msgspec.json.encode(entry))
+        lock.flush()
+        try:
+            _wait_for_end(home, netns)
+        finally:
+            (home / DEAD_MAN).unlink(missing_ok=True)
+
+
+def _wait_for_end(home: Path, netns: str | None) -> None:
     records = FileRecords(home)
-    try:
-        while (record := records.load()) is not None:
-            left = (record.until - dt.datetime.now(dt.UTC)).total_seconds()
-            if left <= 0 and host_isolation(home, netns=netns).tidy():
-                return
-            # The wall clock may have been set forward: then the kernel is still right, so wait on.
-            time.sleep(min(_POLL_SECONDS, left) if left > 0 else _POLL_SECONDS)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            (home / DEAD_MAN).unlink()
+    while (record := records.load()) is not None:
+        left = (record.until - dt.datetime.now(dt.UTC)).total_seconds()
+        if left <= 0 and host_isolation(home, netns=netns).tidy():
+            return
+        # The wall clock may have been set forward: then the kernel is still right, so wait on.
+        time.sleep(min(_POLL_SECONDS, left) if left > 0 else _POLL_SECONDS)
 
 
 if __name__ == "__main__":
