@@ -230,3 +230,22 @@ def test_the_guard_goes_on_after_the_agent_and_is_ended_by_its_own_command(site:
 
 def outputs(site: Site) -> list[bytes]:
     return [p.read_bytes() for p in (site.agent_home / "guard").glob("out-*.jsonl")]
+
+
+def test_feeding_from_a_pipe_keeps_each_line_as_it_comes(site: Site) -> None:
+    site.serve()
+    site.enrol()
+    feed = subprocess.Popen(
+        [*RELEVE, "agent", "feed", "--home", str(site.agent_home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    assert feed.stdin is not None
+    for n in (1, 2):
+        feed.stdin.write(
+            json.dumps({"event": "alert", "kind": str(n), "why": "x"}).encode() + b"\n"
+        )
+        feed.stdin.flush()
+        wait_for(lambda n=n: site.waiting() == n)
+    feed.stdin.close()
+    assert feed.wait(20) == 0

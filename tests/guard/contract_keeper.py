@@ -221,7 +221,7 @@ class KeeperContract:
         node, name = kept.node(path), kept.name(path)
         path.rename(other)
         kept.keeper.unnamed(node.key, name)
-        kept.keeper.named(node.key, kept.name(other), 0)
+        kept.keeper.named(node.key, kept.name(other))
         assert kept.hold(other).node == node.id
         assert [kept.keeper.path(n) for n in kept.keeper.names(node.id)] == [str(other)]
 
@@ -234,7 +234,7 @@ class KeeperContract:
         path.write_bytes(b"deux")
         time.sleep(0.01)
         kept.hold(path)
-        kept.keeper.named(kept.key(path), kept.name(path), 0)
+        kept.keeper.named(kept.key(path), kept.name(path))
         if kept.key(path) != old:
             assert kept.keeper.unnamed(old, kept.name(path)) is None
         assert kept.keeper.names(kept.node(path).id) == [kept.name(path)]
@@ -297,7 +297,7 @@ class KeeperContract:
         path.write_bytes(os.urandom(8))
         path.rename(other)
         kept.keeper.unnamed(node.key, name)
-        kept.keeper.named(node.key, kept.name(other), 0)
+        kept.keeper.named(node.key, kept.name(other))
         kept.give_back(node, name)
         assert look(path) == before
         assert not other.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guard.contract_keeper import KeeperContract, Kept, using
+from tests.guard.contract_keeper import KeeperContract, Kept, place_of, using
 
 
 def _kept(base: Path, kind: str, *, copy: bool) -> Iterator[Kept]:

@@ -102,6 +102,8 @@ def _short(path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """A name of at most 108 bytes for a socket in a deep folder (unix(7))."""
     fd = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{fd}/{os.path.basename(path)}" if len(os.fsencode(path)) > 100 else path
+        yield (
+            f"/proc/self/fd/{fd}/{os.path.basename(path)}" if len(os.fsencode(path)) > 100 else path
+        )
     finally:
         os.close(fd)

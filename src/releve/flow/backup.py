@@ -77,7 +77,7 @@ class BackupIncompleteError(ReleveError):
     remedy = "Look at the names: rights, a folder that is not mounted, or a disk that fails."
 
     def __init__(self, unread: Sequence[str]) -> None:
-        shown = ", ".join(unread[:3]) + (", …" if len(unread) > 3 else "")  # noqa: PLR2004
+        shown = ", ".join(unread[:3]) + (", …" if len(unread) > 3 else "")
         super().__init__(f"{len(unread)} files or folders could not be read: {shown}.")
         self.unread = tuple(unread)
 

@@ -12,7 +12,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """One line of the guard."""
 
 
-class Progress(Line, tag="progress"):
+class Progress(Line, frozen=True, kw_only=True, tag_field="event", tag="progress"):
     """The baseline (or the comparison after a restart) advances; the last one says 100."""
 
     folder: str
@@ -36,7 +36,7 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     cannot: tuple[str, ...] = ()
 
 
-class Ready(Line, tag="ready"):
+class Ready(Line, frozen=True, kw_only=True, tag_field="event", tag="ready"):
     """Every folder is held and watched."""
 
     folders: tuple[Folder, ...]
@@ -54,7 +54,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
-class Stopped(Line, tag="stopped"):
+class Stopped(Line, frozen=True, kw_only=True, tag_field="event", tag="stopped"):
     """A family was convicted and stopped (or, in watch mode, would have been)."""
 
     family: str  # stable id of the family on this host
@@ -71,7 +71,7 @@ class Stopped(Line, tag="stopped"):
     pids: tuple[int, ...] = ()
 
 
-class RolledBack(Line, tag="rolled_back"):
+class RolledBack(Line, frozen=True, kw_only=True, tag_field="event", tag="rolled_back"):
     """What the family did is undone; content, names, owner, mode, mtime, ACL, xattrs as before."""
 
     family: str
@@ -84,7 +84,7 @@ class RolledBack(Line, tag="rolled_back"):
     at: str = ""
 
 
-class Alert(Line, tag="alert"):
+class Alert(Line, frozen=True, kw_only=True, tag_field="event", tag="alert"):
     """Something a person must know: store full, mass deletion, overflow, lost attribution."""
 
     kind: str  # a constant: "store_full", "mass_deletion", "overflow", "lineage_lost", "slow_score", ...
@@ -95,7 +95,7 @@ class Alert(Line, tag="alert"):
     at: str = ""
 
 
-class Window(Line, tag="window"):
+class Window(Line, frozen=True, kw_only=True, tag_field="event", tag="window"):
     """Delay between an honest save and its settled held copy, over the last report period."""
 
     folder: str

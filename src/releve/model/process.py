@@ -14,12 +14,12 @@ class Process:
         "ended",
         "exe",
         "is_boundary",
+        "known",
         "parent",
         "pid",
         "program",
         "start_ns",
         "uid",
-        "known",
     )
 
     def __init__(

@@ -42,7 +42,9 @@ class HonestResult(msgspec.Struct, frozen=True, kw_only=True):
     points: float = 0.0
     skipped: str = ""
     why: tuple[str, ...] = ()  # the guard's sentences, if it was stopped
-    alerts: tuple[str, ...] = ()  # kinds of alerts beside (mass deletion, ...): told, nobody stopped
+    alerts: tuple[
+        str, ...
+    ] = ()  # kinds of alerts beside (mass deletion, ...): told, nobody stopped
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

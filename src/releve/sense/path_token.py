@@ -107,7 +107,7 @@ def _parts(known: Iterable[str]) -> Sequence[str]:
         pure = PurePath(path)
         parts |= {path, pure.name, pure.stem, str(pure.parent)}
     # Short pieces ("a", "/") would tear honest words apart; the other rules catch their paths.
-    return sorted((p for p in parts if len(p) > 3), key=len, reverse=True)  # noqa: PLR2004
+    return sorted((p for p in parts if len(p) > 3), key=len, reverse=True)
 
 
 def _hide_quoted(match: re.Match[str]) -> str:

@@ -1,9 +1,9 @@
 """The agent's way to its server: signed requests, verified answers, a pinned authority."""
 
+import datetime as dt
 import hashlib
 import secrets
 import ssl
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,10 +97,14 @@ class HttpServer:
             verify.minimum_version = ssl.TLSVersion.TLSv1_3
         self._agent, self._key, self._server_key = agent, key, server_key
         self._clock = SystemClock()
-        self._skew = timedelta()  # server's clock minus ours, as its signed answers tell
+        self._skew = dt.timedelta()  # server's clock minus ours, as its signed answers tell
         self._client = httpx.AsyncClient(
             base_url=url, verify=verify, timeout=httpx.Timeout(30, connect=10), trust_env=False
         )
+
+    def now(self) -> dt.datetime:
+        """The server's time, as near as its answers told: orders expire by it."""
+        return self._clock.now() + self._skew
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -137,7 +141,7 @@ class HttpServer:
     async def _once(
         self, method: str, target: str, body: bytes, seconds: float
     ) -> tuple[int, bytes]:
-        at = (self._clock.now() + self._skew).isoformat()
+        at = self.now().isoformat()
         stamp = envelope.Stamp(agent=self._agent, time=at, nonce=secrets.token_hex(16))
         message = envelope.request_bytes(method, target, stamp, body)
         headers = {

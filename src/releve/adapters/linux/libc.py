@@ -15,7 +15,7 @@ def _fail(call: str, path: object = None) -> OSError:
 
 
 def fanotify_init(flags: int, event_flags: int) -> int:
-    """A notification group; fanotify_init(2)."""
+    """Make a notification group: see fanotify_init in section 2 of the manual."""
     fd: int = _libc.fanotify_init(ctypes.c_uint(flags), ctypes.c_uint(event_flags))
     if fd < 0:
         raise _fail("fanotify_init")
@@ -23,7 +23,7 @@ def fanotify_init(flags: int, event_flags: int) -> int:
 
 
 def fanotify_mark(group: int, flags: int, mask: int, path: str) -> None:
-    """Mark a file system, directory or file; fanotify_mark(2)."""
+    """Mark a file system, a directory or a file for the group."""
     done = _libc.fanotify_mark(
         group, ctypes.c_uint(flags), ctypes.c_uint64(mask), AT_FDCWD, os.fsencode(path)
     )

@@ -121,7 +121,8 @@ class Lineage:
         return s
 
     def _run(self) -> None:
-        assert self._socket is not None
+        if self._socket is None:
+            return
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         last = time.monotonic()

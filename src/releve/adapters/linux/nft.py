@@ -395,4 +395,4 @@ def _armed(seconds: int) -> str:
 
 
 def _ip(address: str) -> str:
-    return "ip" if ipaddress.ip_address(address).version == 4 else "ip6"  # noqa: PLR2004
+    return "ip" if ipaddress.ip_address(address).version == 4 else "ip6"

@@ -22,7 +22,7 @@ class MapsOpeners:
             if pid in self._own or pid in self._bare:
                 continue
             try:
-                with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:  # noqa: PTH123
+                with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
                     maps = file.read(1 << 22)
             except OSError:
                 continue
@@ -33,5 +33,10 @@ class MapsOpeners:
                 continue
             for line in maps.split(b"\n"):
                 parts = line.split(None, 5)
-                if len(parts) == 6 and parts[1][1:2] == b"w" and parts[1][3:4] == b"s" and parts[4] != b"0":
+                if (
+                    len(parts) == 6
+                    and parts[1][1:2] == b"w"
+                    and parts[1][3:4] == b"s"
+                    and parts[4] != b"0"
+                ):
                     yield pid, parts[5].decode(errors="surrogateescape")

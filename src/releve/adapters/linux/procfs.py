@@ -13,7 +13,7 @@ _STILL: Final = frozenset("TtZXx")
 def stat(pid: int) -> tuple[str, int, int, str] | None:
     """(state, parent, start in ns since boot, command); None when it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             line = file.read()
     except OSError:
         return None
@@ -51,7 +51,7 @@ def is_still(pid: int) -> bool:
 
 def _thread_still(pid: int, thread: str) -> bool:
     try:
-        with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
             line = file.read()
     except OSError:
         return True

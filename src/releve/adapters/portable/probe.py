@@ -86,7 +86,7 @@ class ProcProbe:
 
     def written(self, pid: int) -> int | None:
         try:
-            with open(f"/proc/{pid}/io", "rb", buffering=0) as file:  # noqa: PTH123
+            with open(f"/proc/{pid}/io", "rb", buffering=0) as file:
                 fields = file.read().split()
         except PermissionError:
             self._closed.add(pid)
@@ -115,7 +115,7 @@ class ProcProbe:
 
     def _writes(self, pid: int, number: str) -> bool:
         try:
-            with open(f"/proc/{pid}/fdinfo/{number}", "rb", buffering=0) as file:  # noqa: PTH123
+            with open(f"/proc/{pid}/fdinfo/{number}", "rb", buffering=0) as file:
                 fields = file.read(256).split()
         except OSError:
             return False
@@ -124,7 +124,7 @@ class ProcProbe:
 
     def _mapped(self, pid: int, folders: Sequence[str]) -> Iterator[tuple[str, bool]]:
         try:
-            with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:  # noqa: PTH123
+            with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
                 maps = file.read(1 << 20)
         except OSError:
             return

@@ -14,6 +14,7 @@ from pathlib import Path
 from releve.flow.agent.ports import GuardStatus
 
 _START_SECONDS = 10.0
+_MOST_ERRORS = 1024 * 1024  # of what guards said on stderr; one older file is kept
 
 
 class ProcessGuards:
@@ -42,6 +43,7 @@ class ProcessGuards:
         if now is not None and now.running:
             return now
         out = self._home / f"out-{time.time_ns()}.jsonl"
+        self._bound_errors()
         launcher = [sys.executable, "-I", "-m", "releve.adapters.process.launch"]
         paths = (
             self._home / "guard.lock",
@@ -84,10 +86,14 @@ class ProcessGuards:
                 os.close(descriptor)
 
     def forget_outputs(self, keep: str) -> None:
-        """Remove files of earlier guards; the caller has read them to their ends."""
         for path in self._home.glob("out-*.jsonl"):
             if str(path) != keep:
                 path.unlink(missing_ok=True)
+
+    def _bound_errors(self) -> None:
+        path = self._home / "guard.err"
+        if path.exists() and path.stat().st_size > _MOST_ERRORS:
+            path.replace(self._home / "guard.err.1")
 
     def _state(self) -> tuple[int, str] | None:
         try:

@@ -30,7 +30,7 @@ class ApprovalFile:
         try:
             fd = os.open(self._key_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
-            with open(self._key_path, "rb") as file:  # noqa: PTH123
+            with open(self._key_path, "rb") as file:
                 return file.read()
         key = secrets.token_bytes(32)
         with os.fdopen(fd, "wb") as file:
@@ -51,7 +51,7 @@ class ApprovalFile:
     def all(self) -> list[Approval]:
         """Every readable line; a damaged one covers nothing."""
         try:
-            with open(self._path, "rb") as file:  # noqa: PTH123
+            with open(self._path, "rb") as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             return []
@@ -69,15 +69,20 @@ class ApprovalFile:
         if not approvals or not paths:
             return ""
         found = covering(
-            approvals, key=self._key(), user=head.uid, programs=[p.exe for p in head.tree()],
-            digest=_digest, paths=paths, now=now,
+            approvals,
+            key=self._key(),
+            user=head.uid,
+            programs=[p.exe for p in head.tree()],
+            digest=_digest,
+            paths=paths,
+            now=now,
         )
         return f"{found.by}, jusqu'au {found.until:%d/%m/%Y %H:%M} UTC" if found else ""
 
 
 def _digest(path: str) -> str:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""

@@ -7,6 +7,7 @@ moments are then found again by comparing the tree with the index).
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
 
@@ -237,7 +238,7 @@ class Index:
 
     def last_generation(self, node: int) -> Generation | None:
         row = self.db.execute(
-            f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id DESC LIMIT 1",
+            f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id DESC LIMIT 1",  # noqa: S608
             (node,),
         ).fetchone()
         return _generation(row) if row else None
@@ -292,77 +293,26 @@ class Index:
         ).fetchall()
 
 
-def _node(row: tuple[object, ...]) -> Node:
-    (
-        id_,
-        key,
-        folder,
-        kind,
-        size,
-        mode,
-        uid,
-        gid,
-        mtime,
-        ctime,
-        nlink,
-        xattrs,
-        target,
-        born,
-        gone,
-    ) = row
-    facts = Facts(
-        kind=Kind(kind),
-        size=size,
-        mode=mode,
-        uid=uid,
-        gid=gid,
-        mtime_ns=mtime,
-        ctime_ns=ctime,  # type: ignore[arg-type]
-        nlink=nlink,
-        xattrs=xattrs or b"",
-        target=target or b"",  # type: ignore[arg-type]
-    )
-    return Node(id=id_, key=key, folder=folder, facts=facts, born_ns=born, gone_ns=gone)  # type: ignore[arg-type]
+def _node(row: tuple[Any, ...]) -> Node:
+    number, key, folder, *facts, born, gone = row
+    kind, size, mode, uid, gid, mtime, ctime, nlink, xattrs, target = facts
+    return Node(
+        id=number, key=key, folder=folder, born_ns=born, gone_ns=gone,
+        facts=Facts(
+            kind=Kind(kind), size=size, mode=mode, uid=uid, gid=gid, mtime_ns=mtime, ctime_ns=ctime,
+            nlink=nlink, xattrs=xattrs or b"", target=target or b"",
+        ),
+    )  # fmt: skip
 
 
-def _generation(row: tuple[object, ...]) -> Generation:
-    (
-        id_,
-        node,
-        pack,
-        offset,
-        taken,
-        writer,
-        judged,
-        settled,
-        size,
-        mode,
-        uid,
-        gid,
-        mtime,
-        ctime,
-        nlink,
-        xattrs,
-    ) = row
-    facts = Facts(
-        kind=Kind.FILE,
-        size=size,
-        mode=mode,
-        uid=uid,
-        gid=gid,
-        mtime_ns=mtime,
-        ctime_ns=ctime,  # type: ignore[arg-type]
-        nlink=nlink,
-        xattrs=xattrs or b"",  # type: ignore[arg-type]
-    )
+def _generation(row: tuple[Any, ...]) -> Generation:
+    number, node, pack, offset, taken, writer, judged, settled, *facts = row
+    size, mode, uid, gid, mtime, ctime, nlink, xattrs = facts
     return Generation(
-        id=id_,
-        node=node,
-        facts=facts,
-        pack=pack,
-        offset=offset,
-        taken_ns=taken,
-        writer=writer,  # type: ignore[arg-type]
-        judged=Judged(judged),
-        settled=bool(settled),  # type: ignore[arg-type]
-    )
+        id=number, node=node, pack=pack, offset=offset, taken_ns=taken, writer=writer,
+        judged=Judged(judged), settled=bool(settled),
+        facts=Facts(
+            kind=Kind.FILE, size=size, mode=mode, uid=uid, gid=gid, mtime_ns=mtime, ctime_ns=ctime,
+            nlink=nlink, xattrs=xattrs or b"",
+        ),
+    )  # fmt: skip

@@ -162,7 +162,12 @@ class Keeper:
                     names = tuple(self.index.names(node))
                     self._forget_names(node, self.clock.now_ns())
                 yield HoldResult(
-                    key=key, node=node, facts=None, generation=None, refused="gone", lost_names=names
+                    key=key,
+                    node=node,
+                    facts=None,
+                    generation=None,
+                    refused="gone",
+                    lost_names=names,
                 )
 
     def _still_there(self, key: bytes, folder: int) -> bool:
@@ -221,11 +226,13 @@ class Keeper:
                     stack.append(full)
                 yield _Entry(fd, entry.name, st, key, full)
 
-    def _meet(
-        self, folder: int, entry: "_Entry", seen: "_Seen", writer: str
-    ) -> HoldResult | None:
+    def _meet(self, folder: int, entry: "_Entry", seen: "_Seen", writer: str) -> HoldResult | None:
         try:
-            key = self.place.key_at(entry.directory, entry.name) if entry.name else self.place.key_of(entry.path)
+            key = (
+                self.place.key_at(entry.directory, entry.name)
+                if entry.name
+                else self.place.key_of(entry.path)
+            )
         except OSError:
             return None
         name = Name(entry.key, os.fsencode(entry.name)) if entry.name else None
@@ -242,7 +249,9 @@ class Keeper:
             seen.add(node.id)
             if not lost:
                 return None
-            return HoldResult(key=key, node=node.id, facts=node.facts, generation=None, lost_names=lost)
+            return HoldResult(
+                key=key, node=node.id, facts=node.facts, generation=None, lost_names=lost
+            )
         result = self.hold(key, writer, folder=folder)
         if result.facts is None:
             return None
@@ -332,7 +341,7 @@ class Keeper:
             self._next += 1
         return self._take(fd, generation, number, facts, writer, folder, judged, node is None)
 
-    def _take(  # noqa: PLR0913
+    def _take(
         self,
         fd: int,
         generation: int,
@@ -419,7 +428,7 @@ class Keeper:
 
     # names
 
-    def named(self, key: bytes, name: Name, folder: int) -> None:
+    def named(self, key: bytes, name: Name) -> None:
         """`key` appeared under `name` (created, linked or renamed there)."""
         with self.lock:
             node = self.index.node(key)

@@ -48,9 +48,15 @@ class GiveBack:
         with self._keeper.giving(node.key):
             return self._file(node, generation, names, paths, stamp, beside=beside)
 
-    def _file(  # noqa: PLR0913
-        self, node: Node, generation: Generation, names: list[Name], paths: list[str], stamp: str,
-        *, beside: bool,
+    def _file(
+        self,
+        node: Node,
+        generation: Generation,
+        names: list[Name],
+        paths: list[str],
+        stamp: str,
+        *,
+        beside: bool,
     ) -> PutBackDone:
         try:
             fd = self._keeper.place.open(node.key, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
@@ -102,7 +108,7 @@ class GiveBack:
         beside: bool,
     ) -> PutBackDone:
         path = paths[0]
-        kept = self._clear(path, node.id, stamp, keep=beside)
+        kept = self._clear(path, stamp, keep=beside)
         temporary = os.path.join(os.path.dirname(path), f".releve-{generation.id:x}")
         self._keeper.temporary.add(temporary)
         fd = os.open(
@@ -126,14 +132,20 @@ class GiveBack:
             os.close(fd)
         return PutBackDone(path=path, changed=True, beside=kept)
 
-    def _stand(  # noqa: PLR0913
-        self, fd: int, node: Node, generation: Generation, names: list[Name], paths: list[str],
-        temporary: str, stamp: str,
+    def _stand(
+        self,
+        fd: int,
+        node: Node,
+        generation: Generation,
+        names: list[Name],
+        paths: list[str],
+        temporary: str,
+        stamp: str,
     ) -> None:
         path = paths[0]
         os.rename(temporary, path)
         for other in paths[1:]:
-            self._clear(other, node.id, stamp, keep=False)
+            self._clear(other, stamp, keep=False)
             os.link(path, other)
         self._index.rekey(node.id, self._keeper.place.key_of(path))
         for name in names:
@@ -159,7 +171,7 @@ class GiveBack:
         for name, path in zip(names, paths, strict=True):
             if _same_inode(path, here):
                 continue
-            self._clear(path, node.id, stamp, keep=False)
+            self._clear(path, stamp, keep=False)
             source = self._any_path(extra, here)
             if source is not None:
                 os.rename(source, path)
@@ -184,7 +196,7 @@ class GiveBack:
                 return path
         return None
 
-    def _clear(self, path: str, node: int, stamp: str, *, keep: bool) -> str:
+    def _clear(self, path: str, stamp: str, *, keep: bool) -> str:
         """Whatever stands at a wanted name goes aside: beside it if others may need it, else quarantine."""
         try:
             st = os.lstat(path)

@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,8 @@ from releve.flow.envelope import read_token
 from releve.flow.wire import EnrolReply, EnrolRequest
 from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
+
+_STOP_SECONDS = 30.0
 
 
 class BadTokenError(ReleveError):
@@ -83,7 +86,7 @@ def agent() -> None:
 @click.option("--backup", default="", help="Words for `releve backup run`, as one string.")
 @click.option("--label", "labels", multiple=True, help="FOLDER=NAME: a name that may be told.")
 @_json
-def enrol(  # noqa: PLR0913, PLR0917  # click hands every option over by its name
+def enrol(  # click hands every option over by its name
     home: Path,
     token: str,
     url: str,
@@ -187,6 +190,29 @@ def run(
         _say(as_json, facts, f"L'agent de {config.host_name} travaille / works ({config.url}).")
         sys.stdout.flush()
         anyio.run(wiring.run, place, config)
+
+
+@agent.command("stop-guard")
+@_home
+@_json
+def stop_guard(home: Path, as_json: bool) -> None:
+    """Finir le gardien proprement / end the guard cleanly. Only while no agent runs.
+
+    Ending the agent leaves the guard at work on purpose; this is for taking it out of service.
+    """
+    place = Home(home)
+    place.config()
+    with wiring.only_agent(place):
+        guards = ProcessGuards(place.guard, ())
+        guards.terminate()
+        until = time.monotonic() + _STOP_SECONDS
+        while (state := guards.status()) is not None and state.running:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.05)
+    running = state is not None and state.running
+    words = "Le gardien ne finit pas / does not end." if running else "Plus de gardien / no guard."
+    _say(as_json, {"guard_running": running}, words)
 
 
 @agent.command()

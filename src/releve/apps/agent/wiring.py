@@ -140,7 +140,7 @@ async def run(home: Home, config: Config) -> None:
     chance, commands = SystemRandom(), ProcessCommands()
     pace = Pace(heartbeat_seconds=config.heartbeat_seconds)
     place = Place(structure=config.structure, host=config.host, server_key=config.server_key)
-    obedience = Obedience(place, spool, commands, command_for(spool, config), clock)
+    obedience = Obedience(place, spool, commands, command_for(spool, config), server)
     guards = ProcessGuards(home.guard, guard_command(config))
 
     def vitals() -> Vitals:

@@ -40,7 +40,7 @@ def backup() -> None:
 @click.option("--ca-file", default="", help="Autorité du serveur, si elle est privée.")
 @_state
 @_json
-def setup(  # noqa: PLR0913, PLR0917 (one argument per option)
+def setup(
     url: str,
     user: str,
     folders: tuple[str, ...],

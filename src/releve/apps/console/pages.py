@@ -17,6 +17,7 @@ from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import actions
+from releve.flow.server.live import orders_of
 from releve.flow.server.ports import Unit
 from releve.flow.server.signin import session_of
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
@@ -248,4 +249,5 @@ async def _writing(entered: Entered, write: Callable[[Unit], None]) -> None:
             write(unit)
 
     await to_thread.run_sync(work)
-    entered.visit.context.live.touch(entered.structure)
+    for topic in (entered.structure, orders_of(entered.structure)):
+        entered.visit.context.live.touch(topic)

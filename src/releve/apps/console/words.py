@@ -114,7 +114,7 @@ class Words:
 
     def _form(self, n: float) -> str:
         # French: 0 and 1 are singular; English: only 1 is.
-        singular = n < 2 if self.language == "fr" else n == 1  # noqa: PLR2004
+        singular = n < 2 if self.language == "fr" else n == 1
         return "one" if singular else "other"
 
 

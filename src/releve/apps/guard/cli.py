@@ -44,18 +44,64 @@ def guard() -> None:
 
 @guard.command()
 @click.option("--protect", multiple=True, metavar="DIR", help="Folder to protect; may be repeated.")
-@click.option("--box", default="", metavar="DIR", help="Home of a file server (`releve share`): its shares are guarded too.")
-@click.option("--enforce", is_flag=True, help="Act. Without it the guard only says what it would have stopped.")
-@click.option("--watch-hours", default=0.0, metavar="H", help="With --enforce: only watch for the first H hours.")
-@click.option("--store", default="", metavar="DIR", help="Where originals are held [default: root-only folder on the same file system].")
-@click.option("--scope", default=0, metavar="PID", help="Send signals only inside the PID namespace of this process.")
-@click.option("--portable", is_flag=True, help="No kernel help: originals held all the same, the writer named by best evidence.")
+@click.option(
+    "--box",
+    default="",
+    metavar="DIR",
+    help="Home of a file server (`releve share`): its shares are guarded too.",
+)
+@click.option(
+    "--enforce",
+    is_flag=True,
+    help="Act. Without it the guard only says what it would have stopped.",
+)
+@click.option(
+    "--watch-hours",
+    default=0.0,
+    metavar="H",
+    help="With --enforce: only watch for the first H hours.",
+)
+@click.option(
+    "--store",
+    default="",
+    metavar="DIR",
+    help="Where originals are held [default: root-only folder on the same file system].",
+)
+@click.option(
+    "--scope",
+    default=0,
+    metavar="PID",
+    help="Send signals only inside the PID namespace of this process.",
+)
+@click.option(
+    "--portable",
+    is_flag=True,
+    help="No kernel help: originals held all the same, the writer named by best evidence.",
+)
 @click.option("--copy", is_flag=True, help="Hold copies even where clones work.")
-@click.option("--care", multiple=True, metavar="EXE", help="Program that carries care: frozen and asked about, never killed.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout (the contract for scripts).")
-def run(  # noqa: PLR0913
-    protect: tuple[str, ...], box: str, enforce: bool, watch_hours: float, store: str, scope: int,
-    portable: bool, copy: bool, care: tuple[str, ...], as_json: bool,
+@click.option(
+    "--care",
+    multiple=True,
+    metavar="EXE",
+    help="Program that carries care: frozen and asked about, never killed.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line on stdout (the contract for scripts).",
+)
+def run(
+    protect: tuple[str, ...],
+    box: str,
+    enforce: bool,
+    watch_hours: float,
+    store: str,
+    scope: int,
+    portable: bool,
+    copy: bool,
+    care: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Guard folders in the foreground until SIGTERM."""
     from releve.adapters.control import ControlServer
@@ -64,7 +110,9 @@ def run(  # noqa: PLR0913
     from releve.apps.guard.show import person_printer
     from releve.apps.guard.wiring import build, line_printer
 
-    sys.setswitchinterval(0.0001)  # three stages share one interpreter: none may wait 5 ms for another
+    sys.setswitchinterval(
+        0.0001
+    )  # three stages share one interpreter: none may wait 5 ms for another
     ending = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -76,8 +124,14 @@ def run(  # noqa: PLR0913
     with contextlib.suppress(OSError):
         os.nice(-10)  # an ordinary user may not: slower, not wrong
     config = GuardConfig(
-        protect=protect, box=box, enforce=enforce and not watch_hours, store=store, scope=scope,
-        portable=portable, copy=copy, care_programs=care,
+        protect=protect,
+        box=box,
+        enforce=enforce and not watch_hours,
+        store=store,
+        scope=scope,
+        portable=portable,
+        copy=copy,
+        care_programs=care,
     )
     desk = ControlDesk(line_printer() if as_json else person_printer())
     watched, folders, where = build(config, desk.say)
@@ -101,7 +155,12 @@ def _store(store: str, protect: str) -> str:
 
 _WHERE = (
     click.option("--store", default="", metavar="DIR", help="Store of the guard."),
-    click.option("--protect", default="", metavar="DIR", help="A folder that the guard protects [default: here]."),
+    click.option(
+        "--protect",
+        default="",
+        metavar="DIR",
+        help="A folder that the guard protects [default: here].",
+    ),
     click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
 )
 
@@ -157,13 +216,22 @@ def stop_family(family: str, store: str, protect: str, as_json: bool) -> None:
 
 @click.command()
 @click.option("--user", required=True, help="Who will encrypt (login or uid).")
-@click.option("--program", required=True, metavar="EXE", help="The program, by its path; its content is part of the approval.")
+@click.option(
+    "--program",
+    required=True,
+    metavar="EXE",
+    help="The program, by its path; its content is part of the approval.",
+)
 @click.option("--folder", required=True, metavar="DIR", help="Only below this folder.")
-@click.option("--until", required=True, metavar="TIME", help="2026-11-22T18:00, or hours from now such as 2h.")
+@click.option(
+    "--until", required=True, metavar="TIME", help="2026-11-22T18:00, or hours from now such as 2h."
+)
 @click.option("--reason", default="", help="Why; kept in the log.")
-@click.option("--store", default="", metavar="DIR", help="Store of the guard [default: the folder's].")
+@click.option(
+    "--store", default="", metavar="DIR", help="Store of the guard [default: the folder's]."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def approve(  # noqa: PLR0913
+def approve(
     user: str, program: str, folder: str, until: str, reason: str, store: str, as_json: bool
 ) -> None:
     """Allow an intended bulk encryption in advance: signed, logged, expiring."""
@@ -177,14 +245,22 @@ def approve(  # noqa: PLR0913
         raise ApprovalError(f"There is no program {program}.")
     place = os.path.realpath(folder)
     approval = Approval(
-        user=_uid(user), program=path, program_sha256=content, folder=place,
-        until=_until(until, now), by=getpass.getuser(), made_at=now, reason=reason,
+        user=_uid(user),
+        program=path,
+        program_sha256=content,
+        folder=place,
+        until=_until(until, now),
+        by=getpass.getuser(),
+        made_at=now,
+        reason=reason,
     )
     signed = ApprovalFile(_store(store, place)).add(approval)
     if as_json:
         click.echo(msgspec.json.encode(signed))
     else:
-        click.echo(f"Approuvé : {path} par {user} sous {place} jusqu'au {signed.until:%d/%m/%Y %H:%M} UTC.")
+        click.echo(
+            f"Approuvé : {path} par {user} sous {place} jusqu'au {signed.until:%d/%m/%Y %H:%M} UTC."
+        )
 
 
 def _uid(user: str) -> int:

@@ -48,8 +48,10 @@ class ControlDesk:
         match ask.verb:
             case "status":
                 status = Status(
-                    enforce=guard.responder.enforce, folders=self.describe(),
-                    frozen=tuple(guard.responder.frozen), stopped=tuple(self._stopped),
+                    enforce=guard.responder.enforce,
+                    folders=self.describe(),
+                    frozen=tuple(guard.responder.frozen),
+                    stopped=tuple(self._stopped),
                 )
                 return Answer(ok=True, body=msgspec.Raw(_encode(status)))
             case "thaw" | "kill":

@@ -18,9 +18,11 @@ def sentence(line: object) -> str:
         case lines.Stopped():
             why = " ; ".join(dict.fromkeys(p.why for p in line.points[:4]))
             verb = "Aurait arrêté" if line.action == "would_stop" else "Arrêté"
-            return f"{verb} : {line.program or '?'} en {line.first_write_to_stop_ms:.0f} ms, {line.files_touched} fichiers touchés — {why}"
+            who = f"{verb} : {line.program or '?'} en {line.first_write_to_stop_ms:.0f} ms"
+            return f"{who}, {line.files_touched} fichiers touchés — {why}"
         case lines.RolledBack():
-            return f"Remis : {line.restored} fichiers, perdus : {len(line.lost)}, mis à l'écart : {len(line.quarantined)}"
+            aside = len(line.quarantined)
+            return f"Remis : {line.restored}, perdus : {len(line.lost)}, mis à l'écart : {aside}"
         case lines.Alert():
             return f"Alerte : {line.why}"
         case lines.Window():

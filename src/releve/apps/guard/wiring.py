@@ -39,7 +39,9 @@ class AlreadyGuardedError(ReleveError):
     """Another guard holds this folder."""
 
     status = 14
-    remedy = "Stop the other guard first, or protect another folder: `releve guard status` shows it."
+    remedy = (
+        "Stop the other guard first, or protect another folder: `releve guard status` shows it."
+    )
 
     def __init__(self, folder: str) -> None:
         super().__init__(f"{folder} is already guarded.")
@@ -85,7 +87,9 @@ class Locks:
         self._fds.clear()
 
 
-def build(config: GuardConfig, say: Callable[[object], None]) -> tuple[Guard, Callable[[], tuple[Folder, ...]], str]:
+def build(
+    config: GuardConfig, say: Callable[[object], None]
+) -> tuple[Guard, Callable[[], tuple[Folder, ...]], str]:
     """Wire a guard; answers it, what describes its folders, and the store."""
     folders = [_folder(path) for path in (*config.protect, *_box_folders(config))]
     if not folders:
@@ -109,17 +113,28 @@ def build(config: GuardConfig, say: Callable[[object], None]) -> tuple[Guard, Ca
     box = BoxGuarding(Path(config.box) if config.box else None, say)
     box.start()  # before the lineage: listeners must be known
     lineage = Lineage(
-        scope=scope, is_listener=box.clients.is_listener, on_fork=box.clients.on_fork,
+        scope=scope,
+        is_listener=box.clients.is_listener,
+        on_fork=box.clients.on_fork,
         on_loss=lambda: say(_lineage_lost()),
     )
     parts = Parts(
-        volumes=volumes, watcher=watcher, processes=lineage, hands=LinuxHands(lineage, scope=scope),
-        contain=box.contain, openers=MapsOpeners(own), clock=clock, own=own,
+        volumes=volumes,
+        watcher=watcher,
+        processes=lineage,
+        hands=LinuxHands(lineage, scope=scope),
+        contain=box.contain,
+        openers=MapsOpeners(own),
+        clock=clock,
+        own=own,
         report_bug=report_bug,
     )
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(
-        parts, config.limits, say, enforce=config.enforce,
+        parts,
+        config.limits,
+        say,
+        enforce=config.enforce,
         spare=lambda head: head.exe in config.care_programs,
         approved=lambda head, paths: approvals.covers(head, paths, _now(clock)),
     )
@@ -179,7 +194,11 @@ def default_store(folder: str) -> str:
         top = os.path.dirname(top)
     token = format(abs(hash_name(folder)), "x")
     if top == "/":
-        return f"/var/lib/releve/store-{token}" if os.stat("/var/lib").st_dev == device else f"/.releve-{token}"
+        return (
+            f"/var/lib/releve/store-{token}"
+            if os.stat("/var/lib").st_dev == device
+            else f"/.releve-{token}"
+        )
     return os.path.join(top, f".releve-{token}")
 
 
@@ -213,10 +232,15 @@ def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]
             mode = volume.keeper.mode(number)
             found.append(
                 Folder(
-                    path=path, mode=mode, attribution=attribution, room_bytes=volume.keeper.room_bytes(),
-                    files=files, held_bytes=size,
+                    path=path,
+                    mode=mode,
+                    attribution=attribution,
+                    room_bytes=volume.keeper.room_bytes(),
+                    files=files,
+                    held_bytes=size,
                     can=(
-                        "garde chaque original" + (" par clone instantané" if mode == "reflink" else " par copie"),
+                        "garde chaque original"
+                        + (" par clone instantané" if mode == "reflink" else " par copie"),
                         "nomme l'auteur de chaque changement (noyau) et l'arrête",
                         "remet contenu, noms, droits et dates",
                     ),
@@ -226,7 +250,7 @@ def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]
     return tuple(found)
 
 
-def line_printer(out: object = None) -> Callable[[object], None]:
+def line_printer() -> Callable[[object], None]:
     """One JSON object a line on stdout, whole lines only, from any thread."""
     import threading
 

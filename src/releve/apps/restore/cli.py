@@ -119,7 +119,7 @@ def inode_key(folder: str) -> bytes:
 @click.option("--store", metavar="DIR", help="Réserve du gardien, si elle est ailleurs.")
 @click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
 @click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
-def restore(  # noqa: PLR0913 (one argument per option)
+def restore(
     path: str,
     *,
     at: str | None,

@@ -14,6 +14,7 @@ from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.flow import envelope
 from releve.flow.server.enrol import enrol
 from releve.flow.server.ingest import Call, Refused, authenticate, pending_orders, take
+from releve.flow.server.live import orders_of
 from releve.flow.wire import (
     MOST_BATCH_BYTES,
     Batch,
@@ -84,11 +85,11 @@ async def wait_orders(
         return _refuse(context, call, refused.why)
     left = min(wait, _LONGEST_WAIT)
     while True:
-        known = context.live.version(structure)
+        known = context.live.version(orders_of(structure))
         orders = await to_thread.run_sync(_orders_after, context, structure, host, after)
         if orders or left <= 0 or context.live.is_closing:
             break
-        await context.live.wait(structure, known, min(left, _LOOK_AGAIN))
+        await context.live.wait(orders_of(structure), known, min(left, _LOOK_AGAIN))
         left -= _LOOK_AGAIN
     answer = Orders(orders=orders, server_time=context.clock.now())
     return _answer(context, call, encode(answer))

@@ -111,7 +111,7 @@ def _is_short_lived(name: str) -> bool:
 
 def _is_cut(before: Bytes, after: Bytes, difference: Difference, name: str) -> bool:
     kept = not difference.runs and after.size * 10 < before.size
-    return kept and before.size > 1024 and not _is_short_lived(name)  # noqa: PLR2004
+    return kept and before.size > 1024 and not _is_short_lived(name)
 
 
 def _cut(limits: ContentLimits) -> Reason:

@@ -10,7 +10,9 @@ from releve.detect.ransom.formats.uniform import looks_uniform
 
 _HEAD = 4096
 _LEAST = 512  # below this a head says too little
-_POINTS = 4.0  # what a full comparison gives a file whose structure is lost and whose bytes are uniform
+_POINTS = (
+    4.0  # what a full comparison gives a file whose structure is lost and whose bytes are uniform
+)
 
 
 def glance(before: Bytes, after: Bytes, limits: ContentLimits = LIMITS) -> Change | None:

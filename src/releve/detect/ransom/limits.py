@@ -12,13 +12,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     archived: float = 0.2  # an original gone into one opaque archive: 35 + 1 files convict
     canary: float = 10.0  # nobody has a reason to change one
     family_memory_s: float = 3600.0  # points older than this no longer add up for one family
-    ancestor_memory_s: float = 120.0  # a shell or scheduler starts honest work all day: only a burst counts
+    ancestor_memory_s: float = (
+        120.0  # a shell or scheduler starts honest work all day: only a burst counts
+    )
     pool_memory_s: float = 60.0  # many families of one user within a minute are one attack ...
     pool_families: int = 3  # ... from three families on, when their origin is unknown or a service
     slow_memory_s: float = 86_400.0  # per user and per folder, for attacks of a few files an hour
     slow_alert: float = 20.0  # alerts, never stops: a day of work of many people may add up
     mass_deletion_files: int = 500  # deletion alone never kills: the originals are held ...
-    mass_deletion_share: float = 0.25  # ... but so many and a quarter of all within ten minutes is frozen
+    mass_deletion_share: float = (
+        0.25  # ... but so many and a quarter of all within ten minutes is frozen
+    )
     wipe_files: int = 50  # and so is, in a small share, ...
     wipe_share: float = 0.8  # ... whoever leaves hardly anything
     mass_deletion_s: float = 600.0

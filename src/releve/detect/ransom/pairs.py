@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-
 _TINY = 256  # lock files and the like: their size says nothing
 
 

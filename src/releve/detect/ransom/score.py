@@ -89,7 +89,9 @@ class Scores:
             return tuple(heads)
         return ()
 
-    def add_to_day(self, who: str, lineage: Sequence[str], points: float, now_s: float) -> float | None:
+    def add_to_day(
+        self, who: str, lineage: Sequence[str], points: float, now_s: float
+    ) -> float | None:
         """Slow attacks: answers the day's sum when a person should look, at most hourly.
 
         What a convicted family did does not count: it is told and undone already.
@@ -126,7 +128,11 @@ class Scores:
                 while times and now_s - times[0] > limits.mass_deletion_s:
                     times.popleft()
             count = len(total.deleted)
-            if found is None and count % limits.wipe_files == 0 and self._is_mass(total, protected()):
+            if (
+                found is None
+                and count % limits.wipe_files == 0
+                and self._is_mass(total, protected())
+            ):
                 found = process
         return found
 

@@ -99,6 +99,7 @@ async def supervise_forever(
         if before is not None and not before.running:
             await to_thread.run_sync(_last_lines, intake, before.out)
         status = await to_thread.run_sync(guards.start)
+        await to_thread.run_sync(guards.forget_outputs, status.out)
         log.info("guard_runs", pid=status.pid, adopted=before is not None and before.running)
         started = clock.now()
         while status.running:

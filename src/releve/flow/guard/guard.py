@@ -52,8 +52,14 @@ class Guard:
     """
 
     def __init__(
-        self, parts: Parts, limits: Limits, say: Callable[[object], None], *, enforce: bool,
-        spare: Callable[[Process], bool], approved: Callable[[Process, Sequence[str]], str],
+        self,
+        parts: Parts,
+        limits: Limits,
+        say: Callable[[object], None],
+        *,
+        enforce: bool,
+        spare: Callable[[Process], bool],
+        approved: Callable[[Process, Sequence[str]], str],
     ) -> None:
         self._parts, self._limits, self._say = parts, limits, say
         self._clock = parts.clock
@@ -67,17 +73,43 @@ class Guard:
         self._judge_desk: Desk[Job] = Desk(merge, steady)
         self.holder = Holder(self._hold, self._big, self._judge_desk, parts.clock, limits, say)
         self.responder = Responder(
-            self._volumes, self._book, self._scores, parts.processes, parts.hands, parts.contain,
-            parts.clock, limits, say, self._wait_idle, self._wait_read, spare,
+            self._volumes,
+            self._book,
+            self._scores,
+            parts.processes,
+            parts.hands,
+            parts.contain,
+            parts.clock,
+            limits,
+            say,
+            self._wait_idle,
+            self._wait_read,
+            spare,
             enforce=enforce,
         )
         self.judge = Judge(
-            self._judge_desk, self._book, self._scores, parts.clock, limits, self._convict, say,
-            self._living, self.responder.is_convicted, self.responder.suspend,
+            self._judge_desk,
+            self._book,
+            self._scores,
+            parts.clock,
+            limits,
+            self._convict,
+            say,
+            self._living,
+            self.responder.is_convicted,
+            self.responder.suspend,
         )
         self.reader = Reader(
-            self._volumes, parts.processes, self._book, self._hold, self._judge_desk, parts.clock,
-            own=parts.own, on_overflow=self._overflow, on_tree=self._tree, on_late=self.responder.late,
+            self._volumes,
+            parts.processes,
+            self._book,
+            self._hold,
+            self._judge_desk,
+            parts.clock,
+            own=parts.own,
+            on_overflow=self._overflow,
+            on_tree=self._tree,
+            on_late=self.responder.late,
         )
         self.responder.on_convicted = self.reader.late.add
         self._closing = threading.Event()
@@ -97,8 +129,12 @@ class Guard:
             for number, folder in enumerate(volume.keeper.folders):
                 self._baseline(volume, number, folder)
         for name, loop in (
-            ("read", self._read_loop), ("hold", self._hold_loop), ("big", self._big_loop),
-            ("judge", self._judge_loop), ("respond", self._respond_loop), ("walk", self._walk_loop),
+            ("read", self._read_loop),
+            ("hold", self._hold_loop),
+            ("big", self._big_loop),
+            ("judge", self._judge_loop),
+            ("respond", self._respond_loop),
+            ("walk", self._walk_loop),
         ):
             thread = threading.Thread(target=loop, name=name, daemon=True)
             thread.start()
@@ -115,7 +151,15 @@ class Guard:
 
         def progress(files: int, size: int) -> None:
             share = min(99.0, 100 * files / total) if total else 0.0
-            self._say(Progress(folder=folder, phase=phase, files=files, percent=round(share, 1), bytes_held=size))
+            self._say(
+                Progress(
+                    folder=folder,
+                    phase=phase,
+                    files=files,
+                    percent=round(share, 1),
+                    bytes_held=size,
+                )
+            )
 
         absent = Process(0, self._clock.now_ns(), None, program="(pendant l'arrêt)", known=False)
         changed = keeper.baseline(number, "" if first else absent.id, progress)
@@ -155,11 +199,20 @@ class Guard:
                 continue
             jobs.append(
                 Job(
-                    what=What.GONE if gone else What.CLOSED, process=absent, volume=volume, file=file,
-                    folder=number, seen_ns=now, name=name, held=None if gone else result, old=node.id,
+                    what=What.GONE if gone else What.CLOSED,
+                    process=absent,
+                    volume=volume,
+                    file=file,
+                    folder=number,
+                    seen_ns=now,
+                    name=name,
+                    held=None if gone else result,
+                    old=node.id,
                 )
             )
-        jobs.sort(key=lambda job: job.what is What.GONE)  # new files first: deletions pair with them
+        jobs.sort(
+            key=lambda job: job.what is What.GONE
+        )  # new files first: deletions pair with them
         for job in jobs:
             try:
                 self.judge.judge(job)
@@ -169,7 +222,9 @@ class Guard:
     def _living(self) -> int:
         """Originals that live now."""
         return sum(
-            v.keeper.counts(n)[0] for v in self._volumes.values() for n in range(len(v.keeper.folders))
+            v.keeper.counts(n)[0]
+            for v in self._volumes.values()
+            for n in range(len(v.keeper.folders))
         )
 
     def enforce(self) -> None:
@@ -204,11 +259,17 @@ class Guard:
     def damaged(self, process: Process) -> set[str]:
         """Paths of what it touched and what is not known to be sound, new and former names."""
         paths = set()
-        touches = [t for t in self._book.of(process.tree()).values() if t.judged is not Judged.CLEAN]
+        touches = [
+            t for t in self._book.of(process.tree()).values() if t.judged is not Judged.CLEAN
+        ]
         for touch in sorted(touches, key=lambda t: -t.last_ns)[:500]:
             keeper = self._volumes[touch.file[:8]].keeper
             node = keeper.node(touch.file[8:])
-            names = {*touch.was, *touch.became, *(keeper.names(node.id) if node is not None else ())}
+            names = {
+                *touch.was,
+                *touch.became,
+                *(keeper.names(node.id) if node is not None else ()),
+            }
             paths |= {keeper.path(name) for name in names}
         return paths
 
@@ -345,7 +406,9 @@ class Guard:
                 for result in volume.keeper.tree(directory[8:], folder, writer or "tree"):
                     if result.is_new and touchers is not None:
                         now = self._clock.now_ns()
-                        self._book.touch(touchers, directory[:8] + result.key, folder, now).created = True
+                        self._book.touch(
+                            touchers, directory[:8] + result.key, folder, now
+                        ).created = True
 
     # waiting and failing
 
@@ -363,8 +426,10 @@ class Guard:
         end = self._clock.steady() + most_s
         while self._clock.steady() < end:
             self._wait_read()
-            if not self._parts.watcher.is_behind() and self._hold.is_idle() and (
-                self._judge_desk.is_idle() or threading.current_thread().name == "judge"
+            if (
+                not self._parts.watcher.is_behind()
+                and self._hold.is_idle()
+                and (self._judge_desk.is_idle() or threading.current_thread().name == "judge")
             ):
                 return
             self._clock.sleep(0.001)
@@ -378,7 +443,8 @@ class Guard:
             self._scores.settle([p.id for p in head.chain()] or [head.id])
             self._say(
                 Alert(
-                    kind="approved", family=head.id,
+                    kind="approved",
+                    family=head.id,
                     why=f"Chiffrement en masse par {head.program}, approuvé : {approval}.",
                     why_en=f"Bulk encryption by {head.program}, approved: {approval}.",
                 )

@@ -23,7 +23,12 @@ class Holder:
     """
 
     def __init__(
-        self, desk: Desk[Job], big: Desk[Job], judge: Desk[Job], clock: Clock, limits: Limits,
+        self,
+        desk: Desk[Job],
+        big: Desk[Job],
+        judge: Desk[Job],
+        clock: Clock,
+        limits: Limits,
         say: Callable[[object], None],
     ) -> None:
         self._desk, self._big, self._judge = desk, big, judge
@@ -81,16 +86,18 @@ class Holder:
         result = keeper.hold(job.key, job.process.id, folder=job.folder)
         job.held = result
         if result.facts is not None and job.name is not None:
-            keeper.named(job.key, job.name, job.folder)
+            keeper.named(job.key, job.name)
         if result.refused == "full":
             self._say_full(job)
         generation = result.generation
         if generation is not None and generation.settled and job.mask & fanotify.CLOSE_WRITE:
-            self.delays.append((self._clock.now_ns() - max(job.seen_ns, generation.facts.ctime_ns)) / 1e6)
+            self.delays.append(
+                (self._clock.now_ns() - max(job.seen_ns, generation.facts.ctime_ns)) / 1e6
+            )
         if generation is not None and not generation.settled and result.refused == "":
             self._desk.put_later(0.05, lane(job.process), job.file, job)
         if result.node and generation is not None and not result.is_new:
-            keeper.prune(result.node, lambda held: keep(held, self._limits.generations))  # type: ignore[attr-defined]
+            keeper.prune(result.node, lambda held: keep(held, self._limits.generations))
         if result.facts is not None and result.facts.kind is Kind.FILE:
             self._judge.put(lane(job.process), (job.file, "held"), job)
         self._since_commit += 1

@@ -48,11 +48,18 @@ class Judge:
         protected: answers the number of living originals.
     """
 
-    def __init__(  # noqa: PLR0913
-        self, desk: Desk[Job], book: Book, scores: Scores, clock: Clock, limits: Limits,
-        convict: Callable[[Process, str], None], say: Callable[[object], None],
+    def __init__(
+        self,
+        desk: Desk[Job],
+        book: Book,
+        scores: Scores,
+        clock: Clock,
+        limits: Limits,
+        convict: Callable[[Process, str], None],
+        say: Callable[[object], None],
         protected: Callable[[], int],
-        is_convicted: Callable[[Process], bool], suspend: Callable[[Process, bool], None],
+        is_convicted: Callable[[Process], bool],
+        suspend: Callable[[Process, bool], None],
     ) -> None:
         self._desk, self._book, self._scores, self._clock = desk, book, scores, clock
         self._limits, self._convict, self._say = limits, convict, say
@@ -243,7 +250,11 @@ class Judge:
         if not opaque and after.size:
             self._scores.created(lineage, self._clock.steady())
         fresh = Fresh(
-            file=job.file, name=name.name if name else b"", size=after.size, opaque=opaque, lineage=lineage,
+            file=job.file,
+            name=name.name if name else b"",
+            size=after.size,
+            opaque=opaque,
+            lineage=lineage,
             at_s=self._clock.steady(),
         )
         gone = self._pairs.add_fresh(fresh)
@@ -262,7 +273,9 @@ class Judge:
         generations = keeper.generations(node.id) if node is not None else []
         new = generations[-1] if generations else None
         try:
-            after = keeper.read(new) if new is not None and new.settled else keeper.read_now(job.key)
+            after = (
+                keeper.read(new) if new is not None and new.settled else keeper.read_now(job.key)
+            )
         except OSError:
             return
         held = keeper.read(before)
@@ -288,7 +301,9 @@ class Judge:
             return
         lineage = tuple(p.id for p in self._chain(job.process))
         fresh = self._pairs.forget(job.file)
-        if self._is_own_work(job, lineage) or (fresh is not None and common(fresh.lineage, lineage)):
+        if self._is_own_work(job, lineage) or (
+            fresh is not None and common(fresh.lineage, lineage)
+        ):
             return  # its own new file: temporary work, no original
         size = max((g.facts.size for g in keeper.generations(node.id)), default=node.facts.size)
         gone = Gone(
@@ -336,14 +351,18 @@ class Judge:
             return
         try:
             change = content.replaced(
-                held, new, before_name=gone.name.decode(errors="replace"),
+                held,
+                new,
+                before_name=gone.name.decode(errors="replace"),
                 new_name=fresh.name.decode(errors="replace"),
             )
         finally:
             held.close()
             new.close()
         if change.points > 0:
-            self._count(job, change, gone.file, keeper.last_name(node.id) if node else None, lineage)
+            self._count(
+                job, change, gone.file, keeper.last_name(node.id) if node else None, lineage
+            )
         else:
             self._scores.created(lineage, self._clock.steady())
 

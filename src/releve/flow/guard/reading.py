@@ -27,7 +27,7 @@ class Reader:
         on_tree: a directory tree came in from outside: it must be walked.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         volumes: dict[bytes, Volume],
         processes: Processes,
@@ -77,7 +77,7 @@ class Reader:
         if change.mask & fanotify.RENAME:
             to = self._folder(volume, change.new_directory)
             if folder >= 0 or to >= 0 or (change.file and change.file in self._wanderers):
-                self._renamed(volume, change, folder, to, now)
+                self._renamed(volume, change, to, now)
             return
         if folder < 0:
             folder = self._stray(volume, change)
@@ -98,7 +98,7 @@ class Reader:
         known = self._folders.get(directory)
         if known is not None:
             return known
-        path = volume.keeper.place.directory_path(directory[8:])  # type: ignore[attr-defined]
+        path = volume.keeper.place.directory_path(directory[8:])
         if path is None:
             node = volume.keeper.node(directory[8:])
             return node.folder if node else -1
@@ -106,7 +106,7 @@ class Reader:
         for number, root in enumerate(volume.keeper.folders):
             if path == root or path.startswith(root + "/"):
                 folder = number
-        store: str = volume.keeper.store  # type: ignore[attr-defined]
+        store: str = volume.keeper.store
         if path == store or path.startswith(store + "/"):
             folder = -1
         self._folders[directory] = folder
@@ -146,19 +146,20 @@ class Reader:
         touch.became.append(name)
         if change.mask & fanotify.ONDIR:
             volume.keeper.hold(change.file[8:], process.id, folder=folder)
-            volume.keeper.named(change.file[8:], name, folder)
+            volume.keeper.named(change.file[8:], name)
             self._folders[change.file] = folder
             self._book.wrote(process, change.file)
             self._on_tree(volume, folder, change.file)
             return
-        volume.keeper.named(change.file[8:], name, folder)
+        volume.keeper.named(change.file[8:], name)
         if not change.mask & _CONTENT:  # linked in, a symbolic link, or its content will follow
             self._put_hold(volume, change, folder, process, now, name)
 
     def _changed(
         self, volume: Volume, change: Change, folder: int, process: Process, now: int
     ) -> None:
-        assert change.file is not None
+        if change.file is None:
+            return
         if change.mask & fanotify.ONDIR:
             if change.mask & fanotify.ATTRIB:
                 self._touch(process, change.file, folder, now)
@@ -174,8 +175,14 @@ class Reader:
             self._put_hold(volume, change, folder, process, now, name)
         if change.mask & fanotify.CLOSE_WRITE or not touch.created:
             job = Job(
-                what=What.OPEN, process=process, volume=volume, file=change.file, folder=folder,
-                seen_ns=now, mask=change.mask, name=name,
+                what=What.OPEN,
+                process=process,
+                volume=volume,
+                file=change.file,
+                folder=folder,
+                seen_ns=now,
+                mask=change.mask,
+                name=name,
             )
             self._judge.put(lane(process), change.file, job)
 
@@ -188,7 +195,8 @@ class Reader:
         now: int,
         name: Name | None,
     ) -> None:
-        assert change.file is not None
+        if change.file is None:
+            return
         job = Job(
             what=What.CLOSED,
             process=process,
@@ -241,7 +249,7 @@ class Reader:
         )
         self._judge.put(lane(process), (file, "gone"), job)
 
-    def _renamed(self, volume: Volume, change: Change, folder: int, to: int, now: int) -> None:
+    def _renamed(self, volume: Volume, change: Change, to: int, now: int) -> None:
         if change.file is None or change.directory is None or change.new_directory is None:
             return
         process = self._processes.get(change.pid)
@@ -265,13 +273,13 @@ class Reader:
                     self._on_tree(volume, to, change.file)
                 else:
                     self._put_hold(volume, change, to, process, now, new)
-                keeper.named(key, new, to)
+                keeper.named(key, new)
             return
         touch = self._touch(process, change.file, node.folder, now)
         _lost_name(touch, old)
         touch.became.append(new)
         keeper.unnamed(key, old)
-        keeper.named(key, new, node.folder)
+        keeper.named(key, new)
         if to < 0:
             self._wanderers[change.file] = node.folder
         elif not change.mask & fanotify.ONDIR:
@@ -281,13 +289,14 @@ class Reader:
         self, volume: Volume, name: Name, change: Change, folder: int, process: Process, now: int
     ) -> None:
         """The name may have belonged to an original, which is gone by this rename."""
-        assert change.file is not None
+        if change.file is None:
+            return
         owner = volume.keeper.unnamed(None, name)
         if owner is None:
             return
-        node = volume.keeper.node_by_id(owner)  # type: ignore[attr-defined]
+        node = volume.keeper.node_by_id(owner)
         if node is None or node.key == change.file[8:]:
-            volume.keeper.named(change.file[8:], name, folder)
+            volume.keeper.named(change.file[8:], name)
             return
         file = volume.fsid + node.key
         touch = self._touch(process, file, folder, now)

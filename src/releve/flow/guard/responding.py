@@ -79,10 +79,21 @@ class Responder:
     """
 
     def __init__(  # noqa: PLR0913
-        self, volumes: dict[bytes, Volume], book: Book, scores: Scores, processes: Processes,
-        hands: Hands, contain: Contain, clock: Clock, limits: Limits, say: Callable[[object], None],
-        idle: Callable[[float], None], wait_read: Callable[[], None],
-        spare: Callable[[Process], bool], *, enforce: bool,
+        self,
+        volumes: dict[bytes, Volume],
+        book: Book,
+        scores: Scores,
+        processes: Processes,
+        hands: Hands,
+        contain: Contain,
+        clock: Clock,
+        limits: Limits,
+        say: Callable[[object], None],
+        idle: Callable[[float], None],
+        wait_read: Callable[[], None],
+        spare: Callable[[Process], bool],
+        *,
+        enforce: bool,
     ) -> None:
         self._volumes, self._book, self._scores = volumes, book, scores
         self._processes, self._hands, self._contain = processes, hands, contain
@@ -164,13 +175,24 @@ class Responder:
             action = "none"
         tree = set(head.tree())
         conviction = Conviction(
-            head=head, kind=kind, action=action, bad_since_ns=bad_since, marks=marks, tree=tree,
-            seen={}, lost=[], newest=[], quarantined=[], beside=[],
+            head=head,
+            kind=kind,
+            action=action,
+            bad_since_ns=bad_since,
+            marks=marks,
+            tree=tree,
+            seen={},
+            lost=[],
+            newest=[],
+            quarantined=[],
+            beside=[],
         )
         self.convicted[head] = conviction
         self.on_convicted(head)
         self._write_journal(conviction, members, "stopped")
-        self._say(self._stopped(head, tree, marks, kind, bad_since, stopped_ns, action, members, client))
+        self._say(
+            self._stopped(head, tree, marks, kind, bad_since, stopped_ns, action, members, client)
+        )
         self._scores.settle([p.id for p in head.chain()] or [head.id])
         self._todo.put(conviction)
 
@@ -211,7 +233,9 @@ class Responder:
             self.frozen[c.head.id] = c.head
         else:
             self._hands.kill(c.head)
-        self._idle(0.5 if c.head.known else 30.0)  # unknown: what is not judged cannot be told apart
+        self._idle(
+            0.5 if c.head.known else 30.0
+        )  # unknown: what is not judged cannot be told apart
         self._roll_back(c)
         spent = self._clock.steady() - started
         self._clock.sleep(self._limits.settle_s)
@@ -227,9 +251,14 @@ class Responder:
         c.said = done
         self._say(
             RolledBack(
-                family=c.head.id, restored=c.restored, lost=tuple(c.lost),
-                newest_save_lost=tuple(c.newest), quarantined=tuple(c.quarantined),
-                kept_both=tuple(c.beside), rollback_ms=round(spent * 1000, 1), at=_iso(self._clock.now_ns()),
+                family=c.head.id,
+                restored=c.restored,
+                lost=tuple(c.lost),
+                newest_save_lost=tuple(c.newest),
+                quarantined=tuple(c.quarantined),
+                kept_both=tuple(c.beside),
+                rollback_ms=round(spent * 1000, 1),
+                at=_iso(self._clock.now_ns()),
             )
         )
         self._say_kind(c)
@@ -245,15 +274,15 @@ class Responder:
             why_en="follows an attack whose author is not known for certain",
             score=self._limits.convict - 1.0,
         )
-        self._scores.add(
-            (fresh.id,), Mark(file=b"", reasons=(reason,), at_s=self._clock.steady())
-        )
+        self._scores.add((fresh.id,), Mark(file=b"", reasons=(reason,), at_s=self._clock.steady()))
 
     def _say_kind(self, c: Conviction) -> None:
         if c.action == "none" and not c.head.known:
             self._say(
                 Alert(
-                    kind="writer_unknown", family=c.head.id, at=_iso(self._clock.now_ns()),
+                    kind="writer_unknown",
+                    family=c.head.id,
+                    at=_iso(self._clock.now_ns()),
                     why="Des fichiers ont été détruits puis remis, mais aucun programme n'a pu être désigné "
                     "avec certitude : aucun n'a été arrêté. Cherchez ce qui tourne, la garde continue.",
                     why_en="Files were destroyed and given back, but no program could be named for certain: "
@@ -263,7 +292,9 @@ class Responder:
         if c.action == "frozen":
             self._say(
                 Alert(
-                    kind="frozen", family=c.head.id, at=_iso(self._clock.now_ns()),
+                    kind="frozen",
+                    family=c.head.id,
+                    at=_iso(self._clock.now_ns()),
                     why=f"{c.head.program or 'Un programme'} est suspendu, ses effets sont annulés : "
                     f"à vous de décider (`releve guard thaw {c.head.id}` ou `releve guard kill {c.head.id}`).",
                     why_en=f"{c.head.program or 'A program'} is frozen and its effects undone: you decide "
@@ -325,7 +356,9 @@ class Responder:
             author_known=c.head.known,
         )
 
-    def _do(self, c: Conviction, touch: Touch, node: Node, volume: Volume, decision: Decision) -> None:
+    def _do(
+        self, c: Conviction, touch: Touch, node: Node, volume: Volume, decision: Decision
+    ) -> None:
         path = self._shown(volume, node, touch)
         try:
             match decision:
@@ -346,7 +379,9 @@ class Responder:
             c.lost.append(path)
             self._say(
                 Alert(
-                    kind="put_back_failed", family=c.head.id, folder=volume.keeper.folders[node.folder],
+                    kind="put_back_failed",
+                    family=c.head.id,
+                    folder=volume.keeper.folders[node.folder],
                     why=f"Un fichier n'a pas pu être remis : {error.strerror}. L'original reste gardé ; "
                     "`releve restore` le rendra quand la cause sera levée.",
                     why_en=f"A file could not be put back: {error.strerror}. Its original stays held; "
@@ -355,14 +390,23 @@ class Responder:
             )
 
     def _put_back(
-        self, c: Conviction, touch: Touch, node: Node, volume: Volume, generation: Generation, path: str,
-        *, beside: bool,
+        self,
+        c: Conviction,
+        touch: Touch,
+        node: Node,
+        volume: Volume,
+        generation: Generation,
+        path: str,
+        *,
+        beside: bool,
     ) -> None:
         names = self._wanted(volume, node, touch)
         if not names:
             c.lost.append(path)
             return
-        stamp = dt.datetime.fromtimestamp(self._clock.now_ns() / 1e9, dt.UTC).strftime("%Y-%m-%d %Hh%M")
+        stamp = dt.datetime.fromtimestamp(self._clock.now_ns() / 1e9, dt.UTC).strftime(
+            "%Y-%m-%d %Hh%M"
+        )
         done = volume.give_back.file(node, generation, names, stamp=stamp, beside=beside)
         c.restored += done.changed
         if done.beside:
@@ -416,13 +460,26 @@ class Responder:
         ]
         return min(bad, default=self._clock.now_ns())
 
-    def _stopped(  # noqa: PLR0913
-        self, head: Process, tree: set[Process], marks: list[Mark], kind: str, bad_since: int,
-        stopped_ns: int, action: str, members: Iterable[Process], client: str = "",
+    def _stopped(
+        self,
+        head: Process,
+        tree: set[Process],
+        marks: list[Mark],
+        kind: str,
+        bad_since: int,
+        stopped_ns: int,
+        action: str,
+        members: Iterable[Process],
+        client: str = "",
     ) -> Stopped:
         touches = self._book.of(tree)
-        originals = [t for t in touches.values() if not t.created and (t.wrote or t.deleted or t.was)
-                     and not (t.judged is Judged.CLEAN and t.last_ns < bad_since)]
+        originals = [
+            t
+            for t in touches.values()
+            if not t.created
+            and (t.wrote or t.deleted or t.was)
+            and not (t.judged is Judged.CLEAN and t.last_ns < bad_since)
+        ]
         first = self._first_write(originals, bad_since)
         points = tuple(
             Point(why=r.why_fr, why_en=r.why_en, score=r.score, path=mark.path)
@@ -439,9 +496,15 @@ class Responder:
                 ),
             )
         return Stopped(
-            family=head.id, points=points, files_touched=len(originals), action=action,
-            first_write_to_stop_ms=round(max(0.0, (stopped_ns - first) / 1e6), 2), at=_iso(stopped_ns),
-            program=head.program, user=str(head.uid) if head.uid >= 0 else "", client=client,
+            family=head.id,
+            points=points,
+            files_touched=len(originals),
+            action=action,
+            first_write_to_stop_ms=round(max(0.0, (stopped_ns - first) / 1e6), 2),
+            at=_iso(stopped_ns),
+            program=head.program,
+            user=str(head.uid) if head.uid >= 0 else "",
+            client=client,
             pids=tuple(p.pid for p in members),
         )
 
@@ -457,10 +520,14 @@ class Responder:
     def _write_journal(self, c: Conviction, members: Iterable[Process], state: str) -> None:
         """On the first volume's index; a restart finishes what is not done."""
         journal = Journal(
-            family=c.head.id, at_ns=self._clock.now_ns(), bad_since_ns=c.bad_since_ns,
-            members=[Member(p.pid, p.start_ns) for p in members], writers=[p.id for p in c.tree],
+            family=c.head.id,
+            at_ns=self._clock.now_ns(),
+            bad_since_ns=c.bad_since_ns,
+            members=[Member(p.pid, p.start_ns) for p in members],
+            writers=[p.id for p in c.tree],
             touches=list(self._book.of(c.tree).values()) if state != "done" else [],
-            kill=c.action != "frozen", known=c.head.known,
+            kill=c.action != "frozen",
+            known=c.head.known,
         )
         keeper = next(iter(self._volumes.values())).keeper
         keeper.put_conviction(c.head.id, journal.at_ns, state, _encode(journal))
@@ -497,21 +564,35 @@ class Responder:
                         self._hands.freeze(process)
                         self._hands.kill(process)
             c = Conviction(
-                head=head, kind="journal", action="killed" if journal.kill else "frozen",
-                bad_since_ns=journal.bad_since_ns, marks=[], tree=tree, seen={}, lost=[], newest=[],
-                quarantined=[], beside=[],
+                head=head,
+                kind="journal",
+                action="killed" if journal.kill else "frozen",
+                bad_since_ns=journal.bad_since_ns,
+                marks=[],
+                tree=tree,
+                seen={},
+                lost=[],
+                newest=[],
+                quarantined=[],
+                beside=[],
             )
             touches: dict[bytes, Touch] = {}
             for touch in journal.touches:
-                touches[touch.file] = merge(touches[touch.file], touch) if touch.file in touches else touch
+                touches[touch.file] = (
+                    merge(touches[touch.file], touch) if touch.file in touches else touch
+                )
             self._undo_as(c, touches, set(journal.writers))
             keeper.put_conviction(journal.family, journal.at_ns, "done", body)
             keeper.commit()
             self._say(
                 RolledBack(
-                    family=journal.family, restored=c.restored, lost=tuple(c.lost),
-                    newest_save_lost=tuple(c.newest), quarantined=tuple(c.quarantined),
-                    kept_both=tuple(c.beside), at=_iso(self._clock.now_ns()),
+                    family=journal.family,
+                    restored=c.restored,
+                    lost=tuple(c.lost),
+                    newest_save_lost=tuple(c.newest),
+                    quarantined=tuple(c.quarantined),
+                    kept_both=tuple(c.beside),
+                    at=_iso(self._clock.now_ns()),
                 )
             )
 

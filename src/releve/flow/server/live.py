@@ -3,8 +3,13 @@
 import anyio
 
 
+def orders_of(structure: str) -> str:
+    """The topic of a structure's orders: batches must not wake every host that waits for one."""
+    return f"{structure}/orders"
+
+
 class Live:
-    """Counts the changes of each structure; several changes at once wake once."""
+    """Counts the changes of each topic (a structure, or its orders); several at once wake once."""
 
     def __init__(self) -> None:
         self._versions: dict[str, int] = {}

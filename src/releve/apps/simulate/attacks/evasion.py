@@ -59,7 +59,7 @@ def fork_burst(field: Field) -> None:
     """Thousands of short processes before and between: the lineage channel and the pids overflow."""
     field.key()
     for number, path in enumerate(field.writable()):
-        for _ in range(40 if number < 60 else 5):  # noqa: PLR2004
+        for _ in range(40 if number < 60 else 5):
             child = os.fork()
             if child == 0:
                 os._exit(0)

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - the list of rows and the command lines read better whole
+
 """Encryptors that write themselves: every way a program can replace what a file holds."""
 
 import base64

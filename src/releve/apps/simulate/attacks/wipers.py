@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - the list of rows and the command lines read better whole
+
 """Wipers: nothing is kept, not even encrypted."""
 
 import os

@@ -145,7 +145,7 @@ def grey_scan(rng: Random, width: int, height: int) -> bytes:
     rows = []
     for y in range(height):
         noise = rng.randbytes(width)
-        if y % 16 < 9 and 30 < y < height - 30:  # noqa: PLR2004
+        if y % 16 < 9 and 30 < y < height - 30:
             edge = width - rng.randint(width // 10, width // 2)
             rows.append(noise[:edge].translate(black) + noise[edge:].translate(white))
         else:

@@ -106,9 +106,9 @@ def camera(model: str) -> bytes:
 def without_exif(jpeg: bytes) -> bytes:
     """The same picture without its APP1 segments, as an Exif strip does it."""
     kept, at = [jpeg[:2]], 2
-    while jpeg[at + 1] != 0xDA:  # noqa: PLR2004 - start of scan: the rest is picture
+    while jpeg[at + 1] != 0xDA:
         end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-        if jpeg[at + 1] != 0xE1:  # noqa: PLR2004
+        if jpeg[at + 1] != 0xE1:
             kept.append(jpeg[at:end])
         at = end
     return b"".join(kept) + jpeg[at:]

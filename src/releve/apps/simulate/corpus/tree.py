@@ -128,7 +128,7 @@ def _txt(rng: Random, pools: _Pools) -> bytes:
 
 
 def _docx(rng: Random, pools: _Pools) -> bytes:
-    picture = jpeg.photo(rng, pools.rows, 12) if rng.random() < 0.4 else b""  # noqa: PLR2004
+    picture = jpeg.photo(rng, pools.rows, 12) if rng.random() < 0.4 else b""
     return documents.docx(_letter(rng, pools), picture)
 
 
@@ -255,9 +255,9 @@ def _dress_file(path: Path, rng: Random, missing: list[str]) -> None:
     if path.name != "lecture seule.txt":
         path.chmod(rng.choice((0o664, 0o664, 0o664, 0o660, 0o640, 0o666)))
     chance = rng.random()
-    if chance < 0.05:  # noqa: PLR2004 - about 100 of 2,000 carry more than a mode
+    if chance < 0.05:
         _try_attribute(path, "user.releve.source", b"scanner-2", "attributs étendus", missing)
-    elif chance < 0.10:  # noqa: PLR2004
+    elif chance < 0.10:
         _try_attribute(
             path, "system.posix_acl_access", _acl(NURSE), "listes de droits (ACL)", missing
         )

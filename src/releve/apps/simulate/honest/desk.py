@@ -71,7 +71,7 @@ def files(area: Path, suffix: str) -> list[Path]:
     return sorted(path for path in area.rglob(f"*{suffix}") if path.is_file())
 
 
-def row(  # noqa: PLR0913 - one argument per column
+def row(
     name: str,
     titles: tuple[str, str],
     prepare: Callable[[Path, Path], None],

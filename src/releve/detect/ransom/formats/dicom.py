@@ -1,6 +1,6 @@
 """DICOM: meta group, transfer syntax, elements up to the pixels, and the pixels."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import struct
 import zlib

@@ -1,6 +1,6 @@
 """The first Huffman symbols of a JPEG scan: ciphertext in its place makes no blocks."""
 
-# ruff: noqa: PLR2004 - numbers of the format itself: offsets, lengths, codes
+
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """JPEG: segments, byte stuffing everywhere looked at, and Huffman codes that make sense."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import re
 

@@ -1,6 +1,6 @@
 """OLE compound files (doc, xls, ppt, msg), and documents under a password inside of them."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, valid

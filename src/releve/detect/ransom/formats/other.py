@@ -1,6 +1,6 @@
 """Formats checked by their headers and lengths alone."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import struct
 

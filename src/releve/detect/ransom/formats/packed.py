@@ -1,6 +1,6 @@
 """Compressed streams: gzip, bzip2, xz, zstd; and how a payload is judged once it is decoded."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import struct
 import zlib

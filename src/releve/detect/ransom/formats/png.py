@@ -1,6 +1,6 @@
 """PNG: chunk chain, CRCs, and image data that inflate."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import bisect
 import zlib

@@ -1,6 +1,6 @@
 """Containers that say they are encrypted (OpenPGP, age, openssl enc, LUKS), and 7z."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import zlib
 

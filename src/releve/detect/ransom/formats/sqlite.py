@@ -1,6 +1,6 @@
 """SQLite: header, size maths, and the pages looked at are pages."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, valid

@@ -1,6 +1,6 @@
 """Text: UTF-8, UTF-16 or an 8-bit code, and the formats that are text."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import re
 

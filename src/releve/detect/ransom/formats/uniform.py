@@ -4,7 +4,7 @@ Uniform is what good ciphertext is, and what deflate, JPEG and PNG streams nearl
 on its own it convicts nobody (82 % of the windows of a docx pass).
 """
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 from collections import Counter
 from math import sqrt

@@ -1,6 +1,6 @@
 """ZIP and what is built on it: docx, xlsx, pptx, odt, epub, jar."""
 
-# ruff: noqa: PLR2004 - numbers of the formats themselves: offsets, lengths, codes
+
 
 import struct
 import zlib
