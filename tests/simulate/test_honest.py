@@ -15,6 +15,7 @@ SLOW = {"gpg-keep", "tar-gpg", "open-sealed"}
 
 @pytest.fixture(scope="module", name="arena")
 def _arena(ground, book, tmp_path_factory):
+    ground("btrfs", files=300)  # first: a mount namespace does not see what is mounted later
     made = Arena(book, tmp_path_factory.mktemp("arena") / "err")
     yield made
     made.close()

@@ -107,7 +107,6 @@ def _reap() -> None:
 
 
 def _start(order: Order) -> None:
-    require_mark(Path(order.share))
     pid = os.fork()
     if pid:
         _STARTED[pid] = time.monotonic_ns()
@@ -115,6 +114,7 @@ def _start(order: Order) -> None:
         return
     status = 1
     try:
+        require_mark(Path(order.share))
         _become(order)
         status = _perform(order)
     except UnmarkedError as refused:

@@ -75,7 +75,7 @@ class Runner:
                 continue
             self.outcome.file_systems.append(ground.place.fs)
             self._chapter(chapter, ground)
-            if chapter.fs == self.plan.smb:
+            if self.plan.smb and chapter.fs == self.plan.smb:
                 self._smb(ground)
 
     def _smb(self, ground: Ground) -> None:
