@@ -222,11 +222,21 @@ class Judge:
         held = job.volume.keeper.read(before)
         text = name.name.decode(errors="replace") if name else ""
         try:
-            return glance(held, after) or content.compare(
+            change = glance(held, after) or content.compare(
                 held, after, before_name=text, after_name=text
             )
         finally:
             held.close()
+        if change.verdict is Verdict.UNKNOWN and not change.points and self._is_new(job):
+            # Nobody's original, and readable: somebody else's work for all we know.
+            if not content.opaque(content.created(after, text)):
+                return msgspec.structs.replace(change, verdict=Verdict.CLEAN)
+        return change
+
+    def _is_new(self, job: Job) -> bool:
+        """Made by an unknown writer, and not an original of ours."""
+        touch = None if job.process.known else self._book.find(job.process, job.file)
+        return touch is not None and touch.created
 
     def _take(self, job: Job, change: Change, file: bytes, name: Name | None) -> None:
         self._note(job.process, file, _JUDGED[change.verdict])

@@ -1,0 +1,171 @@
+"""Attacks and honest work that the tests start inside the attackers' namespace. Standard library only.
+
+Every one refuses a folder without the simulation's mark.
+"""
+
+import mmap
+import os
+import random
+import sys
+import time
+
+MARK = ".releve-simulation"
+
+
+def files(share: str) -> list[str]:
+    """Every regular file of a marked share, in a fixed order."""
+    if not os.path.isfile(os.path.join(share, MARK)):
+        sys.exit("no mark: refused")
+    found = []
+    for folder, _, names in sorted(os.walk(share)):
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if name != MARK and os.path.isfile(path) and not os.path.islink(path):
+                found.append(path)
+    return found
+
+
+def inplace(share: str, pause: str = "0", most: str = "0") -> None:
+    """Overwrite every file with random bytes, where it stands."""
+    paths = files(share)
+    for path in paths[: int(most) or None]:
+        with open(path, "r+b") as file:
+            file.write(os.urandom(os.path.getsize(path)))
+        time.sleep(float(pause))
+
+
+def rename(share: str, pause: str = "0") -> None:
+    """Encrypt in place, then give the file another name."""
+    for path in files(share):
+        with open(path, "r+b") as file:
+            file.write(os.urandom(os.path.getsize(path)))
+        os.rename(path, path + ".locked")
+        time.sleep(float(pause))
+
+
+def beside(share: str, pause: str = "0", most: str = "0") -> None:
+    """Write the ciphertext into a new file, delete the original."""
+    for path in files(share)[: int(most) or None]:
+        with open(path + ".enc", "wb") as file:
+            file.write(b"CRYPT" + os.urandom(os.path.getsize(path)))
+        os.unlink(path)
+        time.sleep(float(pause))
+
+
+def replace(share: str, pause: str = "0") -> None:
+    """Write the ciphertext beside and rename it over the original."""
+    for path in files(share):
+        with open(path + ".tmp", "wb") as file:
+            file.write(os.urandom(os.path.getsize(path)))
+        os.replace(path + ".tmp", path)
+        time.sleep(float(pause))
+
+
+def perfile(share: str) -> None:
+    """One process per file."""
+    for path in files(share):
+        child = os.fork()
+        if not child:
+            with open(path, "r+b") as file:
+                file.write(os.urandom(os.path.getsize(path)))
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+def wipe(share: str, pause: str = "0") -> None:
+    """Delete everything."""
+    for path in files(share):
+        os.unlink(path)
+        time.sleep(float(pause))
+
+
+def mapped(share: str) -> None:
+    """Map every file, close it, encrypt through the mapping, and stay."""
+    kept = []
+    for path in files(share):
+        if os.path.getsize(path):
+            with open(path, "r+b") as file:
+                kept.append(mmap.mmap(file.fileno(), 0))
+    for area in kept:
+        area[:] = os.urandom(len(area))
+    time.sleep(30)
+
+
+def alias(share: str, outside: str) -> None:
+    """Link every file into a folder outside and encrypt it there."""
+    os.makedirs(outside, exist_ok=True)
+    for number, path in enumerate(files(share)):
+        other = os.path.join(outside, str(number))
+        os.link(path, other)
+        with open(other, "r+b") as file:
+            file.write(os.urandom(os.path.getsize(path)))
+        os.unlink(other)
+
+
+def moved(share: str, outside: str) -> None:
+    """Move folders out, encrypt their files there, move them back."""
+    os.makedirs(outside, exist_ok=True)
+    files(share)
+    for name in sorted(os.listdir(share)):
+        folder = os.path.join(share, name)
+        if os.path.islink(folder) or not os.path.isdir(folder) or not os.listdir(folder):
+            continue
+        away = os.path.join(outside, name)
+        os.rename(folder, away)
+        for inner, _, names in os.walk(away):
+            for one in names:
+                path = os.path.join(inner, one)
+                with open(path, "r+b") as file:
+                    file.write(os.urandom(os.path.getsize(path)))
+        os.rename(away, folder)
+
+
+def utime(share: str) -> None:
+    """Encrypt in place and set the old times again."""
+    for path in files(share):
+        st = os.stat(path)
+        with open(path, "r+b") as file:
+            file.write(os.urandom(st.st_size))
+        os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+
+
+def slow_then_fast(share: str, seed: str) -> None:
+    """One of the ways above at random for each file, with short pauses: for kill -9 at any moment."""
+    chance = random.Random(int(seed))
+    for path in files(share):
+        size = os.path.getsize(path)
+        way = chance.randrange(4)
+        if way == 0:
+            with open(path, "r+b") as file:
+                file.write(os.urandom(size))
+        elif way == 1:
+            with open(path + ".enc", "wb") as file:
+                file.write(os.urandom(size + 64))
+            os.unlink(path)
+        elif way == 2:
+            with open(path, "r+b") as file:
+                file.write(os.urandom(size))
+            os.rename(path, path + ".locked")
+        else:
+            with open(path + "~", "wb") as file:
+                file.write(os.urandom(size))
+            os.replace(path + "~", path)
+        time.sleep(chance.random() * 0.004)
+
+
+def edits(share: str, name: str, count: str, pause: str = "0.02") -> None:
+    """Honest work: grow one text again and again, the way an editor saves in place."""
+    path = os.path.join(share, name)
+    files(share)
+    for number in range(int(count)):
+        with open(path, "ab") as file:
+            file.write(f"ligne {number} ajoutée par le secrétariat\n".encode())
+        time.sleep(float(pause))
+
+
+def idle(_share: str) -> None:
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
