@@ -66,6 +66,9 @@ class Keeper(Protocol):
         self, folder: int, writer: str, progress: Callable[[int, int], None]
     ) -> Iterator[HoldResult]: ...
     def tree(self, key: bytes, folder: int, writer: str) -> Iterator[HoldResult]: ...
+    def count_entries(self, folder: int) -> int:
+        """Files below a folder, by a quick walk."""
+
     def counts(self, folder: int) -> tuple[int, int]:
         """Living files and their bytes."""
 

@@ -395,4 +395,4 @@ def _armed(seconds: int) -> str:
 
 
 def _ip(address: str) -> str:
-    return "ip" if ipaddress.ip_address(address).version == 4 else "ip6"
+    return "ip" if isinstance(ipaddress.ip_address(address), ipaddress.IPv4Address) else "ip6"

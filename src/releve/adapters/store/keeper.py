@@ -411,6 +411,22 @@ class Keeper:
             self.index.set_facts(number, facts)
         return HoldResult(key=key, node=number, facts=facts, generation=None)
 
+    def count_entries(self, folder: int) -> int:
+        """Files below a folder by a quick walk that looks into none: what progress is measured by."""
+        total, stack = 0, [self.folders[folder]]
+        while stack:
+            try:
+                with os.scandir(stack.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if entry.path != self.store:
+                                stack.append(entry.path)
+                        else:
+                            total += 1
+            except OSError:
+                continue
+        return total
+
     def counts(self, folder: int) -> tuple[int, int]:
         """Living files and their bytes."""
         with self.lock:

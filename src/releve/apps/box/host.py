@@ -197,4 +197,4 @@ def _wait_for_end(home: Path, netns: str | None) -> None:
 
 
 if __name__ == "__main__":
-    dead_man(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+    dead_man(Path(sys.argv[1]), next(iter(sys.argv[2:]), None))

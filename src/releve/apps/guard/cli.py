@@ -115,8 +115,12 @@ def run(
     )  # three stages share one interpreter: none may wait 5 ms for another
     ending = threading.Event()
 
+    started = threading.Event()
+
     def end(_number: int, _frame: FrameType | None) -> None:
         ending.set()
+        if not started.is_set():
+            raise SystemExit(0)  # in mid-baseline: what is held stays held, the next start goes on
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -137,6 +141,7 @@ def run(
     watched, folders, where = build(config, desk.say)
     desk.guard, desk.describe = watched, folders
     watched.start(folders, os.getpid(), where)
+    started.set()
     control = ControlServer(where, desk.handle)
     enforce_at = time.monotonic() + watch_hours * 3600 if enforce and watch_hours else 0.0
     while not ending.wait(1.0):

@@ -140,7 +140,7 @@ def build(
     )
     lineage.keep = guard.has_touches
     lineage.merged = guard.inherit
-    return guard, lambda: _describe(volumes, "exact"), volumes[0].keeper.store
+    return guard, lambda: _describe(volumes, guard), volumes[0].keeper.store
 
 
 def _box_folders(config: GuardConfig) -> tuple[str, ...]:
@@ -224,7 +224,7 @@ def _scope(pid: int) -> int:
     return namespace
 
 
-def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]:
+def _describe(volumes: Sequence[Volume], guard: Guard) -> tuple[Folder, ...]:
     found = []
     for volume in volumes:
         for number, path in enumerate(volume.keeper.folders):
@@ -234,10 +234,11 @@ def _describe(volumes: Sequence[Volume], attribution: str) -> tuple[Folder, ...]
                 Folder(
                     path=path,
                     mode=mode,
-                    attribution=attribution,
+                    attribution="exact",
                     room_bytes=volume.keeper.room_bytes(),
                     files=files,
                     held_bytes=size,
+                    baseline_ms=guard.baseline_ms.get(path, 0.0),
                     can=(
                         "garde chaque original"
                         + (" par clone instantané" if mode == "reflink" else " par copie"),

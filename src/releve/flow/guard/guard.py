@@ -120,6 +120,7 @@ class Guard:
         self._trees: list[tuple[Volume, int, bytes]] = []
         self._trees_lock = threading.Lock()
         self._enforce = enforce
+        self.baseline_ms: dict[str, float] = {}
 
     # start
 
@@ -146,7 +147,8 @@ class Guard:
         first = keeper.is_empty(number)
         if not first and number == 0:
             self.responder.finish()
-        total = keeper.counts(number)[0]
+        started = self._clock.steady()
+        total = keeper.count_entries(number)
         phase = "baseline" if first else "compare"
 
         def progress(files: int, size: int) -> None:
@@ -170,6 +172,7 @@ class Guard:
         else:
             self._judge_changed(volume, number, list(changed), absent)
         files, size = keeper.counts(number)
+        self.baseline_ms[folder] = round((self._clock.steady() - started) * 1000, 1)
         self._say(Progress(folder=folder, phase=phase, files=files, percent=100.0, bytes_held=size))
 
     def _note_outside(self, volume: Volume, number: int, result: HoldResult) -> None:
