@@ -135,7 +135,9 @@ class Differ:
         if name is None or now is None:
             return
         if now.key in self._keeper.being_given or given != self._keeper.given:
-            self._own[path] = time.monotonic() + _GRACE_S  # a roll-back of ours: look when it is done
+            self._own[path] = (
+                time.monotonic() + _GRACE_S
+            )  # a roll-back of ours: look when it is done
             return
         is_directory = stat_.S_ISDIR(now.mode)
         state = State(now.key, is_directory, now.size, now.mtime_ns, now.ctime_ns)

@@ -183,7 +183,8 @@ class Evidence:
         """Look again and again at those that write most: a file is open for a millisecond only."""
         with self._lock:
             busiest = sorted(
-                (t for t in self._pids.values() if t.seen.eligible and t.wrote), key=lambda t: -t.wrote
+                (t for t in self._pids.values() if t.seen.eligible and t.wrote),
+                key=lambda t: -t.wrote,
             )[:_BUSIEST]
             for _ in range(_LOOKS):
                 for trace in busiest:
@@ -293,7 +294,9 @@ class Evidence:
         ]  # fmt: skip
         clear = points[best] >= CLEAR and points[best] >= AHEAD * max(rivals, default=0.0)
         hands_on = self._waves.get(best, 0) >= _SURE_WAVES or any(
-            trace.writes for trace in self._traces.values() if best in chains.get(trace.seen.key, ())
+            trace.writes
+            for trace in self._traces.values()
+            if best in chains.get(trace.seen.key, ())
         )
         return Suspect(seen=self._traces[best].seen, clues=clues, clear=clear and hands_on)
 

@@ -18,7 +18,9 @@ _BIRTH: Final = 0x800
 _HEAD = struct.Struct("=I12xIIIH2xQQ")
 _TIME = struct.Struct("=qI")
 _libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
-_statx = getattr(_libc, "statx", None)
+_statx = getattr(
+    _libc, "statx", None
+)  # glibc 2.28, musl 1.2.5; elsewhere stat tells, with st_birthtime
 
 
 class Look(NamedTuple):
@@ -51,8 +53,7 @@ def look_at(fd: int) -> Look:
 
 def _by_statx(directory: int, path: bytes, flags: int) -> Look:
     buffer = ctypes.create_string_buffer(256)
-    assert _statx is not None
-    if _statx(directory, path, flags, _WANTED, buffer) < 0:
+    if _statx is None or _statx(directory, path, flags, _WANTED, buffer) < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(path))
     mask, nlink, uid, gid, mode, inode, size = _HEAD.unpack_from(buffer, 0)

@@ -29,6 +29,7 @@ class Known:
         self._keeper = keeper
         self._told: OrderedDict[Name, State | None] = OrderedDict()
         self._name_of: OrderedDict[bytes, Name] = OrderedDict()
+        self._inside: dict[bytes, set[bytes]] = {}  # names told, by directory
 
     def at(self, name: Name) -> State | None:
         """What was last told of a name, else what the index says."""
@@ -50,12 +51,18 @@ class Known:
         """This was told (or needs no telling): it is what is known from now on."""
         self._told[name] = state
         self._told.move_to_end(name)
+        self._inside.setdefault(name.directory, set()).add(name.name)
         if state is not None:
             self._name_of[state.key] = name
             self._name_of.move_to_end(state.key)
-        for table in (self._told, self._name_of):
-            if len(table) > _TOLD:
-                table.popitem(last=False)
+        if len(self._told) > _TOLD:
+            old, _ = self._told.popitem(last=False)
+            names = self._inside[old.directory]
+            names.discard(old.name)
+            if not names:
+                del self._inside[old.directory]
+        if len(self._name_of) > _TOLD:
+            self._name_of.popitem(last=False)
 
     def names(self, key: bytes) -> list[Name]:
         """Names that an inode is known by."""
@@ -69,8 +76,10 @@ class Known:
         """Everything known to stand in a directory, by name."""
         with self._keeper.lock:
             rows = self._keeper.index.children(directory)
-        names = {Name(directory, name) for name, _ in rows}
-        names |= {name for name in self._told if name.directory == directory}
+        told = self._inside.get(directory, ())
+        names = [
+            Name(directory, name) for name in dict.fromkeys((*(name for name, _ in rows), *told))
+        ]
         return {n.name: state for n in names if (state := self.at(n)) is not None}
 
 

@@ -157,7 +157,7 @@ class PsutilProbe:
         self._me = psutil.Process().username()
 
     def pids(self) -> Sequence[int]:
-        return psutil.pids()
+        return list(psutil.pids())
 
     def see(self, pid: int) -> Seen | None:
         try:

@@ -103,7 +103,9 @@ class WatchfilesWatcher:
                     max(0.0, min(wait_s, due, self._swept_at + _EVERY_S - time.monotonic()))
                 )
             # A few at a time: the first files of a storm are judged while the rest is compared.
-            hints = set(sorted(self._hints)[:_AT_ONCE]) if len(self._hints) > _AT_ONCE else self._hints
+            hints = (
+                set(sorted(self._hints)[:_AT_ONCE]) if len(self._hints) > _AT_ONCE else self._hints
+            )
             self._hurry = self._hurry or len(self._hints) > _MANY
             self._hints = self._hints - hints
             failed, self._failed = self._failed, False

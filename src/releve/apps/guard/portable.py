@@ -62,7 +62,8 @@ def build_portable(
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(
         parts, config.limits, say, enforce=config.enforce,
-        spare=lambda head: head.exe in config.care_programs, approved=lambda head, paths: _approved(processes, approvals, head, paths),
+        spare=lambda head: head.exe in config.care_programs,
+        approved=lambda head, paths: _approved(processes, approvals, head, paths),
     )  # fmt: skip
     processes.damaged = guard.damaged
     guard.responder.renew = processes.renew
@@ -190,7 +191,7 @@ def _describe(volumes: Sequence[Volume]) -> tuple[Folder, ...]:
     for volume in volumes:
         keeper = volume.keeper
         for number, path in enumerate(keeper.folders):
-            files, size = keeper.counts(number)  # type: ignore[attr-defined]
+            files, size = keeper.counts(number)
             clone = keeper.mode(number) == "reflink"
             found.append(
                 Folder(
@@ -206,8 +207,7 @@ def _describe(volumes: Sequence[Volume]) -> tuple[Folder, ...]:
                         "voir suppressions et renommages à l'instant même : quelques dizaines de millisecondes après",
                         "voir une écriture par mappage mémoire avant le passage suivant de la ronde",
                         "arrêter un programme d'un autre utilisateur ou une autre machine",
-                        "se défendre contre un programme du même utilisateur qui viserait la réserve elle-même, "
-                        "ni contre root : pour cela, le coffre",
+                        "protéger sa réserve de root, ou d'un programme du même utilisateur : pour cela, le coffre",
                     ),
                 )
             )  # fmt: skip
