@@ -514,6 +514,12 @@ class Responder:
         for touch in sorted(touches, key=lambda t: t.first_ns)[:64]:
             volume = self._volumes[touch.file[:8]]
             changed = volume.keeper.changed_ns(touch.file[8:])
+            node = volume.keeper.node(touch.file[8:])
+            held = volume.keeper.generations(node.id) if node is not None else ()
+            if changed and any(
+                g.facts.ctime_ns == changed and g.judged is Judged.CLEAN for g in held
+            ):
+                continue  # opened and closed, nothing written: that time is an older one
             times.append(changed or touch.first_ns)
         return min([*times, bad_since])
 
