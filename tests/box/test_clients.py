@@ -214,6 +214,7 @@ def test_the_guards_family_ends_at_the_listener_and_names_the_client(
     assert contain.block(kin.lineage.get(lab.pid)) == ""
     assert contain.block(kin.lineage.get(1)) == ""
     assert contain.block(heads[0]) == found[0].address
+    assert [contain.is_blocked(head) for head in heads] == [True, False]
     assert not reaches(lab.people[0])
     assert reaches(lab.people[1], 10)
     assert refusals == []

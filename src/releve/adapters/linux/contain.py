@@ -30,6 +30,7 @@ class SmbContain:
         self._clients = clients
         self._gate = gate
         self._refused = refused
+        self._blocked: set[str] = set()
 
     def serves(self, head: Process) -> bool:
         """It serves one remote client."""
@@ -41,10 +42,21 @@ class SmbContain:
         if client is None:
             return ""
         try:
-            return self._gate.block(client).address
+            address = self._gate.block(client).address
         except (NeverBlockedError, FirewallError) as error:
             self._refused(client, error)
             return ""
+        self._blocked.add(client.address)
+        return address
+
+    def is_blocked(self, process: Process) -> bool:
+        """Its client was blocked before: whatever harm it did on other connections counts too.
+
+        A client that takes a new connection for every file is many families; what is judged after
+        the first of them was convicted must not start from zero.
+        """
+        client = self.client_of(process) if self._blocked else None
+        return client is not None and client.address in self._blocked
 
     def client_of(self, process: Process) -> Client | None:
         """The client that the process, or the one that started it, serves; also after its end."""
