@@ -1,5 +1,6 @@
 """Agent and server together, as processes, on loopback; killed and cut off."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -15,6 +16,10 @@ import pytest
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.store import SqlStore
+from releve.apps.server.home import Home as ServerHome
+from releve.flow.server import actions
+from releve.model.event import HiddenPath
+from releve.model.order import RestoreFile
 from tests.agent.hands import open_spool, wait_for
 
 RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
@@ -249,3 +254,58 @@ def test_feeding_from_a_pipe_keeps_each_line_as_it_comes(site: Site) -> None:
         wait_for(lambda n=n: site.waiting() == n)
     feed.stdin.close()
     assert feed.wait(20) == 0
+
+
+def test_an_order_to_restore_a_file_goes_all_the_way_and_the_server_never_knows_its_name(
+    site: Site,
+) -> None:
+    """Console's action, signed order, the host's own names, the real guard's held original."""
+    site.serve()
+    site.enrol()
+    share, held = site.agent_home.with_name("share"), site.agent_home.with_name("held")
+    share.mkdir()
+    file = share / "DUPONT_Jean.txt"
+    file.write_text("compte rendu")
+    site.run_agent("--guard", f"--portable --protect {share} --store {held}")
+    wait_for(lambda: b'"ready"' in b"".join(outputs(site)), 40)
+    line = {
+        "event": "rolled_back",
+        "family": "f",
+        "restored": 0,
+        "lost": [str(file)],
+        "newest_save_lost": [],
+        "quarantined": [],
+    }
+    releve("agent", "feed", "--home", str(site.agent_home), stdin=json.dumps(line) + "\n")
+    as_of = dt.datetime.now(dt.UTC)
+    file.unlink()
+    store = SqlStore(open_engine(sqlite_url(site.server_home)))
+    (owner,) = store.structures()
+    wait_for(lambda: bool(lost_paths(store, owner.id)))
+    (path,) = lost_paths(store, owner.id)
+    key = ServerHome(site.server_home).signing_key()
+    with store.unit(owner.id) as unit:
+        (host,) = unit.hosts()
+        task = RestoreFile(token=path.token, as_of=as_of)
+        now = dt.datetime.now(dt.UTC)
+        actions.propose(unit, host.id, task, actor="claire", identity="a1", now=now)
+        actions.approve(unit, "a1", key, actor="claire", now=now)
+
+    def ended() -> bool:
+        with store.unit(owner.id, writes=False) as unit:
+            record = unit.action("a1")
+        return record is not None and record.action.state != "sent"
+
+    wait_for(ended, 60)
+    with store.unit(owner.id, writes=False) as unit:
+        record = unit.action("a1")
+    assert record is not None
+    assert (record.action.state, record.action.detail) == ("done", "")
+    assert file.read_text() == "compte rendu"
+    for kept in site.server_home.iterdir():
+        assert kept.is_dir() or b"DUPONT" not in kept.read_bytes()
+
+
+def lost_paths(store: SqlStore, structure: str) -> tuple[HiddenPath, ...]:
+    with store.unit(structure, writes=False) as unit:
+        return tuple(p for f in unit.findings("rolled_back") for p in f.lost_paths)
