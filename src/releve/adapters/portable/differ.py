@@ -85,13 +85,25 @@ class Differ:
         self._give_up(time.monotonic(), found)
         return found
 
-    def missing(self, folder: str, names: set[bytes]) -> list[str]:
-        """Paths known to stand in a folder of ours that its listing did not show."""
+    def differing(self, folder: str) -> tuple[list[str], list[str]]:
+        """(paths in a folder that are not as known, its folders): one step of a sweep."""
         key = self._place.directory_key(folder) if self.owns(folder + os.sep) else None
         if key is None:
-            return []
-        lost = self._known.children(key).keys() - names
-        return [os.path.join(folder, os.fsdecode(name)) for name in lost]
+            return [], []
+        known = self._known.children(key)
+        hints, folders = [], []
+        for name in _listed(folder):
+            path = os.path.join(folder, name)
+            was, now = known.pop(os.fsencode(name), None), _look(path)
+            if now is None or not self.owns(path):
+                continue
+            is_directory = stat_.S_ISDIR(now.mode)
+            if is_directory:
+                folders.append(path)
+            if was is None or was.key != now.key or (was.ctime_ns != now.ctime_ns and not is_directory):
+                hints.append(path)
+        hints += [os.path.join(folder, os.fsdecode(name)) for name in known]
+        return hints, folders
 
     # names that vanished
 
@@ -282,8 +294,12 @@ def _look(path: str) -> Look | None:
 
 def _inside(path: str) -> list[str]:
     """What a new directory holds already: it may have been filled before it was watched."""
+    return sorted(os.path.join(path, name) for name in _listed(path))
+
+
+def _listed(path: str) -> list[str]:
     try:
-        return sorted(os.path.join(path, name) for name in os.listdir(path))
+        return os.listdir(path)
     except OSError:
         return []
 

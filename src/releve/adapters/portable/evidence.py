@@ -152,7 +152,7 @@ class Evidence:
     def writers_now(self) -> list[tuple[int, str]]:
         """(pid, path) of every file below the folders that is open or mapped for writing now."""
         with self._lock:
-            pids = [pid for pid, trace in self._pids.items() if trace.seen.pid == pid]
+            pids = [pid for pid, trace in self._pids.items() if trace.seen.eligible]
         found = []
         for pid in pids:
             found += [

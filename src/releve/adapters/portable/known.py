@@ -75,12 +75,18 @@ class Known:
     def children(self, directory: bytes) -> dict[bytes, State]:
         """Everything known to stand in a directory, by name."""
         with self._keeper.lock:
-            rows = self._keeper.index.children(directory)
-        told = self._inside.get(directory, ())
-        names = [
-            Name(directory, name) for name in dict.fromkeys((*(name for name, _ in rows), *told))
-        ]
-        return {n.name: state for n in names if (state := self.at(n)) is not None}
+            rows = self._keeper.index.entries(directory)
+        found = {
+            name: State(key, kind == Kind.DIRECTORY, size, mtime, ctime)
+            for name, key, kind, size, mtime, ctime in rows
+        }
+        for name in self._inside.get(directory, ()):
+            state = self._told[Name(directory, name)]
+            if state is None:
+                found.pop(name, None)
+            else:
+                found[name] = state
+        return found
 
 
 def _state(node: Node) -> State:

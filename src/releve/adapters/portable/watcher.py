@@ -4,7 +4,6 @@ Its notifications are hints; the differ compares. A slow sweep through the whole
 hint told (a full queue, shared mappings, a directory that filled before it was watched).
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +17,11 @@ from releve.sense import fanotify
 from releve.sense.fanotify import Change
 
 _DEBOUNCE_MS: Final = 25  # hints are grouped for at most this long ...
-_STEP_MS: Final = 4  # ... and told as soon as none came for this long
+_STEP_MS: Final = 8  # ... and told as soon as none came for this long
 _TIMEOUT_MS: Final = 500
-_SLICE_S: Final = 0.004  # the sweep works this long ...
-_EVERY_S: Final = 0.25  # ... once in this time
+_SLICE_S: Final = 0.004  # the sweep works about this long ...
+_EVERY_S: Final = 0.25  # ... at most once in this time ...
+_REST: Final = 60  # ... and rests so many times longer than it worked
 _AT_ONCE: Final = 64
 _MANY: Final = 4000  # so many hints at once: some may have been lost, the sweep hurries
 
@@ -55,8 +55,8 @@ class WatchfilesWatcher:
         self._failed = self._busy = False
         self._threads: list[threading.Thread] = []
         self._folders: list[str] = []
-        self._sweep: Iterator[str] | None = None
-        self._swept_at = 0.0
+        self._sweep: Iterator[list[str]] | None = None
+        self._sweep_at = 0.0
         self._hurry = False
 
     def mark(self, folder: str) -> None:
@@ -100,7 +100,7 @@ class WatchfilesWatcher:
             if not self._hints and not self._failed:
                 due = min((d.due() for d in self._differs), default=1e18) - time.monotonic()
                 self._came.wait(
-                    max(0.0, min(wait_s, due, self._swept_at + _EVERY_S - time.monotonic()))
+                    max(0.0, min(wait_s, due, self._sweep_at - time.monotonic()))
                 )
             # A few at a time: the first files of a storm are judged while the rest is compared.
             hints = (
@@ -128,40 +128,33 @@ class WatchfilesWatcher:
     # the sweep
 
     def _some_of_all(self) -> list[str]:
-        """The next paths of the sweep, a few milliseconds' worth of walking."""
-        now = time.monotonic()
-        if now - self._swept_at < _EVERY_S and not self._hurry:
+        """What the next step of the sweep finds; between two steps it rests so that it costs little."""
+        began = time.monotonic()
+        if began < self._sweep_at and not self._hurry:
             return []
         if self._sweep is None:
             self._sweep = self._walk()
         found = []
-        until = now + _SLICE_S
-        for path in self._sweep:
-            found.append(path)
-            if len(found) % 32 == 0 and time.monotonic() > until:
+        for hints in self._sweep:
+            found += hints
+            if time.monotonic() - began > _SLICE_S:
                 break
         else:
             self._sweep, self._hurry = None, False
-        self._swept_at = time.monotonic()
+        ended = time.monotonic()
+        self._sweep_at = ended + max(_EVERY_S, _REST * (ended - began))
         return found
 
-    def _walk(self) -> Iterator[str]:
-        """Every path below the folders; what is known and stands no more as well."""
+    def _walk(self) -> Iterator[list[str]]:
+        """Folder by folder: what stands there and was never told, and what is known and stands no more."""
         for folder in self._folders:
             stack = [folder]
             while stack:
                 at = stack.pop()
-                try:
-                    with os.scandir(at) as entries:
-                        listed = list(entries)
-                except OSError:
-                    continue
-                for entry in listed:
-                    if entry.is_dir(follow_symlinks=False):
-                        stack.append(entry.path)
-                    yield entry.path
                 for differ in self._differs:
-                    yield from differ.missing(at, {os.fsencode(entry.name) for entry in listed})
+                    hints, folders = differ.differing(at)
+                    stack += folders
+                    yield hints
 
     def close(self) -> None:
         self._closing.set()

@@ -203,6 +203,14 @@ class Index:
     def children(self, directory: bytes) -> list[tuple[bytes, int]]:
         return self.db.execute("SELECT name,node FROM name WHERE parent=?", (directory,)).fetchall()
 
+    def entries(self, directory: bytes) -> list[tuple[bytes, bytes, int, int, int, int]]:
+        """(name, key, kind, size, mtime, ctime) of all that is known to stand in a directory."""
+        return self.db.execute(
+            "SELECT name.name,key,kind,size,mtime,ctime FROM name JOIN node ON node.id=name.node"
+            " WHERE parent=?",
+            (directory,),
+        ).fetchall()
+
     # generations
 
     def add_generation(self, generation: Generation) -> int:
