@@ -135,3 +135,22 @@ def test_losing_a_file_is_critical_and_asks_for_a_person() -> None:
 def test_what_was_not_killed_asks_for_a_person(action: str) -> None:
     (incident,) = run(stopped("f1", 0, action=action), rolled_back("f1", 1))
     assert [c.kind for c in outlook((), (incident,), 0, T0).concerns] == ["not_stopped"]
+
+
+def test_stops_over_the_bound_leave_the_list_but_never_the_sums() -> None:
+    findings = []
+    for n in range(30):
+        findings += [stopped(f"f{n}", n), rolled_back(f"f{n}", n + 0.1, lost=1)]
+    findings.append(stopped("g", 30, action="none"))
+    (incident,) = run(*findings, limits=Limits(stops=5))
+    assert len(incident.stops) == 5
+    sums = totals(incident)
+    assert (sums.stops, sums.restored, sums.lost, sums.touched) == (31, 90, 30, 93)
+    assert (sums.slowest_stop_ms, sums.pending) == (12.0, 1)
+
+
+def test_a_rollback_without_a_known_stop_still_counts() -> None:
+    """The guard was killed in mid-attack and finished after its restart."""
+    (incident,) = run(rolled_back("f1", 0, lost=2))
+    assert (totals(incident).restored, totals(incident).lost) == (3, 2)
+    assert [c.kind for c in outlook((), (incident,), 0, T0).concerns] == ["lost"]

@@ -30,6 +30,20 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     newest_save_lost_paths: tuple[HiddenPath, ...] = ()
 
 
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of stops that are no longer listed one by one, and of rollbacks without a listed stop."""
+
+    stops: int = 0
+    touched: int = 0
+    restored: int = 0
+    lost: int = 0
+    newest_save_lost: int = 0
+    quarantined: int = 0
+    rollback_ms: float = 0.0
+    slowest_stop_ms: float = 0.0
+    not_held: int = 0  # stops that nobody stopped, or that waited for a person
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the timeline."""
 
@@ -54,6 +68,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     last_at: dt.datetime
     severity: Severity
     stops: tuple[Stop, ...] = ()
+    rest: Rest = Rest()  # nothing is silently left out of the sums
     timeline: tuple[Entry, ...] = ()
     entries_left_out: int = 0  # the timeline is bounded; what it left out is counted
     closed_at: dt.datetime | None = None

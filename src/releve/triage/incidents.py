@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.model.finding import Finding, Severity
-from releve.model.incident import Entry, Incident, Stop
+from releve.model.incident import Entry, Incident, Rest, Stop
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,8 @@ _GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
 # Told on the page, but never an incident of their own, nor a line in one.
 _APART = frozenset({"would_stop", "approved", "approval_used", "enforcing"})
 LIMITS = Limits()
+HOLDS = frozenset({"killed", "client_blocked", "thawed"})  # nobody has to do anything more
+_replace = msgspec.structs.replace
 
 
 def step(
@@ -53,12 +55,11 @@ def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incid
         return incident
     full = len(incident.timeline) >= limits.entries
     timeline = incident.timeline if full else _placed(incident.timeline, _entry(finding))
-    return msgspec.structs.replace(
-        incident,
+    return _replace(
+        _with_finding(incident, finding, limits),
         opened_at=min(incident.opened_at, finding.seen_at),
         last_at=max(incident.last_at, finding.seen_at),
         severity=max(incident.severity, finding.severity, key=gravity),
-        stops=_stops(incident.stops, finding, limits),
         timeline=timeline,
         entries_left_out=incident.entries_left_out + full,
     )
@@ -67,12 +68,12 @@ def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incid
 def decided(incident: Incident, family: str, action: str) -> Incident:
     """The incident after a person's word on a family that waited for it was carried out."""
     stops = tuple(
-        msgspec.structs.replace(stop, action=action)
+        _replace(stop, action=action)
         if stop.family == family and stop.action in ("frozen", "none")
         else stop
         for stop in incident.stops
     )
-    return msgspec.structs.replace(incident, stops=stops)
+    return _replace(incident, stops=stops)
 
 
 def _belongs(incident: Incident, finding: Finding, limits: Limits) -> bool:
@@ -115,35 +116,59 @@ def _placed(timeline: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
     return tuple(sorted((*timeline, entry), key=lambda e: e.at))
 
 
-def _stops(stops: tuple[Stop, ...], finding: Finding, limits: Limits) -> tuple[Stop, ...]:
-    figures = finding.figures
-    if finding.kind == "stopped" and len(stops) < limits.stops:
-        stop = Stop(
-            family=finding.family,
-            at=finding.seen_at,
-            action=finding.action,
-            stop_ms=figures.get("stop_ms", 0.0),
-            files_touched=int(figures.get("files_touched", 0)),
-            reasons=finding.reasons,
-            program=finding.program,
-            user=finding.user,
-            client=finding.client,
-        )
-        return (*stops, stop)
+def _with_finding(incident: Incident, finding: Finding, limits: Limits) -> Incident:
+    if finding.kind == "stopped":
+        return _with_stop(incident, finding, limits)
     if finding.kind == "rolled_back":
-        return _with_rollback(stops, finding)
-    return stops
+        return _with_rollback(incident, finding)
+    return incident
 
 
-def _with_rollback(stops: tuple[Stop, ...], finding: Finding) -> tuple[Stop, ...]:
-    """The family's newest stop that has no rollback yet, else one more of its newest, is undone."""
+def _with_stop(incident: Incident, finding: Finding, limits: Limits) -> Incident:
+    stop = Stop(
+        family=finding.family,
+        at=finding.seen_at,
+        action=finding.action,
+        stop_ms=finding.figures.get("stop_ms", 0.0),
+        files_touched=int(finding.figures.get("files_touched", 0)),
+        reasons=finding.reasons,
+        program=finding.program,
+        user=finding.user,
+        client=finding.client,
+    )
+    stops, rest = (*incident.stops, stop), incident.rest
+    if len(stops) > limits.stops:
+        rest, stops = _summed(rest, stops[0]), stops[1:]
+    return _replace(incident, stops=stops, rest=rest)
+
+
+def _summed(rest: Rest, stop: Stop) -> Rest:
+    return Rest(
+        stops=rest.stops + 1,
+        touched=rest.touched + stop.files_touched,
+        restored=rest.restored + (stop.restored or 0),
+        lost=rest.lost + (stop.lost or 0),
+        newest_save_lost=rest.newest_save_lost + (stop.newest_save_lost or 0),
+        quarantined=rest.quarantined + (stop.quarantined or 0),
+        rollback_ms=rest.rollback_ms + (stop.rollback_ms or 0.0),
+        slowest_stop_ms=max(rest.slowest_stop_ms, stop.stop_ms),
+        not_held=rest.not_held + (stop.action not in HOLDS),
+    )
+
+
+def _with_rollback(incident: Incident, finding: Finding) -> Incident:
+    """The family's stop that waits for its rollback, else its newest one, is undone.
+
+    Without a listed stop (the guard finished after a restart what it began before) it still counts.
+    """
+    stops, f = incident.stops, finding.figures
     own = [n for n, stop in enumerate(stops) if stop.family == finding.family]
     if not own:
-        return stops
+        return _replace(incident, rest=_rolled(incident.rest, f))
     waiting = [n for n in own if stops[n].restored is None]
     place = waiting[0] if waiting else own[-1]
-    old, f = stops[place], finding.figures
-    done = msgspec.structs.replace(
+    old = stops[place]
+    done = _replace(
         old,
         restored=(old.restored or 0) + int(f.get("restored", 0)),
         lost=(old.lost or 0) + int(f.get("lost", 0)),
@@ -154,4 +179,15 @@ def _with_rollback(stops: tuple[Stop, ...], finding: Finding) -> tuple[Stop, ...
         lost_paths=(*old.lost_paths, *finding.lost_paths),
         newest_save_lost_paths=(*old.newest_save_lost_paths, *finding.newest_save_lost_paths),
     )
-    return (*stops[:place], done, *stops[place + 1 :])
+    return _replace(incident, stops=(*stops[:place], done, *stops[place + 1 :]))
+
+
+def _rolled(rest: Rest, figures: dict[str, float]) -> Rest:
+    return _replace(
+        rest,
+        restored=rest.restored + int(figures.get("restored", 0)),
+        lost=rest.lost + int(figures.get("lost", 0)),
+        newest_save_lost=rest.newest_save_lost + int(figures.get("newest_save_lost", 0)),
+        quarantined=rest.quarantined + int(figures.get("quarantined", 0)),
+        rollback_ms=rest.rollback_ms + figures.get("rollback_ms", 0.0),
+    )

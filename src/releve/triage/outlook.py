@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.model.host import Host
-from releve.model.incident import Incident
+from releve.model.incident import Incident, Rest
+from releve.triage.incidents import HOLDS
 
 SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
-_HOLDS = frozenset({"killed", "client_blocked", "thawed"})
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,17 +43,25 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def totals(incident: Incident) -> Totals:
-    stops = incident.stops
+    return totals_of((incident,))
+
+
+def totals_of(incidents: Sequence[Incident]) -> Totals:
+    stops = [stop for incident in incidents for stop in incident.stops]
+    rest = [incident.rest for incident in incidents]
+    slowest = [s.stop_ms for s in stops] + [r.slowest_stop_ms for r in rest if r.stops]
     rollbacks = [s.rollback_ms for s in stops if s.rollback_ms is not None]
+    rollbacks += [r.rollback_ms for r in rest if r.restored or r.lost]
     return Totals(
-        stops=len(stops),
-        touched=sum(s.files_touched for s in stops),
-        restored=sum(s.restored or 0 for s in stops),
-        lost=sum(s.lost or 0 for s in stops),
-        newest_save_lost=sum(s.newest_save_lost or 0 for s in stops),
-        quarantined=sum(s.quarantined or 0 for s in stops),
+        stops=len(stops) + sum(r.stops for r in rest),
+        touched=sum(s.files_touched for s in stops) + sum(r.touched for r in rest),
+        restored=sum(s.restored or 0 for s in stops) + sum(r.restored for r in rest),
+        lost=sum(s.lost or 0 for s in stops) + sum(r.lost for r in rest),
+        newest_save_lost=sum(s.newest_save_lost or 0 for s in stops)
+        + sum(r.newest_save_lost for r in rest),
+        quarantined=sum(s.quarantined or 0 for s in stops) + sum(r.quarantined for r in rest),
         pending=sum(s.restored is None for s in stops),
-        slowest_stop_ms=max((s.stop_ms for s in stops), default=None),
+        slowest_stop_ms=max(slowest, default=None),
         rollback_ms=sum(rollbacks) if rollbacks else None,
     )
 
@@ -80,12 +88,12 @@ def _of_incidents(open_: Sequence[Incident]) -> list[Concern]:
     found = []
     for incident in open_:
         sums = totals(incident)
-        alone = sum(s.action not in _HOLDS for s in incident.stops)
+        alone = sum(s.action not in HOLDS for s in incident.stops) + incident.rest.not_held
         if sums.lost:
             found.append(Concern(kind="lost", incident=incident.id, count=sums.lost))
         if alone:
             found.append(Concern(kind="not_stopped", incident=incident.id, count=alone))
-        if not incident.stops:
+        if not incident.stops and incident.rest == Rest():
             found.append(Concern(kind="alert", incident=incident.id, count=1))
     return found
 

@@ -9,7 +9,7 @@ from releve.model.finding import Finding
 from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
-from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals
+from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals, totals_of
 
 _TASKS = {
     Isolate: "isolate",
@@ -74,7 +74,7 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         hosts=tuple(host_view(h, now) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),
-        sums=_all(open_),
+        sums=totals_of(open_) if open_ else None,
         would_stop=tuple(would_stop),
         approved=tuple(approved),
         waiting=tuple(_action_view(r, hosts) for r in waiting),
@@ -122,10 +122,3 @@ def _action_view(record: ActionRecord, hosts: list[Host]) -> ActionView:
         carries_care=host.carries_care if host else True,
         task=task_name(record),
     )
-
-
-def _all(open_: list[Incident]) -> Totals | None:
-    if not open_:
-        return None
-    stops = tuple(stop for incident in open_ for stop in incident.stops)
-    return totals(msgspec.structs.replace(open_[0], stops=stops))
