@@ -185,7 +185,11 @@ def _metadata(name: str, old: Entry, new: Entry, *, honest: bool) -> list[str]:
 
 def _through_links(before: dict[str, Entry], log: Log) -> Log:
     """A save under one name of a file is a save of all its names."""
-    saved = {before[name].inode: versions for name, versions in log.saved.items() if name in before}
+    saved: dict[int, tuple[str, ...]] = {}
+    for name, versions in log.saved.items():
+        if name in before:
+            inode = before[name].inode
+            saved[inode] = (*saved.get(inode, ()), *versions)
     names = {name: saved[entry.inode] for name, entry in before.items() if entry.inode in saved}
     return msgspec.structs.replace(log, saved={**log.saved, **names})
 

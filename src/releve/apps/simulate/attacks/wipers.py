@@ -1,4 +1,3 @@
-
 """Wipers: nothing is kept, not even encrypted."""
 
 import os
