@@ -104,13 +104,12 @@ def facts(folder: Path) -> dict[str, tuple[int, int, int, int]]:
 
 # One harmful save is under the threshold; a connection that is judged after its client was
 # blocked starts from zero. `SmbContain.is_blocked` says that it should not.
-_LATE = pytest.mark.xfail(reason="late-judged connections of a blocked client are not undone yet")
 
 
 @pytest.mark.parametrize(
     "per_connection",
     [
-        pytest.param(1, marks=_LATE, id="a connection per file"),
+        pytest.param(1, id="a connection per file"),
         pytest.param(100, id="one connection"),
     ],
 )

@@ -140,6 +140,12 @@ class Contain(Protocol):
     def serves(self, head: Process) -> bool:
         """It serves one remote client."""
 
+    def client(self, process: Process) -> str:
+        """Address of the client that it serves, "" if it serves none."""
+
+    def is_blocked(self, process: Process) -> bool:
+        """Its client was blocked before."""
+
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""
 

@@ -36,6 +36,11 @@ class SmbContain:
         """It serves one remote client."""
         return self.client_of(head) is not None
 
+    def client(self, process: Process) -> str:
+        """Address of the client that it serves, "" if it serves none."""
+        found = self.client_of(process)
+        return found.address if found else ""
+
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""
         client = self.client_of(head)

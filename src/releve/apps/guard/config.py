@@ -31,6 +31,14 @@ class NoContain:
         del head
         return False
 
+    def client(self, process: Process) -> str:
+        del process
+        return ""
+
+    def is_blocked(self, process: Process) -> bool:
+        del process
+        return False
+
     def block(self, head: Process) -> str:
         del head
         return ""

@@ -60,7 +60,7 @@ class Scores:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._sums: dict[str, _Sum] = {}
-        self._pools: dict[int, deque[tuple[float, str, float]]] = {}
+        self._pools: dict[str, deque[tuple[float, str, float]]] = {}
         self._days: dict[str, deque[tuple[float, tuple[str, ...], float]]] = {}
         self._alerted: dict[str, float] = {}
 
@@ -76,9 +76,9 @@ class Scores:
                 convicted = process
         return convicted
 
-    def add_to_pool(self, user: int, head: str, points: float, now_s: float) -> tuple[str, ...]:
+    def add_to_pool(self, who: str, head: str, points: float, now_s: float) -> tuple[str, ...]:
         """Many small families of one user: answers the heads to convict together, if any."""
-        pool = self._pools.setdefault(user, deque())
+        pool = self._pools.setdefault(who, deque())
         pool.append((now_s, head, points))
         while pool and now_s - pool[0][0] > self._limits.pool_memory_s:
             pool.popleft()

@@ -98,6 +98,7 @@ class Guard:
             self._living,
             self.responder.is_convicted,
             self.responder.suspend,
+            parts.contain,
         )
         self.reader = Reader(
             self._volumes,

@@ -14,7 +14,7 @@ from releve.detect.ransom.score import Mark, Scores
 from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.work import Job, What
-from releve.flow.ports import Bytes, Clock
+from releve.flow.ports import Bytes, Clock, Contain
 from releve.model.held import Generation, Judged, Kind, Name
 from releve.model.lines import Alert
 from releve.model.process import Process
@@ -44,6 +44,7 @@ class Judge:
     """Takes jobs from the judge desk; convicts through `convict(head, kind)`.
 
     Args:
+        contain: tells one remote client from another.
         suspend: holds a family still (True) or lets it go on (False).
         protected: answers the number of living originals.
     """
@@ -60,11 +61,12 @@ class Judge:
         protected: Callable[[], int],
         is_convicted: Callable[[Process], bool],
         suspend: Callable[[Process, bool], None],
+        contain: Contain,
     ) -> None:
         self._desk, self._book, self._scores, self._clock = desk, book, scores, clock
         self._limits, self._convict, self._say = limits, convict, say
         self._protected, self._is_convicted = protected, is_convicted
-        self._suspend = suspend
+        self._suspend, self._contain = suspend, contain
         self._suspects: dict[Process, float] = {}
         self._suspected: set[str] = set()  # once per process: a pause is not to be repeated
         self._pairs = Pairs(limits.opaque_memory, limits.deleted_before_s)
@@ -401,6 +403,9 @@ class Judge:
             if process is not None:
                 self._convict(process, "score")
             return
+        if self._contain.is_blocked(job.process):
+            self._convict(job.process, "client")  # another connection of a client that was stopped
+            return
         if change.points and self._scores.total(lineage[0]) >= self._limits.suspect:
             self._hold_still(job.process, lineage[0], now)
         self._count_slow(job, change.points, lineage, now)
@@ -417,7 +422,8 @@ class Judge:
         top = self._find(job.process, lineage[-1]) if lineage else None
         if top is not None and top.uid >= 0:
             self._processes[top.id] = top
-            for head in self._scores.add_to_pool(top.uid, top.id, points, now):
+            who_pays = self._contain.client(job.process) or f"user {top.uid}"
+            for head in self._scores.add_to_pool(who_pays, top.id, points, now):
                 process = self._processes.pop(head, None)
                 if process is not None:
                     self._convict(process, "pool")
