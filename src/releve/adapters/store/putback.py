@@ -176,7 +176,8 @@ class GiveBack:
             if source is not None:
                 os.rename(source, path)
             else:
-                os.link(f"/proc/self/fd/{fd}", path, follow_symlinks=True)
+                # Python follows the link only if it is given a directory, which an absolute path ignores
+                os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
             moved = True
             with self._keeper.lock:
                 self._index.add_name(node.id, name)

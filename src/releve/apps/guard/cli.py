@@ -86,6 +86,9 @@ def guard() -> None:
     help="Program that carries care: frozen and asked about, never killed.",
 )
 @click.option(
+    "--canaries", is_flag=True, help="Plant witness files that sort first and last, out of sight."
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -101,6 +104,7 @@ def run(
     portable: bool,
     copy: bool,
     care: tuple[str, ...],
+    canaries: bool,
     as_json: bool,
 ) -> None:
     """Guard folders in the foreground until SIGTERM."""
@@ -109,6 +113,7 @@ def run(
     from releve.apps.guard.desk import ControlDesk
     from releve.apps.guard.show import person_printer
     from releve.apps.guard.wiring import build, line_printer
+    from releve.apps.guard.witnesses import tend
 
     sys.setswitchinterval(
         0.0001
@@ -140,6 +145,7 @@ def run(
     desk = ControlDesk(line_printer() if as_json else person_printer())
     watched, folders, where = build(config, desk.say)
     desk.guard, desk.describe = watched, folders
+    tend(watched, canaries=canaries)
     watched.start(folders, os.getpid(), where)
     started.set()
     control = ControlServer(where, desk.handle)
@@ -209,6 +215,13 @@ def thaw(family: str, store: str, protect: str, as_json: bool) -> None:
 def kill(family: str, store: str, protect: str, as_json: bool) -> None:
     """End a frozen family."""
     _tell("kill", family, store, protect, as_json)
+
+
+@guard.command()
+@_where
+def free(store: str, protect: str, as_json: bool) -> None:
+    """Give back the room of files that were deleted: their held versions go now."""
+    _tell("free", "", store, protect, as_json)
 
 
 @guard.command("stop-family")

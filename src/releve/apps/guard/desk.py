@@ -58,6 +58,8 @@ class ControlDesk:
                 done = guard.responder.decide(ask.family, ask.verb)
             case "stop":
                 done = guard.stop_family(ask.family)
+            case "free":
+                return Answer(ok=True, body=msgspec.Raw(_encode({"freed": guard.free()})))
             case _:
                 return Answer(ok=False, why=f"Unknown request {ask.verb}.")
         return Answer(ok=done, why="" if done else f"There is no such family: {ask.family}.")

@@ -67,6 +67,7 @@ def build_portable(
     )  # fmt: skip
     processes.damaged = guard.damaged
     guard.responder.renew = processes.renew
+    guard.responder.proved = processes.proved
     guard.responder.evidence = lambda head: _points(processes, head)
     evidence.start()
     return guard, lambda: _describe(volumes), volumes[0].keeper.store

@@ -251,6 +251,21 @@ class Guard:
         self.responder.convict(process, "order")
         return True
 
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The file systems that are guarded."""
+        return tuple(self._volumes.values())
+
+    def watch_canaries(self, keys: frozenset[bytes]) -> None:
+        """Files (file system id + key) of which one alone convicts whoever makes it unreadable."""
+        self.judge.canaries = keys
+
+    def free(self) -> int:
+        """Give back the room of all deleted files now, on a person's request; answers how many."""
+        return sum(
+            v.keeper.prune_gone(self._clock.now_ns(), 1 << 30) for v in self._volumes.values()
+        )
+
     def prune(self) -> int:
         """Give back the room of deleted files after the retention; answers how many were dropped."""
         limit = self._clock.now_ns() - int(self._limits.retention_s * 1e9)

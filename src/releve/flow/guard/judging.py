@@ -23,6 +23,16 @@ from releve.sense import fanotify
 _JUDGED = {Verdict.CLEAN: Judged.CLEAN, Verdict.UNKNOWN: Judged.UNKNOWN, Verdict.BAD: Judged.BAD}
 
 
+def _canary(points: float) -> Change:
+    """One witness made unreadable is enough."""
+    reason = content.Reason(
+        why_fr="un fichier témoin, que personne n'a de raison de toucher, est devenu illisible",
+        why_en="a witness file, which nobody has a reason to touch, became unreadable",
+        score=points,
+    )
+    return Change(points=points, verdict=Verdict.BAD, reasons=(reason,))
+
+
 class _Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last look at a living file: its ctime then, when, and the verdict."""
 
@@ -67,6 +77,8 @@ class Judge:
         self._limits, self._convict, self._say = limits, convict, say
         self._protected, self._is_convicted = protected, is_convicted
         self._suspend, self._contain = suspend, contain
+        self.canaries: frozenset[bytes] = frozenset()  # files nobody has a reason to change
+        self._canary = _canary(limits.canary)
         self._suspects: dict[Process, float] = {}
         self._suspected: set[str] = set()  # once per process: a pause is not to be repeated
         self._pairs = Pairs(limits.opaque_memory, limits.deleted_before_s)
@@ -394,6 +406,8 @@ class Judge:
         """Points to the writer and its ancestors, to its user's minute and day, to the folder's day."""
         now = self._clock.steady()
         path = ""
+        if file in self.canaries:
+            change = self._canary
         if name is not None:
             path = job.volume.keeper.path(name)
         mark = Mark(file=file, reasons=change.reasons, at_s=now, path=path)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
@@ -104,6 +104,7 @@ class Responder:
         self.frozen: dict[str, Process] = {}
         self.on_convicted: Callable[[Process], None] = lambda _head: None
         self.renew: Callable[[Process], Process | None] = lambda _head: None
+        self.proved: Callable[[Process], Container[str]] = lambda _head: ()
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self._would: set[str] = set()
         self._working = False
@@ -372,6 +373,7 @@ class Responder:
                     else:
                         (c.newest if newest_only else c.lost).append(path)
                 case PutBack(generation=generation, beside=beside, newest_lost=newest_lost):
+                    beside = beside and self._current(volume, node) not in self.proved(c.head)
                     self._put_back(c, touch, node, volume, generation, path, beside=beside)
                     if newest_lost:
                         c.newest.append(path)
@@ -420,6 +422,10 @@ class Responder:
         """Names before the family came: those it took away, and those it left alone."""
         left = [n for n in volume.keeper.names(node.id) if n not in touch.became]
         return list(dict.fromkeys((*touch.was, *left))) or volume.keeper.names(node.id)
+
+    def _current(self, volume: Volume, node: Node) -> str:
+        name = volume.keeper.last_name(node.id)
+        return volume.keeper.path(name) if name else ""
 
     def _shown(self, volume: Volume, node: Node, touch: Touch) -> str:
         name = touch.was[0] if touch.was else volume.keeper.last_name(node.id)
