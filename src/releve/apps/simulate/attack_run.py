@@ -46,6 +46,7 @@ class Ground(msgspec.Struct, kw_only=True):
     full: bool = False  # profiles with a share of their own size get it; else all use the usual one
     listener: Callable[[GuardLine], None] | None = None
     masters: dict[int, Path] = {}
+    failures: list[str] = []  # of the guard: it did not start
 
     def master(self, files: int) -> Path:
         """The share as it shall be, built once per size on the same file system."""
@@ -119,7 +120,10 @@ def run_attack(ground: Ground, profile: Profile) -> AttackResult:
         if profile.prepare:
             profile.prepare(scene.share)
         result = _attack(ground, profile, scene)
-    except (SkipProfile, GuardFailedError) as why:
+    except SkipProfile as why:
+        return skipped(profile, ground.place.fs, str(why))
+    except GuardFailedError as why:
+        ground.failures.append(str(why))
         return skipped(profile, ground.place.fs, str(why))
     finally:
         with contextlib.suppress(OSError):
@@ -149,6 +153,9 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
         _go(arena, guard, ground, profile, scene)
         lines = tuple(guard.lines) if guard else ()
         troubles = troubles_of(arena, guard)
+        after = manifest.take(
+            scene.share
+        )  # while the guard still stands: it clears its own away at its end
     finally:
         arena.close()
         if guard:
@@ -158,7 +165,7 @@ def _attack(ground: Ground, profile: Profile, scene: Scene) -> AttackResult:
         raise SkipProfile(skip.read_text(encoding="utf-8"))
     kept = [_inside(path, scene.share) for path in _beside(lines)]
     log = manifest.read_log(scene.work / "attack.log")
-    verdict = manifest.compare(before, manifest.take(scene.share), log, kept=kept)
+    verdict = manifest.compare(before, after, log, kept=kept)
     inside = manifest.database_verdict(scene.share, log)
     verdict = manifest.Verdict(
         lost=verdict.lost + inside.lost,

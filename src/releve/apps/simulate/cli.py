@@ -12,6 +12,7 @@ import msgspec
 
 from releve.apps.simulate import ledger, places, words
 from releve.apps.simulate.chain import Chain
+from releve.apps.simulate.guard_process import GuardFailedError
 from releve.apps.simulate.ledger import Ledger
 from releve.apps.simulate.plan import Plan, make_plan
 from releve.apps.simulate.runner import (
@@ -130,7 +131,7 @@ def _run(wishes: Wishes) -> None:
     book = Ledger(new_run())
     chain = Chain(book, serve=wishes.serve) if wishes.chain else None
     try:
-        result = _measure(wishes, plan, table, book, chain)
+        result, failures = _measure(wishes, plan, table, book, chain)
         lost = _conclude(wishes, table, result, book.run)
     except BaseException:
         if chain:
@@ -140,6 +141,8 @@ def _run(wishes: Wishes) -> None:
     _leave(wishes, table, book, chain)
     if lost:
         raise LostFilesError(lost)
+    if failures:
+        raise GuardFailedError(failures[0])
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -148,7 +151,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _measure(
     wishes: Wishes, plan: Plan, table: Table, book: Ledger, chain: Chain | None
-) -> Simulation:
+) -> tuple[Simulation, list[str]]:
     begun = time.monotonic()
     runner = Runner(
         plan,
@@ -172,7 +175,8 @@ def _measure(
             runner.outcome.care.append(done)
             table.care(done)
         runner.outcome.not_shown += chain.not_shown
-    return runner.result("releve " + shlex.join(["simulate", *_own_words()]), since(begun))
+    command = "releve " + shlex.join(["simulate", *_own_words()])
+    return runner.result(command, since(begun)), runner.failures()
 
 
 def _own_words() -> list[str]:

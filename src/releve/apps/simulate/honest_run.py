@@ -11,7 +11,7 @@ import msgspec
 from releve.apps.simulate.arena import Arena
 from releve.apps.simulate.attack_run import Ground
 from releve.apps.simulate.corpus.tree import GROUP, SECRETARY
-from releve.apps.simulate.guard_process import GuardProcess
+from releve.apps.simulate.guard_process import GuardFailedError, GuardProcess
 from releve.apps.simulate.holder import Order
 from releve.apps.simulate.honest.desk import PATH
 from releve.apps.simulate.mark import write_mark
@@ -39,7 +39,15 @@ def run_honest(
     results: list[HonestResult] = []
     windows: list[WindowResult] = []
     while left:
-        done = _day(ground, left, results, windows, tell)
+        try:
+            done = _day(ground, left, results, windows, tell)
+        except GuardFailedError as why:
+            ground.failures.append(str(why))
+            for workload in left:
+                result = _not_shown(workload, ground.place.fs, str(why))
+                results.append(result)
+                tell(result)
+            break
         left = left[done:]
     return HonestDay(results=tuple(results), windows=tuple(windows))
 
@@ -121,14 +129,7 @@ def _one(
 ) -> HonestResult:
     name, fs = workload.name, ground.place.fs
     if reason:
-        return HonestResult(
-            name=name,
-            fs=fs,
-            stopped=False,
-            slowdown=None,
-            held_out=workload.held_out,
-            skipped=reason,
-        )
+        return _not_shown(workload, fs, reason)
     seen = len(guard.lines)
     free, _ = timed(ground, arena, workload, shares[False])
     guarded, status = timed(ground, arena, workload, shares[True])
@@ -147,6 +148,18 @@ def _one(
         skipped=failed,
         why=tuple(point.why for line in stops for point in line.points)[:12],
         alerts=tuple(dict.fromkeys(line.kind for line in alerts)),
+    )
+
+
+def _not_shown(workload: Workload, fs: str, reason: str) -> HonestResult:
+    return HonestResult(
+        name=workload.name,
+        fs=fs,
+        stopped=False,
+        slowdown=None,
+        held_out=workload.held_out,
+        wanted_stop=workload.wanted_stop,
+        skipped=reason,
     )
 
 

@@ -95,7 +95,7 @@ class Runner:
         """The ground of one place, its share built."""
         made = Ground(
             ledger=self.ledger, place=place, work=self.work, portable=self.portable, full=self.full,
-            as_users=os.geteuid() == 0 and not self.portable, listener=self.listen, masters={},
+            as_users=os.geteuid() == 0 and not self.portable, listener=self.listen, masters={}, failures=[],
             files=min(self.files, _FEW) if place.fs == "ext4-inodes" else self.files,
         )  # fmt: skip
         master = made.master(made.files)
@@ -103,6 +103,11 @@ class Runner:
             sizes = [path.stat().st_size for path in master.rglob("*") if path.is_file()]
             self.outcome.files, self.outcome.bytes = len(sizes), sum(sizes)
         return made
+
+    def failures(self) -> list[str]:
+        """How often the guard did not start, with its last words."""
+        grounds = (ground for ground in self._grounds.values() if isinstance(ground, Ground))
+        return [said for ground in grounds for said in ground.failures]
 
     def result(self, command: str, seconds: float) -> Simulation:
         """Everything as one object."""

@@ -92,10 +92,11 @@ def _attack(ground: Ground, scene: Scene, arena: Arena, lab: Lab) -> AttackResul
             troubles.append("l'autre poste n'a plus accès au partage")
         if any(isinstance(line, Stopped) for line in lines) and _can_reach(evil, arena.scope):
             troubles.append("le poste chiffreur a encore accès au partage")
+        after = manifest.take(scene.share)
     finally:
         guard.stop()
     log = manifest.read_log(scene.work / "attack.log")
-    verdict = manifest.compare(before, manifest.take(scene.share), log)
+    verdict = manifest.compare(before, after, log)
     result = conclude(SMB, ground.place.fs, len(log.touched), verdict, lines)
     return msgspec.structs.replace(result, wrong=(*troubles, *result.wrong))
 
