@@ -160,6 +160,10 @@ class Evidence:
             ]
         return found
 
+    def open_for_writing(self, pid: int) -> set[str]:
+        """What a process has open for writing below the folders, now."""
+        return {path for path, writes in self._probe.open_below(pid, self._folders) if writes}
+
     # weighing
 
     def suspect(self, damaged: Callable[[], Collection[str]], since_ns: int) -> Suspect | None:

@@ -37,7 +37,9 @@ class EvidenceHands:
 
     def freeze(self, head: Process) -> int:
         self._processes.accuse(head)
-        return self._inner.freeze(head)
+        stopped_ns = self._inner.freeze(head)
+        self._processes.caught(head)
+        return stopped_ns
 
     def kill(self, head: Process) -> list[int]:
         return self._inner.kill(head)

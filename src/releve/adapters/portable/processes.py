@@ -37,6 +37,7 @@ class PortableProcesses:
         self._born_s = self._last_s = time.monotonic()
         self._named: dict[str, Suspect | None] = {}
         self._accused: dict[str, Process] = {}
+        self._caught: dict[str, set[str]] = {}
         self.damaged: Callable[[Process], Collection[str]] = lambda _writer: ()
         self._writer = self._unknown(None)
 
@@ -85,6 +86,16 @@ class PortableProcesses:
         with self._lock:
             self._accused[writer.id] = self._process(suspect.seen)
         writer.program, writer.exe = suspect.seen.program, suspect.seen.exe
+
+    def caught(self, writer: Process) -> None:
+        """The family of `writer` was stopped: what it has open for writing now is its work."""
+        found = self._caught.setdefault(writer.id, set())
+        for process in self.members(writer):
+            found |= self._evidence.open_for_writing(process.pid)
+
+    def proved(self, writer: Process) -> frozenset[str]:
+        """Paths that the named family had open for writing when it was stopped."""
+        return frozenset(self._caught.get(writer.id, ()))
 
     def clues(self, writer: Process) -> tuple[tuple[Clue, ...], str, bool]:
         """Why somebody was named: the clues, the program, and whether they were clear."""

@@ -318,7 +318,7 @@ class Responder:
 
     def undo(self, c: Conviction, touches: dict[bytes, Touch]) -> None:
         """Undo the given touches; quarantine first, so that names are free for the originals."""
-        writers = {p.id for p in c.tree}
+        writers = _writers(c.tree)
         plan: list[tuple[Touch, Node, Volume, Decision]] = []
         directories: list[tuple[Touch, Node, Volume]] = []
         for touch in touches.values():
@@ -536,7 +536,7 @@ class Responder:
             at_ns=self._clock.now_ns(),
             bad_since_ns=c.bad_since_ns,
             members=[Member(p.pid, p.start_ns) for p in members],
-            writers=[p.id for p in c.tree],
+            writers=list(_writers(c.tree)),
             touches=list(self._book.of(c.tree).values()) if state != "done" else [],
             kill=c.action != "frozen",
             known=c.head.known,
@@ -617,6 +617,15 @@ class Responder:
 
     def close(self) -> None:
         self._todo.put(None)
+
+
+def _writers(tree: Iterable[Process]) -> set[str]:
+    """Ids under which a family's generations were held."""
+    found: set[str] = set()
+    for process in tree:
+        found.add(process.id)
+        found.update(process.former)
+    return found
 
 
 def _iso(ns: int) -> str:
