@@ -208,6 +208,9 @@ def test_over_tls_the_agent_trusts_only_the_authority_of_its_token(
 def test_plain_http_is_for_loopback_only(site: Site, tmp_path: Path) -> None:
     home = str(tmp_path / "s")
     assert releve("server", "run", "--home", home, "--listen", "0.0.0.0:1", "--no-tls", status=50)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert releve("server", "run", "--home", home, "--listen", listen, status=53)
     owner = ("--home", home, "--structure", "X", "--url", "http://releve.example")
     token = releve("server", "token", "create", *owner)["token"]
     assert releve("agent", "enrol", "--home", str(tmp_path / "a"), "--token", token, status=41)

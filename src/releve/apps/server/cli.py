@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import secrets
+import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,16 @@ class PlainListenError(ReleveError):
 
     def __init__(self, listen: str) -> None:
         super().__init__(f"{listen} is not loopback, and --no-tls was given.")
+
+
+class ListenError(ReleveError):
+    """The address cannot be listened on."""
+
+    status = 53
+    remedy = "Stop what uses it, or choose another with --listen ADDRESS:PORT."
+
+    def __init__(self, listen: str, why: str) -> None:
+        super().__init__(f"{listen} cannot be listened on ({why}).")
 
 
 class WeakPasswordError(ReleveError):
@@ -108,18 +119,29 @@ def run(
     place = Home(home)
     place.make()
     with ExitStack() as stack:
+        listener = stack.enter_context(_listener(listen, host, port_text))
+        port = listener.getsockname()[1]
         if not db:
             stack.enter_context(only_server(home))
         store = open_store(place, db)
         certificate = place.ensure_certificate((*own_names(host), *names)) if is_secure else None
         shown = names[0] if names else (host if host not in ("0.0.0.0", "::") else own_names("")[0])  # noqa: S104
         scheme = "https" if is_secure else "http"
-        url = url or f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port_text}"
+        url = url or f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
         place.token_url.write_text(url + "\n")
         code = "" if store.has_people() else place.make_setup_code()
         _say_start(url, code, place, as_json)
         app, context = wiring.build(place, store, is_secure=is_secure, url=url)
-        anyio.run(wiring.serve, app, context, host, int(port_text), certificate)
+        anyio.run(wiring.serve, app, context, listener, certificate)
+
+
+def _listener(listen: str, host: str, port: str) -> socket.socket:
+    """Bound before anything is said or made: an address in use is a plain error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, int(port)), family=family, backlog=2048)
+    except (OSError, OverflowError, ValueError) as error:
+        raise ListenError(listen, str(error)) from error
 
 
 def _say_start(url: str, code: str, place: Home, as_json: bool) -> None:

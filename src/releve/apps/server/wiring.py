@@ -63,13 +63,11 @@ def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Li
 
 
 async def serve(
-    app: Litestar, context: Context, host: str, port: int, certificate: Path | None
+    app: Litestar, context: Context, listener: socket.socket, certificate: Path | None
 ) -> None:
     """Until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         SafeHeaders(app, is_secure=context.is_secure),
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,
         ssl_certfile=certificate,
@@ -77,8 +75,7 @@ async def serve(
         timeout_graceful_shutdown=3,
         proxy_headers=False,
     )
-    server = LettingGo(config, context)
-    await server.serve()
+    await LettingGo(config, context).serve(sockets=[listener])
 
 
 class LettingGo(uvicorn.Server):
