@@ -63,6 +63,19 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     settled: bool
 
 
+_CLOCK_NS = 20_000_000
+
+
+def is_same(generation: Generation, ctime_ns: int) -> bool:
+    """The file is still what this generation holds.
+
+    Before Linux 6.13 ctime moves in steps of up to 10 ms: a version that was held within such a
+    step of its change may have been overwritten in the same step, so it is not trusted.
+    """
+    taken_after = generation.taken_ns - ctime_ns
+    return generation.facts.ctime_ns == ctime_ns and taken_after > _CLOCK_NS
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A protected inode as last seen. `gone_ns` is 0 while it lives."""
 

@@ -13,6 +13,7 @@ class Process:
         "children",
         "ended",
         "exe",
+        "former",
         "is_boundary",
         "known",
         "parent",
@@ -38,6 +39,7 @@ class Process:
         self.uid, self.exe, self.program = uid, exe, program
         self.is_boundary, self.known = is_boundary, known
         self.children: list[Process] = []
+        self.former: list[str] = []  # ids of descendants that are forgotten but were its family
         self.ended = 0.0  # steady seconds, 0 while it lives
 
     @property

@@ -17,6 +17,7 @@ class Touch(msgspec.Struct, kw_only=True, gc=False):
     folder: int
     first_ns: int
     last_ns: int
+    bad_ns: int = 0  # when what was judged bad was noticed, 0 if nothing was
     created: bool = False
     wrote: bool = False
     deleted: bool = False

@@ -24,6 +24,8 @@ _BUFFER: Final = 32 << 20
 _MEMORY_S: Final = (
     60.0  # fork records outlive exit by this; pids wrap in about 1 s at 30,000 forks/s
 )
+_ENDED_MOST: Final = 50_000  # a flood of forks may not fill the memory
+_FORMER_MOST: Final = 10_000
 NEVER_TOUCH: Final = frozenset(
     {
         "systemd",
@@ -90,7 +92,6 @@ class Lineage:
         self._lock = threading.RLock()
         self._by_pid: dict[int, Process] = {}
         self._ended: deque[Process] = deque()
-        self.keep: Callable[[Process], bool] = lambda _process: False
         self.merged: Callable[[Process], None] = lambda _process: None
         self._own = ancestors()
         self._offset = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
@@ -241,22 +242,28 @@ class Lineage:
                     self._from_proc(pid)
 
     def _purge(self, now: float) -> None:
+        """Forget those who ended a minute ago; their parents answer for what they did."""
         with self._lock:
-            while self._ended and now - self._ended[0].ended > _MEMORY_S:
-                process = self._ended.popleft()
-                if process.children or self.keep(process):
-                    process.ended = now
-                    self._ended.append(process)
-                    if len(self._ended) > 200_000:
-                        self._ended.popleft()
-                    if self._ended[0] is process or now - self._ended[0].ended <= 0:
-                        return
-                    continue
-                self.merged(process)
-                if process.parent is not None and process in process.parent.children:
-                    process.parent.children.remove(process)
-                if self._by_pid.get(process.pid) is process:
-                    del self._by_pid[process.pid]
+            kept: deque[Process] = deque()
+            excess = len(self._ended) - _ENDED_MOST
+            for process in self._ended:
+                excess -= 1
+                if excess < 0 and (now - process.ended <= _MEMORY_S or process.children):
+                    kept.append(process)
+                else:
+                    self._forget(process)
+            self._ended = kept
+
+    def _forget(self, process: Process) -> None:
+        self.merged(process)
+        parent = process.parent
+        if parent is not None:
+            if process in parent.children:
+                parent.children.remove(process)
+            if not parent.is_boundary:
+                parent.former = [*parent.former, *process.former, process.id][-_FORMER_MOST:]
+        if self._by_pid.get(process.pid) is process:
+            del self._by_pid[process.pid]
 
     def get(self, pid: int) -> Process:
         """Who had this pid. The record was sent before the write, so draining is enough."""

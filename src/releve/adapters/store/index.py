@@ -70,8 +70,13 @@ class Index:
         row = self.db.execute("SELECT value FROM setting WHERE key=?", (key,)).fetchone()
         return row[0] if row else None
 
-    def set_setting(self, key: str, value: bytes) -> None:
-        self.db.execute("INSERT OR REPLACE INTO setting VALUES(?,?)", (key, value))
+    def set_setting(self, key: str, value: bytes | None) -> None:
+        """Set it, or take it away (None)."""
+        self.begin()
+        if value is None:
+            self.db.execute("DELETE FROM setting WHERE key=?", (key,))
+        else:
+            self.db.execute("INSERT OR REPLACE INTO setting VALUES(?,?)", (key, value))
 
     # nodes
 
@@ -255,6 +260,11 @@ class Index:
         row = self.db.execute(f"SELECT {_GEN} FROM generation WHERE id=?", (generation,)).fetchone()  # noqa: S608
         return _generation(row) if row else None
 
+    def settle(self, generation: int) -> None:
+        """Nobody has the file open any more and it is still what was held."""
+        self.begin()
+        self.db.execute("UPDATE generation SET settled=1 WHERE id=?", (generation,))
+
     def adopt(self, generation: int, facts: Facts) -> None:
         """The file was given back as this generation: it is held as it is now."""
         self.begin()
@@ -294,6 +304,30 @@ class Index:
         self.db.execute(
             "INSERT OR REPLACE INTO conviction VALUES(?,?,?,?)", (family, at_ns, state, body)
         )
+
+    def drop_conviction(self, family: str) -> None:
+        self.begin()
+        self.db.execute("DELETE FROM conviction WHERE family=?", (family,))
+
+    # what was noted last
+
+    def last_ns(self) -> int:
+        """When something was last noted of any file."""
+        row = self.db.execute(
+            "SELECT max((SELECT coalesce(max(taken),0) FROM generation),"
+            " (SELECT coalesce(max(until),0) FROM was), (SELECT coalesce(max(gone),0) FROM node))"
+        ).fetchone()
+        return int(row[0])
+
+    def noted_since(self, folder: int, since_ns: int) -> list[int]:
+        """Nodes of a folder that were held, lost a name, went or came since then."""
+        rows = self.db.execute(
+            "SELECT id FROM node WHERE folder=:f AND (gone>=:s OR born>=:s OR"
+            " id IN (SELECT node FROM generation WHERE taken>=:s AND writer<>'') OR"
+            " id IN (SELECT node FROM was WHERE until>=:s))",
+            {"f": folder, "s": since_ns},
+        )
+        return [int(row[0]) for row in rows]
 
     def open_convictions(self) -> list[tuple[str, int, str, bytes]]:
         return self.db.execute(

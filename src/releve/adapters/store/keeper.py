@@ -19,7 +19,7 @@ from releve.adapters.store.facts import facts_of
 from releve.adapters.store.index import Index
 from releve.adapters.store.objects import HeldBytes, Objects, can_clone
 from releve.flow.ports import Clock, Place
-from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, Name, Node
+from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, Name, Node, is_same
 
 
 class _Entry(NamedTuple):
@@ -71,6 +71,7 @@ class Keeper:
         os.chmod(store, 0o700)
         self.store, self.place, self.clock = store, place, clock
         self.lock = threading.RLock()
+        self.unreadable = 0  # files that a walk met and could not open: they are not held
         self.temporary: set[str] = set()  # files of a roll-back that have no name of their own yet
         self.being_given: set[bytes] = set()  # keys that are being given back now
         self.given = 0  # how many were, so far
@@ -86,6 +87,9 @@ class Keeper:
         ).fetchone()
         if sequence:
             self._next = max(self._next, int(sequence[0]) + 1)
+        self._dropped: list[Generation] = []
+        self._ended_well = self.index.setting("ended well") is not None
+        self.index.set_setting("ended well", None)
         self._room_checked = 0
         self._room = 1
         self.held_bytes = self.index.held_bytes()
@@ -254,6 +258,7 @@ class Keeper:
             )
         result = self.hold(key, writer, folder=folder)
         if result.facts is None:
+            self.unreadable += result.refused != "gone"
             return None
         seen.add(result.node)
         if name is not None:
@@ -324,7 +329,14 @@ class Keeper:
                     key=key, node=number, facts=facts, generation=None, is_new=node is None
                 )
             last = self.index.last_generation(number) if node else None
-            if last is not None and last.facts.ctime_ns == facts.ctime_ns and last.settled:
+            same = last is not None and is_same(last, facts.ctime_ns)
+            if last is not None and same and not last.settled:
+                if _nobody_writes(fd) and os.fstat(fd).st_ctime_ns == facts.ctime_ns:
+                    self.index.settle(last.id)
+                    last = msgspec.structs.replace(last, settled=True)
+                self.index.set_facts(number, facts)
+                return HoldResult(key=key, node=number, facts=facts, generation=last)
+            if last is not None and same:
                 self.index.set_facts(number, facts)
                 return HoldResult(key=key, node=number, facts=facts, generation=last)
             if not self.has_room(facts.size, folder):
@@ -440,7 +452,53 @@ class Keeper:
     def complete(self, folder: int) -> None:
         """The first baseline of the folder is whole."""
         with self.lock:
-            self.index.set_setting("baseline " + self.folders[folder], b"1")
+            now = b"%d" % self.clock.now_ns()
+            self.index.set_setting("baseline " + self.folders[folder], now)
+
+    # after a pause
+
+    def recent(self, folder: int, back_ns: int) -> list[HoldResult]:
+        """What was noted in the last `back_ns` before a guard was killed, and is not known to be sound.
+
+        Its judgement and its memory of who did it went with it. Empty after a proper end.
+        """
+        if self._ended_well:
+            return []
+        with self.lock:
+            whole = int(self.index.setting("baseline " + self.folders[folder]) or 0)
+            since = max(self.index.last_ns() - back_ns, whole)
+            found = [self._noted(n, since, whole) for n in self.index.noted_since(folder, since)]
+        return [result for result in found if result is not None]
+
+    def _noted(self, number: int, since_ns: int, whole_ns: int) -> HoldResult | None:
+        node = self.index.node_by_id(number)
+        if node is None:
+            return None
+        held = self.index.generations(number)
+        is_new = node.born_ns > whole_ns and not (held and not held[0].writer)
+        names = self.index.names(number)
+        past = self.index.past_names(number)
+        lost = tuple(n for n, until in past if until >= since_ns and n not in names)
+        if node.gone_ns:
+            if is_new:
+                return None
+            return HoldResult(
+                key=node.key, node=number, facts=None, generation=None, refused="gone", lost_names=lost
+            )  # fmt: skip
+        now = [g for g in held if g.facts.ctime_ns == node.facts.ctime_ns and g.writer]
+        doubtful = now[-1] if now and now[-1].judged is not Judged.CLEAN else None
+        if doubtful is not None:
+            doubtful = msgspec.structs.replace(doubtful, judged=Judged.NOT_YET)
+        if doubtful is None and not lost and (node.facts.kind is Kind.FILE or not is_new):
+            return None
+        return HoldResult(
+            key=node.key, node=number, facts=node.facts, generation=doubtful, is_new=is_new, lost_names=lost
+        )  # fmt: skip
+
+    def close_clean(self) -> None:
+        """The guard ends as it was asked to: nothing of its last work is in doubt."""
+        with self.lock:
+            self.index.set_setting("ended well", b"1")
 
     # names
 
@@ -524,6 +582,10 @@ class Keeper:
         with self.lock:
             self.index.put_conviction(family, at_ns, state, body)
 
+    def drop_conviction(self, family: str) -> None:
+        with self.lock:
+            self.index.drop_conviction(family)
+
     def open_convictions(self) -> list[tuple[str, int, str, bytes]]:
         with self.lock:
             return self.index.open_convictions()
@@ -578,8 +640,7 @@ class Keeper:
             for g in dropped:
                 self.index.drop_generation(g.id)
                 self.held_bytes -= g.facts.size
-        for g in dropped:
-            self.objects.drop(g.id, g.facts.size, g.pack, g.offset)
+            self._dropped += dropped  # their bytes go once their rows are gone for good
         return len(dropped)
 
     def prune_gone(self, limit_ns: int, most: int = 500) -> int:
@@ -593,10 +654,15 @@ class Keeper:
         return len(gone)
 
     def commit(self) -> None:
+        """Make what was noted survive kill -9, and give back the room of what was dropped."""
         with self.lock:
             self.index.commit()
+            dropped, self._dropped = self._dropped, []
+        for g in dropped:
+            self.objects.drop(g.id, g.facts.size, g.pack, g.offset)
 
     def close(self) -> None:
+        self.commit()
         with self.lock:
             self.index.close()
             self.objects.close()

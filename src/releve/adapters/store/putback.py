@@ -35,6 +35,9 @@ class GiveBack:
         self._quarantine = os.path.join(keeper.store, "quarantine")
         os.makedirs(self._quarantine, mode=0o700, exist_ok=True)
         self._number = len(os.listdir(self._quarantine))
+        self._unfinished = os.path.join(keeper.store, "unfinished")
+        shutil.rmtree(self._unfinished, ignore_errors=True)  # of a guard that was killed at it
+        os.makedirs(self._unfinished, mode=0o700)
 
     def file(
         self, node: Node, generation: Generation, names: list[Name], *, stamp: str, beside: bool
@@ -109,7 +112,7 @@ class GiveBack:
     ) -> PutBackDone:
         path = paths[0]
         kept = self._clear(path, stamp, keep=beside)
-        temporary = os.path.join(os.path.dirname(path), f".releve-{generation.id:x}")
+        temporary = self._temporary(os.path.dirname(path), generation)
         self._keeper.temporary.add(temporary)
         fd = os.open(
             temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -131,6 +134,12 @@ class GiveBack:
             self._keeper.temporary.discard(temporary)
             os.close(fd)
         return PutBackDone(path=path, changed=True, beside=kept)
+
+    def _temporary(self, folder: str, generation: Generation) -> str:
+        """In the store, where a guard that is killed leaves nothing for the users; else beside."""
+        if os.stat(self._unfinished).st_dev == os.stat(folder).st_dev:
+            return os.path.join(self._unfinished, f"{generation.id:x}")
+        return os.path.join(folder, f".releve-{generation.id:x}")
 
     def _stand(
         self,

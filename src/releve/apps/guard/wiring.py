@@ -138,7 +138,6 @@ def build(
         spare=lambda head: head.exe in config.care_programs,
         approved=lambda head, paths: approvals.covers(head, paths, _now(clock)),
     )
-    lineage.keep = guard.has_touches
     lineage.merged = guard.inherit
     return guard, lambda: _describe(volumes, guard), volumes[0].keeper.store
 

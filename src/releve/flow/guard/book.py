@@ -94,6 +94,11 @@ class Book:
             touches = self._touches.get(process)
             return touches.get(file) if touches else None
 
+    def forget(self, process: Process, file: bytes) -> None:
+        """Somebody else answers for this touch."""
+        with self._lock:
+            self._touches.get(process, {}).pop(file, None)
+
     def inherit(self, process: Process) -> None:
         """The process ended long ago: its parent answers for its touches."""
         with self._lock:
@@ -129,6 +134,7 @@ def merge(a: Touch, b: Touch) -> Touch:
         folder=a.folder,
         first_ns=first.first_ns,
         last_ns=max(a.last_ns, b.last_ns),
+        bad_ns=min(filter(None, (a.bad_ns, b.bad_ns)), default=0),
         created=first.created,
         wrote=a.wrote or b.wrote,
         deleted=second.deleted or (first.deleted and not second.created),

@@ -18,8 +18,9 @@ from releve.flow.guard.holding import Holder
 from releve.flow.guard.judging import Judge
 from releve.flow.guard.reading import Reader
 from releve.flow.guard.responding import Responder
+from releve.flow.guard.resuming import RECENT_NS, Resume, together
 from releve.flow.guard.work import Job, Volume, What, merge
-from releve.flow.ports import Clock, Contain, Hands, Openers, Processes, Watcher
+from releve.flow.ports import Clock, Contain, Hands, Keeper, Openers, Processes, Watcher
 from releve.model.held import HoldResult, Judged, Kind
 from releve.model.lines import Alert, Folder, Progress, Ready
 from releve.model.process import Process
@@ -113,6 +114,9 @@ class Guard:
             on_late=self.responder.late,
         )
         self.responder.on_convicted = self.reader.late.add
+        self._resume = Resume(
+            self._book, self.judge, self.responder, parts.clock, self._note_outside
+        )
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._blocked = False
@@ -127,9 +131,14 @@ class Guard:
 
     def start(self, folders_said: Callable[[], tuple[Folder, ...]], pid: int, store: str) -> None:
         """Hold the baseline (or compare after a pause), then watch; says `ready` at the end."""
-        for volume in self._volumes.values():
-            for number, folder in enumerate(volume.keeper.folders):
-                self._baseline(volume, number, folder)
+        absent = Process(0, self._clock.now_ns(), None, program="(pendant l'arrêt)", known=False)
+        self.responder.stop_left()
+        found = [
+            (volume, number, self._baseline(volume, number, folder, absent))
+            for volume in self._volumes.values()
+            for number, folder in enumerate(volume.keeper.folders)
+        ]
+        self._resume.start(found, absent)
         for name, loop in (
             ("read", self._read_loop),
             ("hold", self._hold_loop),
@@ -143,11 +152,13 @@ class Guard:
             self._threads.append(thread)
         self._say(Ready(folders=folders_said(), enforce=self._enforce, pid=pid, store=store))
 
-    def _baseline(self, volume: Volume, number: int, folder: str) -> None:
+    def _baseline(
+        self, volume: Volume, number: int, folder: str, absent: Process
+    ) -> list[HoldResult]:
+        """Hold what is not held as it is; answers what changed since the guard last watched."""
         keeper = volume.keeper
         first = keeper.is_empty(number)
-        if not first and number == 0:
-            self.responder.finish()
+        recent = [] if first else keeper.recent(number, RECENT_NS)
         started = self._clock.steady()
         total = keeper.count_entries(number)
         phase = "baseline" if first else "compare"
@@ -164,64 +175,38 @@ class Guard:
                 )
             )
 
-        absent = Process(0, self._clock.now_ns(), None, program="(pendant l'arrêt)", known=False)
-        changed = keeper.baseline(number, "" if first else absent.id, progress)
+        walked = keeper.baseline(number, "" if first else absent.id, progress)
+        changed: list[HoldResult] = []
         if first:
-            for result in changed:
+            for result in walked:
                 self._note_outside(volume, number, result)
             keeper.complete(number)
         else:
-            self._judge_changed(volume, number, list(changed), absent)
+            changed = together(walked, recent)
         files, size = keeper.counts(number)
         self.baseline_ms[folder] = round((self._clock.steady() - started) * 1000, 1)
         self._say(Progress(folder=folder, phase=phase, files=files, percent=100.0, bytes_held=size))
+        return changed
+        self._say_unreadable(keeper, folder)
+
+    def _say_unreadable(self, keeper: Keeper, folder: str) -> None:
+        count, keeper.unreadable = keeper.unreadable, 0
+        if count:
+            self._say(
+                Alert(
+                    kind="not_held",
+                    folder=folder,
+                    why=f"{count} fichiers ne peuvent pas être lus par le gardien : ils ne sont pas gardés. "
+                    "Donnez-lui le droit de les lire, ou lancez-le en root.",
+                    why_en=f"{count} files cannot be read by the guard: they are not held. Let it read them, or "
+                    "run it as root.",
+                )
+            )
 
     def _note_outside(self, volume: Volume, number: int, result: HoldResult) -> None:
         facts = result.facts
         if facts is not None and facts.kind is Kind.FILE and facts.nlink > 1 and result.key:
             self.reader.adopt(volume, result.key, number, outside=True)
-
-    def _judge_changed(
-        self, volume: Volume, number: int, changed: list[HoldResult], absent: Process
-    ) -> None:
-        """What changed while nobody watched: judged as one family of an unknown writer."""
-        now = self._clock.now_ns()
-        jobs: list[Job] = []
-        for result in changed:
-            node = volume.keeper.node_by_id(result.node)
-            if node is None:
-                continue
-            self._note_outside(volume, number, result)
-            file = volume.fsid + node.key
-            touch = self._book.touch(absent, file, number, now)
-            touch.was += [n for n in result.lost_names if n not in touch.was]
-            name = result.lost_names[0] if result.lost_names else volume.keeper.last_name(node.id)
-            gone = result.refused == "gone"
-            touch.created, touch.deleted = result.is_new, gone
-            touch.wrote = result.generation is not None
-            if node.facts.kind is not Kind.FILE:
-                continue
-            jobs.append(
-                Job(
-                    what=What.GONE if gone else What.CLOSED,
-                    process=absent,
-                    volume=volume,
-                    file=file,
-                    folder=number,
-                    seen_ns=now,
-                    name=name,
-                    held=None if gone else result,
-                    old=node.id,
-                )
-            )
-        jobs.sort(
-            key=lambda job: job.what is What.GONE
-        )  # new files first: deletions pair with them
-        for job in jobs:
-            try:
-                self.judge.judge(job)
-            except OSError:
-                continue
 
     def _living(self) -> int:
         """Originals that live now."""
@@ -270,10 +255,6 @@ class Guard:
         """Give back the room of deleted files after the retention; answers how many were dropped."""
         limit = self._clock.now_ns() - int(self._limits.retention_s * 1e9)
         return sum(v.keeper.prune_gone(limit) for v in self._volumes.values())
-
-    def has_touches(self, process: Process) -> bool:
-        """A roll-back may still need what this ended process did."""
-        return self._book.has(process)
 
     def damaged(self, process: Process) -> set[str]:
         """Paths of what it touched and what is not known to be sound, new and former names."""
@@ -487,7 +468,7 @@ class Guard:
         for volume in self._volumes.values():
             for number in range(len(volume.keeper.folders)):
                 changed = list(volume.keeper.baseline(number, absent.id, lambda _f, _b: None))
-                self._judge_changed(volume, number, changed, absent)
+                self._resume.judge(volume, number, changed, absent)
 
     def close(self) -> None:
         """End the loops; what is being rolled back is finished first."""
@@ -503,5 +484,6 @@ class Guard:
             thread.join(3)
         self._parts.watcher.close()
         for volume in self._volumes.values():
-            volume.keeper.commit()
+            if self._threads:
+                volume.keeper.close_clean()
             volume.keeper.close()

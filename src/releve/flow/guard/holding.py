@@ -13,6 +13,8 @@ from releve.model.lines import Alert, Window
 from releve.recover.rollback import keep
 from releve.sense import fanotify
 
+_OPEN_S, _OPEN_MOST_S = 0.0125, 60.0
+
 
 class Holder:
     """Takes jobs from the hold desk, holds, and passes them on to the judge.
@@ -95,7 +97,9 @@ class Holder:
                 (self._clock.now_ns() - max(job.seen_ns, generation.facts.ctime_ns)) / 1e6
             )
         if generation is not None and not generation.settled and result.refused == "":
-            self._desk.put_later(0.05, lane(job.process), job.file, job)
+            job.tries += 1
+            pause = min(_OPEN_MOST_S, _OPEN_S * 4**job.tries)  # a log may stay open all day
+            self._desk.put_later(pause, lane(job.process), job.file, job)
         if result.node and generation is not None and not result.is_new:
             keeper.prune(result.node, lambda held: keep(held, self._limits.generations))
         if result.facts is not None and result.facts.kind is Kind.FILE:

@@ -15,7 +15,7 @@ from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.work import Job, What
 from releve.flow.ports import Bytes, Clock, Contain
-from releve.model.held import Generation, Judged, Kind, Name
+from releve.model.held import Generation, Judged, Kind, Name, is_same
 from releve.model.lines import Alert
 from releve.model.process import Process
 from releve.sense import fanotify
@@ -85,6 +85,13 @@ class Judge:
         self._doubts: dict[Process, dict[bytes, _Doubt]] = {}
         self._live: OrderedDict[bytes, _Live] = OrderedDict()
         self._processes: dict[str, Process] = {}
+        self._carried: Process | None = None
+        self._carried_until = 0.0
+
+    def carry(self, absent: Process, until: float) -> None:
+        """What was found at a start and what goes on right after it may be one attack: they add up."""
+        self._carried, self._carried_until = absent, until
+        self._processes[absent.id] = absent
 
     def work(self, wait_s: float) -> bool:
         """Do one job; False when there was none."""
@@ -142,7 +149,7 @@ class Judge:
             return
         node = keeper.node(job.key)
         before = self._before(job, node.id, None) if node is not None else None
-        if before is not None and before.facts.ctime_ns == changed:
+        if before is not None and is_same(before, changed):
             return  # it is held as it is
         if before is None and not closed:
             return  # a new file is judged once it is whole
@@ -253,13 +260,15 @@ class Judge:
         return touch is not None and touch.created
 
     def _take(self, job: Job, change: Change, file: bytes, name: Name | None) -> None:
-        self._note(job.process, file, _JUDGED[change.verdict])
+        self._note(job, file, _JUDGED[change.verdict])
         if change.points > 0:
             self._count(job, change, file, name, tuple(p.id for p in self._chain(job.process)))
 
-    def _note(self, process: Process, file: bytes, judged: Judged) -> None:
+    def _note(self, job: Job, file: bytes, judged: Judged) -> None:
         """What the last look at this touch said; bad stays bad."""
-        touch = self._book.find(process, file)
+        touch = self._book.find(job.process, file)
+        if touch is not None and judged is Judged.BAD and not touch.bad_ns:
+            touch.bad_ns = job.seen_ns
         if touch is not None and touch.judged is not Judged.BAD:
             touch.judged = judged
 
@@ -270,7 +279,7 @@ class Judge:
         opaque = content.opaque(content.created(after, text))
         lineage = tuple(p.id for p in self._chain(job.process))
         judged = Judged.UNKNOWN if opaque else Judged.CLEAN if after.size else Judged.NOT_YET
-        self._note(job.process, job.file, judged)
+        self._note(job, job.file, judged)
         if not opaque and after.size:
             self._scores.created(lineage, self._clock.steady())
         fresh = Fresh(
@@ -296,12 +305,7 @@ class Judge:
         self._pairs.forget(job.file)
         generations = keeper.generations(node.id) if node is not None else []
         new = generations[-1] if generations else None
-        try:
-            after = (
-                keeper.read(new) if new is not None and new.settled else keeper.read_now(job.key)
-            )
-        except OSError:
-            return
+        after = keeper.read_now(job.key)  # what stands there: a held version may be from mid-save
         held = keeper.read(before)
         text = job.name.name.decode(errors="replace") if job.name else ""
         try:
@@ -312,7 +316,7 @@ class Judge:
         old = keeper.node_by_id(job.old)
         original = job.volume.fsid + old.key if old else job.file
         self._take(job, change, original, job.name)
-        self._note(job.process, job.file, _JUDGED[change.verdict])
+        self._note(job, job.file, _JUDGED[change.verdict])
         if new is not None:
             keeper.judge(new.id, _JUDGED[change.verdict])
 
@@ -394,11 +398,24 @@ class Judge:
         process = self._find(job.process, head)
         if process is not None:
             self._convict(process, "mass_deletion")
+        if process is self._carried and job.process is not process:
+            self._convict(self._own_head(job.process), "mass_deletion")
 
     # counting
 
     def _chain(self, process: Process) -> list[Process]:
-        return process.chain() or [process]
+        chain = process.chain() or [process]
+        if self._carried is None or process is self._carried:
+            return chain
+        if self._clock.steady() > self._carried_until:
+            self._carried = None
+            return chain
+        return [*chain, self._carried]
+
+    def _own_head(self, process: Process) -> Process:
+        """Of a writer whose part alone would not convict: the lowest that destroyed more than one file."""
+        chain = process.chain() or [process]
+        return next((p for p in chain if len(self._scores.marks(p.id)) > 1), chain[0])
 
     def _count(
         self, job: Job, change: Change, file: bytes, name: Name | None, lineage: tuple[str, ...]
@@ -414,7 +431,11 @@ class Judge:
         head = self._scores.add(lineage, mark)
         if head is not None:
             process = self._find(job.process, head)
-            if process is not None:
+            if process is not None and process is self._carried:
+                self._convict(process, "while_dead")
+                if job.process is not process:
+                    self._convict(self._own_head(job.process), "score")
+            elif process is not None:
                 self._convict(process, "score")
             return
         if self._contain.is_blocked(job.process):
@@ -433,7 +454,9 @@ class Judge:
             self._suspend(head, True)
 
     def _count_slow(self, job: Job, points: float, lineage: tuple[str, ...], now: float) -> None:
-        top = self._find(job.process, lineage[-1]) if lineage else None
+        carried = self._carried.id if self._carried is not None else ""
+        own = [one for one in lineage if one != carried]
+        top = self._find(job.process, own[-1]) if own else None
         if top is not None and top.uid >= 0:
             self._processes[top.id] = top
             who_pays = self._contain.client(job.process) or f"user {top.uid}"

@@ -26,6 +26,7 @@ from releve.recover.rollback import (
 )  # fmt: skip
 
 _encode = msgspec.msgpack.Encoder().encode
+_SAME_NS = 60_000_000  # /proc tells starts in ticks of 10 ms, fork records in ns
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -121,11 +122,13 @@ class Responder:
         if not self.enforce:
             self._would_stop(head, kind)
             return
+        self._note_still(head)
         stopped_ns = self._hands.freeze(head)
         if head in self._still and not head.children:
             stopped_ns = self._still[head]  # seen still then, and nothing was born since
         if kind != "order" and not self._is_confirmed(head, kind):
             self._hands.thaw(head)
+            self._note_thawed(head)
             return
         self._book_convicted(head, kind, stopped_ns)
 
@@ -134,11 +137,29 @@ class Responder:
         if not self.enforce or not head.known or self._contain.serves(head):
             return
         if still:
+            self._note_still(head)
             self._still[head] = self._hands.freeze(head)
         else:
             self._still.pop(head, None)
             if not self.is_convicted(head):
                 self._hands.thaw(head)
+                self._note_thawed(head)
+
+    def _note_still(self, head: Process) -> None:
+        """Before anybody is frozen: a guard that dies now must find them, to let them go on."""
+        if not head.known or head in self._still:
+            return
+        members = [Member(p.pid, p.start_ns) for p in self._processes.members(head)]
+        journal = Journal(
+            family=head.id, at_ns=self._clock.now_ns(), bad_since_ns=0, members=members, writers=[], touches=[]
+        )  # fmt: skip
+        keeper = next(iter(self._volumes.values())).keeper
+        keeper.put_conviction(head.id, journal.at_ns, "still", _encode(journal))
+        keeper.commit()
+
+    def _note_thawed(self, head: Process) -> None:
+        keeper = next(iter(self._volumes.values())).keeper
+        keeper.drop_conviction(head.id)
 
     def _would_stop(self, head: Process, kind: str) -> None:
         if not self._is_confirmed(head, kind):
@@ -245,7 +266,9 @@ class Responder:
         settled = self._clock.steady()
         self._roll_back(c)
         spent += self._clock.steady() - settled
-        self._write_journal(c, [], "done")
+        self._write_journal(
+            c, self._processes.members(c.head), "frozen" if c.action == "frozen" else "done"
+        )
         done = (c.restored, len(c.lost), len(c.newest), len(c.quarantined))
         if c.said == done:
             return  # a late notification that changed nothing
@@ -458,9 +481,10 @@ class Responder:
         touches = self._book.of(tree)
         files = {mark.file for mark in marks}
         bad = [
-            t.first_ns
+            t.bad_ns or (t.last_ns if t.deleted else t.first_ns)
             for t in touches.values()
-            if t.file in files
+            if t.bad_ns
+            or t.file in files
             or (t.created and t.judged not in (Judged.CLEAN, Judged.NOT_YET))
             or (kind == "mass_deletion" and t.deleted)
         ]
@@ -537,7 +561,7 @@ class Responder:
             bad_since_ns=c.bad_since_ns,
             members=[Member(p.pid, p.start_ns) for p in members],
             writers=list(_writers(c.tree)),
-            touches=list(self._book.of(c.tree).values()) if state != "done" else [],
+            touches=list(self._book.of(c.tree).values()) if state == "stopped" else [],
             kill=c.action != "frozen",
             known=c.head.known,
         )
@@ -551,6 +575,7 @@ class Responder:
         if head is None:
             return False
         conviction = self.convicted.pop(head, None)
+        self._note_thawed(head)
         if verb == "thaw":
             self._hands.thaw(head)
         else:
@@ -561,52 +586,83 @@ class Responder:
                 self._todo.put(conviction)
         return True
 
-    def finish(self) -> None:
-        """After a restart: kill what still lives of open convictions and finish their roll-back."""
+    def stop_left(self) -> None:
+        """After a restart, first of all: kill what still lives of open convictions, let suspects go."""
+        for journal, state in self._open():
+            for process in self._left(journal):
+                if state == "still":
+                    self._hands.thaw(process)
+                elif state == "frozen":
+                    self.frozen[journal.family] = process
+                elif journal.kill:
+                    self._hands.freeze(process)
+                    self._hands.kill(process)
+
+    def _open(self) -> list[tuple[Journal, str]]:
         keeper = next(iter(self._volumes.values())).keeper
-        for _, _, _, body in keeper.open_convictions():
-            journal = msgspec.msgpack.decode(body, type=Journal)
-            head = Process(0, journal.at_ns, None, program="journal", known=journal.known)
-            tree = {head}
-            for member in journal.members:
-                process = self._processes.get(member.pid)
-                if abs(process.start_ns - member.start_ns) < 60_000_000 and not process.is_boundary:
-                    tree |= set(process.tree())
-                    if journal.kill:
-                        self._hands.freeze(process)
-                        self._hands.kill(process)
-            c = Conviction(
-                head=head,
-                kind="journal",
-                action="killed" if journal.kill else "frozen",
-                bad_since_ns=journal.bad_since_ns,
-                marks=[],
-                tree=tree,
-                seen={},
-                lost=[],
-                newest=[],
-                quarantined=[],
-                beside=[],
-            )
-            touches: dict[bytes, Touch] = {}
-            for touch in journal.touches:
-                touches[touch.file] = (
-                    merge(touches[touch.file], touch) if touch.file in touches else touch
-                )
-            self._undo_as(c, touches, set(journal.writers))
-            keeper.put_conviction(journal.family, journal.at_ns, "done", body)
-            keeper.commit()
-            self._say(
-                RolledBack(
-                    family=journal.family,
-                    restored=c.restored,
-                    lost=tuple(c.lost),
-                    newest_save_lost=tuple(c.newest),
-                    quarantined=tuple(c.quarantined),
-                    kept_both=tuple(c.beside),
-                    at=_iso(self._clock.now_ns()),
-                )
-            )
+        return [
+            (msgspec.msgpack.decode(body, type=Journal), state)
+            for _, _, state, body in keeper.open_convictions()
+        ]
+
+    def _left(self, journal: Journal) -> list[Process]:
+        """Its members that still live, by pid and start."""
+        found = [(m, self._processes.get(m.pid)) for m in journal.members]
+        return [
+            p for m, p in found if abs(p.start_ns - m.start_ns) < _SAME_NS and not p.is_boundary
+        ]
+
+    def finish(self, unseen: dict[bytes, Touch], absent: Process) -> set[bytes]:
+        """After a restart: finish the roll-back of open convictions.
+
+        Args:
+            unseen: what changed while nobody watched; on files that such a family had touched it
+                is taken for the family's.
+            absent: stands for whoever did that.
+
+        Returns: the files that were looked after.
+        """
+        keeper = next(iter(self._volumes.values())).keeper
+        done: set[bytes] = set()
+        for journal, state in self._open():
+            if state == "stopped":
+                c, touched = self._finish(journal, unseen, absent)
+                done |= touched
+                self._say(_rolled_back(c, journal.family, self._clock.now_ns()))
+                if not journal.kill:
+                    self.frozen |= {journal.family: process for process in self._left(journal)[:1]}
+            if state != "frozen" and journal.family not in self.frozen:
+                keeper.drop_conviction(journal.family)
+            elif state == "stopped":
+                keeper.put_conviction(journal.family, journal.at_ns, "frozen", _encode(journal))
+        keeper.commit()
+        return done
+
+    def _finish(
+        self, journal: Journal, unseen: dict[bytes, Touch], absent: Process
+    ) -> tuple[Conviction, set[bytes]]:
+        head = Process(0, journal.at_ns, None, program="journal", known=journal.known)
+        c = Conviction(
+            head=head,
+            kind="journal",
+            action="killed" if journal.kill else "frozen",
+            bad_since_ns=journal.bad_since_ns,
+            marks=[],
+            tree={head},
+            seen={},
+            lost=[],
+            newest=[],
+            quarantined=[],
+            beside=[],
+        )
+        touches: dict[bytes, Touch] = {}
+        for touch in journal.touches:
+            known = touches.get(touch.file)
+            touches[touch.file] = merge(known, touch) if known is not None else touch
+        for file in touches.keys() & unseen.keys():
+            touches[file] = merge(touches[file], unseen[file])
+        self._undo_as(c, touches, {*journal.writers, absent.id})
+        return c, set(touches)
 
     def _undo_as(self, c: Conviction, touches: dict[bytes, Touch], writers: set[str]) -> None:
         """Undo with writers that live on only by their ids."""
@@ -617,6 +673,18 @@ class Responder:
 
     def close(self) -> None:
         self._todo.put(None)
+
+
+def _rolled_back(c: Conviction, family: str, now_ns: int) -> RolledBack:
+    return RolledBack(
+        family=family,
+        restored=c.restored,
+        lost=tuple(c.lost),
+        newest_save_lost=tuple(c.newest),
+        quarantined=tuple(c.quarantined),
+        kept_both=tuple(c.beside),
+        at=_iso(now_ns),
+    )
 
 
 def _writers(tree: Iterable[Process]) -> set[str]:

@@ -36,6 +36,7 @@ class Job(msgspec.Struct, kw_only=True):
     folder: int
     seen_ns: int
     mask: int = 0
+    tries: int = 0  # how often it was found open for writing
     name: Name | None = None
     held: HoldResult | None = None
     old: int = 0  # REPLACED: the node that lost its name; GONE: the node that is gone

@@ -1,0 +1,119 @@
+"""After a pause: what changed while nobody watched, and what was under way when the guard went."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from releve.flow.guard.book import Book
+from releve.flow.guard.judging import Judge
+from releve.flow.guard.responding import Responder
+from releve.flow.guard.work import Job, Volume, What
+from releve.flow.ports import Clock
+from releve.model.held import HoldResult, Judged, Kind
+from releve.model.process import Process
+from releve.recover.rollback import Touch
+
+RECENT_NS = (
+    60_000_000_000  # of a guard that was killed: so much of its last work is looked at again
+)
+_CARRY_S = 60.0  # an attack goes on after the restart: both halves count together for so long
+
+
+def together(changed: Iterable[HoldResult], recent: Iterable[HoldResult]) -> list[HoldResult]:
+    """One result per node: what a comparison found now, and what was noted shortly before the end."""
+    found = {result.node: result for result in changed}
+    for late in recent:
+        now = found.get(late.node)
+        if now is None:
+            found[late.node] = late
+            continue
+        found[late.node] = msgspec.structs.replace(
+            now,
+            is_new=now.is_new or late.is_new,
+            lost_names=tuple(dict.fromkeys((*late.lost_names, *now.lost_names))),
+        )
+    return list(found.values())
+
+
+class Resume:
+    """Judges what changed unseen as the work of one unknown writer.
+
+    Args:
+        note_outside: told of files that have names outside the folder.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        judge: Judge,
+        responder: Responder,
+        clock: Clock,
+        note_outside: Callable[[Volume, int, HoldResult], None],
+    ) -> None:
+        self._book, self._judge, self._responder, self._clock = book, judge, responder, clock
+        self._note_outside = note_outside
+
+    def start(self, found: Sequence[tuple[Volume, int, list[HoldResult]]], absent: Process) -> None:
+        """After the comparison at a start: finish what was begun, then judge the rest."""
+        jobs = [job for one in found for job in self._take(*one, absent)]
+        under_way = self._responder.finish(self._book.of((absent,)), absent)
+        for file in under_way:
+            self._book.forget(absent, file)
+        jobs = [job for job in jobs if job.file not in under_way]
+        if jobs:
+            self._judge.carry(absent, self._clock.steady() + _CARRY_S)
+        self._judge_all(jobs)
+        if under_way and any(map(_is_suspicious, self._book.of((absent,)).values())):
+            self._responder.convict(absent, "while_dead")
+
+    def judge(
+        self, volume: Volume, number: int, changed: list[HoldResult], absent: Process
+    ) -> None:
+        """What a comparison found while the guard runs (lost notifications)."""
+        self._judge_all(self._take(volume, number, changed, absent))
+
+    def _take(
+        self, volume: Volume, number: int, changed: list[HoldResult], absent: Process
+    ) -> list[Job]:
+        """Touches of the unknown writer, and what is to be judged; new files first: deletions pair."""
+        now = self._clock.now_ns()
+        jobs: list[Job] = []
+        for result in changed:
+            node = volume.keeper.node_by_id(result.node)
+            if node is None:
+                continue
+            self._note_outside(volume, number, result)
+            file = volume.fsid + node.key
+            touch = self._book.touch(absent, file, number, now)
+            touch.was += [n for n in result.lost_names if n not in touch.was]
+            name = result.lost_names[0] if result.lost_names else volume.keeper.last_name(node.id)
+            gone = result.refused == "gone"
+            touch.created, touch.deleted = result.is_new, gone
+            touch.wrote = result.generation is not None and result.generation.writer != ""
+            if node.facts.kind is not Kind.FILE:
+                continue
+            job = Job(
+                what=What.GONE if gone else What.CLOSED,
+                process=absent,
+                volume=volume,
+                file=file,
+                folder=number,
+                seen_ns=now,
+                name=name,
+                held=None if gone else result,
+                old=node.id,
+            )
+            jobs.append(job)
+        return sorted(jobs, key=lambda job: job.what is What.GONE)
+
+    def _judge_all(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            try:
+                self._judge.judge(job)
+            except OSError:
+                continue  # it went away meanwhile: the events tell
+
+
+def _is_suspicious(touch: Touch) -> bool:
+    """Left by an attack that the guard was undoing when it went: destroyed, or new and unreadable."""
+    return touch.judged is Judged.BAD or (touch.created and touch.judged is Judged.UNKNOWN)
