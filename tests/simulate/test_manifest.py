@@ -108,6 +108,13 @@ def test_an_older_honest_version_is_the_newest_save_lost_not_a_lost_file(share: 
     assert (found.newest_save_lost, found.lost) == (("b.txt",), ())
 
 
+def test_a_save_older_than_the_window_that_is_gone_is_a_lost_file(share: Path) -> None:
+    digest = hashlib.sha256(b"nouveau").hexdigest()
+    log = Log(saved={"b.txt": (digest,)}, settled={"b.txt": 1})
+    found = differences(share, lambda _: None, log)
+    assert (found.newest_save_lost, found.lost) == ((), ("b.txt",))
+
+
 def test_a_save_under_one_name_counts_for_all_names_of_the_file(share: Path) -> None:
     log = Log(saved={"un.txt": (hashlib.sha256(b"neuf").hexdigest(),)})
     found = differences(share, lambda s: (s / "un.txt").write_bytes(b"neuf"), log)
@@ -124,9 +131,14 @@ def test_somebodys_own_new_files_are_no_leftovers(share: Path) -> None:
 
 def test_the_log_of_an_attack_is_read_back(tmp_path: Path) -> None:
     file = tmp_path / "attack.log"
-    file.write_bytes(b"T a/b.txt\nS " + b"0" * 64 + b" 12 c d.txt\nO moi\nC 3 base.db\n")
+    file.write_bytes(
+        b"T 9000000000 a/b.txt\nS "
+        + b"0" * 64
+        + b" 12 c d.txt\nT 9000000000 c d.txt\nO moi\nC 3 base.db\n"
+    )
     log = manifest.read_log(file)
-    assert log.touched == {"a/b.txt"}
+    assert log.touched == {"a/b.txt", "c d.txt"}
+    assert log.settled == {"c d.txt": 1}
     assert log.saved == {"c d.txt": ("0" * 64,)}
     assert log.own == ("moi",)
     assert log.committed == {"base.db": 3}

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Field:
 
     def destroying(self, path: Path) -> None:
         """Log, just before the destructive call, that an original goes: the truth that counts."""
-        os.write(self._log, b"T " + self._name(path) + b"\n")
+        os.write(self._log, b"T %d " % time.time_ns() + self._name(path) + b"\n")
 
     def committed(self, path: Path, number: int) -> None:
         """Log how many commits of a database in use were acknowledged so far."""

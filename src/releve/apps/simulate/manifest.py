@@ -12,6 +12,7 @@ import msgspec
 from releve.apps.simulate.mark import MARK
 
 _PIECE = 1 << 20
+WINDOW_NS = 2_000_000_000  # what is promised where originals are held by copy
 NOTE = "saisie pendant l’attaque"  # of the visits that are entered during an attack
 
 
@@ -33,6 +34,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
     touched: frozenset[str] = frozenset()  # names inside or outside the share
     saved: dict[str, tuple[str, ...]] = {}  # honest versions, oldest first (digests)
+    settled: dict[str, int] = {}  # how many of these were older than the window at the first touch
     own: tuple[str, ...] = ()  # folders of somebody's own new files
     committed: dict[str, int] = {}  # databases in use: how many commits were acknowledged
 
@@ -85,25 +87,35 @@ def _digest(path: Path) -> str:
 
 def read_log(file: Path) -> Log:
     """The log that `Field` writes; a missing one is empty."""
-    touched: set[str] = set()
-    saved: dict[str, tuple[str, ...]] = {}
+    touched: dict[str, int] = {}
+    saved: dict[str, list[tuple[int, str]]] = {}
     own: list[str] = []
     committed: dict[str, int] = {}
     lines = file.read_bytes().split(b"\n") if file.exists() else []
     for line in lines:
         kind, _, rest = line.partition(b" ")
         if kind == b"T":
-            touched.add(os.fsdecode(rest))
+            moment, _, name = rest.partition(b" ")
+            touched.setdefault(os.fsdecode(name), int(moment))
         elif kind == b"O":
             own.append(os.fsdecode(rest))
         elif kind == b"C":
             number, _, name = rest.partition(b" ")
             committed[os.fsdecode(name)] = int(number)
         elif kind == b"S":
-            digest, _, name = rest.split(b" ", 2)
-            path = os.fsdecode(name)
-            saved[path] = (*saved.get(path, ()), digest.decode())
-    return Log(touched=frozenset(touched), saved=saved, own=tuple(own), committed=committed)
+            digest, moment, name = rest.split(b" ", 2)
+            saved.setdefault(os.fsdecode(name), []).append((int(moment), digest.decode()))
+    return Log(
+        touched=frozenset(touched),
+        saved={name: tuple(digest for _, digest in saves) for name, saves in saved.items()},
+        settled={
+            name: sum(moment < touched[name] - WINDOW_NS for moment, _ in saves)
+            for name, saves in saved.items()
+            if name in touched
+        },
+        own=tuple(own),
+        committed=committed,
+    )
 
 
 def compare(
@@ -159,7 +171,7 @@ def _judge_content(
     versions = (old.digest, *log.saved.get(name, ()))
     if new is not None and new.digest == versions[-1]:
         return  # the newest honest version stands
-    if new is not None and new.digest in versions:
+    if new is not None and new.digest in versions[log.settled.get(name, 0) :]:
         newest.append(name)
     elif old.kind == "file":
         lost.append(name)

@@ -1,10 +1,14 @@
 """Honest work of a practice and its administrator: none of it may be stopped."""
 
-from releve.apps.simulate.honest import held_out, tuned
+from releve.apps.simulate.honest import held_out, second, tuned
 from releve.apps.simulate.profile import Workload
 
 # Held-out first: a wanted stop (bulk gpg with deletion) comes last, so that it lowers no threshold for others.
-WORKLOADS: tuple[Workload, ...] = (*held_out.WORKLOADS, *tuned.WORKLOADS)
+WORKLOADS: tuple[Workload, ...] = (
+    *second.SECOND,
+    *held_out.WORKLOADS,
+    *tuned.WORKLOADS,
+)
 
 # What `--quick` shows on each file system.
 QUICK: dict[str, tuple[str, ...]] = {
