@@ -318,3 +318,13 @@ def test_ready_says_what_this_mode_can_and_cannot(guarding: Callable[..., Guardi
     with contextlib.suppress(queue.Empty):
         guard.wait("stopped", 0.5)
         pytest.fail("nothing happened, and somebody was stopped")
+
+
+def test_what_cannot_be_read_is_said_not_to_be_held(share: Path, guarding: Callable[..., Guarding]) -> None:
+    secret = share / "d00" / "f000.txt"
+    os.chown(secret, 0, 0)
+    secret.chmod(0o600)
+    guard = guarding()
+    alerts = [line for line in guard.lines if line["event"] == "alert"]
+    assert [line["kind"] for line in alerts] == ["not_held"]
+    assert str(alerts[0]["why"]).startswith("1 fichiers")

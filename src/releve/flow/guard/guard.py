@@ -186,8 +186,8 @@ class Guard:
         files, size = keeper.counts(number)
         self.baseline_ms[folder] = round((self._clock.steady() - started) * 1000, 1)
         self._say(Progress(folder=folder, phase=phase, files=files, percent=100.0, bytes_held=size))
-        return changed
         self._say_unreadable(keeper, folder)
+        return changed
 
     def _say_unreadable(self, keeper: Keeper, folder: str) -> None:
         count, keeper.unreadable = keeper.unreadable, 0
