@@ -6,6 +6,7 @@ import bz2
 import email.message
 import functools
 import gzip
+import hashlib
 import importlib.util
 import io
 import json
@@ -329,6 +330,23 @@ def gz(size: int = 200_000) -> bytes:
     return gzip.compress(text(size), mtime=0)
 
 
+def git_loose(size: int = 60_000) -> bytes:
+    content = text(size)
+    return zlib.compress(b"blob %d\0" % len(content) + content)
+
+
+def git_pack(objects: int = 4) -> bytes:
+    """Whole objects one after the other, as `git pack-objects --window=0` writes them."""
+    out = b"PACK" + struct.pack(">2I", 2, objects)
+    for number in range(objects):
+        content = text(40_000 + number, number)
+        size, head = len(content) >> 4, bytes([0x80 | 3 << 4 | len(content) & 15])
+        while size > 127:
+            head, size = head + bytes([0x80 | size & 127]), size >> 7
+        out += head + bytes([size]) + zlib.compress(content)
+    return out + hashlib.sha1(out, usedforsecurity=False).digest()
+
+
 def tarred(size: int = 60_000) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
@@ -421,6 +439,7 @@ KINDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "tar": ("tar", tarred), "dcm": ("dicom", dicom), "mr.dcm": ("dicom", lambda: dicom("MR_small.dcm")),
     "j2k.dcm": ("dicom", lambda: dicom("JPEG2000.dcm")), "rle.dcm": ("dicom", lambda: dicom("MR_small_RLE.dcm")),
     "doc": ("ole", ole), "wav": ("wav", wav), "bmp": ("bmp", bmp),
+    "pack": ("git-pack", git_pack),
 }  # fmt: skip
 
 

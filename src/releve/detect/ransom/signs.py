@@ -16,7 +16,7 @@ from releve.detect.ransom.formats.uniform import looks_uniform
 from releve.detect.ransom.twins import holds
 
 SEALED = frozenset({"gpg", "age", "openssl", "luks"})
-ARCHIVES = frozenset({"zip", "7z", "gzip", "bzip2", "xz", "zstd", "tar"})
+ARCHIVES = frozenset({"zip", "7z", "gzip", "bzip2", "xz", "zstd", "tar", "git-pack", "git-object"})
 _IMAGES = frozenset({"jpeg", "png", "gif", "bmp", "webp", "tiff", "dicom", "pdf"})
 _OFFICE = frozenset(
     {"docx", "xlsx", "pptx", "odt", "ole", "rtf", "epub", "pdf", "html", "xml", "zip"}
@@ -26,9 +26,10 @@ _FAMILIES = (_IMAGES, _OFFICE, TEXTS)
 # May hold pictures: uniform bytes count only where they were written over the middle.
 _MIXED = frozenset({"ole", "tar", "elf", "tiff", "riff", "evtx"})
 # Their checks believe the header; what lies at a changed place is not decoded.
-_UNDECODED = frozenset(
-    {"jpeg", "bzip2", "xz", "zstd", "7z", "gif", "webp", "mp4", "ogg", "avi", "dicom"}
-)
+_UNDECODED = frozenset({
+    "jpeg", "bzip2", "xz", "zstd", "7z", "gif", "webp", "mp4", "ogg", "avi", "dicom",
+    "git-pack", "git-index",
+})  # fmt: skip
 _LONGEST_HEADER = 1024
 _HEAD = 512
 _FRENCH = {"text": "texte", "unknown": "fichier", "constant": "fichier", "encoded": "texte"}

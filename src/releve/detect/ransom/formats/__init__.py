@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from releve.detect.ransom.formats import (
     dicom,
+    git,
     jpeg,
     ole,
     other,
@@ -58,12 +59,15 @@ _TABLE: tuple[tuple[int, bytes, _Checker], ...] = (
     (257, b"ustar", other.tar),
     (0, b"\x7fELF", other.elf),
     (0, b"ElfFile\0", other.evtx),
+    (0, b"PACK\0\0\0", git.pack),
+    (0, b"\377tOc", git.index),
 )
 TEXTS = text.TEXTS
 # Formats whose bytes are compressed: uniform windows are what they are made of.
 PACKED = frozenset({
     "docx", "xlsx", "pptx", "odt", "epub", "zip", "pdf", "png", "jpeg",
     "gzip", "bzip2", "xz", "zstd", "7z", "gif", "webp", "mp4", "ogg", "avi",
+    "git-pack", "git-index", "git-object",
 })  # fmt: skip
 
 
@@ -100,7 +104,7 @@ def _check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check
     for at, magic, checker in _TABLE:
         if head[at : at + len(magic)] == magic:
             return checker(data, name, spots, limits)
-    found = sealed.check(data)
+    found = sealed.check(data) or git.loose(data, limits)
     if found is not None:
         return found
     if head[:2] == b"BM" and (image := other.bmp(data, name, spots, limits)).state == "valid":
