@@ -231,3 +231,11 @@ def test_signing_out_ends_the_session_and_its_live_page(
     sse = {"accept": "text/event-stream"}
     assert browser.get("/live", headers=sse).status_code == 401
     assert str(browser.get("/").url).endswith("/login")
+
+
+def test_the_live_page_s_scripts_are_not_deferred(served: Running, browser: httpx.Client) -> None:
+    """Deferred, htmx at times starts before its extension is loaded, and the page never is live."""
+    sign_in(served, browser)
+    scripts = re.findall(r"<script[^>]*>", browser.get("/").text)
+    assert len(scripts) == 3
+    assert not [s for s in scripts if "defer" in s or "async" in s]
