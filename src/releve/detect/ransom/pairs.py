@@ -13,7 +13,10 @@ _TINY = 256  # lock files and the like: their size says nothing
 
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A new file. `opaque`: nothing readable in it (ciphertext, encrypted archive)."""
+    """A new file. `opaque`: nothing readable in it (ciphertext, encrypted archive).
+
+    `changed_ns` is its ctime when it was looked at.
+    """
 
     file: bytes
     name: bytes
@@ -21,6 +24,7 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opaque: bool
     lineage: tuple[str, ...]
     at_s: float
+    changed_ns: int = 0
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -66,19 +70,28 @@ class Pairs:
         self._gone_by: dict[bytes, set[bytes]] = {}
         self._used: set[bytes] = set()
 
-    def add_fresh(self, fresh: Fresh) -> Gone | None:
-        """A new file was closed; answers the deleted original that it stands for, if any."""
+    def add_fresh(self, fresh: Fresh, *, match: bool = True) -> Gone | None:
+        """A new file was closed; answers the deleted original that it stands for, if any.
+
+        Args:
+            match: False for a file that is still being written: it is only remembered.
+        """
         self.forget(fresh.file)
         self._fresh[fresh.file] = fresh
         for alias in _aliases(fresh.name):
             self._fresh_by.setdefault(alias, set()).add(fresh.file)
         if len(self._fresh) > self._memory:
             self.forget(next(iter(self._fresh)))
-        found = self._match_gone(fresh)
+        found = self._match_gone(fresh) if match else None
         if found is not None:
             self._forget_gone(found.file)
             self._used.add(fresh.file)
         return found
+
+    def look_again(self, fresh: Fresh) -> None:
+        """The same new file, whole now."""
+        if fresh.file in self._fresh:
+            self._fresh[fresh.file] = fresh
 
     def add_gone(self, gone: Gone) -> Fresh | None:
         """An original went; answers the new file that stands for it, if it is there already."""

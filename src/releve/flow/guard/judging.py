@@ -148,7 +148,7 @@ class Judge:
             self._desk.put_later(self._limits.judge_open_every_s, job.process.pid, job.file, job)
             return
         node = keeper.node(job.key)
-        before = self._before(job, node.id, None) if node is not None else None
+        before = self._before(job, node.id, None, file=job.file) if node is not None else None
         if before is not None and is_same(before, changed):
             return  # it is held as it is
         if before is None and not closed:
@@ -157,7 +157,7 @@ class Judge:
         try:
             name = job.name or (keeper.last_name(node.id) if node is not None else None)
             if before is None:
-                judged = self._fresh(job, after, name)
+                judged = self._fresh(job, after, name, changed)
             else:
                 change = self._change(job, before, after, name)
                 judged = _JUDGED[change.verdict]
@@ -213,25 +213,37 @@ class Judge:
         if known is not None and known.changed_ns == new.facts.ctime_ns:
             keeper.judge(new.id, known.judged)
             return
-        before = self._before(job, held.node, new)
+        before = self._before(job, held.node, new, file=job.file)
+        if before is not None and not new.settled:
+            return  # somebody still writes: the living file is judged, at its close or as a doubt
         name = job.name or keeper.last_name(held.node)
         after = keeper.read(new)
         try:
             if before is None:
-                judged = self._fresh(job, after, name)
+                whole = new.settled or job.tries > 1
+                judged = self._fresh(job, after, name, new.facts.ctime_ns, whole=whole)
             else:
                 judged = self._compare(job, before, after, name)
         finally:
             after.close()
         keeper.judge(new.id, judged)
 
-    def _before(self, job: Job, node: int, new: Generation | None) -> Generation | None:
-        """The last sound version that is older than `new`."""
+    def _before(
+        self, job: Job, node: int, new: Generation | None, *, file: bytes = b""
+    ) -> Generation | None:
+        """The last sound version that is older than `new`.
+
+        Args:
+            file: named by who judges its content: what was held of a new file while it was being
+                written is no version of it.
+        """
         older = [g for g in job.volume.keeper.generations(node) if new is None or g.id < new.id]
         sound = [g for g in older if g.judged is Judged.CLEAN and g.settled]
         if sound:
             return sound[-1]
         rest = [g for g in older if g.judged in (Judged.CLEAN, Judged.UNKNOWN)]
+        if file and self._book.maker(file) is not None:
+            rest = [g for g in rest if g.settled]
         return rest[0] if rest else None
 
     def _compare(self, job: Job, before: Generation, after: Bytes, name: Name | None) -> Judged:
@@ -274,7 +286,10 @@ class Judge:
 
     # new files
 
-    def _fresh(self, job: Job, after: Bytes, name: Name | None) -> Judged:
+    def _fresh(
+        self, job: Job, after: Bytes, name: Name | None, changed_ns: int, *, whole: bool = True
+    ) -> Judged:
+        """Look at a new file; one that is not whole yet stands for nothing that is gone."""
         text = name.name.decode(errors="replace") if name else ""
         opaque = content.opaque(content.created(after, text))
         lineage = tuple(p.id for p in self._chain(job.process))
@@ -289,8 +304,9 @@ class Judge:
             opaque=opaque,
             lineage=lineage,
             at_s=self._clock.steady(),
+            changed_ns=changed_ns,
         )
-        gone = self._pairs.add_fresh(fresh)
+        gone = self._pairs.add_fresh(fresh, match=whole)
         if gone is not None:
             self._stands_for(job, gone, fresh)
         return judged
@@ -342,7 +358,7 @@ class Judge:
             self._stands_for(job, gone, found)
             return
         archive = self._pairs.archive(gone)
-        if archive is not None:
+        if archive is not None and self._is_still_opaque(job, archive):
             name = archive.name.decode(errors="replace")
             reason = content.Reason(
                 why_fr=f"original supprimé après l'écriture d'une archive illisible ({name})",
@@ -355,6 +371,23 @@ class Judge:
         head = self._scores.deleted(lineage, self._protected, self._clock.steady())
         if head is not None:
             self._mass_deletion(job, head)
+
+    def _is_still_opaque(self, job: Job, fresh: Fresh) -> bool:
+        """An archive that was looked at while it was written may read now that it is whole."""
+        keeper, key = job.volume.keeper, fresh.file[8:]
+        changed = keeper.changed_ns(key) if fresh.file[:8] == job.volume.fsid else 0
+        if changed in (0, fresh.changed_ns):
+            return True
+        now = keeper.read_now(key)
+        try:
+            shape = content.created(now, fresh.name.decode(errors="replace"))
+        finally:
+            now.close()
+        opaque = content.opaque(shape)
+        self._pairs.look_again(
+            msgspec.structs.replace(fresh, opaque=opaque, size=now.size, changed_ns=changed)
+        )
+        return opaque
 
     def _is_own_work(self, job: Job, lineage: tuple[str, ...]) -> bool:
         """The family made this file itself a moment ago."""
