@@ -17,6 +17,7 @@ from releve.apps.simulate.ledger import Ledger
 from releve.apps.simulate.plan import Plan, make_plan
 from releve.apps.simulate.runner import (
     FILES,
+    QUICK_SECONDS,
     Runner,
     default_report,
     new_run,
@@ -161,6 +162,8 @@ def _measure(
         files=wishes.files,
         listen=chain.feed if chain else None,
     )
+    if not wishes.full and not wishes.only:
+        runner.budget = QUICK_SECONDS
     say_conditions(runner.outcome, portable=wishes.portable)
     if chain:
         chain.boot()  # it starts while the shares are built
