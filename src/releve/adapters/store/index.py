@@ -182,6 +182,14 @@ class Index:
         )
         return [(Name(row[0], row[1]), row[2]) for row in rows]
 
+    def with_several_names(self, folder: int) -> list[int]:
+        rows = self.db.execute(
+            "SELECT n.id FROM (SELECT node FROM name GROUP BY node HAVING count(*)>1) m"
+            " JOIN node n ON n.id=m.node WHERE n.folder=? AND n.gone=0 AND n.kind<>2",
+            (folder,),
+        )
+        return [int(row[0]) for row in rows]
+
     def at_name(self, name: Name) -> int | None:
         row = self.db.execute(
             "SELECT node FROM name WHERE parent=? AND name=?", (name.directory, name.name)

@@ -128,7 +128,7 @@ class Keeper:
         is skipped. Nodes that were not met are yielded last, as gone.
         `progress(files, bytes)` is called now and then.
         """
-        seen = _Seen()
+        seen, started = _Seen(), self.clock.now_ns()
         files = size = 0
         for entry in self._walk(self.folders[folder]):
             result = self._meet(folder, entry, seen, writer)
@@ -142,7 +142,8 @@ class Keeper:
                 yield result
         self.commit()
         progress(files, size)
-        yield from self._missing(folder, seen)
+        yield from self._missing(folder, seen, started)
+        yield from self._stale_names(folder)
         self.commit()
 
     def tree(self, key: bytes, folder: int, writer: str) -> Iterator[HoldResult]:
@@ -157,13 +158,39 @@ class Keeper:
                 if result is not None:
                     yield result
 
-    def _missing(self, folder: int, seen: "_Seen") -> Iterator[HoldResult]:
+    def _stale_names(self, folder: int) -> Iterator[HoldResult]:
+        """Files with several names of which one went or moved: the walk met the others."""
+        with self.lock:
+            several = self.index.with_several_names(folder)
+        for number in several:
+            with self.lock:
+                node = self.index.node_by_id(number)
+                names = self.index.names(number)
+            if node is None:
+                continue
+            lost = tuple(n for n in names if not self._is_named(node, n))
+            if lost and len(lost) < len(names):
+                with self.lock:
+                    for name in lost:
+                        self.index.drop_name(number, name, self.clock.now_ns())
+                yield HoldResult(
+                    key=node.key, node=number, facts=node.facts, generation=None, lost_names=lost
+                )
+
+    def _is_named(self, node: Node, name: Name) -> bool:
+        try:
+            return self.place.key_of(self.path(name)) == node.key
+        except OSError:
+            return False
+
+    def _missing(self, folder: int, seen: "_Seen", started_ns: int) -> Iterator[HoldResult]:
         with self.lock:
             missing = [row for row in self.index.living(folder) if row[0] not in seen]
         for node, key, _, _, _ in missing:
             if not self._still_there(key, folder):
                 with self.lock:
-                    names = tuple(self.index.names(node))
+                    taken = (n for n, until in self.index.past_names(node) if until >= started_ns)
+                    names = (*self.index.names(node), *taken)  # taken: by another, on this walk
                     self._forget_names(node, self.clock.now_ns())
                 yield HoldResult(
                     key=key,
@@ -489,7 +516,7 @@ class Keeper:
         doubtful = now[-1] if now and now[-1].judged is not Judged.CLEAN else None
         if doubtful is not None:
             doubtful = msgspec.structs.replace(doubtful, judged=Judged.NOT_YET)
-        if doubtful is None and not lost and (node.facts.kind is Kind.FILE or not is_new):
+        if doubtful is None and not lost and not is_new:
             return None
         return HoldResult(
             key=node.key, node=number, facts=node.facts, generation=doubtful, is_new=is_new, lost_names=lost

@@ -97,7 +97,9 @@ class Book:
     def forget(self, process: Process, file: bytes) -> None:
         """Somebody else answers for this touch."""
         with self._lock:
-            self._touches.get(process, {}).pop(file, None)
+            touches = self._touches.get(process)
+            if touches is not None:
+                touches.pop(file, None)
 
     def inherit(self, process: Process) -> None:
         """The process ended long ago: its parent answers for its touches."""

@@ -630,7 +630,7 @@ class Responder:
                 done |= touched
                 self._say(_rolled_back(c, journal.family, self._clock.now_ns()))
                 if not journal.kill:
-                    self.frozen |= {journal.family: process for process in self._left(journal)[:1]}
+                    self.frozen.update((journal.family, p) for p in self._left(journal)[:1])
             if state != "frozen" and journal.family not in self.frozen:
                 keeper.drop_conviction(journal.family)
             elif state == "stopped":

@@ -86,6 +86,8 @@ class Resume:
             file = volume.fsid + node.key
             touch = self._book.touch(absent, file, number, now)
             touch.was += [n for n in result.lost_names if n not in touch.was]
+            if result.lost_names and node.facts.nlink == 1:
+                touch.became = volume.keeper.names(node.id)  # what it is called now is new
             name = result.lost_names[0] if result.lost_names else volume.keeper.last_name(node.id)
             gone = result.refused == "gone"
             touch.created, touch.deleted = result.is_new, gone
