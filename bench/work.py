@@ -1,0 +1,110 @@
+"""The honest work whose slowdown is measured; each is made ready outside of the clock."""
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from releve.apps.simulate.corpus import documents
+from releve.apps.simulate.honest.held_out import office_saves
+
+
+class Work(NamedTuple):
+    """One workload. `goal` is the ratio that was promised for it."""
+
+    name: str
+    goal: float
+    prepare: Callable[[Path, int], None]
+    act: Callable[[Path, int], None]
+
+
+def text(chance: random.Random, size: int) -> bytes:
+    """Prose of a practice, never twice the same."""
+    words = "patient consultation traitement toux fièvre examen tension contrôle ordonnance dossier radio"
+    out = " ".join(chance.choices(words.split(), k=size // 8))
+    return out.encode()
+
+
+def corpus(folder: Path, files: int) -> int:
+    """`files` texts of 3 to 60 kB in 30 folders; the bytes."""
+    chance, total = random.Random(2026), 0
+    for number in range(files):
+        parent = folder / f"dossier {number % 30:02}"
+        parent.mkdir(parents=True, exist_ok=True)
+        content = text(chance, chance.randrange(3_000, 60_000))
+        (parent / f"lettre {number:05}.txt").write_bytes(content)
+        total += len(content)
+    return total
+
+
+def run(*words: str | Path, cwd: Path) -> None:
+    subprocess.run([str(word) for word in words], cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+
+
+def _nothing(_area: Path, _files: int) -> None: ...
+
+
+def _tar(area: Path, _files: int) -> None:
+    if not (area.parent / "source.tar").exists():
+        run("tar", "-cf", "../source.tar", "docs", cwd=area)
+
+
+def _untar(area: Path, _files: int) -> None:
+    (area / "untar").mkdir()
+    run("tar", "-xf", area.parent / "source.tar", "-C", "untar", cwd=area)
+
+
+def _grep(area: Path, _files: int) -> None:
+    for _ in range(2):
+        words = ["grep", "-rc", "introuvable", "docs"]  # finds nothing: its status is 1
+        subprocess.run(words, cwd=area, stdout=subprocess.DEVNULL, check=False)
+
+
+def _copy_some(area: Path, files: int) -> None:
+    (area / "copies").mkdir()
+    for path in sorted((area / "docs").rglob("*.txt"))[: files // 10]:
+        shutil.copy(path, area / "copies")
+
+
+def _sed(area: Path, _files: int) -> None:
+    run("sed", "-i", "s/toux/grippe/g", *sorted((area / "copies").iterdir()), cwd=area)
+
+
+def _cp(area: Path, _files: int) -> None:
+    run("cp", "-r", "docs", "docs copie", cwd=area)
+
+
+def _office(area: Path, _files: int) -> None:
+    office_saves(area / "bureau")
+
+
+def _documents(area: Path, _files: int) -> None:
+    (area / "bureau").mkdir()
+    for number in range(60):
+        (area / f"bureau/{number}.odt").write_bytes(documents.odt(["Texte du jour."] * 150))
+
+
+def _dd(area: Path, files: int) -> None:
+    count = f"count={files // 10}"
+    run("dd", "if=/dev/zero", "of=gros", "bs=1M", count, "conv=fsync", "status=none", cwd=area)
+
+
+WORKS = (
+    Work("untar", 1.5, _tar, _untar),
+    Work("grep", 1.1, _nothing, _grep),
+    Work("office", 1.1, _documents, _office),
+    Work("bulk", 1.05, _nothing, _dd),
+    Work("sed", 1.5, _copy_some, _sed),
+    Work("cp", 1.5, _nothing, _cp),
+)
+
+
+def tidy(area: Path) -> None:
+    """Everything but the corpus goes."""
+    for path in area.iterdir():
+        if path.name != "docs":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    os.sync()
