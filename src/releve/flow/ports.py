@@ -32,7 +32,7 @@ class Place(Protocol):
 class Watcher(Protocol):
     """Change notifications of one or more file systems."""
 
-    def mark(self, folder: str) -> None:
+    def mark(self, folder: str) -> object:
         """Watch the file system (or tree) of a folder. Raises: UnsupportedFileSystemError."""
 
     def read(self, wait_s: float) -> Sequence[Change]:

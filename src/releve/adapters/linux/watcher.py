@@ -3,10 +3,13 @@
 FILESYSTEM marks see bind mounts, other mount namespaces and containers; mount marks do not.
 """
 
+import contextlib
 import errno
 import os
 import select
-from collections.abc import Sequence
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
 
 from releve.adapters.linux import libc
 from releve.model.errors import ReleveError
@@ -58,11 +61,27 @@ class FanotifyWatcher:
         self._poll = select.poll()
         self._poll.register(self._group, select.POLLIN)
 
-    def mark(self, folder: str) -> None:
+    def mark(self, folder: str) -> bytes:
+        """Watch the whole file system of a folder; answers the id that its notifications carry."""
         try:
-            libc.fanotify_mark(self._group, _ADD | _FILESYSTEM, _MASK, folder)
+            return self._mark(folder)
         except OSError as error:
-            raise UnsupportedFileSystemError(folder, _why(error)) from error
+            if error.errno != errno.EXDEV:
+                raise UnsupportedFileSystemError(folder, _why(error)) from error
+        try:
+            with top_level(folder) as top:
+                return self._mark(top)
+        except (OSError, subprocess.SubprocessError) as error:
+            why = "it lies in a btrfs subvolume whose top level could not be reached"
+            raise UnsupportedFileSystemError(folder, why) from error
+
+    def _mark(self, path: str) -> bytes:
+        libc.fanotify_mark(self._group, _ADD | _FILESYSTEM, _MASK, path)
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            return libc.statfs_fsid(fd)
+        finally:
+            os.close(fd)
 
     def ignore(self, folder: str) -> None:
         """Spare the queue the store's own writes; only an economy, so a refusal is fine."""
@@ -92,9 +111,39 @@ class FanotifyWatcher:
         os.close(self._group)
 
 
+@contextlib.contextmanager
+def top_level(folder: str) -> Iterator[str]:
+    """The top level of a btrfs (subvolid=5), mounted for a moment.
+
+    Only there a whole file system can be marked; the mark stays with it when the mount goes.
+    """
+    device = _device(folder)
+    with tempfile.TemporaryDirectory(prefix="releve-top-", dir="/run") as place:
+        subprocess.run(
+            ["mount", "-t", "btrfs", "-o", "subvolid=5", device, place],
+            check=True,
+            capture_output=True,
+        )
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "-l", place], check=True, capture_output=True)
+
+
+def _device(folder: str) -> str:
+    """What is mounted where the folder lies: the longest mount point above it (proc(5))."""
+    found = ("", "")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            fields = line.split()
+            point = fields[4].encode().decode("unicode_escape")
+            inside = folder == point or folder.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= len(found[0]):
+                found = (point, fields[fields.index("-") + 2])
+    return found[1]
+
+
 def _why(error: OSError) -> str:
-    if error.errno == errno.EXDEV:
-        return "it is a btrfs subvolume that is not the root of its file system"
     if error.errno in (errno.EOPNOTSUPP, errno.ENODEV, errno.EINVAL):
         return "its file system gives no file handles"
     return error.strerror or str(error)

@@ -252,8 +252,8 @@ class Keeper:
                     continue
                 full = os.path.join(path, entry.name)
                 if stat_.S_ISDIR(st.st_mode):
-                    if st.st_dev != device or full == self.store:
-                        continue  # another file system is another promise
+                    if full == self.store or (st.st_dev != device and _is_mount(full)):
+                        continue  # another file system is another promise; a subvolume is not one
                     stack.append(full)
                 yield _Entry(fd, entry.name, st, key, full)
 
@@ -269,7 +269,9 @@ class Keeper:
         name = Name(entry.key, os.fsencode(entry.name)) if entry.name else None
         with self.lock:
             node = self.index.node(key)
+            is_known = node is None or name is None or name in self.index.names(node.id)
             lost = self._met_name(node, name, entry.st) if node and name else ()
+            new = () if is_known or name is None else (name,)
             same = (
                 node is not None
                 and not node.gone_ns
@@ -278,11 +280,11 @@ class Keeper:
             )
         if same and node is not None:
             seen.add(node.id)
-            if not lost:
+            if not lost and not new:
                 return None
             return HoldResult(
-                key=key, node=node.id, facts=node.facts, generation=None, lost_names=lost
-            )
+                key=key, node=node.id, facts=node.facts, generation=None, lost_names=lost, new_names=new
+            )  # fmt: skip
         result = self.hold(key, writer, folder=folder)
         if result.facts is None:
             self.unreadable += result.refused != "gone"
@@ -291,7 +293,7 @@ class Keeper:
         if name is not None:
             with self.lock:
                 self._own_name(result.node, name)
-        return msgspec.structs.replace(result, key=key, lost_names=lost)
+        return msgspec.structs.replace(result, key=key, lost_names=lost, new_names=new)
 
     def _met_name(self, node: Node, name: Name, st: os.stat_result) -> tuple[Name, ...]:
         """Take note of a name; answers those that the node no longer has."""
@@ -512,6 +514,9 @@ class Keeper:
             return HoldResult(
                 key=node.key, node=number, facts=None, generation=None, refused="gone", lost_names=lost
             )  # fmt: skip
+        # More names, with those that went, than it had at first: the ones of now were given since.
+        is_renamed = bool(lost) and len(lost) + len(names) > (held[0].facts.nlink if held else 1)
+        new = tuple(names) if is_renamed else ()
         now = [g for g in held if g.facts.ctime_ns == node.facts.ctime_ns and g.writer]
         doubtful = now[-1] if now and now[-1].judged is not Judged.CLEAN else None
         if doubtful is not None:
@@ -519,7 +524,8 @@ class Keeper:
         if doubtful is None and not lost and not is_new:
             return None
         return HoldResult(
-            key=node.key, node=number, facts=node.facts, generation=doubtful, is_new=is_new, lost_names=lost
+            key=node.key, node=number, facts=node.facts, generation=doubtful, is_new=is_new,
+            lost_names=lost, new_names=new,
         )  # fmt: skip
 
     def close_clean(self) -> None:
@@ -707,6 +713,16 @@ def _nobody_writes(fd: int) -> bool:
         return error.errno != errno.EAGAIN  # EACCES: another user's file, of which nothing is told
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return True
+
+
+def _is_mount(path: str) -> bool:
+    """Something is mounted there; a btrfs subvolume has a device number of its own and is none."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            points = {line.split()[4].encode().decode("unicode_escape") for line in mounts}
+    except OSError:
+        return os.path.ismount(path)  # not Linux
+    return path in points
 
 
 def _trial_place(store: str, folder: str) -> str:

@@ -106,10 +106,7 @@ def build(
     clock = SystemClock()
     watcher = FanotifyWatcher()
     own = frozenset((os.getpid(),))
-    volumes = _volumes(folders, config, clock)
-    for volume in volumes:
-        for folder in volume.keeper.folders:
-            watcher.mark(folder)
+    volumes = _volumes(folders, config, clock, watcher)
     box = BoxGuarding(Path(config.box) if config.box else None, say)
     box.start()  # before the lineage: listeners must be known
     lineage = Lineage(
@@ -164,12 +161,14 @@ def _lineage_lost() -> Alert:
     )
 
 
-def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) -> tuple[Volume, ...]:
-    by_device: dict[int, list[str]] = {}
+def _volumes(
+    folders: Sequence[str], config: GuardConfig, clock: SystemClock, watcher: FanotifyWatcher
+) -> tuple[Volume, ...]:
+    by_system: dict[bytes, list[str]] = {}
     for folder in folders:
-        by_device.setdefault(os.stat(folder).st_dev, []).append(folder)
+        by_system.setdefault(watcher.mark(folder), []).append(folder)
     found = []
-    for number, (_, group) in enumerate(by_device.items()):
+    for number, (fsid, group) in enumerate(by_system.items()):
         try:
             place = HandlePlace(group[0])
             place.key_of(group[0])
@@ -181,7 +180,7 @@ def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) ->
         keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)
         for folder in group:
             keeper.add_folder(folder)
-        found.append(Volume(fsid=place.fsid, keeper=keeper, give_back=GiveBack(keeper)))
+        found.append(Volume(fsid=fsid, keeper=keeper, give_back=GiveBack(keeper)))
     return tuple(found)
 
 

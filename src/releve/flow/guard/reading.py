@@ -7,7 +7,7 @@ from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.work import Job, Volume, What
 from releve.flow.ports import Clock, Processes
-from releve.model.held import Judged, Kind, Name
+from releve.model.held import Judged, Kind, Name, Node
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 from releve.sense import fanotify
@@ -49,6 +49,7 @@ class Reader:
         self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
         self.late: set[Process] = set()  # heads of convicted families
         self.events = 0
+        self._since_ns = clock.now_ns()  # marked before, walked and read afterwards
 
     def route(self, changes: Sequence[Change]) -> None:
         """Take in the changes of one read."""
@@ -109,6 +110,9 @@ class Reader:
         store: str = volume.keeper.store
         if path == store or path.startswith(store + "/"):
             folder = -1
+        elif folder < 0:  # moved out as a whole: what is held of it stays protected
+            node = volume.keeper.node(directory[8:])
+            folder = node.folder if node is not None and not node.gone_ns else -1
         self._folders[directory] = folder
         if len(self._folders) > _MEMORY:
             self._folders.popitem(last=False)
@@ -140,7 +144,7 @@ class Reader:
         name = Name(change.directory[8:], change.name)
         node = volume.keeper.node(change.file[8:])
         touch = self._touch(process, change.file, folder, now)
-        if node is None or node.gone_ns:
+        if node is None or node.gone_ns or self._was_met_first(node):
             touch.created = True
             self._book.made(process, change.file, now)
         touch.became.append(name)
@@ -154,6 +158,10 @@ class Reader:
         volume.keeper.named(change.file[8:], name)
         if not change.mask & _CONTENT:  # linked in, a symbolic link, or its content will follow
             self._put_hold(volume, change, folder, process, now, name)
+
+    def _was_met_first(self, node: Node) -> bool:
+        """The walk at the start came upon it before its birth was read; a link is no birth."""
+        return node.born_ns >= self._since_ns and node.facts.nlink == 1
 
     def _changed(
         self, volume: Volume, change: Change, folder: int, process: Process, now: int

@@ -107,6 +107,7 @@ class Responder:
         self.renew: Callable[[Process], Process | None] = lambda _head: None
         self.proved: Callable[[Process], Container[str]] = lambda _head: ()
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
+        self.unseen = ("", 0.0)  # whoever wrote while nobody watched, and for how long that counts
         self._would: set[str] = set()
         self._working = False
         self._still: dict[Process, int] = {}
@@ -342,6 +343,8 @@ class Responder:
     def undo(self, c: Conviction, touches: dict[bytes, Touch]) -> None:
         """Undo the given touches; quarantine first, so that names are free for the originals."""
         writers = _writers(c.tree)
+        if self._clock.steady() < self.unseen[1]:
+            writers.add(self.unseen[0])
         plan: list[tuple[Touch, Node, Volume, Decision]] = []
         directories: list[tuple[Touch, Node, Volume]] = []
         for touch in touches.values():

@@ -21,16 +21,15 @@ _CARRY_S = 60.0  # an attack goes on after the restart: both halves count togeth
 
 def together(changed: Iterable[HoldResult], recent: Iterable[HoldResult]) -> list[HoldResult]:
     """One result per node: what a comparison found now, and what was noted shortly before the end."""
-    found = {result.node: result for result in changed}
-    for late in recent:
-        now = found.get(late.node)
-        if now is None:
-            found[late.node] = late
-            continue
+    found: dict[int, HoldResult] = {}
+    for late in (*changed, *recent):
+        now = found.get(late.node, late)
+        best = now if now.generation is not None or now.refused else late
         found[late.node] = msgspec.structs.replace(
-            now,
+            best,
             is_new=now.is_new or late.is_new,
             lost_names=tuple(dict.fromkeys((*late.lost_names, *now.lost_names))),
+            new_names=tuple(dict.fromkeys((*late.new_names, *now.new_names))),
         )
     return list(found.values())
 
@@ -61,7 +60,9 @@ class Resume:
             self._book.forget(absent, file)
         jobs = [job for job in jobs if job.file not in under_way]
         if jobs:
-            self._judge.carry(absent, self._clock.steady() + _CARRY_S)
+            until = self._clock.steady() + _CARRY_S
+            self._judge.carry(absent, until)
+            self._responder.unseen = (absent.id, until)
         self._judge_all(jobs)
         if under_way and any(map(_is_suspicious, self._book.of((absent,)).values())):
             self._responder.convict(absent, "while_dead")
@@ -86,12 +87,11 @@ class Resume:
             file = volume.fsid + node.key
             touch = self._book.touch(absent, file, number, now)
             touch.was += [n for n in result.lost_names if n not in touch.was]
-            if result.lost_names and node.facts.nlink == 1:
-                touch.became = volume.keeper.names(node.id)  # what it is called now is new
             name = result.lost_names[0] if result.lost_names else volume.keeper.last_name(node.id)
             gone = result.refused == "gone"
             touch.created, touch.deleted = result.is_new, gone
-            touch.wrote = result.generation is not None and result.generation.writer != ""
+            touch.became += [n for n in result.new_names if n not in touch.became]
+            touch.wrote = not gone and (result.generation is not None or bool(result.refused))
             if node.facts.kind is not Kind.FILE:
                 continue
             job = Job(
