@@ -109,12 +109,21 @@ def _check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check
         return found
     if head[:2] == b"BM" and (image := other.bmp(data, name, spots, limits)).state == "valid":
         return image
-    windows = [
-        data.read(at, limits.window_bytes) for at in places(data.size, 6, limits.window_bytes)
-    ]
-    told = [window for window in windows if len(window) >= limits.sample_least]
-    if told and all(is_constant(window) for window in told):
+    if _is_one_pattern(data, limits):
         return broken("constant", "one pattern all over")
     return text.check(data, name, spots, limits) or Check(
         kind="unknown", state="unknown", why="no known format"
     )
+
+
+def _is_one_pattern(data: Bytes, limits: ContentLimits) -> bool:
+    """Whether every window looked at repeats one pattern; the first one decides nearly always."""
+    told = 0
+    for at in places(data.size, 6, limits.window_bytes):
+        window = data.read(at, limits.window_bytes)
+        if len(window) < limits.sample_least:
+            continue
+        told += 1
+        if not is_constant(window):
+            return False
+    return told > 0

@@ -35,10 +35,14 @@ TEXTS = frozenset({"text", "csv", *(kind for kind, _ in _HEADS)})
 def check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check | None:
     """Text or not; None if it is not text at all, broken if only parts of it are."""
     head = data.read(0, limits.window_bytes)
-    pieces = _pieces(data, spots, limits)
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _wide(pieces)
-    bad = sum([not _reads(piece, limits) for piece in pieces])
+        return _wide(_pieces(data, spots, limits))
+    if _is_plain(data, limits):
+        pieces = _some(data, limits)
+        bad = 0
+    else:
+        pieces = _pieces(data, spots, limits)
+        bad = sum([not _reads(piece, limits) for piece in pieces])
     if bad == len(pieces) or (bad and not _grain_reads(head[:_GRAIN], limits)):
         return None
     kind = _kind(head, name)
@@ -47,6 +51,24 @@ def check(data: Bytes, name: str, spots: Spots, limits: ContentLimits) -> Check 
     if kind not in _LETTERED and _is_encoded(pieces, limits):
         return carrier("encoded", "every window uses its alphabet evenly, as base64 does")
     return valid(kind)
+
+
+def _is_plain(data: Bytes, limits: ContentLimits) -> bool:
+    """UTF-8 without control characters from end to end: most files are, and need no windows."""
+    if data.size > limits.whole_bytes:
+        return False
+    whole = data.read(0, data.size)
+    if len(whole.translate(None, _CONTROL)) != len(whole):
+        return False
+    return whole.isascii() or (b"\0" not in whole and _is_utf8(whole))
+
+
+def _some(data: Bytes, limits: ContentLimits) -> list[bytes]:
+    """The windows that `_is_encoded` asks, of a file that reads throughout."""
+    width = limits.window_bytes
+    count = max(1, -(-data.size // width))
+    step = max(1, count // _TOLD)
+    return [data.read(at * width, width) for at in range(0, count, step)]
 
 
 def _is_encoded(pieces: list[bytes], limits: ContentLimits) -> bool:
