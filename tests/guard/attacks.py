@@ -3,6 +3,9 @@
 Every one refuses a folder without the simulation's mark.
 """
 
+# It runs without site packages, and every system call is to be seen.
+# ruff: noqa: PTH100, PTH103, PTH104, PTH105, PTH108, PTH112, PTH113, PTH114, PTH116, PTH118, PTH123, PTH202, PTH208
+
 import mmap
 import os
 import random
@@ -129,10 +132,16 @@ def utime(share: str) -> None:
         os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
 
 
-def slow_then_fast(share: str, seed: str) -> None:
-    """One of the ways above at random for each file, with short pauses: for kill -9 at any moment."""
+def mixed(share: str, seed: str, mark: str, pause: str = "0.02") -> None:
+    """One of the ways above at random for each file, with pauses: for kill -9 at any moment.
+
+    `mark` is a file outside the share, made just before the first write.
+    """
     chance = random.Random(int(seed))
-    for path in files(share):
+    paths = [path for path in files(share) if os.path.getsize(path)]
+    with open(mark, "wb"):
+        pass
+    for path in paths:
         size = os.path.getsize(path)
         way = chance.randrange(4)
         if way == 0:
@@ -150,7 +159,7 @@ def slow_then_fast(share: str, seed: str) -> None:
             with open(path + "~", "wb") as file:
                 file.write(os.urandom(size))
             os.replace(path + "~", path)
-        time.sleep(chance.random() * 0.004)
+        time.sleep(chance.random() * float(pause))
 
 
 def edits(share: str, name: str, count: str, pause: str = "0.02") -> None:

@@ -96,4 +96,5 @@ class HoldResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     generation: Generation | None
     is_new: bool = False  # the inode was not known before
     lost_names: tuple[Name, ...] = ()  # names that a comparison no longer found
+    new_names: tuple[Name, ...] = ()  # names of a known inode that a comparison found first
     refused: str = ""  # "gone", "full", "big", "busy", or the error

@@ -83,7 +83,8 @@ def decide(
     good = [g for g in generations if _is_good(g, is_family, bad_since_ns)]
     if touch.judged is Judged.CLEAN and touch.last_ns < bad_since_ns:
         return LeaveAsIs()
-    if touch.created and not good:
+    own = bool(generations) and all(is_family(g.writer) for g in generations)
+    if (touch.created or own) and not good:
         return LeaveAsIs() if touch.deleted else Quarantine()
     if not good:
         return Unrecoverable(newest_only=touch.first_ns - born_ns <= window_ns)

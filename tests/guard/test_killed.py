@@ -1,0 +1,62 @@
+"""The guard is killed with -9 at any moment; after the next start nothing is lost and nothing is left."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.guard.ground import Ground, GuardRun, differences, using
+
+pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
+
+
+@pytest.fixture
+def ground_on(on: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Ground]]:
+    """A function: kind of file system -> a ground on it."""
+    open_: list[Iterator[Ground]] = []
+
+    def make(kind: str) -> Ground:
+        steps = using(on(kind), tmp_path)
+        open_.append(steps)
+        return next(steps)
+
+    yield make
+    for steps in open_:
+        next(steps, None)
+
+
+def settled(guard: GuardRun) -> None:
+    """Until what was convicted is rolled back and nobody says more."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        time.sleep(0.4)
+        if len(guard.all("rolled_back")) >= len(guard.all("stopped")):
+            return
+    raise AssertionError(guard.lines)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "btrfs"])
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_at_any_moment_of_an_attack(
+    ground_on: Callable[[str], Ground], kind: str, seed: int
+) -> None:
+    ground = ground_on(kind)
+    before = ground.build(40)
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    mark = ground.base / "begun"
+    attack = attackers.python("mixed", ground.share, seed, mark)
+    while not mark.exists():
+        time.sleep(0.001)
+    time.sleep(random.Random(seed).uniform(0, 0.12))
+    guard.kill9()
+    again = ground.guard()
+    again.ready()
+    attackers.wait(attack)
+    settled(again)
+    said = [line for line in guard.lines + ["killed"] + again.lines if "progress" not in str(line)]
+    assert [path for line in again.all("rolled_back") for path in line["lost"]] == [], said
+    assert differences(before, ground.share) == [], said
