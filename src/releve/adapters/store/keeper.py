@@ -638,6 +638,17 @@ class Keeper:
         fd = self.place.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         return HeldBytes(fd, os.fstat(fd).st_size)
 
+    def is_being_written(self, key: bytes) -> bool:
+        """Whether somebody has it open for writing; False where nobody can tell, or it is gone."""
+        try:
+            fd = self.place.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError:
+            return False
+        try:
+            return not _nobody_writes(fd)
+        finally:
+            os.close(fd)
+
     def judge(self, generation: int, judged: Judged) -> None:
         with self.lock:
             self.index.judge(generation, judged)

@@ -1,5 +1,6 @@
 """Stage three, judge: what a change did to a file, for whom, and who is convicted by it."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -161,7 +162,9 @@ class Judge:
             else:
                 change = self._change(job, before, after, name)
                 judged = _JUDGED[change.verdict]
-                if closed or not self._is_doubtful(job, change, changed, name):
+                # Saved again and again, a file may be open anew by the time its close is looked at.
+                whole = closed and not (change.points and keeper.is_being_written(job.key))
+                if whole or not self._is_doubtful(job, change, changed, name):
                     self._take(job, change, job.file, name)
         finally:
             after.close()
@@ -179,12 +182,28 @@ class Judge:
             return False  # nothing moved since: it was left like this
         doubts[job.file] = _Doubt(job=job, change=change, changed_ns=changed, name=name)
         if len(doubts) >= self._limits.doubts:
-            for file, doubt in self._doubts.pop(job.process).items():
-                self._take(doubt.job, doubt.change, file, doubt.name)
+            for doubt in self._doubts.pop(job.process).values():
+                with contextlib.suppress(OSError):  # gone meanwhile: what took it is judged instead
+                    self._take_doubt(doubt)
             return True
         self._live.pop(job.file, None)
         self._desk.put_later(self._limits.doubt_s, job.process.pid, (job.file, "doubt"), job)
         return True
+
+    def _take_doubt(self, doubt: _Doubt) -> None:
+        """One of several damaged at once; one that moved since may be whole by now: look again."""
+        job, change, keeper = doubt.job, doubt.change, doubt.job.volume.keeper
+        if keeper.changed_ns(job.key) != doubt.changed_ns:
+            node = keeper.node(job.key)
+            before = self._before(job, node.id, None, file=job.file) if node is not None else None
+            if before is None:
+                return
+            after = keeper.read_now(job.key)
+            try:
+                change = self._change(job, before, after, doubt.name)
+            finally:
+                after.close()
+        self._take(job, change, job.file, doubt.name)
 
     def _settle_doubt(self, job: Job) -> None:
         """The file was closed: what it is now counts, not what it was on the way."""
