@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import tempfile
 from typing import Final
 
 _FICLONE = 0x40049409
@@ -156,9 +157,9 @@ def give_back(held: HeldBytes, destination: int, *, base: int) -> None:
 
 def can_clone(folder: str, beside: str) -> bool:
     """Try it: clone a small file from `beside` into `folder`."""
-    source, target = os.path.join(beside, ".releve-trial"), os.path.join(folder, ".trial")
-    a = os.open(source, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    b = os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # New names: `beside` may be a folder of users, who could have put a link under a known one.
+    a, source = tempfile.mkstemp(prefix=".releve-trial-", dir=beside)
+    b, target = tempfile.mkstemp(prefix=".trial-", dir=folder)
     try:
         os.write(a, b"releve" * 1000)
         fcntl.ioctl(b, _FICLONE, a)
