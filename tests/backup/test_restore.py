@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from releve.adapters import placing
+from releve.adapters import placing, private
 from releve.adapters.restic.source import SnapshotSource
 from releve.apps.cli.main import run
 from tests.backup.conftest import facts
@@ -199,6 +199,30 @@ def test_a_link_planted_by_a_user_is_never_followed(tmp_path):
     placed = placing.place(str(fetched), str(target))
     assert not list(outside.iterdir())
     assert len(placed.failed) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a link of somebody else needs root to be made")
+@pytest.mark.parametrize("owner", [0, 65534])
+def test_a_link_above_the_destination_is_followed_only_if_root_made_it(tmp_path, owner):
+    outside, share = tmp_path / "etc", tmp_path / "share"
+    outside.mkdir()
+    share.mkdir()
+    (share / "d").symlink_to("../etc")
+    os.chown(share / "d", owner, owner, follow_symlinks=False)
+    (tmp_path / "x").write_text("evil")
+    placed = placing.place(str(tmp_path / "x"), str(share / "d" / "new" / "x"))
+    assert bool(placed.failed) == (owner != 0)
+    assert (outside / "new" / "x").exists() == (owner == 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a folder of somebody else needs root to be made")
+def test_what_is_fetched_waits_where_no_user_can_replace_it(tmp_path):
+    share = tmp_path / "share"
+    share.mkdir()
+    os.chown(share, 65534, 65534)
+    with placing.scratch(str(share / "x")) as folder:
+        assert private.is_ours(folder)
+        assert share not in Path(folder).parents
 
 
 def test_a_path_outside_every_snapshot_has_no_versions(state, back_up):

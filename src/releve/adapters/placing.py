@@ -1,10 +1,12 @@
 """Puts fetched files where they belong, one rename each, never through a link.
 
 It runs as root in folders that users own: a user could turn a folder into a link while we work, so
-every folder is opened without following links and named by its descriptor from then on.
+every folder, from the root of the machine down, is opened without following links (but those of root
+or ourselves) and named by its descriptor from then on.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -14,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+
+from releve.adapters import private
 
 SIDE_FILES = ("-wal", "-shm", "-journal")  # of SQLite: they belong to the file that was replaced
 _ASIDE = ".avant-reprise"
@@ -32,10 +36,18 @@ class Placed(msgspec.Struct, kw_only=True):
 
 @contextlib.contextmanager
 def scratch(destination: str) -> Iterator[str]:
-    """A private folder on the file system of the destination; gone afterwards."""
+    """A private folder on the file system of the destination; gone afterwards.
+
+    As far up as it takes for nobody else to be able to put another in its place meanwhile.
+    """
     ancestor = Path(destination).parent
     while not ancestor.is_dir():
         ancestor = ancestor.parent
+    ancestor = ancestor.resolve()
+    device = ancestor.stat().st_dev
+    above = (ancestor, *ancestor.parents)
+    ours = (a for a in above if a.stat().st_dev == device and private.is_ours(a))
+    ancestor = next(ours, ancestor)
     folder = tempfile.mkdtemp(prefix=".releve-reprise-", dir=ancestor)
     try:
         yield folder
@@ -50,8 +62,12 @@ def place(fetched: str, destination: str) -> Placed:
     """
     placed = Placed()
     where = Path(destination)
-    where.parent.mkdir(parents=True, exist_ok=True)
-    source, target = os.open(Path(fetched).parent, _FOLDER), os.open(where.parent, os.O_RDONLY)
+    try:
+        target = _folder(where.parent)
+    except OSError as error:
+        placed.failed.append(f"{where.parent}: {error.strerror}")
+        return placed
+    source = os.open(Path(fetched).parent, _FOLDER)
     try:
         _entry(source, Path(fetched).name, target, where.name, str(where), placed)
     finally:
@@ -63,6 +79,42 @@ def place(fetched: str, destination: str) -> Placed:
 def sha256(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _folder(path: Path, links: int = 40) -> int:
+    """Open a folder, made if absent. Raises: OSError (ELOOP) at a link that a user put there."""
+    fd = os.open(path.anchor or ".", _FOLDER)
+    for done, part in enumerate(
+        path.parts[1:] if path.anchor else path.parts, 2 if path.anchor else 1
+    ):
+        try:
+            below = _step(fd, part)
+        except OSError as error:
+            link = _trusted_link(fd, part) if error.errno in (errno.ELOOP, errno.ENOTDIR) else ""
+            if not link or not links:
+                raise
+            rest = Path(*path.parts[: done - 1], link, *path.parts[done:])
+            return _folder(rest, links - 1)
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
+
+
+def _step(folder: int, name: str) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        os.mkdir(name, dir_fd=folder)
+        return os.open(name, _FOLDER, dir_fd=folder)
+
+
+def _trusted_link(folder: int, name: str) -> str:
+    """Where a link of root or ourselves leads; "" for others': they do not choose where we write."""
+    st = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISLNK(st.st_mode) or st.st_uid not in (0, os.geteuid()):
+        return ""
+    return os.readlink(name, dir_fd=folder)
 
 
 def _entry(source: int, name: str, target: int, as_name: str, shown: str, placed: Placed) -> None:

@@ -235,6 +235,8 @@ class HostIsolation:
         if record is None or self._isolator.state().is_cut:
             return None
         left = (record.until - self._now()).total_seconds()
+        # A clock that starts in the past would cut for years: never longer than it was asked for.
+        left = min(left, (record.until - record.since).total_seconds(), LONGEST_HOURS * 3600)
         if record.boot == self._boot or left < 1:
             self.tidy()
             return None

@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -167,5 +168,8 @@ def stores_near(path: str) -> list[str]:
             break
         with contextlib.suppress(PermissionError):
             found += folder.glob(".releve-*/index.sqlite")
-    found += _SHARED.glob("store-*/index.sqlite")
-    return [str(index.parent) for index in found if index.stat().st_dev == device]
+    found += [i for i in _SHARED.glob("store-*/index.sqlite") if i.stat().st_dev == device]
+    # Of a disk whose top folder users write to, its store is named after the protected folder.
+    named = (f"store-{zlib.crc32(os.fsencode(folder)):x}" for folder in (above, *above.parents))
+    found += [i for name in named if (i := _SHARED / name / "index.sqlite").is_file()]
+    return list(dict.fromkeys(str(index.parent) for index in found))

@@ -30,7 +30,8 @@ from releve.model.errors import ReleveError
 from releve.model.order import Isolate, Order, Release, RestoreFile, StopFamily, ThawFamily
 from releve.sense.path_token import PathKey
 
-RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
+# -P: root does not load programs from the folder that it happens to stand in
+RELEVE = (sys.executable, "-P", "-m", "releve.apps.cli.main")
 log = structlog.get_logger()
 
 
@@ -79,7 +80,7 @@ def open_intake(home: Home, config: Config, spool: SqliteSpool) -> Intake:
 
 def guard_command(config: Config) -> tuple[str, ...]:
     words = config.guard if "--json" in config.guard else (*config.guard, "--json")
-    return (sys.executable, "-m", "releve.apps.guard", "run", *words)
+    return (sys.executable, "-P", "-m", "releve.apps.guard", "run", *words)
 
 
 def backup_command(config: Config) -> tuple[str, ...]:

@@ -69,4 +69,4 @@ def resume_unit(home: Path) -> str:
 
 
 def _command(*words: str) -> str:
-    return shlex.join([sys.executable, "-m", "releve.apps.cli.main", *words])
+    return shlex.join([sys.executable, "-P", "-m", "releve.apps.cli.main", *words])

@@ -15,6 +15,7 @@ from releve.adapters.portable.place import InodePlace
 from releve.adapters.portable.probe import Probe, ProcProbe, PsutilProbe
 from releve.adapters.portable.processes import PortableProcesses
 from releve.adapters.portable.watcher import WatchfilesWatcher
+from releve.adapters.private import is_ours, private_store
 from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.putback import GiveBack
@@ -133,6 +134,7 @@ def _volumes(folders: Sequence[str], config: GuardConfig) -> tuple[Volume, ...]:
         store = os.path.abspath(config.store) if config.store else portable_store(group[0])
         if config.store and number:
             store = f"{store}-{number}"
+        store = private_store(store)
         keeper = Keeper(
             store, place, SystemClock(), full_share=config.limits.full_share, copy=config.copy
         )
@@ -166,6 +168,7 @@ def portable_store(folder: str) -> str:
     above = os.path.dirname(folder)
     same = os.stat(above).st_dev == os.stat(folder).st_dev
     beside = os.path.join(above, f".releve-{token}")
+    same = same and (os.geteuid() != 0 or is_ours(above))
     if same and above != folder and (os.access(above, os.W_OK) or os.path.isdir(beside)):
         return beside
     data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")

@@ -17,6 +17,7 @@ from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.openers import MapsOpeners
 from releve.adapters.linux.place import HandlePlace
 from releve.adapters.linux.watcher import FanotifyWatcher, UnsupportedFileSystemError
+from releve.adapters.private import is_ours, private_store
 from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.putback import GiveBack
@@ -177,6 +178,7 @@ def _volumes(
         store = (config.store and os.path.abspath(config.store)) or default_store(group[0])
         if config.store and number:
             store = f"{store}-{number}"
+        store = private_store(store)
         keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)
         for folder in group:
             keeper.add_folder(folder)
@@ -185,18 +187,20 @@ def _volumes(
 
 
 def default_store(folder: str) -> str:
-    """A root-only folder on the same file system, outside the protected one if possible."""
+    """A root-only folder on the same file system, outside the protected one if possible.
+
+    In /var/lib/releve where users could move it away: a disk whose top folder they write to.
+    """
     device = os.stat(folder).st_dev
     top = folder
     while os.path.dirname(top) != top and os.stat(os.path.dirname(top)).st_dev == device:
         top = os.path.dirname(top)
     token = format(abs(hash_name(folder)), "x")
+    elsewhere = f"/var/lib/releve/store-{token}"
+    if top != "/" and (os.path.isdir(elsewhere) or not is_ours(top)):
+        return elsewhere
     if top == "/":
-        return (
-            f"/var/lib/releve/store-{token}"
-            if os.stat("/var/lib").st_dev == device
-            else f"/.releve-{token}"
-        )
+        return elsewhere if os.stat("/var/lib").st_dev == device else f"/.releve-{token}"
     return os.path.join(top, f".releve-{token}")
 
 

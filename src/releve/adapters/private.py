@@ -1,0 +1,48 @@
+"""Whether a folder can be moved or replaced by anybody but root and ourselves."""
+
+import os
+import stat
+from pathlib import Path
+
+from releve.model.errors import ReleveError
+
+
+class StoreNotPrivateError(ReleveError):
+    """The guard's store lies where others could put another in its place."""
+
+    status = 21
+    remedy = "Name a folder that only root can write to, and all above it too, with --store."
+
+    def __init__(self, store: str) -> None:
+        super().__init__(f"{store} is not, or does not stay, in the hands of root alone.")
+        self.store = store
+
+
+def private_store(store: str) -> str:
+    """Make the store if absent; its real path. Root writes below it by path, so it must stay ours.
+
+    Raises: StoreNotPrivateError (only as root: others have no more rights than who could move it).
+    """
+    Path(store).mkdir(mode=0o700, parents=True, exist_ok=True)
+    real = os.path.realpath(store)
+    if os.geteuid() == 0 and not is_ours(real):
+        raise StoreNotPrivateError(store)
+    return real
+
+
+def is_ours(path: str | Path) -> bool:
+    """The folder and all above it belong to root or us, and others may not rename what is in them.
+
+    A sticky folder (/tmp) counts: there, others cannot move what is ours. Links are not followed.
+    """
+    whole = Path(path).absolute()
+    for folder in (whole, *whole.parents):
+        try:
+            st = folder.lstat()
+        except OSError:
+            return False
+        if not stat.S_ISDIR(st.st_mode) or st.st_uid not in (0, os.geteuid()):
+            return False
+        if st.st_mode & 0o022 and not st.st_mode & stat.S_ISVTX:
+            return False
+    return True

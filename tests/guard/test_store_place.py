@@ -1,0 +1,42 @@
+"""Root writes below its store by path: nobody else may be able to put another folder there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.private import StoreNotPrivateError, is_ours, private_store
+from releve.apps.guard import wiring
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has more rights to lose")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o2775])
+def test_a_store_in_a_folder_that_users_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(StoreNotPrivateError):
+        private_store(str(tmp_path / "store"))
+
+
+def test_a_store_that_a_user_made_beforehand_is_refused(tmp_path: Path) -> None:
+    waiting = tmp_path / "store"
+    waiting.mkdir()
+    os.chown(waiting, 65534, 65534)
+    with pytest.raises(StoreNotPrivateError):
+        private_store(str(waiting))
+
+
+def test_a_store_of_root_is_taken_by_its_real_path(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert private_store(str(tmp_path / "link" / "store")) == str(tmp_path / "store")
+    assert is_ours(tmp_path / "store")
+
+
+def test_the_default_store_of_a_disk_that_users_write_to_is_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = "/dev/shm"  # a file system of its own
+    monkeypatch.setattr(wiring, "is_ours", lambda _path: False)
+    assert wiring.default_store(folder).startswith("/var/lib/releve/store-")
+    monkeypatch.setattr(wiring, "is_ours", lambda _path: True)
+    assert wiring.default_store(folder).startswith("/dev/shm/.releve-")
