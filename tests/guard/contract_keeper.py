@@ -467,6 +467,14 @@ class KeeperContract:
         kept.keeper.judge(held.id, Judged.BAD)
         assert kept.newest(kept.node(path)).judged is Judged.BAD
 
+    def test_a_file_in_the_middle_of_being_saved_is_known_as_such(self, kept: Kept) -> None:
+        path = kept.folder / "a"
+        path.write_bytes(b"x" * 100)
+        assert not kept.keeper.is_being_written(kept.key(path))
+        with path.open("r+b"):
+            assert kept.keeper.is_being_written(kept.key(path))
+        assert not kept.keeper.is_being_written(kept.key(path))
+
     def test_the_store_is_closed_to_others(self, kept: Kept) -> None:
         assert kept.store.stat().st_mode & 0o777 == 0o700
 
