@@ -4,7 +4,7 @@ Every one refuses a folder without the simulation's mark.
 """
 
 # It runs without site packages, and every system call is to be seen.
-# ruff: noqa: PTH100, PTH103, PTH104, PTH105, PTH108, PTH112, PTH113, PTH114, PTH116, PTH118, PTH123, PTH202, PTH208
+# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH112, PTH113, PTH114, PTH116, PTH118, PTH123, PTH202, PTH208
 
 import mmap
 import os
@@ -48,7 +48,7 @@ def rename(share: str, pause: str = "0") -> None:
 
 def beside(share: str, pause: str = "0", most: str = "0") -> None:
     """Write the ciphertext into a new file, delete the original."""
-    for path in files(share)[: int(most) or None]:
+    for path in [p for p in files(share) if os.path.getsize(p)][: int(most) or None]:
         with open(path + ".enc", "wb") as file:
             file.write(b"CRYPT" + os.urandom(os.path.getsize(path)))
         os.unlink(path)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.guard.ground import Ground, using
+
 _MAKERS = {
     "ext4": ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1"),
     "ext4-tiny": ("mkfs.ext4", "-q", "-F", "-N", "128", "-O", "^has_journal"),
@@ -63,3 +65,18 @@ def on(
         return folder
 
     return fresh
+
+
+@pytest.fixture
+def ground_on(on: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Ground]]:
+    """A function: kind of file system -> a share with its store, guards and attackers on it."""
+    open_: list[Iterator[Ground]] = []
+
+    def make(kind: str) -> Ground:
+        steps = using(on(kind), tmp_path)
+        open_.append(steps)
+        return next(steps)
+
+    yield make
+    for steps in open_:
+        next(steps, None)

@@ -65,7 +65,7 @@ def letter(seed: int, size: int) -> bytes:
     return words[:size]
 
 
-def build(share: Path, files: int = 96) -> dict[str, Entry]:
+def build(share: Path, files: int = 96, *, links: bool = True) -> dict[str, Entry]:
     """Fill a marked share with letters, archives and tables, links and attributes; its manifest."""
     share.mkdir(exist_ok=True)
     write_mark(share, "sim-tests")
@@ -88,7 +88,8 @@ def build(share: Path, files: int = 96) -> dict[str, Entry]:
     (share / "vide").mkdir()
     (share / "rien.txt").write_bytes(b"")
     (share / "lien").symlink_to("Dossier 0")
-    os.link(share / "Dossier 0" / "Été 0" / "courrier 000.txt", share / "alias.txt")
+    if links:
+        os.link(share / "Dossier 0" / "Été 0" / "courrier 000.txt", share / "alias.txt")
     os.sync()
     return take(share)
 
@@ -286,8 +287,8 @@ class Ground:
         self._guards: list[GuardRun] = []
         self._attackers: list[Attackers] = []
 
-    def build(self, files: int = 96) -> dict[str, Entry]:
-        return build(self.share, files)
+    def build(self, files: int = 96, *, links: bool = True) -> dict[str, Entry]:
+        return build(self.share, files, links=links)
 
     def attackers(self) -> Attackers:
         self._attackers.append(Attackers(self.logs / f"attackers{len(self._attackers)}.log"))

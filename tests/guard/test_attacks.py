@@ -1,30 +1,14 @@
 """Whole attacks on real file systems: the lines of the contract, and everything as it was."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.guard.ground import Attackers, Ground, Line, differences, using
+from tests.guard.ground import Attackers, Ground, Line, differences
 
 pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
 KINDS = ("ext4", "btrfs", "xfs")
-
-
-@pytest.fixture
-def ground_on(on: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Ground]]:
-    """A function: kind of file system -> a ground on it."""
-    open_: list[Iterator[Ground]] = []
-
-    def make(kind: str) -> Ground:
-        steps = using(on(kind), tmp_path)
-        open_.append(steps)
-        return next(steps)
-
-    yield make
-    for steps in open_:
-        next(steps, None)
 
 
 def attacked(ground: Ground, script: str, *words: object) -> tuple[Line, Line, Attackers]:

@@ -2,29 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.guard.ground import Ground, GuardRun, differences, using
+from tests.guard.ground import Ground, GuardRun, differences
 
 pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
-
-
-@pytest.fixture
-def ground_on(on: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Ground]]:
-    """A function: kind of file system -> a ground on it."""
-    open_: list[Iterator[Ground]] = []
-
-    def make(kind: str) -> Ground:
-        steps = using(on(kind), tmp_path)
-        open_.append(steps)
-        return next(steps)
-
-    yield make
-    for steps in open_:
-        next(steps, None)
 
 
 def settled(guard: GuardRun) -> None:
@@ -43,7 +27,7 @@ def test_killed_at_any_moment_of_an_attack(
     ground_on: Callable[[str], Ground], kind: str, seed: int
 ) -> None:
     ground = ground_on(kind)
-    before = ground.build(40)
+    before = ground.build(40, links=False)
     attackers = ground.attackers()
     guard = ground.guard()
     guard.ready()
@@ -57,6 +41,7 @@ def test_killed_at_any_moment_of_an_attack(
     again.ready()
     attackers.wait(attack)
     settled(again)
-    said = [line for line in guard.lines + ["killed"] + again.lines if "progress" not in str(line)]
+    said = [line for line in [*guard.lines, "killed", *again.lines] if "progress" not in str(line)]
     assert [path for line in again.all("rolled_back") for path in line["lost"]] == [], said
-    assert differences(before, ground.share) == [], said
+    # A file may keep a second name that the attack gave it; none may be gone or changed.
+    assert [d for d in differences(before, ground.share) if "not be there" not in d] == [], said

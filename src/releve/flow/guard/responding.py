@@ -108,6 +108,7 @@ class Responder:
         self.proved: Callable[[Process], Container[str]] = lambda _head: ()
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self.unseen = ("", 0.0)  # whoever wrote while nobody watched, and for how long that counts
+        self.unseen_ns = clock.now_ns()
         self._would: set[str] = set()
         self._working = False
         self._still: dict[Process, int] = {}
@@ -372,9 +373,13 @@ class Responder:
             if volume.keeper.mode(node.folder) == "reflink"
             else self._limits.window_copy_s
         )
+        held = volume.keeper.generations(node.id)
+        if not held and self._clock.steady() < self.unseen[1] and node.born_ns > self.unseen_ns:
+            # Born under a guard that was only just starting, and nobody else ever wrote it.
+            touch = msgspec.structs.replace(touch, created=True)
         return decide(
             touch,
-            volume.keeper.generations(node.id),
+            held,
             is_family=writers.__contains__,
             bad_since_ns=c.bad_since_ns,
             born_ns=node.born_ns,
