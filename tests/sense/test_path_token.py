@@ -31,6 +31,8 @@ def test_a_path_that_is_not_utf_8_has_a_token() -> None:
 def test_a_system_program_keeps_its_name_and_another_does_not() -> None:
     assert hide_program(KEY, "/usr/bin/gpg") == "gpg"
     assert hide_program(KEY, "python3") == "python3"
+    assert NAME not in hide_program(KEY, f"{NAME}.sh")  # a bare name may be anybody's, too
+    assert hide_program(KEY, "(auteur inconnu)") == "(auteur inconnu)"
     assert NAME not in hide_program(KEY, f"/srv/cabinet/{NAME}.exe")
 
 

@@ -58,6 +58,11 @@ def test_a_code_of_the_second_factor_is_good_once(store: SqlStore) -> None:
     assert signin.check_second(store, session, totp.at(later), later) is None
 
 
+def test_a_code_of_other_letters_is_wrong_and_no_error(store: SqlStore) -> None:
+    _, session, _ = confirmed(store)
+    assert signin.check_second(store, session, "é23456", T0) is None
+
+
 def test_an_old_code_is_not_good(store: SqlStore) -> None:
     person, session, _ = confirmed(store)
     later = T0 + dt.timedelta(minutes=10)

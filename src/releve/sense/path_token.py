@@ -66,9 +66,16 @@ def folder_class(path: str) -> str:
     return next((kind for kind, words in _FOLDER_CLASSES if any(w in parents for w in words)), "")
 
 
+# How programs are named, and documents with a person's name hardly ever: "python3.11", "7z".
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9.+\[\]-]{0,15}|\(auteur inconnu\)|\(inconnu\)")
+
+
 def hide_program(key: PathKey, program: str) -> str:
-    """A program's name when it is the system's; from anywhere else its name may be anybody's."""
-    if not program or ("/" not in program and "\\" not in program):
+    """A program's name when it is the system's; from anywhere else its name may be anybody's.
+
+    Of a bare name only the form tells: what is not plain and short is hidden.
+    """
+    if not program or ("/" not in program and "\\" not in program and _PLAIN.fullmatch(program)):
         return program
     pure = PurePath(program)
     if program.startswith(_SYSTEM_ROOTS):

@@ -93,7 +93,9 @@ async def form_of(request: AnyRequest, session: Session | None) -> dict[str, str
     _check_origin(request)
     form = await request.form()
     fields = {str(k): v for k, v in form.items() if isinstance(v, str)}
-    if session is not None and not hmac.compare_digest(fields.get("csrf", ""), session.csrf):
+    if session is not None and not hmac.compare_digest(
+        fields.get("csrf", "").encode(), session.csrf.encode()
+    ):
         raise PermissionDeniedException("the form's token does not match the session")
     return fields
 

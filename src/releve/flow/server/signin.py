@@ -170,7 +170,7 @@ def _with_totp(person: Person, code: str, now: dt.datetime) -> Person | None:
     totp = pyotp.TOTP(person.totp_secret)
     step = int(now.timestamp()) // totp.interval
     for near in (step - 1, step, step + 1):  # clocks of phones are a little off
-        right = hmac.compare_digest(totp.generate_otp(near), code)
+        right = hmac.compare_digest(totp.generate_otp(near).encode(), code.encode())
         if right and near > person.totp_last_step:
             return msgspec.structs.replace(person, totp_last_step=near)
     return None
