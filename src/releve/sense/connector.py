@@ -39,7 +39,7 @@ Life = Forked | Executed | ChangedUser | Exited
 def parse(buffer: bytes) -> Iterator[Life]:
     """Yield what one recv(2) brought; threads (child_pid != child_tgid) are left out."""
     at = 0
-    while at + _START <= len(buffer):
+    while at + _START + _IDS.size <= len(buffer):
         length = _NLMSG.unpack_from(buffer, at)[0]
         what, _, stamp = _CN_AND_EVENT.unpack_from(buffer, at + _NLMSG.size)[6:]
         data = at + _START

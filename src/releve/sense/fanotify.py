@@ -24,6 +24,7 @@ _METADATA = struct.Struct("=IBBHQii")  # event_len, vers, reserved, metadata_len
 _INFO = struct.Struct("=BBH")  # info_type, pad, len
 _HANDLE = struct.Struct("=Ii")  # handle_bytes, handle_type
 _FSID = 8
+_SMALLEST = _INFO.size + _FSID + _HANDLE.size  # of a record that holds a handle
 _FID, _DFID_NAME, _DFID = 1, 2, 3
 _OLD_DFID_NAME, _NEW_DFID_NAME = 10, 12
 
@@ -50,7 +51,7 @@ def parse(buffer: bytes) -> Iterator[Change]:
     at, end = 0, len(buffer)
     while at + _METADATA.size <= end:
         length, _, _, header, mask, _, pid = _METADATA.unpack_from(buffer, at)
-        if length < header:
+        if not _METADATA.size <= header <= length or at + length > end:
             return
         yield _record(buffer, at + header, at + length, mask, pid)
         at += length
@@ -61,9 +62,10 @@ def _record(buffer: bytes, at: int, end: int, mask: int, pid: int) -> Change:
     name = new_name = b""
     while at + _INFO.size <= end:
         kind, _, length = _INFO.unpack_from(buffer, at)
-        if length < _INFO.size:
-            break
         start = at + _INFO.size
+        if length < _SMALLEST or at + length > end:
+            at += max(length, _INFO.size)  # a pidfd or an error record, or nothing that we know
+            continue
         size, _ = _HANDLE.unpack_from(buffer, start + _FSID)
         after = start + _FSID + _HANDLE.size + size
         # fsid + handle type + handle: all that open_by_handle_at needs, and nothing that varies
