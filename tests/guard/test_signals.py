@@ -1,0 +1,83 @@
+"""The one function that sends signals: whom it refuses. All processes here are in namespaces of the test."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.linux import procfs
+from releve.adapters.linux.hands import LinuxHands
+from releve.apps.guard.wiring import _scope
+from releve.model.process import Process
+from tests.guard.ground import Attackers
+
+pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
+
+
+class _Alone:
+    """A family of one."""
+
+    is_exact = True
+
+    def members(self, head: Process) -> list[Process]:
+        return [head] if procfs.is_alive(head.pid) else []
+
+    def stray_children(self, family: Iterable[Process]) -> list[Process]:
+        return []
+
+
+def known(pid: int, *, boundary: bool = False, shift: int = 0) -> Process:
+    found = procfs.stat(pid)
+    assert found is not None
+    return Process(pid, found[2] + shift, is_boundary=boundary)
+
+
+def sleeper(attackers: Attackers, command: str = "exec sleep 60") -> int:
+    attackers.start(command)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for pid in attackers.inside():
+            if procfs.exe(pid).endswith("/sleep"):
+                return pid
+        time.sleep(0.01)
+    raise AssertionError
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Attackers, Attackers]]:
+    inside, other = Attackers(tmp_path / "a"), Attackers(tmp_path / "b")
+    yield inside, other
+    inside.end()
+    other.end()
+
+
+def test_only_the_very_process_inside_the_scope_gets_a_signal(
+    two: tuple[Attackers, Attackers],
+) -> None:
+    inside, other = two
+    hands = LinuxHands(_Alone(), scope=_scope(inside.scope))
+    mine, foreign = sleeper(inside), sleeper(other)
+    assert not hands.send(known(1), signal.SIGCONT)
+    assert not hands.send(known(os.getpid()), signal.SIGCONT)
+    assert not hands.send(known(os.getppid()), signal.SIGCONT)
+    assert not hands.send(known(foreign), signal.SIGCONT)
+    assert not hands.send(known(mine, boundary=True), signal.SIGCONT)
+    assert not hands.send(known(mine, shift=10**9), signal.SIGCONT)  # a number that was given again
+    assert not hands.send(Process(mine, 0), signal.SIGCONT)
+    assert hands.refused == 7
+    hands.freeze(known(mine))
+    assert procfs.is_still(mine)
+    assert not procfs.is_still(foreign)
+    assert hands.kill(known(mine)) == [mine]
+    assert not procfs.is_alive(mine)
+    assert procfs.is_alive(foreign)
+
+
+def test_a_namespace_inside_the_scope_is_in_scope(two: tuple[Attackers, Attackers]) -> None:
+    inside, _ = two
+    hands = LinuxHands(_Alone(), scope=_scope(inside.scope))
+    nested = sleeper(inside, "exec unshare -pf --kill-child sleep 60")
+    assert hands.send(known(nested), signal.SIGSTOP)
