@@ -1,4 +1,4 @@
-"""The guard is killed with -9 at any moment; after the next start nothing is lost and nothing is left."""
+"""The guard is killed with -9 at any moment; after the next start no original is gone or changed."""
 
 import random
 import time
