@@ -124,8 +124,9 @@ class ProcProbe:
 
     def _mapped(self, pid: int, folders: Sequence[str]) -> Iterator[tuple[str, bool]]:
         try:
-            with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
-                maps = file.read(1 << 20)
+            # Buffered: one read(2) of it ends after 4 kB, some fifty mappings.
+            with open(f"/proc/{pid}/maps", "rb") as file:
+                maps = file.read(1 << 24)
         except OSError:
             return
         if b"s " not in maps:
