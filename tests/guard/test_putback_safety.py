@@ -155,3 +155,15 @@ def test_a_name_with_a_line_break_writes_one_line_of_the_quarantine_list(kept: K
     kept.give.quarantine(kept.node(path))
     lines = (kept.store / "quarantine" / "names").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1
+
+
+def test_a_tree_deeper_than_a_path_may_be_is_said_not_to_be_held(kept: Kept) -> None:
+    fd = os.open(kept.folder, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=fd)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+    kept.baseline()
+    assert kept.keeper.unreadable

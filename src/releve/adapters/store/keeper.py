@@ -231,8 +231,9 @@ class Keeper:
                 continue
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            except OSError:
-                continue  # it went away meanwhile, or became something else: the events tell
+            except OSError as error:
+                self.unreadable += error.errno == errno.ENAMETOOLONG  # all below is not held
+                continue  # else it went away, or became something else: the events tell
             try:
                 key = self.place.key_of(path)
                 yield from self._entries(fd, path, key, device, stack)
