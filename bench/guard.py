@@ -39,7 +39,11 @@ def main() -> None:
         for fs in chosen.fs or (["ext4"] if chosen.quick else ["ext4", "xfs", "btrfs"]):
             place = mount_image(book, fs, size=6 * GIB)
             if isinstance(place, Place):
-                Bench(place, chosen, found).run()
+                bench = Bench(place, chosen, found)
+                try:
+                    bench.run()
+                finally:
+                    bench.end()
             else:
                 found[f"{fs}_not_shown"] = place.why
     finally:
@@ -88,6 +92,13 @@ class Bench:
         self._say_guard()
         self._window()
         self._stop_latency()
+
+    def end(self) -> None:
+        """Whatever still watches is ended, also after a failure: nothing may hold the mount."""
+        self.clamav.stop()
+        process = getattr(self.guard, "process", None)
+        if process is not None and process.poll() is None:
+            self.guard.stop()
 
     def _say(self, name: str, value: float | str | bool | list[str] | None) -> None:
         self.found[f"{self.fs}_{name}"] = value
