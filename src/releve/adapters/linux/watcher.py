@@ -46,6 +46,25 @@ class UnsupportedFileSystemError(ReleveError):
         self.folder = folder
 
 
+class NoNotificationsError(ReleveError):
+    """The kernel gives no notifications of whole file systems here."""
+
+    status = 20
+    remedy = (
+        "Run it on the host itself with CAP_SYS_ADMIN and Linux 5.17 or newer, or add --portable: "
+        "originals are held all the same, without a sure writer."
+    )
+
+    def __init__(self, error: OSError) -> None:
+        why = {
+            errno.EPERM: "this container or user may not ask for them",
+            errno.EINVAL: "this kernel is older than 5.17",
+            errno.ENOSYS: "this kernel has no fanotify",
+            errno.EMFILE: "this user has too many notification groups",
+        }.get(error.errno or 0, str(error))
+        super().__init__(f"The kernel refuses change notifications: {why}.")
+
+
 class FanotifyWatcher:
     """One notification group for all file systems. Needs CAP_SYS_ADMIN and Linux 5.17.
 
@@ -57,7 +76,10 @@ class FanotifyWatcher:
         flags = _CLOEXEC | _NONBLOCK | _FID | _DIR_FID | _NAME | _TARGET_FID | _UNLIMITED_MARKS
         if unlimited:
             flags |= _UNLIMITED_QUEUE
-        self._group = libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._group = libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise NoNotificationsError(error) from error
         self._poll = select.poll()
         self._poll.register(self._group, select.POLLIN)
 
