@@ -152,17 +152,27 @@ def top_level(folder: str) -> Iterator[str]:
             subprocess.run(["umount", "-l", place], check=True, capture_output=True)
 
 
+def lives_in_memory(folder: str) -> bool:
+    """It lies on tmpfs or ramfs: nothing there outlives the power."""
+    return _mount(folder)[1] in ("tmpfs", "ramfs", "devtmpfs")
+
+
 def _device(folder: str) -> str:
-    """What is mounted where the folder lies: the longest mount point above it (proc(5))."""
-    found = ("", "")
+    return _mount(folder)[2]
+
+
+def _mount(folder: str) -> tuple[str, str, str]:
+    """(mount point, type, source) where the folder lies: the longest mount point above it (proc(5))."""
+    found = ("", "", "")
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
             fields = line.split()
             point = fields[4].encode().decode("unicode_escape")
             inside = folder == point or folder.startswith(point.rstrip("/") + "/")
             if inside and len(point) >= len(found[0]):
-                found = (point, fields[fields.index("-") + 2])
-    return found[1]
+                dash = fields.index("-")
+                found = (point, fields[dash + 1], fields[dash + 2])
+    return found
 
 
 def _why(error: OSError) -> str:

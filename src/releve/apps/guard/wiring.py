@@ -16,7 +16,11 @@ from releve.adapters.linux.hands import LinuxHands
 from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.openers import MapsOpeners
 from releve.adapters.linux.place import HandlePlace
-from releve.adapters.linux.watcher import FanotifyWatcher, UnsupportedFileSystemError
+from releve.adapters.linux.watcher import (
+    FanotifyWatcher,
+    UnsupportedFileSystemError,
+    lives_in_memory,
+)
 from releve.adapters.private import is_ours, private_store
 from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
@@ -170,6 +174,10 @@ def _volumes(
         by_system.setdefault(watcher.mark(folder), []).append(folder)
     found = []
     for number, (fsid, group) in enumerate(by_system.items()):
+        if lives_in_memory(group[0]):
+            raise UnsupportedFileSystemError(
+                group[0], "it lives in memory: files and held originals would go with the power"
+            )
         try:
             place = HandlePlace(group[0])
             place.key_of(group[0])
