@@ -12,7 +12,7 @@ from releve.adapters.linux.place import HandlePlace
 from releve.adapters.portable.place import InodePlace
 from releve.adapters.store.keeper import Keeper
 from releve.apps.cli.main import run
-from releve.model.held import Judged
+from releve.model.held import Judged, Name
 
 
 @pytest.fixture(params=["exact", "portable"])
@@ -89,3 +89,20 @@ def test_a_file_whose_folder_is_gone_comes_back_to_its_place(kept, restore):
 
 def test_a_file_that_nobody_holds_has_no_version(kept, restore, tmp_path):
     assert restore(tmp_path / "share/unknown.txt")[0] == 77
+
+
+def test_a_name_in_a_folder_that_was_given_up_does_not_bar_the_file(kept):
+    """`releve restore` makes a file in a folder of its own, moves it, removes the folder."""
+    keeper, letter = kept
+    beside = letter.parent / "passing"
+    beside.mkdir()
+    node = keeper.index.node(keeper.place.key_of(str(letter)))
+    folder = keeper.place.key_of(str(beside))
+    keeper.hold(folder, "w", folder=0, judged=Judged.CLEAN)
+    keeper.index.add_name(node.id, Name(folder, b"a.txt"))  # told late: it stays known by it
+    passing = keeper.index.node(folder)
+    keeper.index.set_gone(passing.id, 1)
+    keeper.prune_gone(2)
+    assert [name.directory for name in keeper.index.names(node.id)] == [
+        keeper.place.key_of(str(letter.parent))
+    ]

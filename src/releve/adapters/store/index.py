@@ -152,6 +152,12 @@ class Index:
         self.begin()
         self.db.execute("DELETE FROM name WHERE node=?", (node,))
         self.db.execute("DELETE FROM was WHERE node=?", (node,))
+        # A name in a directory that nobody can make again would fail the whole file's roll-back.
+        self.db.execute(
+            "DELETE FROM name WHERE parent=(SELECT key FROM node WHERE id=?) AND EXISTS"
+            " (SELECT 1 FROM name o WHERE o.node=name.node AND o.parent<>name.parent)",
+            (node,),
+        )
         self.db.execute("DELETE FROM node WHERE id=?", (node,))
 
     def living(self, folder: int) -> Iterator[tuple[int, bytes, int, int, int]]:
