@@ -7,7 +7,7 @@ from releve.report import show, words
 from releve.report.document import Block, Bullets, Cell, Heading, Prose, Section, Table, Tone
 from releve.report.first_page import by_design, care_part
 from releve.report.promises import Outcome, Promises, Verdict, judge, tally
-from releve.report.redact import names_in, without_names
+from releve.report.redact import without_names
 from releve.report.text import Text, Voice
 from releve.report.timeline import kind, ordered
 
@@ -175,7 +175,8 @@ def attacks_page(simulation: Simulation, voice: Voice) -> Section:
 
 
 def _attack_row(attack: AttackResult, voice: Voice) -> tuple[Cell, ...]:
-    said = without_names(attack.condition, names_in(attack)) if voice.lang == "fr" else ""
+    # Our own sentence: the folder `tenu` of a run would take that word out of it.
+    said = without_names(attack.condition) if voice.lang == "fr" else ""
     known = (
         Cell(main=voice.attack(attack.name), small=said),
         Cell(main=kind(attack, voice)),

@@ -165,6 +165,10 @@ def _measure(
     if not wishes.full and not wishes.only:
         runner.budget = QUICK_SECONDS
     say_conditions(runner.outcome, portable=wishes.portable)
+    if not wishes.full:
+        runner.outcome.not_shown.append(
+            "les profils que cette simulation n'a pas choisis : `releve simulate --full` les joue tous"
+        )
     if chain:
         chain.boot()  # it starts while the shares are built
     runner.prepare()

@@ -40,6 +40,6 @@ PROFILES: tuple[Profile, ...] = (
     Profile(
         name="wipe-unlink", kind="wiper", title="effaceur : unlink sans ouvrir", title_en="wiper: unlink without open",
         act=unlink,
-        condition="L'effacement seul donne une alerte, pas un arrêt : tout est tenu et se rend.",
+        condition="L'effacement seul suspend le programme sans le tuer : tout est rendu, une personne décide.",
     ),
 )  # fmt: skip
