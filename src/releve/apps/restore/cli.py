@@ -25,7 +25,10 @@ class NoVersionError(ReleveError):
     """No source has the file or folder as of that time."""
 
     status = 77
-    remedy = "See which versions there are with `releve restore PATH --list`."
+    remedy = (
+        "See which versions there are with `releve restore PATH --list`. A folder comes back from"
+        " snapshots (`releve backup`); from held originals, name a file."
+    )
 
     def __init__(self, path: str, at: dt.datetime | None) -> None:
         when = f" as of {at:%Y-%m-%d %H:%M:%S %z}" if at else ""
