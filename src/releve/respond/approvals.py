@@ -37,7 +37,7 @@ def covering(
     """The approval that covers everything a family destroyed, None if there is none.
 
     Args:
-        programs: executables that ran in the family.
+        programs: executables that wrote what nobody can read; no other than the approved one may.
         digest: SHA-256 of an executable as it is now: a replaced program is not approved.
         paths: all that it destroyed; each must lie below the approved folder.
     """
@@ -46,7 +46,7 @@ def covering(
         if (
             approval.user == user
             and approval.until > now
-            and approval.program in ran
+            and ran == {approval.program}
             and all(path.startswith(approval.folder.rstrip("/") + "/") for path in paths)
             and is_genuine(approval, key)
             and digest(approval.program) == approval.program_sha256

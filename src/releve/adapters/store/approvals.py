@@ -63,8 +63,13 @@ class ApprovalFile:
                 continue
         return found
 
-    def covers(self, head: Process, paths: Sequence[str], now: dt.datetime) -> str:
-        """A sentence naming the approval that covers this family, "" if none does."""
+    def covers(
+        self, head: Process, programs: Sequence[str], paths: Sequence[str], now: dt.datetime
+    ) -> str:
+        """A sentence naming the approval that covers this family, "" if none does.
+
+        `programs` are the executables that wrote what nobody can read.
+        """
         approvals = self.all()
         if not approvals or not paths:
             return ""
@@ -72,7 +77,7 @@ class ApprovalFile:
             approvals,
             key=self._key(),
             user=head.uid,
-            programs=[p.exe for p in head.tree()],
+            programs=programs,
             digest=_digest,
             paths=paths,
             now=now,

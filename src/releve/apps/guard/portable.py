@@ -58,13 +58,13 @@ def build_portable(
         volumes=volumes, watcher=watcher, processes=processes,
         hands=EvidenceHands(processes, _hands(processes, scope)), contain=NoContain(),
         openers=Mapped(evidence), clock=SystemClock(), own=frozenset((os.getpid(),)),
-        report_bug=report_bug,
+        report_bug=report_bug, hurry=lambda _urgent: None,
     )  # fmt: skip
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(
         parts, config.limits, say, enforce=config.enforce,
         spare=lambda head: head.exe in config.care_programs,
-        approved=lambda head, paths: _approved(processes, approvals, head, paths),
+        approved=lambda head, paths, _authors: _approved(processes, approvals, head, paths),
     )  # fmt: skip
     processes.damaged = guard.damaged
     guard.responder.renew = processes.renew
@@ -79,7 +79,7 @@ def _approved(
 ) -> str:
     """Approvals name a program: evidence must have named it clearly first."""
     processes.accuse(head)
-    found = approvals.covers(head, paths, _now())
+    found = approvals.covers(head, [p.exe for p in head.tree()], paths, _now())
     if found:
         processes.renew(head)  # the next one under this record is somebody else
     return found

@@ -16,6 +16,7 @@ from releve.adapters.linux.hands import LinuxHands
 from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.openers import MapsOpeners
 from releve.adapters.linux.place import HandlePlace
+from releve.adapters.linux.urgency import Urgency
 from releve.adapters.linux.watcher import (
     FanotifyWatcher,
     UnsupportedFileSystemError,
@@ -130,6 +131,7 @@ def build(
         clock=clock,
         own=own,
         report_bug=report_bug,
+        hurry=Urgency(),
     )
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(
@@ -138,7 +140,9 @@ def build(
         say,
         enforce=config.enforce,
         spare=lambda head: head.exe in config.care_programs,
-        approved=lambda head, paths: approvals.covers(head, paths, _now(clock)),
+        approved=lambda head, paths, authors: approvals.covers(
+            head, [p.exe for p in authors], paths, _now(clock)
+        ),
     )
     lineage.merged = guard.inherit
     return guard, lambda: _describe(volumes, guard), volumes[0].keeper.store

@@ -25,6 +25,8 @@ from releve.model.held import HoldResult, Judged, Kind
 from releve.model.lines import Alert, Folder, Progress, Ready
 from releve.model.process import Process
 
+_AUTHOR_NS = 30_000_000_000  # below the minute after which a parent answers for an ended program
+
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the guard is made of: one adapter per port."""
@@ -49,7 +51,8 @@ class Guard:
         say: takes each line; called from several threads, must not block for long.
         enforce: False only says what it would have stopped.
         spare: says of a family's head that it carries care: frozen, never killed.
-        approved: says whether a person approved what a family does.
+        approved: says whether a person approved what a family does: head, paths, and who of it
+            left unreadable content.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Guard:
         *,
         enforce: bool,
         spare: Callable[[Process], bool],
-        approved: Callable[[Process, Sequence[str]], str],
+        approved: Callable[[Process, Sequence[str], Sequence[Process]], str],
     ) -> None:
         self._parts, self._limits, self._say = parts, limits, say
         self._clock = parts.clock
@@ -438,7 +441,7 @@ class Guard:
         if head in self.responder.convicted:
             return  # its further marks are many: nothing more is to be decided
         paths = [mark.path for mark in self._scores.marks(head.id)]
-        approval = self._approved(head, paths)
+        approval = self._approved(head, paths, self._authors(head))
         if approval:
             self._scores.settle([p.id for p in head.chain()] or [head.id])
             self._say(
@@ -451,6 +454,22 @@ class Guard:
             )
             return
         self.responder.convict(head, kind)
+
+    def _authors(self, head: Process) -> list[Process]:
+        """Who of the family wrote content that nobody can read, not long ago.
+
+        The shell that deletes the originals afterwards is none of them; a program that was started
+        beside the approved one is. What ended long ago counts for its parent, so it is left out.
+        """
+        since = self._clock.now_ns() - _AUTHOR_NS
+        return [
+            process
+            for process in head.tree()
+            if any(
+                t.judged in (Judged.BAD, Judged.UNKNOWN) and t.wrote and t.last_ns >= since
+                for t in self._book.of((process,)).values()
+            )
+        ]
 
     def _overflow(self) -> None:
         if not self._rescan.is_set():
