@@ -38,6 +38,8 @@ class Watcher(Protocol):
     def read(self, wait_s: float) -> Sequence[Change]:
         """The changes that came, in order; empty after `wait_s` without any."""
 
+    sees_all: bool  # every change in a directory made a moment ago is notified, too
+
     def is_behind(self) -> bool:
         """Something came that `read` has not answered yet, as far as can be told without reading."""
 

@@ -267,6 +267,9 @@ class Lineage:
 
     def get(self, pid: int) -> Process:
         """Who had this pid. The record was sent before the write, so draining is enough."""
+        process = self._by_pid.get(pid)
+        if process is not None and not process.ended:
+            return process  # the usual case needs no lock: a look-up is one step of the interpreter
         with self._lock:
             process = self._by_pid.get(pid)
             if process is None or process.ended:

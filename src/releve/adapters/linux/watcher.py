@@ -72,6 +72,8 @@ class FanotifyWatcher:
         unlimited: False keeps the kernel's queue limit (tests of the overflow).
     """
 
+    sees_all = True
+
     def __init__(self, *, unlimited: bool = True) -> None:
         flags = _CLOEXEC | _NONBLOCK | _FID | _DIR_FID | _NAME | _TARGET_FID | _UNLIMITED_MARKS
         if unlimited:

@@ -45,6 +45,8 @@ class WatchfilesWatcher:
         stir: told that so many bytes changed, whenever something did.
     """
 
+    sees_all = False
+
     def __init__(
         self, differs: Sequence[Differ], stir: Callable[[int], None] = lambda _changed: None
     ) -> None:

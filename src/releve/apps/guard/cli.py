@@ -1,6 +1,5 @@
 """`releve guard`: run the guard in the foreground, and speak to a running one."""
 
-import contextlib
 import datetime as dt
 import getpass
 import os
@@ -130,8 +129,6 @@ def run(
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # lease probes must not kill us
-    with contextlib.suppress(OSError):
-        os.nice(-10)  # an ordinary user may not: slower, not wrong
     config = GuardConfig(
         protect=protect,
         box=box,

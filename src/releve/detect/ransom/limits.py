@@ -38,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rehold_reflink_s: float = 0.02  # a file saved again and again is held at most this often
     rehold_copy_s: float = 0.25
     big: int = 16 << 20  # larger files are held by a worker of their own: nobody queues behind them
+    hurry_s: float = 30.0  # after the last destroyed file the guard takes its usual share again
     walk_every_s: float = 1.0  # files mapped or open for writing are looked for this often
     generations: int = 8  # per file: oldest, last settled, newest of each family since
     retention_s: float = 72 * 3600.0  # versions and deleted files are held this long

@@ -40,6 +40,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     own: frozenset[int]
     report_bug: Callable[[Exception], None]
+    hurry: Callable[[bool], None]  # more of the processor while something is being destroyed
 
 
 class Guard:
@@ -103,6 +104,7 @@ class Guard:
             self.responder.is_convicted,
             self.responder.suspend,
             parts.contain,
+            self._hurry,
         )
         self.reader = Reader(
             self._volumes,
@@ -114,6 +116,7 @@ class Guard:
             own=parts.own,
             on_overflow=self._overflow,
             on_tree=self._tree,
+            sees_all=parts.watcher.sees_all,
             on_late=self.responder.late,
         )
         self.responder.on_convicted = self.reader.late.add
@@ -124,6 +127,7 @@ class Guard:
         self._threads: list[threading.Thread] = []
         self._blocked = False
         self._reads = 0
+        self._hurried_at = -1e9
         self._rescan = threading.Event()
         self._trees: list[tuple[Volume, int, bytes]] = []
         self._trees_lock = threading.Lock()
@@ -232,7 +236,10 @@ class Guard:
 
     def stop_family(self, family: str) -> bool:
         """An order: stop a family by its id and undo what it did; False if it is not known."""
-        pid = int(family.partition("-")[0])
+        number = family.partition("-")[0]
+        if not number.isdecimal():
+            return False
+        pid = int(number)
         process = self._parts.processes.get(pid)
         if process.id != family or process.is_boundary:
             return False
@@ -340,12 +347,19 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - the one guard per driver loop
                 self._say_bug(error)
 
+    def _hurry(self) -> None:
+        """Something was destroyed: from now on, and for a while, nothing else comes first."""
+        self._hurried_at = self._clock.steady()
+        self._parts.hurry(True)
+
     def _walk(self, last_walk: float, last_window: float) -> tuple[float, float]:
         self._take_trees()
         if self._rescan.is_set():
             self._rescan.clear()
             self._compare_all()
         now = self._clock.steady()
+        if now - self._hurried_at > self._limits.hurry_s:
+            self._parts.hurry(False)
         if now - last_walk >= self._limits.walk_every_s:
             last_walk = now
             self._look_at_mapped()

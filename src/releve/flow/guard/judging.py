@@ -73,11 +73,12 @@ class Judge:
         is_convicted: Callable[[Process], bool],
         suspend: Callable[[Process, bool], None],
         contain: Contain,
+        hurry: Callable[[], None],
     ) -> None:
         self._desk, self._book, self._scores, self._clock = desk, book, scores, clock
         self._limits, self._convict, self._say = limits, convict, say
         self._protected, self._is_convicted = protected, is_convicted
-        self._suspend, self._contain = suspend, contain
+        self._suspend, self._contain, self._hurry = suspend, contain, hurry
         self.canaries: frozenset[bytes] = frozenset()  # files nobody has a reason to change
         self._canary = _canary(limits.canary)
         self._suspects: dict[Process, float] = {}
@@ -473,6 +474,7 @@ class Judge:
         self, job: Job, change: Change, file: bytes, name: Name | None, lineage: tuple[str, ...]
     ) -> None:
         """Points to the writer and its ancestors, to its user's minute and day, to the folder's day."""
+        self._hurry()
         now = self._clock.steady()
         path = ""
         if file in self.canaries:

@@ -15,6 +15,7 @@ from releve.sense.fanotify import Change
 
 _CONTENT = fanotify.MODIFY | fanotify.CLOSE_WRITE
 _MEMORY = 200_000
+_NEW_S = 0.25  # a file that was just made gets its content next; only links have none to wait for
 
 
 class Reader:
@@ -25,6 +26,7 @@ class Reader:
         own: pids of the guard itself.
         on_overflow: notifications were lost: everything must be compared again.
         on_tree: a directory tree came in from outside: it must be walked.
+        sees_all: every change in a new directory is notified, so that it need not be walked.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Reader:
         own: frozenset[int],
         on_overflow: Callable[[], None],
         on_tree: Callable[[Volume, int, bytes], None],
+        sees_all: bool,
         on_late: Callable[[Process], None],
     ) -> None:
         self._volumes, self._processes, self._book = volumes, processes, book
         self._hold, self._judge, self._clock = hold, judge, clock
         self._own, self._on_overflow, self._on_tree = own, on_overflow, on_tree
+        self._sees_all = sees_all
         self._on_late = on_late
         self._folders: OrderedDict[bytes, int] = OrderedDict()  # directory -> folder, -1: not ours
         self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
@@ -153,11 +157,12 @@ class Reader:
             volume.keeper.named(change.file[8:], name)
             self._folders[change.file] = folder
             self._book.wrote(process, change.file)
-            self._on_tree(volume, folder, change.file)
+            if not self._sees_all:
+                self._on_tree(volume, folder, change.file)
             return
         volume.keeper.named(change.file[8:], name)
         if not change.mask & _CONTENT:  # linked in, a symbolic link, or its content will follow
-            self._put_hold(volume, change, folder, process, now, name)
+            self._put_hold(volume, change, folder, process, now, name, later_s=_NEW_S)
 
     def _was_met_first(self, node: Node) -> bool:
         """The walk at the start came upon it before its birth was read; a link is no birth."""
@@ -202,6 +207,7 @@ class Reader:
         process: Process,
         now: int,
         name: Name | None,
+        later_s: float = 0.0,
     ) -> None:
         if change.file is None:
             return
@@ -215,7 +221,10 @@ class Reader:
             mask=change.mask,
             name=name,
         )
-        self._hold.put(lane(process), change.file, job)
+        if later_s:
+            self._hold.put_later(later_s, lane(process), change.file, job)
+        else:
+            self._hold.put(lane(process), change.file, job)
 
     def _deleted(
         self, volume: Volume, change: Change, folder: int, process: Process, now: int
