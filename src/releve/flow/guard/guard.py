@@ -257,9 +257,11 @@ class Guard:
 
     def free(self) -> int:
         """Give back the room of all deleted files now, on a person's request; answers how many."""
-        return sum(
-            v.keeper.prune_gone(self._clock.now_ns(), 1 << 30) for v in self._volumes.values()
-        )
+        freed = 0
+        for volume in self._volumes.values():
+            freed += volume.keeper.prune_gone(self._clock.now_ns(), 1 << 30)
+            volume.keeper.commit()  # the room itself returns with it: somebody waits for it
+        return freed
 
     def prune(self) -> int:
         """Give back the room of deleted files after the retention; answers how many were dropped."""

@@ -1,0 +1,135 @@
+"""A store without room says so, keeps what it holds, and goes on once there is room again."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.guard.ground import Attackers, Ground, GuardRun, differences, letter
+
+pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
+_MIB = 1 << 20
+
+
+def full(guard: GuardRun) -> None:
+    guard.wait("alert", where=lambda line: line["kind"] == "store_full")
+
+
+def free(ground: Ground) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "releve.apps.guard", "free", "--store", str(ground.store)],
+        check=True, timeout=30, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def room(path: Path) -> int:
+    """What the store may still take, by the guard's own share of the disk (80 %)."""
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize - disk.f_blocks * disk.f_frsize // 5
+
+
+def text(size: int) -> bytes:
+    return (letter(1, 1 << 16) * (size // (1 << 16) + 1))[:size]
+
+
+def save(path: Path, content: bytes) -> None:
+    time.sleep(0.2)  # the store looks at its disk ten times a second
+    with path.open("wb") as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    time.sleep(0.2)
+
+
+@pytest.fixture
+def small(ground_on: Callable[[str], Ground]) -> Ground:
+    return ground_on("ext4-tiny")
+
+
+def test_a_store_full_of_bytes_gives_back_what_it_held(small: Ground) -> None:
+    before = small.build(24, links=False)
+    attackers = small.attackers()
+    guard = small.guard()
+    assert guard.ready()["folders"][0]["mode"] == "copy"
+    deleted, big = small.share / "ancien.txt", small.share / "gros.txt"
+    save(deleted, text(3 * _MIB))
+    deleted.unlink()
+    time.sleep(0.4)
+    space = room(small.base)
+    size = space + _MIB // 2
+    save(big, text(size))
+    full(guard)
+    held = {big.name: big.read_bytes()}
+    rolled = _attacked(guard, attackers, small)
+    assert [name for name in rolled if big.name not in name] == []
+    assert [d for d in differences(before, small.share, held) if big.name not in d] == []
+    assert guard.process.poll() is None
+    assert room(small.base) <= 0
+    free(small)
+    assert room(small.base) > _MIB
+    _holds_again(guard, attackers, small)
+
+
+def test_a_store_without_inodes_gives_back_what_it_held(small: Ground) -> None:
+    before = small.build(24, links=False)
+    attackers = small.attackers()
+    guard = small.guard()
+    guard.ready()
+    more = small.base / "ailleurs"
+    more.mkdir()
+    disk = os.statvfs(small.base)
+    for number in range(disk.f_ffree - disk.f_files // 5):
+        (more / str(number)).touch()
+    new = small.share / "vide" / "nouveau.txt"
+    save(new, letter(3, 4000))
+    full(guard)
+    assert _attacked(guard, attackers, small) == []
+    assert differences(before, small.share, {"vide/nouveau.txt": letter(3, 4000)}) == []
+    assert guard.process.poll() is None
+    subprocess.run(["rm", "-rf", str(more)], check=True)
+    time.sleep(0.5)
+    _holds_again(guard, attackers, small)
+
+
+def test_a_disk_that_users_filled_to_the_last_block_does_not_end_the_protection(
+    small: Ground,
+) -> None:
+    before = small.build(24, links=False)
+    attackers = small.attackers()
+    guard = small.guard()
+    guard.ready()
+    filler = small.base / "plein"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            while file.write(bytes(_MIB)):
+                pass
+    except OSError:
+        os.sync()
+    assert _attacked(guard, attackers, small) == []
+    assert differences(before, small.share) == []
+    assert guard.process.poll() is None
+    filler.unlink()
+    time.sleep(0.5)
+    _holds_again(guard, attackers, small)
+
+
+def _attacked(guard: GuardRun, attackers: Attackers, ground: Ground) -> list[str]:
+    """Attack the letters in place; what could not be given back."""
+    attackers.python("inplace", ground.share, "0.002")
+    rolled = guard.wait("rolled_back")
+    time.sleep(0.5)
+    return [name for line in (rolled, *guard.all("rolled_back")) for name in line["lost"]]
+
+
+def _holds_again(guard: GuardRun, attackers: Attackers, ground: Ground) -> None:
+    """A letter that was saved after the room came back is held: it survives the next attack."""
+    last, content = ground.share / "vide" / "après.txt", letter(4, 5000)
+    save(last, content)
+    told = len(guard.all("stopped"))
+    attackers.python("inplace", ground.share, "0.002")
+    guard.wait("rolled_back")
+    assert len(guard.all("stopped")) == told + 1
+    assert last.read_bytes() == content
