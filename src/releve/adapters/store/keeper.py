@@ -427,7 +427,8 @@ class Keeper:
             judged=judged if judged is not None else Judged.CLEAN if not writer else Judged.NOT_YET,
         )
         with self.lock:
-            self.index.set_facts(node, facts)
+            if not is_new:
+                self.index.set_facts(node, facts)
             held_id = self.index.add_generation(held)
             if held_id != generation:  # keep row and object together, whatever SQLite numbered
                 self.index.db.execute(

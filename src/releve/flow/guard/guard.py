@@ -127,7 +127,7 @@ class Guard:
         self._threads: list[threading.Thread] = []
         self._blocked = False
         self._reads = 0
-        self._hurried_at = -1e9
+        self._hurried_at = self._pressed_until = -1e9
         self._rescan = threading.Event()
         self._trees: list[tuple[Volume, int, bytes]] = []
         self._trees_lock = threading.Lock()
@@ -308,7 +308,14 @@ class Guard:
             self._reads += 1
 
     def _hold_loop(self) -> None:
-        self._loop(lambda: self.holder.work(0.5))
+        self._loop(self._hold_one)
+
+    def _hold_one(self) -> bool:
+        """Hold the next save; the first destroyed file gives the judge the floor for a moment."""
+        if self._clock.steady() < self._pressed_until:
+            self._clock.sleep(0.002)
+            return False
+        return self.holder.work(0.5)
 
     def _big_loop(self) -> None:
         self._loop(lambda: self.holder.work_big(0.5))
@@ -351,7 +358,10 @@ class Guard:
 
     def _hurry(self) -> None:
         """Something was destroyed: from now on, and for a while, nothing else comes first."""
-        self._hurried_at = self._clock.steady()
+        now = self._clock.steady()
+        self._hurried_at = now
+        if now - self._pressed_until > self._limits.press_every_s:
+            self._pressed_until = now + self._limits.press_s
         self._parts.hurry(True)
 
     def _walk(self, last_walk: float, last_window: float) -> tuple[float, float]:

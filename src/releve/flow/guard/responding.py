@@ -124,8 +124,8 @@ class Responder:
         if not self.enforce:
             self._would_stop(head, kind)
             return
-        self._note_still(head)
         stopped_ns = self._hands.freeze(head)
+        self._note_still(head)
         if head in self._still and not head.children:
             stopped_ns = self._still[head]  # seen still then, and nothing was born since
         if kind != "order" and not self._is_confirmed(head, kind):
@@ -139,8 +139,9 @@ class Responder:
         if not self.enforce or not head.known or self._contain.serves(head):
             return
         if still:
+            stopped_ns = self._hands.freeze(head)
             self._note_still(head)
-            self._still[head] = self._hands.freeze(head)
+            self._still[head] = stopped_ns
         else:
             self._still.pop(head, None)
             if not self.is_convicted(head):
@@ -148,7 +149,7 @@ class Responder:
                 self._note_thawed(head)
 
     def _note_still(self, head: Process) -> None:
-        """Before anybody is frozen: a guard that dies now must find them, to let them go on."""
+        """As soon as they are frozen: a guard that dies now must find them, to let them go on."""
         if not head.known or head in self._still:
             return
         members = [Member(p.pid, p.start_ns) for p in self._processes.members(head)]
