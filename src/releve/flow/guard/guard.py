@@ -123,6 +123,7 @@ class Guard:
         self._resume = Resume(
             self._book, self.judge, self.responder, parts.clock, self._note_outside
         )
+        self._comparing = False
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._blocked = False
@@ -457,6 +458,7 @@ class Guard:
             self._wait_read()
             if (
                 not self._parts.watcher.is_behind()
+                and not self._comparing
                 and self._hold.is_idle()
                 and (self._judge_desk.is_idle() or threading.current_thread().name == "judge")
             ):
@@ -510,10 +512,15 @@ class Guard:
 
     def _compare_all(self) -> None:
         absent = Process(0, self._clock.now_ns(), None, program="(inconnu)", known=False)
-        for volume in self._volumes.values():
-            for number in range(len(volume.keeper.folders)):
-                changed = list(volume.keeper.baseline(number, absent.id, lambda _f, _b: None))
-                self._resume.judge(volume, number, changed, absent)
+        self._comparing = True
+        try:
+            for volume in self._volumes.values():
+                for number in range(len(volume.keeper.folders)):
+                    changed = list(volume.keeper.baseline(number, absent.id, lambda _f, _b: None))
+                    self._resume.judge(volume, number, changed, absent)
+        finally:
+            self._comparing = False
+        self.responder.again(absent)  # what was judged after its conviction is undone as well
 
     def close(self) -> None:
         """End the loops; what is being rolled back is finished first."""

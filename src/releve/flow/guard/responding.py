@@ -234,6 +234,12 @@ class Responder:
             self._hands.freeze(head)
             self._todo.put(conviction)
 
+    def again(self, head: Process) -> None:
+        """More of what a convicted family did was found: undo that too."""
+        conviction = self.convicted.get(head)
+        if conviction is not None:
+            self._todo.put(conviction)
+
     def work(self, wait_s: float) -> bool:
         """Carry out one conviction; False when there was none."""
         try:
