@@ -42,8 +42,8 @@ def rolled_back(family: str, minutes: float, lost: int = 0, host: str = "h1") ->
     return found(event, host)
 
 
-def alert(kind: str, minutes: float) -> Finding:
-    return found(ev.GuardAlerted(seen_at=at(minutes), alert=kind, why="x"), "h1")
+def alert(kind: str, minutes: float, family: str = "") -> Finding:
+    return found(ev.GuardAlerted(seen_at=at(minutes), alert=kind, family=family, why="x"), "h1")
 
 
 def found(event: ev.AnyEvent, host: str) -> Finding:
@@ -135,6 +135,14 @@ def test_losing_a_file_is_critical_and_asks_for_a_person() -> None:
 def test_what_was_not_killed_asks_for_a_person(action: str) -> None:
     (incident,) = run(stopped("f1", 0, action=action), rolled_back("f1", 1))
     assert [c.kind for c in outlook((), (incident,), 0, T0).concerns] == ["not_stopped"]
+
+
+def test_a_frozen_program_that_ended_waits_for_nobody() -> None:
+    (incident,) = run(
+        stopped("f1", 0, action="frozen"), rolled_back("f1", 1), alert("family_ended", 2, "f1")
+    )
+    assert incident.stops[0].action == "ended"
+    assert outlook((), (incident,), 0, T0).concerns == ()
 
 
 def test_stops_over_the_bound_leave_the_list_but_never_the_sums() -> None:

@@ -21,6 +21,7 @@ ALERTS: dict[str, Severity] = {
     "internal_error": Severity.SERIOUS,
     "lineage_lost": Severity.NOTICE,
     "overflow": Severity.NOTICE,
+    "family_ended": Severity.INFO,
     "enforcing": Severity.INFO,
     "approved": Severity.INFO,
     "approval_used": Severity.INFO,

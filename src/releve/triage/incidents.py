@@ -23,7 +23,7 @@ _GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
 # Told on the page, but never an incident of their own, nor a line in one.
 _APART = frozenset({"would_stop", "approved", "approval_used", "enforcing"})
 LIMITS = Limits()
-HOLDS = frozenset({"killed", "client_blocked", "thawed"})  # nobody has to do anything more
+HOLDS = frozenset({"killed", "client_blocked", "thawed", "ended"})  # nobody has to do anything more
 _replace = msgspec.structs.replace
 
 
@@ -121,6 +121,8 @@ def _with_finding(incident: Incident, finding: Finding, limits: Limits) -> Incid
         return _with_stop(incident, finding, limits)
     if finding.kind == "rolled_back":
         return _with_rollback(incident, finding)
+    if finding.kind == "family_ended":
+        return decided(incident, finding.family, "ended")
     return incident
 
 

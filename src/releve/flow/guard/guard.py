@@ -376,6 +376,7 @@ class Guard:
         if now - last_walk >= self._limits.walk_every_s:
             last_walk = now
             self._look_at_mapped()
+            self.responder.look_at_frozen()
         if now - last_window >= 5.0:
             last_window = now
             self.say_window()
@@ -527,6 +528,7 @@ class Guard:
         end = self._clock.steady() + 10
         while not self.responder.is_idle and self._clock.steady() < end:
             self._clock.sleep(0.01)
+        self.responder.look_at_frozen()
         self.say_window()
         self._closing.set()
         for desk in (self._hold, self._big, self._judge_desk):

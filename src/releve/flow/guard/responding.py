@@ -309,7 +309,27 @@ class Responder:
         )
         self._scores.add((fresh.id,), Mark(file=b"", reasons=(reason,), at_s=self._clock.steady()))
 
+    def look_at_frozen(self) -> None:
+        """Frozen families of which nobody lives any more wait for no decision."""
+        for family, head in list(self.frozen.items()):
+            if head.known and not self._processes.members(head):
+                del self.frozen[family]
+                self._say_ended(head)
+
+    def _say_ended(self, head: Process) -> None:
+        self._say(
+            Alert(
+                kind="family_ended",
+                family=head.id,
+                at=_iso(self._clock.now_ns()),
+                why=f"{head.program or 'Le programme'} ne tourne plus ; ce qu'il a fait est annulé.",
+                why_en=f"{head.program or 'The program'} no longer runs; what it did is undone.",
+            )
+        )
+
     def _say_kind(self, c: Conviction) -> None:
+        if c.action == "none" and c.head.known:
+            self._say_ended(c.head)
         if c.action == "none" and not c.head.known:
             self._say(
                 Alert(
