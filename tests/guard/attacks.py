@@ -172,6 +172,13 @@ def edits(share: str, name: str, count: str, pause: str = "0.02") -> None:
         time.sleep(float(pause))
 
 
+def flood(share: str, outside: str, count: str) -> None:
+    """Make many empty files in a folder outside the share: notifications of the same file system."""
+    files(share)
+    for number in range(int(count)):
+        os.mknod(os.path.join(outside, str(number)))
+
+
 def idle(_share: str) -> None:
     time.sleep(60)
 
