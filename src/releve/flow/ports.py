@@ -92,6 +92,9 @@ class Keeper(Protocol):
         """Ctime of the living file, 0 when it is gone."""
 
     def prune(self, node: int, keep: Callable[[list[Generation]], set[int]]) -> int: ...
+    def gone_count(self) -> tuple[int, int]:
+        """Deleted files that are still held, and the bytes of their versions."""
+
     def prune_gone(self, limit_ns: int, most: int = 500) -> int: ...
     def put_conviction(self, family: str, at_ns: int, state: str, body: bytes) -> None: ...
     def drop_conviction(self, family: str) -> None: ...
@@ -153,6 +156,9 @@ class Contain(Protocol):
 
     def client(self, process: Process) -> str:
         """Address of the client that it serves, "" if it serves none."""
+
+    def user(self, process: Process) -> str:
+        """Who logged that client on, "" if nobody is known."""
 
     def is_blocked(self, process: Process) -> bool:
         """Its client was blocked before."""

@@ -41,6 +41,11 @@ class SmbContain:
         found = self.client_of(process)
         return found.address if found else ""
 
+    def user(self, process: Process) -> str:
+        """Who logged that client on, "" if nobody is known."""
+        found = self.client_of(process)
+        return found.user if found else ""
+
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""
         client = self.client_of(head)

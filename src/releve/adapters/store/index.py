@@ -307,6 +307,14 @@ class Index:
         )
         return [int(row[0]) for row in rows]
 
+    def gone_count(self) -> tuple[int, int]:
+        """Deleted files that are still held, and the bytes of their versions."""
+        row = self.db.execute(
+            "SELECT count(DISTINCT node.id), coalesce(sum(generation.size),0) FROM node"
+            " JOIN generation ON generation.node=node.id WHERE node.gone>0"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
     def gone_before(self, limit_ns: int) -> list[int]:
         rows = self.db.execute("SELECT id FROM node WHERE gone>0 AND gone<?", (limit_ns,))
         return [int(row[0]) for row in rows]

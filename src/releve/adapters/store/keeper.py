@@ -689,6 +689,11 @@ class Keeper:
             self._dropped += dropped  # their bytes go once their rows are gone for good
         return len(dropped)
 
+    def gone_count(self) -> tuple[int, int]:
+        """Deleted files that are still held, and the bytes of their versions."""
+        with self.lock:
+            return self.index.gone_count()
+
     def prune_gone(self, limit_ns: int, most: int = 500) -> int:
         """Drop files that are gone since before `limit_ns` with all their versions, a few at a time."""
         with self.lock:

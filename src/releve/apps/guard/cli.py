@@ -25,6 +25,23 @@ class ApprovalError(ReleveError):
     remedy = "Name an existing user, program and folder, and an end within 31 days."
 
 
+class Freeable(msgspec.Struct, frozen=True):
+    """What `guard free` would give back."""
+
+    files: int
+    bytes: int
+
+
+class NotConfirmedError(ReleveError):
+    """Held versions would be destroyed, and nobody said yes."""
+
+    status = 22
+    remedy = "Add --yes if nobody will ask for these deleted files any more."
+
+    def __init__(self, files: int, size: int) -> None:
+        super().__init__(f"The versions of {files} deleted files ({size} bytes) would go for good.")
+
+
 class UnknownFamilyError(ReleveError):
     """The guard does not know this family, or has not frozen it."""
 
@@ -215,10 +232,21 @@ def kill(family: str, store: str, protect: str, as_json: bool) -> None:
 
 
 @guard.command()
+@click.option("--yes", is_flag=True, help="Do it; without it the plan is shown.")
 @_where
-def free(store: str, protect: str, as_json: bool) -> None:
+def free(yes: bool, store: str, protect: str, as_json: bool) -> None:
     """Give back the room of files that were deleted: their held versions go now."""
-    _tell("free", "", store, protect, as_json)
+    from releve.adapters.control import Ask, ask
+
+    place = _store(store, protect)
+    plan = msgspec.json.decode(ask(place, Ask(verb="freeable")).body, type=Freeable)
+    if not yes:
+        raise NotConfirmedError(plan.files, plan.bytes)
+    answer = ask(place, Ask(verb="free"))
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+    else:
+        click.echo(f"{plan.files} fichiers supprimés ne sont plus gardés ({plan.bytes} octets).")
 
 
 @guard.command("stop-family")

@@ -35,6 +35,10 @@ class NoContain:
         del process
         return ""
 
+    def user(self, process: Process) -> str:
+        del process
+        return ""
+
     def is_blocked(self, process: Process) -> bool:
         del process
         return False

@@ -58,6 +58,9 @@ class ControlDesk:
                 done = guard.responder.decide(ask.family, ask.verb)
             case "stop":
                 done = guard.stop_family(ask.family)
+            case "freeable":
+                files, size = guard.freeable()
+                return Answer(ok=True, body=msgspec.Raw(_encode({"files": files, "bytes": size})))
             case "free":
                 return Answer(ok=True, body=msgspec.Raw(_encode({"freed": guard.free()})))
             case _:

@@ -112,8 +112,8 @@ def overwrite(
     if became := _became(case, written):
         return reason(
             _became_score(case, written) if alone else limits.also_uniform,
-            f"{became} passages modifiés sur {written.looked} devenus aléatoires",
-            f"{became} of {written.looked} changed places became uniform",
+            f"passages modifiés devenus aléatoires : {became} sur {written.looked}",
+            f"changed places that became uniform: {became} of {written.looked}",
         )
     if _is_overwritten(case, difference, written):
         return reason(

@@ -256,6 +256,11 @@ class Guard:
         """Files (file system id + key) of which one alone convicts whoever makes it unreadable."""
         self.judge.canaries = keys
 
+    def freeable(self) -> tuple[int, int]:
+        """Deleted files whose versions are still held, and their bytes."""
+        counts = [v.keeper.gone_count() for v in self._volumes.values()]
+        return sum(c[0] for c in counts), sum(c[1] for c in counts)
+
     def free(self) -> int:
         """Give back the room of all deleted files now, on a person's request; answers how many."""
         freed = 0

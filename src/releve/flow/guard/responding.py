@@ -479,7 +479,10 @@ class Responder:
     def _wanted(self, volume: Volume, node: Node, touch: Touch) -> list[Name]:
         """Names before the family came: those it took away, and those it left alone."""
         left = [n for n in volume.keeper.names(node.id) if n not in touch.became]
-        return list(dict.fromkeys((*touch.was, *left))) or volume.keeper.names(node.id)
+        wanted = list(dict.fromkeys((*touch.was, *left))) or volume.keeper.names(node.id)
+        # A stale name in a folder that nobody knows any more must not keep the file from coming back.
+        known = [n for n in wanted if not volume.keeper.path(n).startswith("?")]
+        return known or wanted
 
     def _current(self, volume: Volume, node: Node) -> str:
         name = volume.keeper.last_name(node.id)
@@ -568,7 +571,7 @@ class Responder:
             first_write_to_stop_ms=round(max(0.0, (stopped_ns - first) / 1e6), 2),
             at=_iso(stopped_ns),
             program=head.program,
-            user=str(head.uid) if head.uid >= 0 else "",
+            user=self._contain.user(head) or (str(head.uid) if head.uid >= 0 else ""),
             client=client,
             pids=tuple(p.pid for p in members),
         )
