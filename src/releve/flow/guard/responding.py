@@ -267,6 +267,8 @@ class Responder:
         self._idle(
             0.5 if c.head.known else 30.0
         )  # unknown: what is not judged cannot be told apart
+        # What was read since the conviction is known now: a restart must find that as well.
+        self._write_journal(c, self._processes.members(c.head), "stopped")
         self._roll_back(c)
         spent = self._clock.steady() - started
         self._clock.sleep(self._limits.settle_s)
