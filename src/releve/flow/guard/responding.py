@@ -699,8 +699,12 @@ class Responder:
         for touch in journal.touches:
             known = touches.get(touch.file)
             touches[touch.file] = merge(known, touch) if known is not None else touch
-        for file in touches.keys() & unseen.keys():
-            touches[file] = merge(touches[file], unseen[file])
+        for file, late in unseen.items():
+            if file in touches:
+                touches[file] = merge(touches[file], late)
+            elif late.deleted and not late.created:
+                # Deleted around the end of the guard, unread: giving it back harms nobody.
+                touches[file] = late
         self._undo_as(c, touches, {*journal.writers, absent.id})
         return c, set(touches)
 
