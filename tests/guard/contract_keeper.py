@@ -150,7 +150,9 @@ class KeeperContract:
     def test_an_unchanged_file_is_not_held_again(self, kept: Kept) -> None:
         path = kept.folder / "a"
         path.write_bytes(b"un")
-        time.sleep(0.05)  # older kernels stamp changes by ticks: within one, equal times prove nothing
+        time.sleep(
+            0.05
+        )  # older kernels stamp changes by ticks: within one, equal times prove nothing
         first = kept.hold(path).generation
         again = kept.hold(path).generation
         assert first is not None

@@ -77,7 +77,9 @@ class WatcherContract:
         path.write_bytes(b"autre contenu")
         watched.of(watched.key(path), fanotify.CLOSE_WRITE, "a")
 
-    def test_a_file_that_stays_open_is_told_and_is_not_told_to_be_closed(self, watched: Watched) -> None:
+    def test_a_file_that_stays_open_is_told_and_is_not_told_to_be_closed(
+        self, watched: Watched
+    ) -> None:
         path = watched.folder / "d" / "b"
         with path.open("r+b", buffering=0) as file:
             file.write(b"pendant que c'est ouvert")

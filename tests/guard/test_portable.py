@@ -320,7 +320,9 @@ def test_ready_says_what_this_mode_can_and_cannot(guarding: Callable[..., Guardi
         pytest.fail("nothing happened, and somebody was stopped")
 
 
-def test_what_cannot_be_read_is_said_not_to_be_held(share: Path, guarding: Callable[..., Guarding]) -> None:
+def test_what_cannot_be_read_is_said_not_to_be_held(
+    share: Path, guarding: Callable[..., Guarding]
+) -> None:
     secret = share / "d00" / "f000.txt"
     os.chown(secret, 0, 0)
     secret.chmod(0o600)

@@ -46,7 +46,10 @@ def dicom_to(syntax: pydicom.uid.UID) -> Callable[[], Pair]:
 
 def packbits(data: bytes) -> bytes:
     """Literal runs of PackBits: legal, if lazy."""
-    out = b"".join(bytes([len(part) - 1]) + part for part in (data[at : at + 128] for at in range(0, len(data), 128)))
+    out = b"".join(
+        bytes([len(part) - 1]) + part
+        for part in (data[at : at + 128] for at in range(0, len(data), 128))
+    )
     return out + bytes(len(out) & 1)
 
 
@@ -76,11 +79,14 @@ def resaved_docx() -> Pair:
 def docx_one_letter() -> Pair:
     before = samples.docx()
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(before)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(before)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for info in old.infolist():
             content = old.read(info)
             if info.filename == "word/document.xml":
-                content = content.replace("toux sèche".encode(), "toux grave".encode(), 1)
+                content = content.replace("toux sèche".encode(), b"toux grave", 1)
             new.writestr(info, content)
     return before, out.getvalue()
 
@@ -89,7 +95,10 @@ def docx_stored_level() -> Pair:
     """Another program saves the same document with another deflate level."""
     before = samples.docx()
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(before)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(before)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+    ):
         for info in old.infolist():
             new.writestr(info.filename, old.read(info))
     return before, out.getvalue()
@@ -104,7 +113,9 @@ def zip_update() -> Pair:
 
 
 def zip_of_pictures() -> Pair:
-    return samples._archive({f"{i}.png": samples.png(64, 48, i) for i in range(8)}, zipfile.ZIP_STORED), samples._archive(
+    return samples._archive(
+        {f"{i}.png": samples.png(64, 48, i) for i in range(8)}, zipfile.ZIP_STORED
+    ), samples._archive(
         {f"{i}.png": samples.png(64, 48, i + 1) for i in range(8)}, zipfile.ZIP_STORED
     )
 
@@ -118,7 +129,9 @@ def _sqlite(change: Callable[[sqlite3.Connection], None], before: bytes = b"") -
 
 
 def sqlite_commit() -> Pair:
-    return _sqlite(lambda link: link.execute("update patient set note = 'revu', poids = 1 where id % 7 = 0"))
+    return _sqlite(
+        lambda link: link.execute("update patient set note = 'revu', poids = 1 where id % 7 = 0")
+    )
 
 
 def sqlite_vacuum() -> Pair:
@@ -135,7 +148,10 @@ def sqlite_blobs() -> Pair:
     def change(link: sqlite3.Connection) -> None:
         link.execute("delete from patient where id > 300")
         link.execute("create table piece (id integer primary key, contenu blob)")
-        link.executemany("insert into piece (contenu) values (?)", [(samples.gz(),), (samples.docx(),), (zlib.compress(samples.text()),)])
+        link.executemany(
+            "insert into piece (contenu) values (?)",
+            [(samples.gz(),), (samples.docx(),), (zlib.compress(samples.text()),)],
+        )
 
     return _sqlite(change)
 
@@ -152,7 +168,10 @@ def pdf_incremental() -> Pair:
     before = samples.pdf()
     added = b"7 0 obj\n<< /Type /Annot /Contents (vu) >>\nendobj\n"
     at = len(before) + len(added)
-    tail = b"xref\n7 1\n%010d 00000 n \ntrailer\n<< /Size 8 /Root 1 0 R /Prev 1 >>\nstartxref\n%d\n%%%%EOF\n" % (len(before), at)
+    tail = (
+        b"xref\n7 1\n%010d 00000 n \ntrailer\n<< /Size 8 /Root 1 0 R /Prev 1 >>\nstartxref\n%d\n%%%%EOF\n"
+        % (len(before), at)
+    )
     return before, before + added + tail
 
 
@@ -193,7 +212,9 @@ def picture_with_icc() -> Pair:
     """A large colour profile that is not uniform."""
     before = samples.jpeg(64, 48)
     profile = bytes([(i * i // 7) & 255 for i in range(3000)])
-    return before, before[:2] + b"\xff\xe2" + (len(profile) + 2).to_bytes(2, "big") + profile + before[2:]
+    return before, before[:2] + b"\xff\xe2" + (len(profile) + 2).to_bytes(
+        2, "big"
+    ) + profile + before[2:]
 
 
 def log_appended() -> Pair:
@@ -236,7 +257,7 @@ def to_crlf() -> Pair:
 
 
 def sed() -> Pair:
-    return samples.text(), samples.text().replace("fièvre".encode(), "frissons".encode())
+    return samples.text(), samples.text().replace("fièvre".encode(), b"frissons")
 
 
 def cut_in_half() -> Pair:
@@ -257,8 +278,13 @@ def doc_with_picture() -> Pair:
 
 
 def spreadsheet_recalculated() -> Pair:
-    return samples._archive({"[Content_Types].xml": b"<Types/>", "xl/sheet1.xml": b"<a>" + samples.csv() + b"</a>"}), samples._archive(
-        {"[Content_Types].xml": b"<Types/>", "xl/sheet1.xml": b"<a>" + samples.csv(70_000, 9) + b"</a>"}
+    return samples._archive(
+        {"[Content_Types].xml": b"<Types/>", "xl/sheet1.xml": b"<a>" + samples.csv() + b"</a>"}
+    ), samples._archive(
+        {
+            "[Content_Types].xml": b"<Types/>",
+            "xl/sheet1.xml": b"<a>" + samples.csv(70_000, 9) + b"</a>",
+        }
     )
 
 
@@ -277,12 +303,18 @@ def key_file_rotated() -> Pair:
 
 
 def sealed_backup_renewed() -> Pair:
-    return b"age-encryption.org/v1\n-> X25519 a\n" + attacks.noise(60_000, 1), b"age-encryption.org/v1\n-> X25519 b\n" + attacks.noise(60_000, 2)
+    return b"age-encryption.org/v1\n-> X25519 a\n" + attacks.noise(
+        60_000, 1
+    ), b"age-encryption.org/v1\n-> X25519 b\n" + attacks.noise(60_000, 2)
 
 
 def pem_renewed() -> Pair:
     def pem(seed: int) -> bytes:
-        return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(attacks.noise(1200, seed)) + b"-----END CERTIFICATE-----\n"
+        return (
+            b"-----BEGIN CERTIFICATE-----\n"
+            + base64.encodebytes(attacks.noise(1200, seed))
+            + b"-----END CERTIFICATE-----\n"
+        )
 
     return pem(1), pem(2)
 
@@ -300,7 +332,9 @@ def wav_amplified() -> Pair:
     before = samples.wav()
     head, body = before[:44], before[44:]
     values = struct.unpack(f"<{len(body) // 2}h", body)
-    return before, head + struct.pack(f"<{len(values)}h", *[max(-32768, min(32767, v * 2)) for v in values])
+    return before, head + struct.pack(
+        f"<{len(values)}h", *[max(-32768, min(32767, v * 2)) for v in values]
+    )
 
 
 def tar_appended() -> Pair:
@@ -360,7 +394,7 @@ def tool(command: str, suffix: str, name: str = "original.txt") -> Callable[[byt
 
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": lambda data: gzip.compress(data), "bzip2": bz2.compress, "xz": lzma.compress,
+    "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress,
     "zip": lambda data: samples._archive({"original": data}), "stored zip": lambda data: samples._archive({"original": data}, zipfile.ZIP_STORED),
     "base64": base64.encodebytes,
 }  # fmt: skip

@@ -7,7 +7,9 @@ import contextlib
 import os
 from typing import Final
 
-_CALM: Final = -10  # measured: honest storms are not slower for it, and a stop is three times as fast
+_CALM: Final = (
+    -10
+)  # measured: honest storms are not slower for it, and a stop is three times as fast
 _URGENT: Final = -15  # an encryptor at full speed is
 
 

@@ -100,7 +100,11 @@ class Differ:
             is_directory = stat_.S_ISDIR(now.mode)
             if is_directory:
                 folders.append(path)
-            if was is None or was.key != now.key or (was.ctime_ns != now.ctime_ns and not is_directory):
+            if (
+                was is None
+                or was.key != now.key
+                or (was.ctime_ns != now.ctime_ns and not is_directory)
+            ):
                 hints.append(path)
         hints += [os.path.join(folder, os.fsdecode(name)) for name in known]
         return hints, folders

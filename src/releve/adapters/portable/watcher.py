@@ -101,9 +101,7 @@ class WatchfilesWatcher:
         with self._came:
             if not self._hints and not self._failed:
                 due = min((d.due() for d in self._differs), default=1e18) - time.monotonic()
-                self._came.wait(
-                    max(0.0, min(wait_s, due, self._sweep_at - time.monotonic()))
-                )
+                self._came.wait(max(0.0, min(wait_s, due, self._sweep_at - time.monotonic())))
             # A few at a time: the first files of a storm are judged while the rest is compared.
             hints = (
                 set(sorted(self._hints)[:_AT_ONCE]) if len(self._hints) > _AT_ONCE else self._hints

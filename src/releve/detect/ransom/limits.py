@@ -39,7 +39,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rehold_copy_s: float = 0.25
     big: int = 16 << 20  # larger files are held by a worker of their own: nobody queues behind them
     hurry_s: float = 30.0  # after the last destroyed file the guard takes its usual share again
-    press_s: float = 0.04  # holding waits so long for the judge when the first file is destroyed ...
+    press_s: float = (
+        0.04  # holding waits so long for the judge when the first file is destroyed ...
+    )
     press_every_s: float = 0.4  # ... at most this often: the window is a promise, too
     walk_every_s: float = 1.0  # files mapped or open for writing are looked for this often
     generations: int = 8  # per file: oldest, last settled, newest of each family since

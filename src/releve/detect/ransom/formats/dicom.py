@@ -1,7 +1,5 @@
 """DICOM: meta group, transfer syntax, elements up to the pixels, and the pixels."""
 
-
-
 import struct
 import zlib
 

@@ -1,7 +1,5 @@
 """The first Huffman symbols of a JPEG scan: ciphertext in its place makes no blocks."""
 
-
-
 from collections.abc import Iterator
 
 Tables = dict[int, dict[int, int]]

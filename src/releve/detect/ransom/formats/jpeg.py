@@ -1,7 +1,5 @@
 """JPEG: segments, byte stuffing everywhere looked at, and Huffman codes that make sense."""
 
-
-
 import re
 
 from releve.detect.ransom.formats import huffman

@@ -1,7 +1,5 @@
 """OLE compound files (doc, xls, ppt, msg), and documents under a password inside of them."""
 
-
-
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, valid
 

@@ -1,7 +1,5 @@
 """Formats checked by their headers and lengths alone."""
 
-
-
 import struct
 
 from releve.detect.ransom.formats.limits import ContentLimits

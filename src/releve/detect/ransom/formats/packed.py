@@ -1,7 +1,5 @@
 """Compressed streams: gzip, bzip2, xz, zstd; and how a payload is judged once it is decoded."""
 
-
-
 import struct
 import zlib
 

@@ -1,7 +1,5 @@
 """PNG: chunk chain, CRCs, and image data that inflate."""
 
-
-
 import bisect
 import zlib
 

@@ -1,7 +1,5 @@
 """Containers that say they are encrypted (OpenPGP, age, openssl enc, LUKS), and 7z."""
 
-
-
 import zlib
 
 from releve.detect.ransom.formats.limits import ContentLimits

@@ -1,7 +1,5 @@
 """SQLite: header, size maths, and the pages looked at are pages."""
 
-
-
 from releve.detect.ransom.formats.limits import ContentLimits
 from releve.detect.ransom.formats.shape import Bytes, Check, Spots, broken, valid
 from releve.detect.ransom.formats.uniform import looks_uniform, places

@@ -1,7 +1,5 @@
 """Text: UTF-8, UTF-16 or an 8-bit code, and the formats that are text."""
 
-
-
 import re
 
 from releve.detect.ransom.formats.limits import ContentLimits

@@ -4,8 +4,6 @@ Uniform is what good ciphertext is, and what deflate, JPEG and PNG streams nearl
 on its own it convicts nobody (82 % of the windows of a docx pass).
 """
 
-
-
 from collections import Counter
 from math import sqrt
 

@@ -1,7 +1,5 @@
 """ZIP and what is built on it: docx, xlsx, pptx, odt, epub, jar."""
 
-
-
 import struct
 import zlib
 from collections.abc import Iterator
