@@ -26,7 +26,7 @@ for n in itertools.count():
 GUARD = (sys.executable, "-c", PRINTER)
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it did not come to pass in time"

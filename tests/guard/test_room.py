@@ -21,7 +21,7 @@ def full(guard: GuardRun) -> None:
 
 def free(ground: Ground) -> None:
     subprocess.run(
-        [sys.executable, "-m", "releve.apps.guard", "free", "--store", str(ground.store)],
+        [sys.executable, "-m", "releve.apps.guard", "free", "--yes", "--store", str(ground.store)],
         check=True, timeout=30, stdout=subprocess.DEVNULL,
     )  # fmt: skip
 
