@@ -79,8 +79,3 @@ def statfs_fsid(fd: int) -> bytes:
         raise _fail("fstatfs")
     # struct statfs on 64-bit Linux: type, bsize, blocks, bfree, bavail, files, ffree (7 longs), fsid
     return buffer.raw[7 * 8 : 7 * 8 + 8]
-
-
-def pidfd_open(pid: int) -> int:
-    """A descriptor that stays with this very process."""
-    return os.pidfd_open(pid)

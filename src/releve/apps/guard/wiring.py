@@ -2,7 +2,6 @@
 
 import datetime as dt
 import fcntl
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -283,6 +282,3 @@ def line_printer() -> Callable[[object], None]:
                 return  # whoever read the lines is gone: the guard goes on
 
     return say
-
-
-__all__ = ["GuardConfig", "Path", "build", "json", "line_printer"]
