@@ -9,9 +9,14 @@ from releve.sense.fanotify import Change
 
 
 class Clock(Protocol):
-    """Wall clock in ns since the epoch, a steady clock in seconds for deadlines, and waiting."""
+    """The guard's time, the wall clock, a steady clock in seconds for deadlines, and waiting."""
 
-    def now_ns(self) -> int: ...
+    def now_ns(self) -> int:
+        """ns since the epoch as it was at the start, running evenly: never steps, never goes back."""
+
+    def wall_ns(self) -> int:
+        """ns since the epoch as the machine has it now: for people, and beside times of files."""
+
     def steady(self) -> float: ...
     def sleep(self, seconds: float) -> None: ...
 
@@ -96,6 +101,9 @@ class Keeper(Protocol):
         """Deleted files that are still held, and the bytes of their versions."""
 
     def prune_gone(self, limit_ns: int, most: int = 500) -> int: ...
+    def retire(self, keep_ns: int, ran_ns: int) -> int:
+        """Drop what is gone for longer than the retention, of which the guard ran a quarter."""
+
     def put_conviction(self, family: str, at_ns: int, state: str, body: bytes) -> None: ...
     def drop_conviction(self, family: str) -> None: ...
     def open_convictions(self) -> list[tuple[str, int, str, bytes]]: ...

@@ -66,13 +66,15 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _CLOCK_NS = 20_000_000
 
 
-def is_same(generation: Generation, ctime_ns: int) -> bool:
+def is_same(generation: Generation, ctime_ns: int, ahead_ns: int = 0) -> bool:
     """The file is still what this generation holds.
+
+    `ahead_ns`: how far the guard's time is ahead of the wall clock, which ctime follows.
 
     Before Linux 6.13 ctime moves in steps of up to 10 ms: a version that was held within such a
     step of its change may have been overwritten in the same step, so it is not trusted.
     """
-    taken_after = generation.taken_ns - ctime_ns
+    taken_after = generation.taken_ns - ahead_ns - ctime_ns
     return generation.facts.ctime_ns == ctime_ns and taken_after > _CLOCK_NS
 
 

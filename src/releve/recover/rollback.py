@@ -64,6 +64,7 @@ def decide(
     others_last_ns: int,
     window_ns: int,
     author_known: bool = True,
+    ahead_ns: int = 0,
 ) -> Decision:
     """Choose what becomes of one touched file.
 
@@ -77,6 +78,7 @@ def decide(
         window_ns: the promised delay between a save and its held copy.
         author_known: False when the "family" is everybody who may have written (evidence instead
             of certainty, or nobody watched): sound changes are other people's work and stay.
+        ahead_ns: how far the guard's time is ahead of the wall clock, which ctime follows.
     """
     if not author_known:
         return _decide_unknown(touch, generations, bad_since_ns, born_ns, window_ns)
@@ -90,7 +92,8 @@ def decide(
         return Unrecoverable(newest_only=touch.first_ns - born_ns <= window_ns)
     best = _settled_last(good)
     mixed = [g for g in generations if g.id > best.id and not is_family(g.writer) and g.writer]
-    missed = others_last_ns > best.taken_ns and others_last_ns > best.facts.ctime_ns + window_ns
+    changed_ns = best.facts.ctime_ns + ahead_ns
+    missed = others_last_ns > best.taken_ns and others_last_ns > changed_ns + window_ns
     return PutBack(generation=best, beside=bool(mixed), newest_lost=missed)
 
 

@@ -20,6 +20,7 @@ from releve.adapters.store.index import Index
 from releve.adapters.store.objects import HeldBytes, Objects, can_clone
 from releve.flow.ports import Clock, Place
 from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, Name, Node, is_same
+from releve.recover.retention import advance
 
 
 class _Entry(NamedTuple):
@@ -49,6 +50,7 @@ class _Seen:
         return at < len(self._bits) and bool(self._bits[at] & (1 << (node & 7)))
 
 
+_RETIRED_NS = 3_600_000_000_000  # how far the end of the retention moves before that is written
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GONE = frozenset({errno.ESTALE, errno.ENOENT, errno.ENXIO, errno.ELOOP})
 
@@ -91,6 +93,7 @@ class Keeper:
         self._ended_well = self.index.setting("ended well") is not None
         self.index.set_setting("ended well", None)
         self._room_checked = 0
+        self._retired = 0
         self._room = 1
         self.held_bytes = self.index.held_bytes()
 
@@ -359,7 +362,8 @@ class Keeper:
                     key=key, node=number, facts=facts, generation=None, is_new=node is None
                 )
             last = self.index.last_generation(number) if node else None
-            same = last is not None and is_same(last, facts.ctime_ns)
+            ahead = now - self.clock.wall_ns()
+            same = last is not None and is_same(last, facts.ctime_ns, ahead)
             if last is not None and same and not last.settled:
                 if _nobody_writes(fd) and os.fstat(fd).st_ctime_ns == facts.ctime_ns:
                     self.index.settle(last.id)
@@ -703,6 +707,25 @@ class Keeper:
             with self.lock:
                 self.index.drop_node(node)
         return len(gone)
+
+    def retire(self, keep_ns: int, ran_ns: int) -> int:
+        """Drop files that are gone for longer than `keep_ns`, however the clock was set.
+
+        `ran_ns`: how long the guard ran since the last call; see `recover.retention`.
+        """
+        with self.lock:
+            row = self.index.db.execute("SELECT min(gone) FROM node WHERE gone>0").fetchone()
+            oldest = int(row[0] or 0)
+            if not oldest:
+                return 0
+            noted = int(self.index.setting("retired") or 0)
+            limit = advance(
+                max(noted, self._retired), now_ns=self.clock.now_ns(), keep_ns=keep_ns, oldest_ns=oldest, ran_ns=ran_ns
+            )  # fmt: skip
+            self._retired = limit
+            if limit - noted > _RETIRED_NS or limit > oldest:
+                self.index.set_setting("retired", b"%d" % limit)
+        return self.prune_gone(limit)
 
     def commit(self) -> None:
         """Make what was noted survive kill -9, and give back the room of what was dropped."""

@@ -43,7 +43,8 @@ def build_portable(
     config: GuardConfig, folders: Sequence[str], scope: int, say: Callable[[object], None]
 ) -> tuple[Guard, Callable[[], tuple[Folder, ...]], str]:
     """Wire a portable guard; answers it, what describes its folders, and the store."""
-    volumes = _volumes(folders, config)
+    clock = SystemClock()
+    volumes = _volumes(folders, config, clock)
     differs = [
         Differ(v.keeper, v.keeper.place, Known(v.keeper))  # type: ignore[arg-type]
         for v in volumes
@@ -57,7 +58,7 @@ def build_portable(
     parts = Parts(
         volumes=volumes, watcher=watcher, processes=processes,
         hands=EvidenceHands(processes, _hands(processes, scope)), contain=NoContain(),
-        openers=Mapped(evidence), clock=SystemClock(), own=frozenset((os.getpid(),)),
+        openers=Mapped(evidence), clock=clock, own=frozenset((os.getpid(),)),
         report_bug=report_bug, hurry=lambda _urgent: None,
     )  # fmt: skip
     approvals = ApprovalFile(volumes[0].keeper.store)
@@ -124,7 +125,7 @@ def _hands(processes: PortableProcesses, scope: int) -> Inner:
     return PsutilHands(processes)
 
 
-def _volumes(folders: Sequence[str], config: GuardConfig) -> tuple[Volume, ...]:
+def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) -> tuple[Volume, ...]:
     by_device: dict[int, list[str]] = {}
     for folder in folders:
         by_device.setdefault(os.stat(folder).st_dev, []).append(folder)
@@ -135,12 +136,11 @@ def _volumes(folders: Sequence[str], config: GuardConfig) -> tuple[Volume, ...]:
         if config.store and number:
             store = f"{store}-{number}"
         store = private_store(store)
-        keeper = Keeper(
-            store, place, SystemClock(), full_share=config.limits.full_share, copy=config.copy
-        )
+        keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)
         _claim(keeper)
         for folder in group:
             keeper.add_folder(folder)
+        clock.not_before(keeper.index.last_ns())
         place.names_of = _names_of(keeper)
         found.append(Volume(fsid=place.fsid, keeper=keeper, give_back=GiveBack(keeper)))
     return tuple(found)

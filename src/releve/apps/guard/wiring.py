@@ -157,7 +157,7 @@ def _box_folders(config: GuardConfig) -> tuple[str, ...]:
 
 
 def _now(clock: SystemClock) -> dt.datetime:
-    return dt.datetime.fromtimestamp(clock.now_ns() / 1e9, dt.UTC)
+    return dt.datetime.fromtimestamp(clock.wall_ns() / 1e9, dt.UTC)
 
 
 def _lineage_lost() -> Alert:
@@ -193,6 +193,7 @@ def _volumes(
         keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)
         for folder in group:
             keeper.add_folder(folder)
+        clock.not_before(keeper.index.last_ns())
         found.append(Volume(fsid=fsid, keeper=keeper, give_back=GiveBack(keeper)))
     return tuple(found)
 
