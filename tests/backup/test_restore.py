@@ -91,7 +91,7 @@ def test_a_deleted_folder_comes_back_to_its_place_whole(share, back_up, restore)
     back_up()
     versions = restore(str(folder), "--list")[1]
     assert versions
-    status, (done,), _ = restore(str(folder), "--at", versions[0]["at"])
+    status, (*_, done), _ = restore(str(folder), "--at", versions[0]["at"])
     assert status == 0
     assert done["made"] == 20
     assert {p.name: (p.read_bytes(), facts(p)) for p in folder.iterdir()} == before
@@ -108,7 +108,7 @@ def test_restoring_a_folder_in_place_keeps_what_is_newer_and_mends_what_differs(
         victim.write_bytes(os.urandom(400))
         victim.rename(f"{victim}.locked")
     (folder / "new.txt").write_text("after")
-    status, (done,), _ = restore(str(folder), "--in-place", "--yes")
+    status, (*_, done), _ = restore(str(folder), "--in-place", "--yes")
     assert status == 0
     assert (done["made"], done["replaced"], done["unchanged"]) == (5, 0, 15)
     assert {path: path.read_bytes() for path in victims} == kept

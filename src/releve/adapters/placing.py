@@ -30,8 +30,10 @@ class Placed(msgspec.Struct, kw_only=True):
     made: int = 0
     replaced: int = 0
     unchanged: int = 0  # content and metadata were as wanted already
+    kept: int = 0  # differs, and only what is missing was asked for
     set_aside: list[str] = []  # logs of a database that was replaced: they do not fit it
     failed: list[str] = []  # could not be placed, with the reason
+    only_missing: bool = False
 
 
 @contextlib.contextmanager
@@ -55,12 +57,13 @@ def scratch(destination: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def place(fetched: str, destination: str) -> Placed:
+def place(fetched: str, destination: str, *, only_missing: bool = False) -> Placed:
     """Move a fetched file or tree to its destination; what is there is replaced, nothing deleted.
 
     A tree is merged into a folder that is there: files that only the destination has stay.
+    With `only_missing` nothing that is there is touched.
     """
-    placed = Placed()
+    placed = Placed(only_missing=only_missing)
     where = Path(destination)
     try:
         target = _folder(where.parent)
@@ -152,6 +155,9 @@ def _file(source: int, name: str, target: int, as_name: str, shown: str, placed:
     if there is not None and _is_same(source, name, target, as_name):
         placed.unchanged += 1
         return
+    if there is not None and placed.only_missing:
+        placed.kept += 1
+        return
     if there is not None and _is_database(source, name):
         for side in SIDE_FILES:
             if _stat(target, as_name + side) and not _stat(source, name + side):
@@ -179,6 +185,8 @@ def _is_same(source: int, name: str, target: int, as_name: str) -> bool:
     def facts(of: os.stat_result) -> tuple[int, ...]:
         return of.st_mode, of.st_uid, of.st_gid, of.st_size, of.st_mtime_ns
 
+    if stat.S_ISLNK(ours.st_mode) and stat.S_ISLNK(theirs.st_mode):
+        return os.readlink(name, dir_fd=source) == os.readlink(as_name, dir_fd=target)
     if facts(ours) != facts(theirs) or not stat.S_ISREG(ours.st_mode):
         return False
     return _digest(source, name) == _digest(target, as_name)

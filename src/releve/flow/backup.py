@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from releve.flow.clock import Clock
-from releve.model.backup import Backup, Manifest, Progress, Snapshot, Version
+from releve.model.backup import Backup, Entry, Manifest, Progress, Snapshot, Version
 from releve.model.errors import ReleveError
 
 Tell = Callable[[Progress], None]
@@ -176,6 +176,9 @@ class Source(Protocol):
 
         Raises: VerificationFailedError.
         """
+
+    def entries(self, version: Version) -> Sequence[Entry] | None:
+        """What a folder's version has, folders before what is in them; None: told only by fetching."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -82,3 +82,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     size: int | None = None  # None: not known before fetching (folders)
     sha256: str | None = None  # None: the source verifies by its own hashes while fetching
     is_folder: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version of a folder has at a place below it, known before it is fetched."""
+
+    path: str  # relative; "" is the folder itself
+    kind: str  # "file", "folder", "link"
+    size: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime_ns: int = 0
+    held: bool = True  # False: it stood there, but no sound version of it is kept

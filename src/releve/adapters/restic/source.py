@@ -54,6 +54,10 @@ class SnapshotSource:
                 self._replace(version.id, copy, place)
         return brought
 
+    def entries(self, _version: Version) -> None:
+        """A snapshot's list costs nearly what bringing it costs: it is compared file by file then."""
+        return
+
     # versions
 
     def _is_folder(self, newest: Snapshot, path: str) -> bool:

@@ -1,38 +1,26 @@
-"""Old versions of single files from the held originals, read beside a running guard.
+"""Old versions of files and folders from the held originals, read beside a running guard.
 
-The index is opened read-only and nothing of the store is changed. Folders come from snapshots: the
-store knows files, and a folder as of a time is put together by the guard's roll-back.
+The index is opened read-only and nothing of the store is changed.
 """
 
 import contextlib
 import datetime as dt
-import hashlib
 import os
-import sqlite3
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
-from releve.adapters.store.facts import set_facts
+from releve.adapters.store.folder import HeldFolder, folder_moments, give_verified
+from releve.adapters.store.history import History, Key, ReadOnly
 from releve.adapters.store.index import Index
-from releve.adapters.store.objects import Objects, give_back
-from releve.flow.backup import VerificationFailedError
-from releve.model.backup import Version
-from releve.model.held import Generation, Judged, Kind, Name
+from releve.adapters.store.objects import Objects
+from releve.flow.backup import Tell, VerificationFailedError
+from releve.model.backup import Entry, Version
+from releve.model.held import Generation, Name
+from releve.recover.as_of import changed_ns, is_sound
 
 _NS = 10**9
 _SHARED = Path("/var/lib/releve")
-Key = Callable[[str], bytes]  # of a directory that exists; raises OSError
-
-
-class _ReadOnly(Index):
-    """The index of a store that a guard may be writing: no schema, no pragma, no transaction."""
-
-    def __init__(self, store: str) -> None:
-        uri = f"file:{quote(str(Path(store) / 'index.sqlite'))}?mode=ro"
-        self.db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
-        self._open = False
 
 
 class HeldSource:
@@ -41,25 +29,37 @@ class HeldSource:
     Args:
         stores: their folders; the one whose index knows the path's directory answers.
         keys: how directories are named there, one function per kind of place.
+        as_of: the time that is asked for; a folder is then offered as it stood at that very time.
+        tell: hears how far fetching a folder is.
     """
 
     name = "held"
 
-    def __init__(self, stores: Sequence[str], keys: Sequence[Key]) -> None:
-        self._stores, self._keys = stores, keys
+    def __init__(
+        self,
+        stores: Sequence[str],
+        keys: Sequence[Key],
+        as_of: dt.datetime | None = None,
+        tell: Tell = lambda _: None,
+    ) -> None:
+        self._stores, self._keys, self._as_of, self._tell = stores, keys, as_of, tell
 
     def versions(self, path: str) -> Sequence[Version]:
-        """Settled generations that were not judged bad; each counts from its last change."""
+        """Settled generations that were not judged bad; each counts from its last change.
+
+        Of a folder: each moment after which nothing below it moved for a minute, and the time asked.
+        """
         found: list[Version] = []
         for store in self._stores:
-            with contextlib.closing(_ReadOnly(store)) as index:
+            with contextlib.closing(History(store, self._keys)) as history:
+                moments = folder_moments(history, path, _ns(self._as_of))
+                found += [self._folder_version(store, path, key, ns) for key, ns in moments]
+            with contextlib.closing(ReadOnly(store)) as index:
                 found += [
                     self._version(store, path, generation)
                     for node in self._nodes(index, path)
                     for generation in index.generations(node)
-                    if generation.settled
-                    and generation.judged is not Judged.BAD
-                    and generation.facts.kind is Kind.FILE
+                    if is_sound(generation)
                 ]
         return found
 
@@ -68,44 +68,46 @@ class HeldSource:
 
         Raises: VerificationFailedError.
         """
+        if version.is_folder:
+            return str(self._folder(version).fetch(Path(into), self._tell))
         store, _, number = version.id.rpartition("#")
-        with contextlib.closing(_ReadOnly(store)) as index:
+        with contextlib.closing(ReadOnly(store)) as index:
             generation = index.generation(int(number))
         if generation is None:
             raise VerificationFailedError(version.path, "it is held no more")
         place = Path(into) / Path(version.path).name
         objects = Objects(store)
         try:
-            self._give(objects, generation, place)
+            give_verified(objects, generation, place)
         except OSError as error:
             raise VerificationFailedError(version.path, error.strerror or "unreadable") from error
         finally:
             objects.close()
         return str(place)
 
-    def _give(self, objects: Objects, generation: Generation, place: Path) -> None:
-        held = objects.open(
-            generation.id, generation.facts.size, generation.pack, generation.offset
-        )
-        try:
-            with place.open("xb+") as file:
-                base = generation.offset if generation.pack else 0
-                give_back(held, file.fileno(), base=base)
-                kept = hashlib.sha256()
-                for offset in range(0, held.size, 1 << 20):
-                    kept.update(held.read(offset, 1 << 20))
-                file.seek(0)
-                if hashlib.file_digest(file, "sha256").digest() != kept.digest():
-                    raise VerificationFailedError(str(place), "the copy differs from what is held")
-                set_facts(file.fileno(), generation.facts)
-        finally:
-            held.close()
+    def entries(self, version: Version) -> Sequence[Entry] | None:
+        """What the folder had at that time; None for a file."""
+        return self._folder(version).entries() if version.is_folder else None
 
-    def _version(self, store: str, path: str, generation: Generation) -> Version:
-        changed = min(generation.facts.ctime_ns, generation.taken_ns)
+    def _folder(self, version: Version) -> HeldFolder:
+        store, _, rest = version.id.rpartition("#")
+        key, _, at_ns = rest.partition("@")
+        name = Path(version.path).name
+        return HeldFolder(store, bytes.fromhex(key), int(at_ns), name, self._keys)
+
+    def _folder_version(self, store: str, path: str, key: bytes, at_ns: int) -> Version:
         return Version(
             path=path,
-            at=dt.datetime.fromtimestamp(changed / _NS, dt.UTC),
+            at=dt.datetime.fromtimestamp(at_ns // 1000 / 10**6, dt.UTC),
+            source=self.name,
+            id=f"{store}#{key.hex()}@{at_ns}",
+            is_folder=True,
+        )
+
+    def _version(self, store: str, path: str, generation: Generation) -> Version:
+        return Version(
+            path=path,
+            at=dt.datetime.fromtimestamp(changed_ns(generation) / _NS, dt.UTC),
             source=self.name,
             id=f"{store}#{generation.id}",
             size=generation.facts.size,
@@ -145,6 +147,13 @@ class HeldSource:
         return found
 
 
+def _ns(at: dt.datetime | None) -> int | None:
+    if at is None:
+        return None
+    since = at - dt.datetime.fromtimestamp(0, dt.UTC)
+    return (since // dt.timedelta(microseconds=1)) * 1000 + 999
+
+
 def _named(index: Index, directory: bytes, part: str) -> list[int]:
     name = os.fsencode(part)
     now = index.at_name(Name(directory, name))
@@ -158,7 +167,7 @@ def _named(index: Index, directory: bytes, part: str) -> list[int]:
 
 def stores_near(path: str) -> list[str]:
     """The stores on the file system of a path: in a folder above it, or in /var/lib/releve."""
-    above = Path(path).parent
+    above = Path(path)  # it may be the top of a file system itself
     while not above.is_dir():
         above = above.parent
     device = above.stat().st_dev

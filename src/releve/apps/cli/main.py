@@ -32,7 +32,7 @@ COMMANDS: dict[str, Row] = {
     "share": Row("releve.apps.box.cli:share", "Faire d'ici un serveur de fichiers gardé."),
     "approve": Row("releve.apps.guard.cli:approve", "Autoriser d'avance un chiffrement voulu."),
     "backup": Row("releve.apps.backup.cli:backup", "Sauvegarder vers un coffre en ajout seul."),
-    "restore": Row("releve.apps.restore.cli:restore", "Reprendre un fichier tel qu'il était."),
+    "restore": Row("releve.apps.restore.cli:restore", "Reprendre un fichier, un dossier, tel qu'il était."),
     "isolate": Row("releve.apps.box.cli:isolate", "Isoler cette machine, lien au serveur gardé."),
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),

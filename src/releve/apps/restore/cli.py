@@ -1,6 +1,8 @@
 """`releve restore`: a file or folder as of a time, to its place or beside it, verified by hash."""
 
 import datetime as dt
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +17,9 @@ from releve.adapters.portable.identity import look
 from releve.adapters.restic.source import SnapshotSource
 from releve.adapters.store.source import HeldSource, stores_near
 from releve.apps.backup.state import BackupNotSetUpError, State
-from releve.flow.backup import Source
-from releve.model.backup import Version
+from releve.apps.restore.survey import Plan, sentences, survey
+from releve.flow.backup import Source, Tell
+from releve.model.backup import Progress, Version
 from releve.model.errors import ReleveError
 from releve.recover.versions import beside, choose
 
@@ -26,8 +29,8 @@ class NoVersionError(ReleveError):
 
     status = 77
     remedy = (
-        "See which versions there are with `releve restore PATH --list`. A folder comes back from"
-        " snapshots (`releve backup`); from held originals, name a file."
+        "See which versions there are with `releve restore PATH --list`. Held originals give a folder"
+        " back as of any time since its first baseline, snapshots (`releve backup`) before it."
     )
 
     def __init__(self, path: str, at: dt.datetime | None) -> None:
@@ -41,7 +44,10 @@ class WouldReplaceError(ReleveError):
     """What is there now would be replaced, and nobody said yes."""
 
     status = 78
-    remedy = "Add --yes to replace it, or leave --in-place out to get the version beside it."
+    remedy = (
+        "Add --yes to replace it, --missing to bring back only what is not there any more, or leave"
+        " --in-place out to get the version beside it."
+    )
 
     def __init__(self, plan: str) -> None:
         super().__init__(f"This would replace what is there. {plan}")
@@ -68,13 +74,22 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     made: int
     replaced: int
     unchanged: int
+    kept: int = 0  # changed since, and left as it is (--missing)
     ms: float
     sha256: str | None = None  # of a single file, as it is in place
     set_aside: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
 
-def sources(path: str, *, state: str | None, store: str | None, only: str | None) -> list[Source]:
+def sources(
+    path: str,
+    *,
+    state: str | None,
+    store: str | None,
+    only: str | None,
+    at: dt.datetime | None = None,
+    tell: Tell = lambda _: None,
+) -> list[Source]:
     """Every source that this machine has for a path, best first. A new source adds its row here.
 
     Raises: BackupNotSetUpError if it has none.
@@ -82,10 +97,10 @@ def sources(path: str, *, state: str | None, store: str | None, only: str | None
     found: list[Source] = []
     stores = [store] if store else stores_near(path)
     if stores and only in {None, HeldSource.name}:
-        found.append(HeldSource(stores, (handle_key, inode_key)))
+        found.append(HeldSource(stores, (handle_key, inode_key), at, tell))
     if only in {None, SnapshotSource.name}:
         try:
-            found.append(SnapshotSource(State(state).engine()))
+            found.append(SnapshotSource(State(state).engine(), tell))
         except BackupNotSetUpError:
             if not found:
                 raise
@@ -119,6 +134,11 @@ def inode_key(folder: str) -> bytes:
 @click.option("--to", help="Ailleurs : ce chemin, qui n'existe pas encore.")
 @click.option("--from", "only", help="Une seule source : held, snapshots.")
 @click.option("--yes", is_flag=True, help="Remplacer ce qui s'y trouve.")
+@click.option(
+    "--missing",
+    is_flag=True,
+    help="À sa place, mais seulement ce qui n'y est plus ; rien n'est remplacé.",
+)
 @click.option("--store", metavar="DIR", help="Réserve du gardien, si elle est ailleurs.")
 @click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
 @click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
@@ -131,34 +151,65 @@ def restore(
     to: str | None,
     only: str | None,
     yes: bool,
+    missing: bool,
     store: str | None,
     state: str | None,
     as_json: bool,
 ) -> None:
     """Reprendre un fichier ou un dossier tel qu'il était.
 
-    Brings PATH back as it was at a time, from held originals or snapshots, verified by hash.
+    Brings PATH back as it was at a time, from held originals or snapshots, verified by hash; a
+    folder with the names of that time, files deleted or renamed since included.
     """
     path = str(Path(path).absolute())
-    known = sources(path, state=state, store=store, only=only)
+    when = read_time(at)
+    tell = teller(as_json=as_json)
+    known = sources(path, state=state, store=store, only=only, at=when, tell=tell)
     versions = all_versions(known, path)
     if only_list:
         show(versions, as_json=as_json)
         return
-    when = read_time(at)
     version = choose(versions, when)
     if version is None:
         raise NoVersionError(path, when)
-    target = destination(version, to=to, in_place=in_place)
-    if Path(target).exists() and not (yes and in_place):
-        raise WouldReplaceError(plan(version, target))
-    if not as_json:
-        click.echo(plan(version, target), err=True)
     source = next(source for source in known if source.name == version.source)
-    done = bring(source, version, target)
+    target = destination(version, to=to, in_place=in_place or missing)
+    plan = Plan(
+        path=path, to=target, source=source.name, version_at=version.at.astimezone().isoformat()
+    )
+    entries = source.entries(version)
+    plan = plan if entries is None else survey(entries, plan)
+    headline = said_plan(version, plan, only_missing=missing, is_known=entries is not None)
+    if would_replace(plan, is_known=entries is not None) and not missing:
+        if not (yes and in_place):
+            raise WouldReplaceError(headline)
+    if not as_json:
+        click.echo(headline, err=True)
+    elif version.is_folder:
+        click.echo(msgspec.json.encode(plan).decode())
+    done = bring(source, version, target, only_missing=missing)
     click.echo(msgspec.json.encode(done).decode() if as_json else sentence(done))
     if done.failed:
         raise RestoreIncompleteError(done.failed)
+
+
+def teller(*, as_json: bool) -> Tell:
+    """Says how far it is: a line of its own in JSON, one line rewritten at a terminal."""
+
+    def tell(progress: Progress) -> None:
+        if as_json:
+            click.echo(msgspec.json.encode(progress).decode())
+        elif sys.stderr.isatty():
+            share = "" if progress.percent is None else f" {progress.percent:.0f} %"
+            end = "\n" if progress.percent == 100 else ""
+            click.echo(f"\r  {progress.files} fichier(s){share}{end}", err=True, nl=False)
+
+    return tell
+
+
+def would_replace(plan: Plan, *, is_known: bool) -> bool:
+    """Something at the destination would change that is not gone."""
+    return plan.replace > 0 if is_known else os.path.lexists(plan.to)
 
 
 def all_versions(known: Sequence[Source], path: str) -> list[Version]:
@@ -177,13 +228,19 @@ def all_versions(known: Sequence[Source], path: str) -> list[Version]:
 
 
 def read_time(said: str | None) -> dt.datetime | None:
-    """A time without zone is the machine's local one."""
+    """A time without zone is the machine's local one; told to the second it includes that second.
+
+    `--list` prints seconds: what it names must be found by what it prints.
+    """
     if said is None:
         return None
     try:
-        return dt.datetime.fromisoformat(said).astimezone(dt.UTC)
+        at = dt.datetime.fromisoformat(said)
     except ValueError as error:
         raise click.BadParameter(f"{said!r} is no time like 2026-11-22 14:05") from error
+    if re.search(r":\d\d:\d\d(?![.,\d])", said.partition("+")[0]):
+        at = at.replace(microsecond=999_999)
+    return at.astimezone(dt.UTC)
 
 
 def destination(version: Version, *, to: str | None, in_place: bool) -> str:
@@ -195,19 +252,20 @@ def destination(version: Version, *, to: str | None, in_place: bool) -> str:
     return beside(version.path, version.at.astimezone())
 
 
-def plan(version: Version, target: str) -> str:
+def said_plan(version: Version, plan: Plan, *, only_missing: bool, is_known: bool) -> str:
     """What will be done, before it is done."""
     when = f"{version.at.astimezone():%Y-%m-%d %H:%M:%S}"
-    return f"{version.path} tel que le {when} ({version.source}) → {target}"
+    said = f"{version.path} tel que le {when} ({version.source}) → {plan.to}"
+    return f"{said}\n{sentences(plan, only_missing=only_missing)}" if is_known else said
 
 
-def bring(source: Source, version: Version, target: str) -> Restored:
+def bring(source: Source, version: Version, target: str, *, only_missing: bool = False) -> Restored:
     """Fetch, verify, then place in one step per file."""
     begun = monotonic()
     with placing.scratch(target) as folder:
         fetched = source.fetch(version, folder)
         digest = None if version.is_folder else placing.sha256(fetched)
-        placed = placing.place(fetched, target)
+        placed = placing.place(fetched, target, only_missing=only_missing)
     return Restored(
         path=version.path,
         to=target,
@@ -216,6 +274,7 @@ def bring(source: Source, version: Version, target: str) -> Restored:
         made=placed.made,
         replaced=placed.replaced,
         unchanged=placed.unchanged,
+        kept=placed.kept,
         ms=round((monotonic() - begun) * 1000, 1),
         sha256=digest,
         set_aside=tuple(placed.set_aside),
@@ -228,6 +287,8 @@ def sentence(done: Restored) -> str:
     said = f"Repris et vérifié : {count} fichier(s) en {done.ms / 1000:.1f} s → {done.to}"
     if done.unchanged:
         said += f" ({done.unchanged} déjà identiques)"
+    if done.kept:
+        said += f" ; {done.kept} changé(s) depuis, gardé(s)"
     if done.set_aside:
         said += f" ; mis de côté : {', '.join(done.set_aside)}"
     return said
