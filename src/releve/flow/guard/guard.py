@@ -140,7 +140,7 @@ class Guard:
     def start(self, folders_said: Callable[[], tuple[Folder, ...]], pid: int, store: str) -> None:
         """Hold the baseline (or compare after a pause), then watch; says `ready` at the end."""
         absent = Process(0, self._clock.now_ns(), None, program="(pendant l'arrêt)", known=False)
-        self.responder.stop_left()
+        self.responder.after_restart.stop_left()
         found = [
             (volume, number, self._baseline(volume, number, folder, absent))
             for volume in self._volumes.values()

@@ -55,14 +55,14 @@ class Resume:
     def start(self, found: Sequence[tuple[Volume, int, list[HoldResult]]], absent: Process) -> None:
         """After the comparison at a start: finish what was begun, then judge the rest."""
         jobs = [job for one in found for job in self._take(*one, absent)]
-        under_way = self._responder.finish(self._book.of((absent,)), absent)
+        under_way = self._responder.after_restart.finish(self._book.of((absent,)), absent)
         for file in under_way:
             self._book.forget(absent, file)
         jobs = [job for job in jobs if job.file not in under_way]
         if jobs:
             until = self._clock.steady() + _CARRY_S
             self._judge.carry(absent, until)
-            self._responder.unseen = (absent.id, until)
+            self._responder.undo.unseen = (absent.id, until)
         self._judge_all(jobs)
         if under_way and any(map(_is_suspicious, self._book.of((absent,)).values())):
             self._responder.convict(absent, "while_dead")

@@ -1,0 +1,94 @@
+"""After a restart: open convictions are carried to their end, from the journal."""
+
+from collections.abc import Callable
+
+from releve.flow.guard.book import merge
+from releve.flow.guard.conviction import Conviction, Journal, convicted, rolled_back
+from releve.flow.guard.journaling import Diary
+from releve.flow.guard.undoing import Undo
+from releve.flow.ports import Clock, Hands
+from releve.model.process import Process
+from releve.recover.rollback import Touch
+
+
+class Finish:
+    """Stops what is left of convicted families and undoes what they did.
+
+    Args:
+        frozen: families that wait for a person's decision; those found are added.
+    """
+
+    def __init__(
+        self,
+        diary: Diary,
+        undo: Undo,
+        hands: Hands,
+        clock: Clock,
+        say: Callable[[object], None],
+        frozen: dict[str, Process],
+    ) -> None:
+        self._diary, self._undo, self._hands = diary, undo, hands
+        self._clock, self._say, self._frozen = clock, say, frozen
+
+    def stop_left(self) -> None:
+        """After a restart, first of all: kill what still lives of open convictions, let suspects go."""
+        for journal, state in self._diary.open():
+            for process in self._diary.left(journal):
+                if state == "still":
+                    self._hands.thaw(process)
+                elif state == "frozen":
+                    self._frozen[journal.family] = process
+                elif journal.kill:
+                    self._hands.freeze(process)
+                    self._hands.kill(process)
+
+    def finish(self, unseen: dict[bytes, Touch], absent: Process) -> set[bytes]:
+        """After a restart: finish the roll-back of open convictions.
+
+        Args:
+            unseen: what changed while nobody watched; on files that such a family had touched it
+                is taken for the family's.
+            absent: stands for whoever did that.
+
+        Returns: the files that were looked after.
+        """
+        done: set[bytes] = set()
+        for journal, state in self._diary.open():
+            if state == "stopped":
+                c, touched = self._finish(journal, unseen, absent)
+                done |= touched
+                self._say(rolled_back(c, journal.family, self._clock.wall_ns()))
+                if not journal.kill:
+                    self._frozen.update((journal.family, p) for p in self._diary.left(journal)[:1])
+            if state != "frozen" and journal.family not in self._frozen:
+                self._diary.drop(journal.family)
+            elif state == "stopped":
+                self._diary.put(journal, "frozen")
+        self._diary.commit()
+        return done
+
+    def _finish(
+        self, journal: Journal, unseen: dict[bytes, Touch], absent: Process
+    ) -> tuple[Conviction, set[bytes]]:
+        head = Process(0, journal.at_ns, None, program="journal", known=journal.known)
+        action = "killed" if journal.kill else "frozen"
+        c = convicted(head, "journal", action, journal.bad_since_ns, [], {head})
+        touches: dict[bytes, Touch] = {}
+        for touch in journal.touches:
+            known = touches.get(touch.file)
+            touches[touch.file] = merge(known, touch) if known is not None else touch
+        for file, late in unseen.items():
+            if file in touches:
+                touches[file] = merge(touches[file], late)
+            elif late.deleted and not late.created:
+                # Deleted around the end of the guard, unread: giving it back harms nobody.
+                touches[file] = late
+        self._undo_as(c, touches, {*journal.writers, absent.id})
+        return c, set(touches)
+
+    def _undo_as(self, c: Conviction, touches: dict[bytes, Touch], writers: set[str]) -> None:
+        """Undo with writers that live on only by their ids."""
+        for writer in writers:
+            pid, _, tick = writer.partition("-")
+            c.tree.add(Process(int(pid), int(tick) * 10_000_000, None, known=False))
+        self._undo.undo(c, touches)

@@ -1,0 +1,79 @@
+"""Convictions and frozen suspects on disk, so that a guard that is killed finds them again."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from releve.flow.guard.book import Book
+from releve.flow.guard.conviction import Conviction, Journal, Member, writers_of
+from releve.flow.guard.work import Volume
+from releve.flow.ports import Clock, Keeper, Processes
+from releve.model.process import Process
+
+_encode = msgspec.msgpack.Encoder().encode
+_SAME_NS = 60_000_000  # /proc tells starts in ticks of 10 ms, fork records in ns
+
+
+class Diary:
+    """Rows on the first volume's index; a restart finishes what is not done.
+
+    Args:
+        volumes: by file system id.
+    """
+
+    def __init__(
+        self, volumes: dict[bytes, Volume], book: Book, processes: Processes, clock: Clock
+    ) -> None:
+        self._volumes, self._book = volumes, book
+        self._processes, self._clock = processes, clock
+
+    @property
+    def _keeper(self) -> Keeper:
+        return next(iter(self._volumes.values())).keeper
+
+    def still(self, head: Process) -> None:
+        """As soon as they are frozen: a guard that dies now must find them, to let them go on."""
+        members = [Member(p.pid, p.start_ns) for p in self._processes.members(head)]
+        journal = Journal(
+            family=head.id, at_ns=self._clock.now_ns(), bad_since_ns=0, members=members, writers=[], touches=[]
+        )  # fmt: skip
+        self.put(journal, "still")
+        self._keeper.commit()
+
+    def drop(self, family: str) -> None:
+        self._keeper.drop_conviction(family)
+
+    def put(self, journal: Journal, state: str) -> None:
+        self._keeper.put_conviction(journal.family, journal.at_ns, state, _encode(journal))
+
+    def commit(self) -> None:
+        self._keeper.commit()
+
+    def write(self, c: Conviction, members: Iterable[Process], state: str) -> None:
+        """What is known of a conviction now; "stopped" is to be finished, "frozen" and "done" are not."""
+        journal = Journal(
+            family=c.head.id,
+            at_ns=self._clock.now_ns(),
+            bad_since_ns=c.bad_since_ns,
+            members=[Member(p.pid, p.start_ns) for p in members],
+            writers=list(writers_of(c.tree)),
+            touches=list(self._book.of(c.tree).values()) if state == "stopped" else [],
+            kill=c.action != "frozen",
+            known=c.head.known,
+        )
+        self.put(journal, state)
+        self._keeper.commit()
+
+    def open(self) -> list[tuple[Journal, str]]:
+        """Every conviction that is not done, with its state, in the order of time."""
+        return [
+            (msgspec.msgpack.decode(body, type=Journal), state)
+            for _, _, state, body in self._keeper.open_convictions()
+        ]
+
+    def left(self, journal: Journal) -> list[Process]:
+        """Its members that still live, by pid and start."""
+        found = [(m, self._processes.get(m.pid)) for m in journal.members]
+        return [
+            p for m, p in found if abs(p.start_ns - m.start_ns) < _SAME_NS and not p.is_boundary
+        ]
