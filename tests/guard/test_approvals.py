@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from releve.adapters.linux import procfs
 from releve.adapters.store.approvals import ApprovalFile, digest
 from releve.model.approval import Approval
 from releve.model.process import Process
@@ -45,8 +46,9 @@ def covered(
     paths: tuple[str, ...] = ("/srv/share/a.txt",),
     now: dt.datetime = _NOW,
 ) -> bool:
+    ran = [Process(n, 1, exe=exe) for n, exe in enumerate(programs)]
     found = covering(
-        approvals, key=_KEY, user=user, programs=programs, digest=lambda _path: content, paths=paths, now=now
+        approvals, key=_KEY, user=user, programs=ran, digest=lambda _process: content, paths=paths, now=now
     )  # fmt: skip
     return found is not None
 
@@ -87,21 +89,83 @@ def test_another_user_program_or_folder_is_not_covered() -> None:
     assert not covered(good, paths=("/srv/share/a.txt", "/srv/other/b.txt"))
 
 
+def ran(program: Path) -> Process:
+    """A process that ran this very file and has ended."""
+    st = program.stat()
+    file = (st.st_dev, st.st_ino, st.st_ctime_ns)
+    return Process(2**22 + 7, 1, uid=_USER, exe=str(program), exe_file=file)
+
+
+def test_a_program_that_was_swapped_after_it_ran_is_not_the_one_under_its_path(
+    tmp_path: Path,
+) -> None:
+    program, locker = tmp_path / "coffre", tmp_path / "locker"
+    program.write_bytes(b"approved")
+    locker.write_bytes(b"something else")
+    kept = ApprovalFile(str(tmp_path))
+    kept.add(approval(program=str(program), program_sha256=digest(str(program))))
+    honest = ran(program)
+    assert kept.covers(honest, [honest], ["/srv/share/a.txt"], _NOW)
+    program.rename(tmp_path / "aside")
+    locker.rename(program)
+    false = ran(program)
+    program.rename(tmp_path / "locker")
+    (tmp_path / "aside").rename(program)  # the path holds the approved content again
+    assert not kept.covers(false, [false], ["/srv/share/a.txt"], _NOW)
+    unknown = Process(2**22 + 8, 1, uid=_USER, exe=str(program))
+    assert not kept.covers(unknown, [unknown], ["/srv/share/a.txt"], _NOW)
+    again = ran(program)
+    assert not kept.covers(again, [again, false], ["/srv/share/a.txt"], _NOW)
+    assert kept.covers(again, [again], ["/srv/share/a.txt"], _NOW)
+
+
+def test_a_running_program_is_hashed_by_what_runs_and_not_by_its_path(tmp_path: Path) -> None:
+    program = tmp_path / "coffre"
+    shutil.copy("/bin/sleep", program)
+    program.chmod(0o755)
+    kept = ApprovalFile(str(tmp_path))
+    kept.add(approval(program=str(program), program_sha256=digest(str(program))))
+    running = subprocess.Popen([program, "30"])
+    try:
+        while procfs.exe(running.pid) != str(program):
+            time.sleep(0.01)
+        process = Process(running.pid, 1, uid=_USER, exe=str(program))
+        process.exe_file = procfs.exe_file(running.pid)
+        assert kept.covers(process, [process], ["/srv/share/a.txt"], _NOW)
+    finally:
+        running.kill()
+        running.wait()
+    shutil.copy("/bin/cat", tmp_path / "other")
+    running = subprocess.Popen([tmp_path / "other"], stdin=subprocess.PIPE)
+    try:
+        while procfs.exe(running.pid) != str(tmp_path / "other"):
+            time.sleep(0.01)
+        # As it looks when another file was mounted over the approved path, for this process alone.
+        process = Process(running.pid, 1, uid=_USER, exe=str(program))
+        process.exe_file = procfs.exe_file(running.pid)
+        assert not kept.covers(process, [process], ["/srv/share/a.txt"], _NOW)
+    finally:
+        running.kill()
+        running.wait()
+        if running.stdin is not None:
+            running.stdin.close()
+
+
 def test_the_file_is_private_and_a_damaged_line_covers_nothing(tmp_path: Path) -> None:
     program = tmp_path / "coffre"
     program.write_bytes(b"#!/bin/true\n")
     kept = ApprovalFile(str(tmp_path))
     kept.add(approval(program=str(program), program_sha256=digest(str(program))))
-    head = Process(7, 1, uid=_USER, exe=str(program))
+    head = ran(program)
     lines, key = tmp_path / "approvals.jsonl", tmp_path / "approval.key"
     assert (lines.stat().st_mode & 0o777, key.stat().st_mode & 0o777) == (0o600, 0o600)
-    assert "root" in kept.covers(head, [str(program)], ["/srv/share/a.txt"], _NOW)
-    assert kept.covers(head, [str(program)], [], _NOW) == ""
+    assert "root" in kept.covers(head, [head], ["/srv/share/a.txt"], _NOW)
+    assert kept.covers(head, [head], [], _NOW) == ""
     with lines.open("ab") as file:
         file.write(b'{"user": 0, "folder": "/"\n\xff\n')
     assert len(kept.all()) == 1
     program.write_bytes(b"#!/bin/false\n")
-    assert kept.covers(head, [str(program)], ["/srv/share/a.txt"], _NOW) == ""
+    assert kept.covers(ran(program), [ran(program)], ["/srv/share/a.txt"], _NOW) == ""
 
 
 _ENCRYPT = """
@@ -227,3 +291,23 @@ def test_an_approved_program_does_not_cover_another_that_runs_beside_it(clerk: C
     assert clerk.attackers.wait(work) != 0
     time.sleep(0.3)
     assert [d for d in differences(clerk.before, clerk.ground.share) if "gone" in d] == []
+
+
+@pytest.mark.root
+def test_a_locker_that_was_mounted_over_the_approved_program_is_stopped(clerk: Clerk) -> None:
+    """In a mount namespace of its own, which any user may make, every path can be another file."""
+    guard = began(clerk)
+    given = clerk.approve()
+    real, gpg = clerk.ground.logs / "gpg", given.program
+    shutil.copy(gpg, real)
+    real.chmod(0o755)
+    with real.open("ab") as file:
+        file.write(b"not the same any more")  # behind the end of the program: it still runs
+    mounted = clerk.attackers.start(f"mount --bind '{real}' '{gpg}'")
+    assert clerk.attackers.wait(mounted) == 0
+    work = clerk.encrypts()
+    assert guard.wait("rolled_back")["lost"] == []
+    assert clerk.attackers.wait(work) != 0
+    assert guard.all("alert") == []
+    time.sleep(0.3)
+    assert clerk.gone() == []

@@ -12,10 +12,10 @@ class Clock(Protocol):
     """The guard's time, the wall clock, a steady clock in seconds for deadlines, and waiting."""
 
     def now_ns(self) -> int:
-        """ns since the epoch as it was at the start, running evenly: never steps, never goes back."""
+        """As the wall clock was at the start (ns), running evenly since: never steps, never goes back."""
 
     def wall_ns(self) -> int:
-        """ns since the epoch as the machine has it now: for people, and beside times of files."""
+        """Since the epoch (ns) as the machine has it now: for people, and beside times of files."""
 
     def steady(self) -> float: ...
     def sleep(self, seconds: float) -> None: ...

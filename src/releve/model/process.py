@@ -13,6 +13,7 @@ class Process:
         "children",
         "ended",
         "exe",
+        "exe_file",
         "former",
         "is_boundary",
         "known",
@@ -31,6 +32,7 @@ class Process:
         *,
         uid: int = -1,
         exe: str = "",
+        exe_file: tuple[int, int, int] | None = None,
         program: str = "",
         is_boundary: bool = False,
         known: bool = True,
@@ -38,6 +40,7 @@ class Process:
         self.pid, self.start_ns, self.parent = pid, start_ns, parent
         self.uid, self.exe, self.program = uid, exe, program
         self.is_boundary, self.known = is_boundary, known
+        self.exe_file = exe_file  # which file `exe` was when it was run: device, inode, ctime
         self.children: list[Process] = []
         self.former: list[str] = []  # ids of descendants that are forgotten but were its family
         self.ended = 0.0  # steady seconds, 0 while it lives

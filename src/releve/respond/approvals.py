@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from releve.model.approval import Approval
+from releve.model.process import Process
 
+_MADE_BEFORE = dt.timedelta(minutes=1)  # a clock that is put right by seconds ends no approval
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -29,27 +31,34 @@ def covering(
     *,
     key: bytes,
     user: int,
-    programs: Iterable[str],
-    digest: Callable[[str], str],
+    programs: Iterable[Process],
+    digest: Callable[[Process], str],
     paths: Sequence[str],
     now: dt.datetime,
 ) -> Approval | None:
     """The approval that covers everything a family destroyed, None if there is none.
 
     Args:
-        programs: executables that wrote what nobody can read; no other than the approved one may.
-        digest: SHA-256 of an executable as it is now: a replaced program is not approved.
+        programs: who wrote what nobody can read; none that runs another program than the approved
+            one may have.
+        digest: SHA-256 of the file that a process runs or ran, "" if nobody can tell any more: what
+            stands under its path by now may be another.
         paths: all that it destroyed; each must lie below the approved folder.
     """
-    ran = set(programs)
+    ran = list(programs)
     for approval in approvals:
         if (
             approval.user == user
-            and approval.until > now
-            and ran == {approval.program}
+            and is_in_time(approval, now)
+            and {p.exe for p in ran} == {approval.program}
             and all(path.startswith(approval.folder.rstrip("/") + "/") for path in paths)
             and is_genuine(approval, key)
-            and digest(approval.program) == approval.program_sha256
+            and {digest(p) for p in ran} == {approval.program_sha256}
         ):
             return approval
     return None
+
+
+def is_in_time(approval: Approval, now: dt.datetime) -> bool:
+    """It was made and has not ended. One from the future is none: the clock was set back since."""
+    return approval.made_at - _MADE_BEFORE <= now < approval.until

@@ -174,8 +174,9 @@ class Lineage:
     def _born(self, parent_pid: int, pid: int, start_ns: int) -> None:
         parent = self._by_pid.get(parent_pid) or self._from_proc(parent_pid)
         process = Process(
-            pid, start_ns, parent, uid=parent.uid, exe=parent.exe, program=parent.program
-        )
+            pid, start_ns, parent,
+            uid=parent.uid, exe=parent.exe, exe_file=parent.exe_file, program=parent.program,
+        )  # fmt: skip
         parent.children.append(process)
         old = self._by_pid.get(pid)
         if old is not None and not old.ended:
@@ -189,6 +190,7 @@ class Lineage:
 
     def _describe(self, process: Process) -> None:
         exe = procfs.exe(process.pid)
+        process.exe_file = procfs.exe_file(process.pid)  # None: it ended, nobody knows what it ran
         if exe:
             process.exe, process.program = exe, os.path.basename(exe)
             process.uid = procfs.user(process.pid)

@@ -73,6 +73,15 @@ def exe(pid: int) -> str:
         return ""
 
 
+def exe_file(pid: int) -> tuple[int, int, int] | None:
+    """Device, inode and ctime of the very file that it runs, whatever stands under its path now."""
+    try:
+        st = os.stat(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+    return st.st_dev, st.st_ino, st.st_ctime_ns
+
+
 def pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 

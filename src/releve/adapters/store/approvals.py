@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -64,11 +64,11 @@ class ApprovalFile:
         return found
 
     def covers(
-        self, head: Process, programs: Sequence[str], paths: Sequence[str], now: dt.datetime
+        self, head: Process, programs: Sequence[Process], paths: Sequence[str], now: dt.datetime
     ) -> str:
         """A sentence naming the approval that covers this family, "" if none does.
 
-        `programs` are the executables that wrote what nobody can read.
+        `programs` are the processes that wrote what nobody can read.
         """
         approvals = self.all()
         if not approvals or not paths:
@@ -78,21 +78,47 @@ class ApprovalFile:
             key=self._key(),
             user=head.uid,
             programs=programs,
-            digest=_digest,
+            digest=_digest_of(programs),
             paths=paths,
             now=now,
         )
         return f"{found.by}, jusqu'au {found.until:%d/%m/%Y %H:%M} UTC" if found else ""
 
 
-def _digest(path: str) -> str:
+def _digest_of(programs: Sequence[Process]) -> Callable[[Process], str]:
+    """The digest of what each runs; a program that runs many times is read once."""
+    known: dict[tuple[int, int, int] | None, str] = {None: ""}
+
+    def digest_of(process: Process) -> str:
+        if process.exe_file not in known:
+            same = [p for p in programs if p.exe_file == process.exe_file]
+            known[process.exe_file] = next(filter(None, map(_digest_run, same)), "")
+        return known[process.exe_file]
+
+    return digest_of
+
+
+def _digest_run(process: Process) -> str:
+    """SHA-256 of the very file that it ran: by the process while it lives, else under its path.
+
+    "" unless that file is still there as it was then. Content cannot change without its ctime.
+    """
+    for place in (f"/proc/{process.pid}/exe", process.exe):
+        try:
+            with open(place, "rb") as file:
+                st = os.fstat(file.fileno())
+                if (st.st_dev, st.st_ino, st.st_ctime_ns) != process.exe_file:
+                    continue
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            continue
+    return ""
+
+
+def digest(path: str) -> str:
+    """SHA-256 of a program, "" if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def digest(path: str) -> str:
-    """SHA-256 of a program, "" if it cannot be read."""
-    return _digest(path)

@@ -80,10 +80,22 @@ def _approved(
 ) -> str:
     """Approvals name a program: evidence must have named it clearly first."""
     processes.accuse(head)
-    found = approvals.covers(head, [p.exe for p in head.tree()], paths, _now())
+    found = approvals.covers(head, [_with_file(p) for p in head.tree()], paths, _now())
     if found:
         processes.renew(head)  # the next one under this record is somebody else
     return found
+
+
+def _with_file(process: Process) -> Process:
+    """Which file it runs, as far as that can be told now: nobody told when it was started."""
+    for place in (f"/proc/{process.pid}/exe", process.exe):
+        try:
+            st = os.stat(place)
+        except OSError:
+            continue
+        process.exe_file = (st.st_dev, st.st_ino, st.st_ctime_ns)
+        break
+    return process
 
 
 def _now() -> dt.datetime:

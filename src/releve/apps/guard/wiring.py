@@ -139,9 +139,7 @@ def build(
         say,
         enforce=config.enforce,
         spare=lambda head: head.exe in config.care_programs,
-        approved=lambda head, paths, authors: approvals.covers(
-            head, [p.exe for p in authors], paths, _now(clock)
-        ),
+        approved=lambda head, paths, authors: approvals.covers(head, authors, paths, _now(clock)),
     )
     lineage.merged = guard.inherit
     return guard, lambda: _describe(volumes, guard), volumes[0].keeper.store
