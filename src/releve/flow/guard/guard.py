@@ -129,6 +129,7 @@ class Guard:
         self._blocked = False
         self._reads = 0
         self._hurried_at = self._pressed_until = -1e9
+        self._pruned_at = steady()
         self._rescan = threading.Event()
         self._trees: list[tuple[Volume, int, bytes]] = []
         self._trees_lock = threading.Lock()
@@ -271,8 +272,10 @@ class Guard:
 
     def prune(self) -> int:
         """Give back the room of deleted files after the retention; answers how many were dropped."""
-        limit = self._clock.now_ns() - int(self._limits.retention_s * 1e9)
-        return sum(v.keeper.prune_gone(limit) for v in self._volumes.values())
+        now = self._clock.steady()
+        ran, self._pruned_at = now - self._pruned_at, now
+        keep_ns, ran_ns = int(self._limits.retention_s * 1e9), int(ran * 1e9)
+        return sum(v.keeper.retire(keep_ns, ran_ns) for v in self._volumes.values())
 
     def damaged(self, process: Process) -> set[str]:
         """Paths of what it touched and what is not known to be sound, new and former names."""
@@ -417,7 +420,8 @@ class Guard:
         process = self._parts.processes.get(pid)
         file = volume.fsid + key
         now = self._clock.now_ns()
-        touch = self._book.touch(process, file, number, min(changed, now))
+        seen = min(changed + now - self._clock.wall_ns(), now)
+        touch = self._book.touch(process, file, number, seen)
         touch.wrote = True
         self._book.wrote(process, file)
         job = Job(

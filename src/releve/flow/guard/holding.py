@@ -93,8 +93,9 @@ class Holder:
             self._say_full(job)
         generation = result.generation
         if generation is not None and generation.settled and job.mask & fanotify.CLOSE_WRITE:
+            since_seen = self._clock.now_ns() - job.seen_ns
             self.delays.append(
-                (self._clock.now_ns() - max(job.seen_ns, generation.facts.ctime_ns)) / 1e6
+                min(since_seen, self._clock.wall_ns() - generation.facts.ctime_ns) / 1e6
             )
         if generation is not None and not generation.settled and result.refused == "":
             job.tries += 1

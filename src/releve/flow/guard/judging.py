@@ -151,7 +151,9 @@ class Judge:
             return
         node = keeper.node(job.key)
         before = self._before(job, node.id, None, file=job.file) if node is not None else None
-        if before is not None and is_same(before, changed):
+        if before is not None and is_same(
+            before, changed, self._clock.now_ns() - self._clock.wall_ns()
+        ):
             return  # it is held as it is
         if before is None and not closed:
             return  # a new file is judged once it is whole
