@@ -1,3 +1,4 @@
+import datetime as dt
 import hashlib
 import html
 import re
@@ -10,8 +11,10 @@ import pytest
 from releve.flow.server import signin
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
+from releve.model import event as ev
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
+HOUR = dt.timedelta(hours=1)
 PASSWORD = "une phrase assez longue"
 POLICY_WORDS = ("unsafe", "http:", "https:", "*", "data:")
 
@@ -239,3 +242,25 @@ def test_the_live_page_s_scripts_are_not_deferred(served: Running, browser: http
     scripts = re.findall(r"<script[^>]*>", browser.get("/").text)
     assert len(scripts) == 3
     assert not [s for s in scripts if "defer" in s or "async" in s]
+
+
+def test_a_host_that_is_cut_says_since_when_by_whom_and_until_when_and_no_longer_after(
+    served: Running, browser: httpx.Client
+) -> None:
+    sign_in(served, browser)
+    host = add_host(served.store, "accueil")
+    now = served.context.clock.now()
+    cut = ev.HostIsolated(seen_at=now, since=now, until=now + HOUR, by="dr.martin")
+    take(served.store, host.structure, host.id, batch(cut), now)
+    text = re.sub(r"<[^>]+>", "", browser.get("/").text)
+    assert re.search(r"Isolé du réseau depuis le .{8,30}, par dr\.martin\. Se lèvera seul", text)
+    english = re.sub(r"<[^>]+>", "", browser.get("/?lang=en").text)
+    assert re.search(r"Isolated from the network since .{8,30}, by dr\.martin\. It lifts", english)
+
+    by_hand = ev.HostIsolated(seen_at=now, since=now - HOUR, until=now - HOUR / 2)
+    take(served.store, host.structure, host.id, batch(by_hand, first=2), now)
+    assert "Isolated from the network" not in browser.get("/?lang=en").text  # its end has passed
+    take(served.store, host.structure, host.id, batch(cut, first=3), now)
+    assert "Isolated from the network" in browser.get("/").text
+    take(served.store, host.structure, host.id, batch(ev.HostReleased(seen_at=now), first=4), now)
+    assert "Isolated from the network" not in browser.get("/").text

@@ -64,7 +64,14 @@ def find(  # noqa: PLR0911  # one row per event is the point
             return _counted(event, host, identity, "events_dropped", event.count)
         case ev.LinesUnreadable():
             return _counted(event, host, identity, "lines_unreadable", event.count)
-        case ev.BackupRan() | ev.BaselineAdvanced() | ev.GuardReady() | ev.WindowMeasured():
+        case (
+            ev.HostIsolated()
+            | ev.HostReleased()
+            | ev.BackupRan()
+            | ev.BaselineAdvanced()
+            | ev.GuardReady()
+            | ev.WindowMeasured()
+        ):
             return None
 
 

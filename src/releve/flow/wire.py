@@ -24,7 +24,6 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     guard_running: bool | None = None  # None: this host runs no guard
     waiting_events: int = 0
-    isolated: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

@@ -131,6 +131,18 @@ class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
     detail: str = ""
 
 
+class HostIsolated(Event, frozen=True, kw_only=True, tag="host_isolated"):
+    """The host is cut from the network; told again when the end moves."""
+
+    since: dt.datetime
+    until: dt.datetime  # it ends by itself then, unless it is renewed
+    by: str = ""  # login or name of who answers for it; empty: nobody was named at the machine
+
+
+class HostReleased(Event, frozen=True, kw_only=True, tag="host_released"):
+    """The host is cut no more: lifted by a person, by an order, or ended by itself."""
+
+
 class EventsDropped(Event, frozen=True, kw_only=True, tag="events_dropped"):
     """The spool was full: so many events were given up, oldest and least telling first."""
 
@@ -148,7 +160,8 @@ class LinesUnreadable(Event, frozen=True, kw_only=True, tag="lines_unreadable"):
 GuardEvent = (
     BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
 )
-AnyEvent = GuardEvent | GuardWentDown | BackupRan | OrderEnded | EventsDropped | LinesUnreadable
+AgentEvent = GuardWentDown | BackupRan | OrderEnded | HostIsolated | HostReleased
+AnyEvent = GuardEvent | AgentEvent | EventsDropped | LinesUnreadable
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,14 @@ class BackupState(msgspec.Struct, frozen=True, kw_only=True):
     last_good_at: dt.datetime | None = None
 
 
+class Isolation(msgspec.Struct, frozen=True, kw_only=True):
+    """The host is cut from the network, but for its server."""
+
+    since: dt.datetime
+    until: dt.datetime  # it ends by itself then
+    by: str = ""
+
+
 class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """The host as its own events tell it."""
 
@@ -37,7 +45,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     events_dropped: int = 0
     lines_unreadable: int = 0
     backup: BackupState | None = None
-    isolated: bool = False
+    isolation: Isolation | None = None
     told_at: dt.datetime | None = None  # of the newest event folded in
 
 

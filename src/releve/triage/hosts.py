@@ -3,12 +3,14 @@
 import msgspec
 
 from releve.model import event as ev
-from releve.model.host import BackupState, FolderState, HostState
+from releve.model.host import BackupState, FolderState, HostState, Isolation
 
 _replace = msgspec.structs.replace
 
 
-def step(state: HostState, event: ev.AnyEvent) -> HostState:
+def step(  # noqa: C901, PLR0911  # one row per event is the point
+    state: HostState, event: ev.AnyEvent
+) -> HostState:
     """The state with the event in it; events of one host come in its own order."""
     state = _replace(state, told_at=event.seen_at)
     match event:
@@ -31,6 +33,12 @@ def step(state: HostState, event: ev.AnyEvent) -> HostState:
                 last_good_at=event.seen_at if event.ok else last_good,
             )
             return _replace(state, backup=backup)
+        case ev.HostIsolated():
+            return _replace(
+                state, isolation=Isolation(since=event.since, until=event.until, by=event.by)
+            )
+        case ev.HostReleased():
+            return _replace(state, isolation=None)
         case ev.EventsDropped():
             return _replace(state, events_dropped=state.events_dropped + event.count)
         case ev.LinesUnreadable():

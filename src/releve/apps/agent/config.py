@@ -73,6 +73,7 @@ class Home:
         self.path = path
         self.spool = path / "agent.db"
         self.guard = path / "guard"
+        self.isolation = path / "isolation.json"  # as last told to the server
         self.authority = path / "authority.pem"
         self._config = path / "agent.json"
         self._key = path / "agent.key"

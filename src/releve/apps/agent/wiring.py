@@ -18,11 +18,14 @@ from releve.adapters.http.client import HttpServer
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.process.files import FileSource
 from releve.adapters.process.guards import ProcessGuards
+from releve.adapters.process.isolation import CommandIsolation, IsolationFile
 from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
+from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
+from releve.flow.agent.ports import Commands
 from releve.flow.agent.send import Pace, send_forever, send_once
 from releve.flow.agent.supervise import Backoff, Intake, supervise_forever
 from releve.flow.wire import Vitals
@@ -32,6 +35,8 @@ from releve.sense.path_token import PathKey
 
 # -P: root does not load programs from the folder that it happens to stand in
 RELEVE = (sys.executable, "-P", "-m", "releve.apps.cli.main")
+# Where `releve isolate` keeps what is cut; the variable is the one that it reads itself.
+BOX_HOME = Path(os.environ.get("RELEVE_BOX_HOME", "/var/lib/releve/box"))
 log = structlog.get_logger()
 
 
@@ -85,6 +90,11 @@ def guard_command(config: Config) -> tuple[str, ...]:
 
 def backup_command(config: Config) -> tuple[str, ...]:
     return (*RELEVE, "backup", "run", *config.backup)
+
+
+def isolation_sight(commands: Commands) -> CommandIsolation:
+    command = (*RELEVE, "isolate", "--status", "--json")
+    return CommandIsolation(commands, command, BOX_HOME / "isolation.json")
 
 
 def command_for(spool: SqliteSpool, config: Config) -> CommandFor:
@@ -158,6 +168,8 @@ async def run(home: Home, config: Config) -> None:
         tasks.start_soon(send_forever, spool, server, vitals, pace, chance, obedience.hand_on)
         tasks.start_soon(listen_forever, server, obedience, pace, chance)
         tasks.start_soon(obedience.obey_forever)
+        told = IsolationFile(home.isolation)
+        tasks.start_soon(tell_isolation_forever, isolation_sight(commands), told, spool, clock)
         if config.backup:
             every = config.backup_every_seconds
             words = backup_command(config)

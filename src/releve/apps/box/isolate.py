@@ -26,7 +26,11 @@ from releve.flow.isolation import (
 
 _HTTPS = 443
 _HOME = click.option(
-    "--home", type=click.Path(path_type=Path), default=DEFAULT_HOME, show_default=True
+    "--home",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_HOME,
+    show_default=True,
+    envvar="RELEVE_BOX_HOME",
 )
 _NETNS = click.option("--netns", help="Espace réseau (essais). / Network namespace, for tests.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Un objet JSON. / One JSON object.")

@@ -6,7 +6,7 @@ import msgspec
 
 from releve.flow.server.ports import ActionRecord, Store
 from releve.model.finding import Finding
-from releve.model.host import Host
+from releve.model.host import Host, Isolation
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals, totals_of
@@ -24,6 +24,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     silent: bool
     mood: str  # "well", "watching", "starting", "down", "silent"
+    isolation: Isolation | None  # None too once its end has passed: a silent host tells nothing
     held_bytes: int
     worst_p99_ms: float | None
     saves: int
@@ -99,10 +100,17 @@ def host_view(host: Host, now: dt.datetime) -> HostView:
         host=host,
         silent=silent,
         mood="silent" if silent else mood,
+        isolation=isolation_now(host, now),
         held_bytes=sum(f.held_bytes for f in folders),
         worst_p99_ms=max(windows, default=None),
         saves=sum(f.saves for f in folders),
     )
+
+
+def isolation_now(host: Host, now: dt.datetime) -> Isolation | None:
+    """The isolation that still holds: the kernel ends it in time, with or without word of it."""
+    told = host.state.isolation
+    return told if told is not None and told.until > now else None
 
 
 def incident_view(incident: Incident, names: dict[str, str]) -> IncidentView:

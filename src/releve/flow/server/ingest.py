@@ -74,7 +74,6 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
         if fresh:
             mark = fresh[-1].seq
             unit.put_watermark(host, batch.spool, mark)
-        state = msgspec.structs.replace(state, isolated=batch.vitals.isolated)
         if batch.vitals.guard_running is False:
             state = msgspec.structs.replace(state, guard="down")
         seen = msgspec.structs.replace(record.host, last_seen_at=now, state=state)
