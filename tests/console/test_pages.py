@@ -2,6 +2,8 @@ import datetime as dt
 import hashlib
 import html
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import httpx
@@ -147,6 +149,63 @@ def test_many_wrong_passwords_have_to_wait(served: Running, browser: httpx.Clien
         assert "incorrect" in text
     text = browser.post("/login", data={"login": "claire", "password": PASSWORD}).text
     assert "Trop d’essais" in html.unescape(text)
+
+
+def from_address(served: Running, address: str) -> httpx.Client:
+    """A browser on another machine, as the server sees it."""
+    transport = httpx.HTTPTransport(local_address=address)
+    return httpx.Client(base_url=served.url, trust_env=False, timeout=30, transport=transport)
+
+
+def test_a_stranger_who_tries_a_login_locks_himself_out_and_not_its_owner(
+    served: Running,
+) -> None:
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "Cabinet", "a1", now)
+    person = signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    assert person is not None
+    right, wrong = ({"login": "claire", "password": p} for p in (PASSWORD, "wrong"))
+    stranger, doctor = from_address(served, "127.0.0.7"), from_address(served, "127.0.0.8")
+    with stranger, doctor:
+        said = [stranger.post("/login", data=wrong).status_code for _ in range(5)]
+        assert said == [422] * 5
+        assert "Trop d’essais" in html.unescape(stranger.post("/login", data=right).text)
+        assert doctor.post("/login", data=right).status_code == 303
+
+
+def test_tries_from_many_addresses_make_a_login_slow_and_lock_nobody_out(
+    served: Running,
+) -> None:
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "Cabinet", "a1", now)
+    person = signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    other = signin.create_person(served.store, owner, "paul", PASSWORD, "p2", now)
+    assert person is not None
+    assert other is not None
+    for n in range(20, 33):
+        with from_address(served, f"127.0.0.{n}") as stranger:
+            answer = stranger.post("/login", data={"login": "claire", "password": "wrong"})
+            assert answer.status_code == 422
+    with from_address(served, "127.0.0.8") as doctor:
+        begun = time.monotonic()
+        answer = doctor.post("/login", data={"login": "Claire", "password": PASSWORD})
+        assert answer.status_code == 303
+        assert 2 <= time.monotonic() - begun < 10
+        assert signin.slowness(served.store, "claire", served.context.clock.now()) >= 2
+        begun = time.monotonic()
+        answer = doctor.post("/login", data={"login": "paul", "password": PASSWORD})
+        assert answer.status_code == 303
+        assert time.monotonic() - begun < 1.5
+
+
+def test_a_flood_of_tries_at_once_counts_every_one(served: Running) -> None:
+    now = served.context.clock.now()
+    owner = ensure_structure(served.store, "Cabinet", "a1", now)
+    signin.create_person(served.store, owner, "claire", PASSWORD, "p1", now)
+    with from_address(served, "127.0.0.9") as stranger, ThreadPoolExecutor(12) as many:
+        wrong = {"login": "claire", "password": "wrong"}
+        texts = list(many.map(lambda _: stranger.post("/login", data=wrong).text, range(12)))
+    assert sum("incorrect" in text for text in texts) <= 7  # five, and what two threads had begun
 
 
 def test_a_form_from_elsewhere_changes_nothing(served: Running, browser: httpx.Client) -> None:

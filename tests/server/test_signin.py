@@ -115,3 +115,33 @@ def test_what_is_kept_of_a_session_does_not_open_one(store: SqlStore) -> None:
     person = person_in(store)
     opened = signin.open_session(store, person, "full", new_secret, T0)
     assert signin.session_of(store, signin.digest(opened.secret), T0) is None
+
+
+def test_who_signed_in_is_forgiven_and_a_network_of_addresses_is_one_place(
+    store: SqlStore,
+) -> None:
+    keys = signin.try_keys("claire", "2001:db8::1")
+    assert keys == signin.try_keys("Claire ", "2001:db8::ffff")
+    assert keys != signin.try_keys("claire", "2001:db8:1::1")
+    assert signin.try_keys("a", "::ffff:10.0.0.1") == signin.try_keys("a", "10.0.0.1")
+    assert all("claire" not in key for key in keys)
+    for _ in range(12):
+        signin.count_wrong(store, (keys[0], signin.second_key("claire")), T0)
+        signin.count_slow(store, "claire", T0)
+    assert signin.slowness(store, "claire", T0) == 1.0
+    with pytest.raises(signin.TooManyTries):
+        signin.check_tries(store, keys, T0)
+    assert signin.slowness(store, "claire", T0 + dt.timedelta(minutes=16)) == 0
+    signin.forgive(store, "claire", "2001:db8::1")
+    signin.check_tries(store, (*keys, signin.second_key("claire")), T0)
+    assert signin.slowness(store, "claire", T0) == 0
+
+
+def test_wrong_codes_are_counted_over_all_addresses(store: SqlStore) -> None:
+    """They cost the password first: only who has it can make its owner wait."""
+    for n in range(10):
+        keys = (*signin.try_keys("claire", f"10.0.0.{n}"), signin.second_key("claire"))
+        signin.check_tries(store, keys, T0)
+        signin.count_wrong(store, keys, T0)
+    with pytest.raises(signin.TooManyTries):
+        signin.check_tries(store, (signin.second_key("claire"),), T0)

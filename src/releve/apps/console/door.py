@@ -50,7 +50,7 @@ async def setup(request: AnyRequest) -> Response[str]:
     if not right or await to_thread.run_sync(context.store.has_people):
         return go("/")
     name, login = fields.get("structure", "").strip()[:_LONGEST], fields.get("login", "").strip()
-    keys = ("setup",)
+    keys = (signin.try_keys("setup", _address(request))[0],)
     wrong = ""
     try:
         await to_thread.run_sync(signin.check_tries, context.store, keys, visit.now)
@@ -96,7 +96,8 @@ async def enrol(request: AnyRequest) -> Response[str]:
     session = _at(visit, "enrol")
     fields = await form_of(request, session)
     context = visit.context
-    wrong = await _tries(visit, session.login, request)
+    keys = (*_keys(session.login, request), signin.second_key(session.login))
+    wrong = await _tries(visit, keys)
     if not wrong:
         done = await to_thread.run_sync(
             signin.confirm_second,
@@ -109,7 +110,7 @@ async def enrol(request: AnyRequest) -> Response[str]:
         if done is not None:
             context.setup_done()
             return await _open(visit, done[0], "full", "", codes=done[1])
-        await _count(visit, session.login, request)
+        await _count(visit, keys)
         wrong = "code"
     return await _enrol_page(visit, session, wrong=wrong)
 
@@ -153,17 +154,23 @@ async def login(request: AnyRequest) -> Response[str]:
     visit = await visit_of(request)
     fields = await form_of(request, None)
     name = fields.get("login", "").strip()[:_LONGEST]
-    wrong = await _tries(visit, name, request)
+    keys, store = _keys(name, request), visit.context.store
+    wrong = await _tries(visit, keys)
     if not wrong:
+        # Held back before it is checked: what comes quickly must not tell that it was right.
+        await anyio.sleep(await to_thread.run_sync(signin.slowness, store, name, visit.now))
         password = fields.get("password", "")[:_LONGEST]
-        person = await to_thread.run_sync(
-            signin.check_password, visit.context.store, name, password, limiter=_SLOW
-        )
+        try:
+            person = await to_thread.run_sync(
+                signin.try_password, store, name, password, keys, visit.now, limiter=_SLOW
+            )
+        except signin.TooManyTries:
+            return page(visit, "login.html", status=422, wrong="wait", login=name)
         if person is not None:
             if person.totp_confirmed:
                 return await _open(visit, person, "password", "/login/second")
             return await _open(visit, person, "enrol", "/enrol")
-        await _count(visit, name, request)
+        await anyio.sleep(0.2)
         wrong = "password"
     return page(visit, "login.html", status=422, wrong=wrong, login=name)
 
@@ -180,14 +187,15 @@ async def second(request: AnyRequest) -> Response[str]:
     visit = await visit_of(request)
     session = _at(visit, "password")
     fields = await form_of(request, session)
-    wrong = await _tries(visit, session.login, request)
+    keys = (*_keys(session.login, request), signin.second_key(session.login))
+    wrong = await _tries(visit, keys)
     if not wrong:
         store, code = visit.context.store, fields.get("code", "")[:_LONGEST]
         person = await to_thread.run_sync(signin.check_second, store, session, code, visit.now)
         if person is not None:
-            await to_thread.run_sync(store.put_attempts, f"login:{session.login}", None)
+            await to_thread.run_sync(signin.forgive, store, session.login, _address(request))
             return await _open(visit, person, "full", "/")
-        await _count(visit, session.login, request)
+        await _count(visit, keys)
         wrong = "code"
     return page(visit, "second.html", status=422, wrong=wrong)
 
@@ -243,13 +251,15 @@ async def _open(
     return response
 
 
+def _address(request: Request[Any, Any, Any]) -> str:
+    return request.client.host if request.client else ""
+
+
 def _keys(login_name: str, request: Request[Any, Any, Any]) -> tuple[str, ...]:
-    address = request.client.host if request.client else ""
-    return (f"login:{login_name.lower()}", f"address:{address}")
+    return signin.try_keys(login_name, _address(request))
 
 
-async def _tries(visit: Visit, login_name: str, request: AnyRequest) -> str:
-    keys = _keys(login_name, request)
+async def _tries(visit: Visit, keys: tuple[str, ...]) -> str:
     try:
         await to_thread.run_sync(signin.check_tries, visit.context.store, keys, visit.now)
     except signin.TooManyTries:
@@ -257,7 +267,6 @@ async def _tries(visit: Visit, login_name: str, request: AnyRequest) -> str:
     return ""
 
 
-async def _count(visit: Visit, login_name: str, request: AnyRequest) -> None:
-    keys = _keys(login_name, request)
+async def _count(visit: Visit, keys: tuple[str, ...]) -> None:
     await to_thread.run_sync(signin.count_wrong, visit.context.store, keys, visit.now)
     await anyio.sleep(0.2)

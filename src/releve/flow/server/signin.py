@@ -5,6 +5,7 @@ import datetime as dt
 import functools
 import hashlib
 import hmac
+import ipaddress
 from collections.abc import Callable
 
 import msgspec
@@ -16,8 +17,12 @@ from releve.flow.server.ports import Attempts, Person, Session, Store, Structure
 
 SHORTEST_PASSWORD = 12
 RECOVERY_CODES = 8
-_FREE_TRIES = 5
+_FREE_TRIES = 5  # of one login from one address
+# By the first word of a key. A practice shares one address; who tries codes has the password already.
+_MORE_FREE_TRIES = {"address": 30, "second": 10}
 _LONGEST_WAIT = dt.timedelta(minutes=15)
+_QUICK_TRIES = 10  # of one login from all addresses together, before its answers become slower
+_SLOWEST_SECONDS = 5.0
 _LIVES = {
     "password": dt.timedelta(minutes=10),
     "enrol": dt.timedelta(minutes=30),
@@ -46,7 +51,7 @@ def digest(secret: str) -> str:
 
 
 def check_tries(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
-    """Raises TooManyTries while a login or an address has to wait."""
+    """Raises TooManyTries while one of the keys has to wait."""
     for key in keys:
         attempts = store.attempts(key)
         if attempts is not None and attempts.until > now:
@@ -54,13 +59,87 @@ def check_tries(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
 
 
 def count_wrong(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
-    """After five wrong tries each one doubles the wait, up to a quarter of an hour."""
+    """After the free tries each wrong one doubles the wait, up to a quarter of an hour."""
     for key in keys:
         old = store.attempts(key)
         count = (old.count if old else 0) + 1
-        over = count - _FREE_TRIES
+        over = count - _MORE_FREE_TRIES.get(key.partition(":")[0], _FREE_TRIES)
         wait = min(_LONGEST_WAIT, dt.timedelta(seconds=5 * 2 ** min(over, 10)))
         store.put_attempts(key, Attempts(count=count, until=now + wait if over >= 0 else now))
+
+
+def try_keys(login: str, address: str) -> tuple[str, ...]:
+    """What a wrong try counts against. Never the login alone: a stranger could lock its owner out.
+
+    Of IPv6 the /64 counts: whoever has one address there has them all.
+    """
+    place = _place(address)
+    return (f"pair:{_hidden(login)}@{place}", f"address:{place}")
+
+
+def second_key(login: str) -> str:
+    """Counts wrong codes from everywhere: only who has the password can lock this."""
+    return f"second:{_hidden(login)}"
+
+
+def slowness(store: Store, login: str, now: dt.datetime) -> float:
+    """Seconds that an answer to this login is held back, right or wrong, wherever it comes from.
+
+    Tries from many addresses make answers slower, and lock nobody out.
+    """
+    tries = store.attempts(_everywhere(login))
+    over = tries.count - _QUICK_TRIES if tries is not None and tries.until > now else -1
+    return min(_SLOWEST_SECONDS, 0.25 * 2 ** min(over, 10)) if over >= 0 else 0.0
+
+
+def count_slow(store: Store, login: str, now: dt.datetime) -> None:
+    """One more wrong try at this login; a quarter of an hour without any starts from none."""
+    key = _everywhere(login)
+    old = store.attempts(key)
+    count = old.count + 1 if old is not None and old.until > now else 1
+    store.put_attempts(key, Attempts(count=count, until=now + _LONGEST_WAIT))
+
+
+def forgive(store: Store, login: str, address: str) -> None:
+    """Signed in: this login's wrong tries from here, and from everywhere, count no more."""
+    for key in (try_keys(login, address)[0], second_key(login), _everywhere(login)):
+        store.put_attempts(key, None)
+
+
+def try_password(
+    store: Store, login: str, password: str, keys: tuple[str, ...], now: dt.datetime
+) -> Person | None:
+    """Check, and count a wrong one, in one go: tries at the same time are not more tries.
+
+    Slow on purpose (argon2id): call it in a thread, a few at a time. Raises: TooManyTries.
+    """
+    check_tries(store, keys, now)
+    person = check_password(store, login, password)
+    if person is None:
+        count_wrong(store, keys, now)
+        count_slow(store, login, now)
+    return person
+
+
+def _everywhere(login: str) -> str:
+    return f"everywhere:{_hidden(login)}"
+
+
+def _hidden(login: str) -> str:
+    """Of one length, and unread: people type their password into the wrong field."""
+    return digest(login.strip().lower())[:32]
+
+
+def _place(address: str) -> str:
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv6Address):
+        if known.ipv4_mapped is not None:
+            return str(known.ipv4_mapped)
+        return str(ipaddress.ip_network((known, 64), strict=False))
+    return str(known)
 
 
 def create_person(
