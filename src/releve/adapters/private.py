@@ -1,5 +1,6 @@
 """Whether a folder can be moved or replaced by anybody but root and ourselves."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -18,16 +19,43 @@ class StoreNotPrivateError(ReleveError):
         self.store = store
 
 
+class StoreReadOnlyError(ReleveError):
+    """The guard's store lies on a disk that cannot be written to."""
+
+    status = 23
+    remedy = (
+        "Check the disk, make it writable (`mount -o remount,rw`), or name a folder on another disk with --store."
+        " What is held stays held."
+    )
+
+    def __init__(self, store: str) -> None:
+        super().__init__(f"{store} is on a disk that is read-only now.")
+        self.store = store
+
+
 def private_store(store: str) -> str:
     """Make the store if absent; its real path. Root writes below it by path, so it must stay ours.
 
-    Raises: StoreNotPrivateError (only as root: others have no more rights than who could move it).
+    Raises: StoreNotPrivateError (only as root: others have no more rights than who could move it),
+        StoreReadOnlyError.
     """
-    Path(store).mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        Path(store).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise StoreReadOnlyError(store) from error
+        raise
     real = os.path.realpath(store)
+    if is_read_only(real):
+        raise StoreReadOnlyError(store)
     if os.geteuid() == 0 and not is_ours(real):
         raise StoreNotPrivateError(store)
     return real
+
+
+def is_read_only(folder: str) -> bool:
+    """Its disk, as it is mounted there, takes no writes."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) if hasattr(os, "statvfs") else False
 
 
 def is_ours(path: str | Path) -> bool:

@@ -15,6 +15,7 @@ ALERTS: dict[str, Severity] = {
     "rollback_failed": Severity.CRITICAL,
     "rollback_incomplete": Severity.CRITICAL,
     "put_back_failed": Severity.CRITICAL,
+    "read_only": Severity.CRITICAL,
     "client_not_blocked": Severity.CRITICAL,
     "writer_unknown": Severity.SERIOUS,
     "frozen": Severity.SERIOUS,

@@ -158,7 +158,12 @@ def give_back(held: HeldBytes, destination: int, *, base: int) -> None:
 def can_clone(folder: str, beside: str) -> bool:
     """Try it: clone a small file from `beside` into `folder`."""
     # New names: `beside` may be a folder of users, who could have put a link under a known one.
-    a, source = tempfile.mkstemp(prefix=".releve-trial-", dir=beside)
+    try:
+        a, source = tempfile.mkstemp(prefix=".releve-trial-", dir=beside)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return False  # only ever tried there if the store is on another device: copies are right
     b, target = tempfile.mkstemp(prefix=".trial-", dir=folder)
     try:
         os.write(a, b"releve" * 1000)

@@ -3,10 +3,13 @@
 import os
 import traceback
 import zlib
+from collections.abc import Callable, Sequence
 
 import msgspec
 
+from releve.adapters.private import is_read_only
 from releve.detect.ransom.limits import Limits
+from releve.flow.guard.undoing import read_only
 from releve.model.process import Process
 
 
@@ -46,6 +49,13 @@ class NoContain:
     def block(self, head: Process) -> str:
         del head
         return ""
+
+
+def say_read_only(folders: Sequence[str], say: Callable[[object], None]) -> None:
+    """A folder that nobody can write to needs no guard now, but will when that ends."""
+    for folder in folders:
+        if is_read_only(folder):
+            say(read_only(folder))
 
 
 def hash_name(folder: str) -> int:

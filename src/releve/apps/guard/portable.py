@@ -19,7 +19,7 @@ from releve.adapters.private import is_ours, private_store
 from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.putback import GiveBack
-from releve.apps.guard.config import GuardConfig, NoContain, hash_name, report_bug
+from releve.apps.guard.config import GuardConfig, NoContain, hash_name, report_bug, say_read_only
 from releve.flow.guard.guard import Guard, Parts
 from releve.flow.guard.work import Volume
 from releve.model.errors import ReleveError
@@ -43,6 +43,7 @@ def build_portable(
     config: GuardConfig, folders: Sequence[str], scope: int, say: Callable[[object], None]
 ) -> tuple[Guard, Callable[[], tuple[Folder, ...]], str]:
     """Wire a portable guard; answers it, what describes its folders, and the store."""
+    say_read_only(folders, say)
     clock = SystemClock()
     volumes = _volumes(folders, config, clock)
     differs = [

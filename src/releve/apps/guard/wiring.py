@@ -26,7 +26,7 @@ from releve.adapters.store.approvals import ApprovalFile
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.putback import GiveBack
 from releve.apps.box.guarding import BoxGuarding
-from releve.apps.guard.config import GuardConfig, hash_name, report_bug
+from releve.apps.guard.config import GuardConfig, hash_name, report_bug, say_read_only
 from releve.flow.guard.guard import Guard, Parts
 from releve.flow.guard.work import Volume
 from releve.model.errors import NotRootError, ReleveError
@@ -107,6 +107,7 @@ def build(
     if os.geteuid() != 0:
         raise NotRootError("The exact mode (fanotify)")
     Locks(folders)  # kept open by the descriptors until this process ends
+    say_read_only(folders, say)
     scope = _scope(config.scope)
     clock = SystemClock()
     watcher = FanotifyWatcher()

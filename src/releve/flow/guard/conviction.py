@@ -47,6 +47,7 @@ class Conviction(msgspec.Struct, kw_only=True):
     newest: list[str] = []
     quarantined: list[str] = []
     beside: list[str] = []
+    blocked: dict[bytes, Touch] = {}  # on a disk that is read-only now: to be undone later
     said: tuple[int, ...] = ()
 
 
@@ -56,7 +57,7 @@ def convicted(
     """A conviction of which nothing is carried out yet."""
     return Conviction(
         head=head, kind=kind, action=action, bad_since_ns=bad_since_ns, marks=marks, tree=tree,
-        seen={}, lost=[], newest=[], quarantined=[], beside=[],
+        seen={}, lost=[], newest=[], quarantined=[], beside=[], blocked={},
     )  # fmt: skip
 
 

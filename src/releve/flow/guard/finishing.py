@@ -6,6 +6,7 @@ from releve.flow.guard.book import merge
 from releve.flow.guard.conviction import Conviction, Journal, convicted, rolled_back
 from releve.flow.guard.journaling import Diary
 from releve.flow.guard.undoing import Undo
+from releve.flow.guard.waiting import Waiting
 from releve.flow.ports import Clock, Hands
 from releve.model.process import Process
 from releve.recover.rollback import Touch
@@ -22,12 +23,13 @@ class Finish:
         self,
         diary: Diary,
         undo: Undo,
+        waiting: Waiting,
         hands: Hands,
         clock: Clock,
         say: Callable[[object], None],
         frozen: dict[str, Process],
     ) -> None:
-        self._diary, self._undo, self._hands = diary, undo, hands
+        self._diary, self._undo, self._waiting, self._hands = diary, undo, waiting, hands
         self._clock, self._say, self._frozen = clock, say, frozen
 
     def stop_left(self) -> None:
@@ -57,6 +59,9 @@ class Finish:
             if state == "stopped":
                 c, touched = self._finish(journal, unseen, absent)
                 done |= touched
+                if c.blocked:
+                    self._wait(c, journal)
+                    continue
                 self._say(rolled_back(c, journal.family, self._clock.wall_ns()))
                 if not journal.kill:
                     self._frozen.update((journal.family, p) for p in self._diary.left(journal)[:1])
@@ -66,6 +71,11 @@ class Finish:
                 self._diary.put(journal, "frozen")
         self._diary.commit()
         return done
+
+    def _wait(self, c: Conviction, journal: Journal) -> None:
+        """Its row stays: it is finished when its disk can be written to, or at another start."""
+        family = journal.family
+        self._waiting.add(c, family, lambda: self._diary.drop(family))
 
     def _finish(
         self, journal: Journal, unseen: dict[bytes, Touch], absent: Process

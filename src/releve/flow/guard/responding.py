@@ -12,6 +12,7 @@ from releve.flow.guard.finishing import Finish
 from releve.flow.guard.journaling import Diary
 from releve.flow.guard.telling import Tell
 from releve.flow.guard.undoing import Undo
+from releve.flow.guard.waiting import Waiting
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock, Contain, Hands, Processes
 from releve.model.lines import Point
@@ -72,7 +73,10 @@ class Responder:
             lambda head: self.evidence(head),  # noqa: PLW0108 - set later
         )
         self.undo = Undo(volumes, book, clock, limits, say, lambda head: self.proved(head))  # noqa: PLW0108 - set later
-        self.after_restart = Finish(self._diary, self.undo, hands, clock, say, self.frozen)
+        self.waiting = Waiting(self._diary, self.undo, clock, say)
+        self.after_restart = Finish(
+            self._diary, self.undo, self.waiting, hands, clock, say, self.frozen
+        )
 
     def convict(self, head: Process, kind: str) -> None:
         """Stop a family now (on the caller's thread) and queue its roll-back.
@@ -184,6 +188,7 @@ class Responder:
         try:
             conviction = self._todo.get(timeout=wait_s)
         except queue.Empty:
+            self.waiting.again()
             return False
         self._working = True
         try:
@@ -216,15 +221,20 @@ class Responder:
         settled = self._clock.steady()
         self.undo.roll_back(c)
         spent += self._clock.steady() - settled
-        self._diary.write(
-            c, self._processes.members(c.head), "frozen" if c.action == "frozen" else "done"
-        )
+        if c.blocked:
+            self.waiting.add(c, c.head.id, lambda: self._write_end(c))
+            return
+        self._write_end(c)
         done = (c.restored, len(c.lost), len(c.newest), len(c.quarantined))
         if c.said == done:
             return  # a late notification that changed nothing
         c.said = done
         self._say(rolled_back(c, c.head.id, self._clock.wall_ns(), spent))
         self._tell.kind(c)
+
+    def _write_end(self, c: Conviction) -> None:
+        members = self._processes.members(c.head)
+        self._diary.write(c, members, "frozen" if c.action == "frozen" else "done")
 
     def _renew(self, c: Conviction) -> None:
         """An unknown writer that was convicted is followed by another record, already under suspicion."""

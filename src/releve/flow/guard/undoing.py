@@ -1,6 +1,7 @@
 """The roll-back of one family: what becomes of each file that it touched, step by step."""
 
 import datetime as dt
+import errno
 from collections.abc import Callable, Container, Iterable
 
 import msgspec
@@ -22,6 +23,21 @@ from releve.recover.rollback import (
     Unrecoverable,
     decide,
 )  # fmt: skip
+
+
+def read_only(folder: str, family: str = "") -> Alert:
+    """Nothing can be put back into a folder for now, and how that ends."""
+    return Alert(
+        kind="read_only",
+        family=family,
+        folder=folder,
+        why="Le disque de ce dossier est en lecture seule : rien ne peut y être remis pour l'instant. Tous "
+        "les originaux restent gardés. Rendez le disque inscriptible (`mount -o remount,rw`, après "
+        "vérification du disque) : la remise reprend seule, ou au prochain démarrage du gardien.",
+        why_en="The disk of this folder is read-only: nothing can be put back into it for now. All "
+        "originals stay held. Make the disk writable again (`mount -o remount,rw`, once the disk is "
+        "checked): giving back goes on by itself, or at the guard's next start.",
+    )
 
 
 class Undo:
@@ -46,6 +62,7 @@ class Undo:
         self._limits, self._say, self._proved = limits, say, proved
         self.unseen = ("", 0.0)  # whoever wrote while nobody watched, and for how long that counts
         self.unseen_ns = clock.now_ns()
+        self._said_blocked: set[str] = set()
 
     def roll_back(self, c: Conviction) -> None:
         """Undo all touches that are new since the last call for this family."""
@@ -75,7 +92,7 @@ class Undo:
             else:
                 plan.append((touch, node, volume, self._decide(c, touch, node, volume, writers)))
         plan.sort(key=lambda step: not isinstance(step[3], Quarantine))
-        self._move_directories_back(directories)
+        self._move_directories_back(c, directories)
         for touch, node, volume, decision in plan:
             self._do(c, touch, node, volume, decision)
         self._settle_directories(c, directories)
@@ -127,6 +144,9 @@ class Undo:
                     if newest_lost:
                         c.newest.append(path)
         except OSError as error:
+            if error.errno == errno.EROFS:
+                self._block(c, touch, volume.keeper.folders[node.folder])
+                return
             c.lost.append(path)
             self._say(
                 Alert(
@@ -139,6 +159,13 @@ class Undo:
                     "`releve restore` gives it back once the cause is gone.",
                 )
             )
+
+    def _block(self, c: Conviction, touch: Touch, folder: str) -> None:
+        """Nothing can be written there now: neither by us nor by whoever did the harm."""
+        if not c.blocked and c.head.id not in self._said_blocked:
+            self._said_blocked.add(c.head.id)
+            self._say(read_only(folder, c.head.id))
+        c.blocked[touch.file] = touch
 
     def _put_back(
         self,
@@ -183,12 +210,16 @@ class Undo:
         name = touch.was[0] if touch.was else volume.keeper.last_name(node.id)
         return volume.keeper.path(name) if name else "?"
 
-    def _move_directories_back(self, directories: Iterable[tuple[Touch, Node, Volume]]) -> None:
+    def _move_directories_back(
+        self, c: Conviction, directories: Iterable[tuple[Touch, Node, Volume]]
+    ) -> None:
         for touch, node, volume in directories:
             if touch.was and not touch.created:
                 try:
                     volume.give_back.rename_directory(node, touch.was[0])
-                except OSError:
+                except OSError as error:
+                    if error.errno == errno.EROFS:
+                        self._block(c, touch, volume.keeper.folders[node.folder])
                     continue  # its files are put back one by one, through the held tree
 
     def _settle_directories(
@@ -200,5 +231,7 @@ class Undo:
                     volume.give_back.quarantine(node)
                 elif not touch.created:
                     volume.give_back.directory(node.key)
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.EROFS:
+                    self._block(c, touch, volume.keeper.folders[node.folder])
                 continue  # not empty: others use it
