@@ -57,6 +57,12 @@ class InodePlace:
         self.remember(found, path)
         return found.key
 
+    def key_of_folder(self, folder: int, path: str) -> bytes:
+        """Key of an open directory; it is remembered under `path`."""
+        found = look_at(folder)
+        self.remember(found, path)
+        return found.key
+
     def remember(self, found: Look, path: str) -> None:
         """`found` stands at `path` now."""
         with self._lock:

@@ -5,73 +5,126 @@ Dot names keep them out of people's sight (file managers and Samba's `hide dot f
 its folder is honest; making one unreadable is not.
 """
 
+import errno
 import io
 import os
+import stat as stat_
 import zipfile
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from releve.adapters.below import open_folder, relative
 from releve.adapters.store.keeper import Keeper
 
 _FIRST, _LAST = ".000-sommaire.docx", ".~zz-sommaire.txt"
 _MOST: Final = 200  # folders of one tree that get a pair
 _SETTING: Final = "canaries "
+_CANNOT: Final = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
+_TOP: Final = os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0)
 
 
 def plant(keeper: Keeper, folder: int) -> frozenset[bytes]:
-    """Put the missing witnesses into a protected folder; answers the keys of all of them."""
+    """Put the missing witnesses into a protected folder; answers the keys of all of them.
+
+    A folder that cannot be written to now gets none.
+    """
+    root = keeper.folders[folder]
     keys, paths = set(), []
-    for directory in _directories(keeper.folders[folder]):
+    for directory, fd in _directories(root):
         for name, content in ((_FIRST, _docx()), (_LAST, _text())):
-            path = os.path.join(directory, name)
-            if not os.path.lexists(path):
-                _write(path, content)
-            keys.add(keeper.place.key_of(path))
-            paths.append(path)
+            try:
+                _write(fd, name, content)
+            except FileExistsError:
+                pass  # of an earlier start
+            except OSError as error:
+                if error.errno not in _CANNOT:
+                    raise
+                continue
+            keys.add(keeper.place.key_at(fd, name))
+            paths.append(os.path.join(directory, name))
     with keeper.lock:
-        keeper.index.set_setting(_SETTING + keeper.folders[folder], msgspec.msgpack.encode(paths))
+        keeper.index.set_setting(_SETTING + root, msgspec.msgpack.encode(paths))
         keeper.commit()
     return frozenset(keys)
 
 
 def remove(keeper: Keeper, folder: int) -> int:
     """Take the witnesses of an earlier start away; answers how many were there."""
+    root = keeper.folders[folder]
     with keeper.lock:
-        noted = keeper.index.setting(_SETTING + keeper.folders[folder])
-    removed = 0
+        noted = keeper.index.setting(_SETTING + root)
+    left, removed = [], 0
     for path in msgspec.msgpack.decode(noted, type=list[str]) if noted else ():
-        if os.path.basename(path) in (_FIRST, _LAST) and os.path.isfile(path):
-            os.unlink(path)
-            removed += 1
+        try:
+            removed += _unlink(root, path)
+        except OSError as error:
+            if error.errno == errno.EROFS:
+                left.append(path)  # at another start
     if noted:
         with keeper.lock:
-            keeper.index.set_setting(_SETTING + keeper.folders[folder], msgspec.msgpack.encode([]))
+            keeper.index.set_setting(_SETTING + root, msgspec.msgpack.encode(left))
             keeper.commit()
     return removed
 
 
-def _directories(root: str) -> Iterator[str]:
-    """The tree, upper levels first, without hidden folders."""
-    todo, count = [root], 0
-    while todo and count < _MOST:
-        directory = todo.pop(0)
-        count += 1
-        yield directory
+def _unlink(root: str, path: str) -> bool:
+    """Delete a witness, if a regular file of its name still stands there."""
+    directory, name = os.path.split(path)
+    if name not in (_FIRST, _LAST) or not path.startswith(root + os.sep):
+        return False
+    top = os.open(root, _TOP)
+    try:
+        fd = open_folder(top, relative(root, directory))
         try:
-            with os.scandir(directory) as entries:
-                todo += sorted(
-                    e.path for e in entries if e.is_dir(follow_symlinks=False) and e.name[:1] != "."
-                )
-        except OSError:
-            continue
+            if not stat_.S_ISREG(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                return False
+            os.unlink(name, dir_fd=fd)
+        finally:
+            os.close(fd)
+    finally:
+        os.close(top)
+    return True
 
 
-def _write(path: str, content: bytes) -> None:
+def _directories(root: str) -> Iterator[tuple[str, int]]:
+    """The tree, upper levels first, without hidden folders; each with a descriptor until the next."""
+    top = os.open(root, _TOP)
+    try:
+        todo, count = [""], 0
+        while todo and count < _MOST:
+            below = todo.pop(0)
+            count += 1
+            fd = _opened(top, below)
+            if fd < 0:
+                continue  # gone, or a link by now
+            try:
+                yield os.path.join(root, below) if below else root, fd
+                with os.scandir(fd) as entries:
+                    todo += sorted(
+                        os.path.join(below, e.name)
+                        for e in entries
+                        if e.is_dir(follow_symlinks=False) and e.name[:1] != "."
+                    )
+            finally:
+                os.close(fd)
+    finally:
+        os.close(top)
+
+
+def _opened(top: int, path: str) -> int:
+    try:
+        return open_folder(top, path)
+    except OSError:
+        return -1
+
+
+def _write(directory: int, name: str, content: bytes) -> None:
     """Owned and readable like the folder, so that it looks like a file of the house."""
-    st = os.stat(os.path.dirname(path))
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    st = os.fstat(directory)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o600, dir_fd=directory)
     try:
         os.write(fd, content)
         if os.geteuid() == 0:

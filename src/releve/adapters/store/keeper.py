@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from releve.adapters.below import open_folder, relative
 from releve.adapters.store.facts import facts_of
 from releve.adapters.store.index import Index
 from releve.adapters.store.objects import HeldBytes, Objects, can_clone
@@ -222,10 +223,16 @@ class Keeper:
 
     def _walk(self, root: str) -> Iterator["_Entry"]:
         """Every entry below `root`, parents before children; the first is `root` itself (name "")."""
-        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        device = os.fstat(fd).st_dev
-        yield _Entry(fd, "", os.fstat(fd), b"", root)
-        os.close(fd)
+        top = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield _Entry(top, "", os.fstat(top), b"", root)
+            yield from self._walk_below(top, root)
+        finally:
+            os.close(top)
+
+    def _walk_below(self, top: int, root: str) -> Iterator["_Entry"]:
+        """No link is followed on the way down: what a user puts there leads nobody elsewhere."""
+        device = os.fstat(top).st_dev
         stack: list[str] = [root]
         store = os.path.realpath(self.store)
         while stack:
@@ -233,12 +240,12 @@ class Keeper:
             if path == store:
                 continue
             try:
-                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                fd = open_folder(top, relative(root, path))
             except OSError as error:
                 self.unreadable += error.errno == errno.ENAMETOOLONG  # all below is not held
                 continue  # else it went away, or became something else: the events tell
             try:
-                key = self.place.key_of(path)
+                key = self.place.key_of_folder(fd, path)
                 yield from self._entries(fd, path, key, device, stack)
             except OSError:
                 continue
