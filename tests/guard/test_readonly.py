@@ -103,8 +103,8 @@ def test_a_guard_that_starts_on_a_read_only_folder_holds_it_and_says_so(
     ground: Ground, disk: Path
 ) -> None:
     before = ground.build(48, links=False)
+    attackers = ground.attackers()  # before: a namespace keeps the flags of the mounts it got
     turn(disk, "ro")
-    attackers = ground.attackers()
     guard = ground.guard("--canaries")
     assert guard.ready()["folders"][0]["files"] >= 48
     assert [line["kind"] for line in guard.all("alert")] == ["read_only"]
