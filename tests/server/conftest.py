@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from releve.adapters.sql.engine import open_engine, sqlite_url
+from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from tests.server.world import Postgres, Running, running
 
@@ -20,7 +21,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) ->
     """The same tests on both databases."""
     url = sqlite_url(tmp_path) if request.param == "sqlite" else postgres.new_url()
     engine = open_engine(url)
-    yield SqlStore(engine)
+    yield SqlStore(engine, Seal(b"k" * 32))
     engine.dispose()
 
 

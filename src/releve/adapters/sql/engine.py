@@ -34,6 +34,10 @@ def open_engine(url: str) -> sa.Engine:
             # Two servers that start at once would both try to make the tables.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7237001)"))
         tables.metadata.create_all(connection)
+        # Not in the table's own list: a database of before has the table already.
+        connection.exec_driver_sql(
+            "CREATE INDEX IF NOT EXISTS event_by_time ON event (structure, host, stored_at)"
+        )
         _guard_audit(connection)
     return engine
 

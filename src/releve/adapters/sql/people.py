@@ -9,30 +9,28 @@ import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.rows import from_text, put, text
+from releve.adapters.sql.seal import Seal
 from releve.flow.server.ports import AuditEntry, Person, Session
-
-_person = msgspec.json.Decoder(Person).decode
 
 
 class PeopleRows:
     """The base of a unit: the connection, the structure, and the ways to ask only for its rows."""
 
-    def __init__(self, connection: sa.Connection, structure: str) -> None:
-        self._connection = connection
+    def __init__(self, connection: sa.Connection, structure: str, seal: Seal) -> None:
+        self._connection, self._seal = connection, seal
         self.structure = structure
 
     def put_person(self, person: Person) -> None:
-        self._put(
-            t.person, id=person.id, login=person.login.lower(), body=msgspec.json.encode(person)
-        )
+        body = self._seal.closed(person)
+        self._put(t.person, id=person.id, login=person.login.lower(), body=body)
 
     def person(self, person: str) -> Person | None:
         query = self._select(t.person, t.person.c.body).where(t.person.c.id == person)
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _person(row.body)
+        return None if row is None else self._seal.opened(row.body)
 
     def people(self) -> list[Person]:
-        return [_person(r.body) for r in self._rows(t.person, t.person.c.body)]
+        return [self._seal.opened(r.body) for r in self._rows(t.person, t.person.c.body)]
 
     def put_session(self, secret_hash: str, session: Session) -> None:
         self._put(

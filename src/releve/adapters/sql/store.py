@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.rows import from_text, put, text
+from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
@@ -17,15 +18,15 @@ from releve.flow.server.ports import Attempts, Person, Session, Structure
 class SqlStore:
     """One database, any number of threads."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, seal: Seal) -> None:
+        self._engine, self._seal = engine, seal
         self._writing = engine.execution_options(writes=True)
 
     @contextmanager
     def unit(self, structure: str, *, writes: bool = True) -> Iterator[SqlUnit]:
         engine = self._writing if writes else self._engine
         with engine.begin() as connection:
-            yield SqlUnit(connection, structure)
+            yield SqlUnit(connection, structure, self._seal)
 
     def structures(self) -> list[Structure]:
         query = sa.select(t.structure).order_by(t.structure.c.created_at)
@@ -49,7 +50,7 @@ class SqlStore:
 
     def person_by_login(self, login: str) -> Person | None:
         found = self._scalar(sa.select(t.person.c.body).where(t.person.c.login == login.lower()))
-        return None if found is None else msgspec.json.decode(found, type=Person)
+        return None if found is None else self._seal.opened(found)
 
     def session(self, secret_hash: str) -> Session | None:
         found = self._scalar(sa.select(t.session.c.body).where(t.session.c.hash == secret_hash))

@@ -84,6 +84,28 @@ class SqlUnit(PeopleRows):
         query = query.where(t.event.c.structure == self.structure)
         return int(self._connection.execute(query).scalar_one())
 
+    def forget_events(self, host: str, before: dt.datetime, *, most: int) -> int:
+        own = (t.event.c.structure == self.structure) & (t.event.c.host == host)
+        old = own & (t.event.c.stored_at < text(before))
+        times = sa.select(t.event.c.stored_at).where(old).order_by(t.event.c.stored_at)
+        # Up to the time of the last of so many: a batch has one time, and goes as a whole.
+        last = self._connection.execute(times.limit(1).offset(most - 1)).scalar_one_or_none()
+        if last is not None:
+            old &= t.event.c.stored_at <= last
+        return self._connection.execute(sa.delete(t.event).where(old)).rowcount
+
+    def forget_findings(self, host: str, before: dt.datetime) -> int:
+        closed = sa.select(t.incident.c.id).where(
+            t.incident.c.structure == self.structure, t.incident.c.closed_at.is_not(None)
+        )
+        old = (
+            (t.finding.c.structure == self.structure)
+            & (t.finding.c.host == host)
+            & (t.finding.c.seen_at < text(before))
+            & (t.finding.c.incident.is_(None) | t.finding.c.incident.in_(closed))
+        )
+        return self._connection.execute(sa.delete(t.finding).where(old)).rowcount
+
     def put_finding(self, finding: Finding, incident: str) -> None:
         row = self._row(
             id=finding.id,

@@ -19,6 +19,7 @@ from releve.apps.server.home import Home, own_names
 from releve.apps.server.opening import open_store
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
+from releve.flow.server.retention import KEEP_DAYS
 from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
 
@@ -98,6 +99,15 @@ def server() -> None:
 @click.option(
     "--url", default="", help="The address that agents are told. Default: the first name."
 )
+@click.option(
+    "--keep-events",
+    "keep_days",
+    type=click.IntRange(0, 36500),
+    default=KEEP_DAYS,
+    show_default=True,
+    envvar="RELEVE_KEEP_EVENTS",
+    help="Days; 0: for ever. Events of open incidents always stay. (RELEVE_KEEP_EVENTS)",
+)
 @_json
 def run(
     home: Path,
@@ -106,6 +116,7 @@ def run(
     tls: bool | None,
     names: tuple[str, ...],
     url: str,
+    keep_days: int,
     as_json: bool,
 ) -> None:
     """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
@@ -131,7 +142,8 @@ def run(
         place.token_url.write_text(url + "\n")
         code = "" if store.has_people() else place.make_setup_code()
         _say_start(url, code, place, as_json)
-        app, context = wiring.build(place, store, is_secure=is_secure, url=url)
+        keep = dt.timedelta(days=keep_days) if keep_days else None
+        app, context = wiring.build(place, store, is_secure=is_secure, url=url, keep=keep)
         anyio.run(wiring.serve, app, context, listener, certificate)
 
 

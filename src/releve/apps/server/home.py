@@ -33,6 +33,7 @@ class Home:
         self._authority = self.keys / "authority.pem"
         self._authority_key = self.keys / "authority.key"
         self._signing_key = self.keys / "signing.key"
+        self.totp_key = self.keys / "totp.key"  # seals the second factors; keep it with backups
         self._setup = path / "setup-code"
         self.token_url = path / "url"
 

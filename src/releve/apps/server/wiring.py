@@ -1,5 +1,6 @@
 """The whole server on one page."""
 
+import datetime as dt
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -21,12 +22,23 @@ from releve.apps.server import api
 from releve.apps.server.home import Home
 from releve.flow.server.actions import expire
 from releve.flow.server.live import Live
+from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.wire import MOST_BODY_BYTES
 
 _HOUSEKEEPING_SECONDS = 30.0
+_FORGET_SECONDS = 3600.0
+_BITE_PAUSE_SECONDS = 0.2
 
 
-def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Litestar, Context]:
+def build(
+    home: Home,
+    store: SqlStore,
+    *,
+    is_secure: bool,
+    url: str,
+    keep: dt.timedelta | None = dt.timedelta(days=KEEP_DAYS),
+) -> tuple[Litestar, Context]:
+    """The application; `keep` is how long events are kept (None: for ever)."""
     context = Context(
         store=store,
         clock=SystemClock(),
@@ -46,6 +58,8 @@ def build(home: Home, store: SqlStore, *, is_secure: bool, url: str) -> tuple[Li
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_house, context)
+            if keep is not None:
+                tasks.start_soon(_forget, context, keep)
             yield
             context.live.close()
             tasks.cancel_scope.cancel()
@@ -94,6 +108,20 @@ async def _keep_house(context: Context) -> None:
     while True:
         await to_thread.run_sync(_tidy, context)
         await anyio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+async def _forget(context: Context, keep: dt.timedelta) -> None:
+    """In small bites, so that agents never wait long; then once an hour."""
+    while True:
+        for structure in await to_thread.run_sync(context.store.structures):
+            more = 1
+            while more:
+                now = context.clock.now()
+                more = await to_thread.run_sync(
+                    forget_old_events, context.store, structure.id, now, keep
+                )
+                await anyio.sleep(_BITE_PAUSE_SECONDS)
+        await anyio.sleep(_FORGET_SECONDS)
 
 
 def _tidy(context: Context) -> None:

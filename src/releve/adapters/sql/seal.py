@@ -1,0 +1,119 @@
+"""Keys of second factors at rest: sealed with a key that lies beside the database, not in it.
+
+A copy of the database alone (a backup, a disk of the database server) gives nobody a second factor.
+"""
+
+import base64
+import os
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from releve.adapters.sql import tables as t
+from releve.flow.server.ports import Person
+from releve.model.errors import ReleveError
+
+_MARK = "sealed1:"
+_NONCE_BYTES = 12
+_person = msgspec.json.Decoder(Person).decode
+
+
+class SecondFactorKeyError(ReleveError):
+    """The key that seals the second factors is missing, or is another one."""
+
+    status = 54
+    remedy = (
+        "Put the server's keys/totp.key back as it was when the accounts were made: from the backup of"
+        " its home, or from the other server on this database."
+    )
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"The second factors cannot be opened with {path}.")
+
+
+class Seal:
+    """AES-256-GCM over a person's TOTP secret, bound to that person.
+
+    Args:
+        key: 32 bytes.
+        path: where the key is from, for people.
+    """
+
+    def __init__(self, key: bytes, path: str = "") -> None:
+        self._aead, self._path = AESGCM(key), path
+
+    def closed(self, person: Person) -> bytes:
+        """The person as it is stored."""
+        nonce = os.urandom(_NONCE_BYTES)
+        text = self._aead.encrypt(nonce, person.totp_secret.encode(), _owner(person))
+        secret = _MARK + base64.b64encode(nonce + text).decode()
+        return msgspec.json.encode(msgspec.structs.replace(person, totp_secret=secret))
+
+    def opened(self, body: bytes) -> Person:
+        """The person as it was. Raises: SecondFactorKeyError."""
+        person = _person(body)
+        if not is_sealed(person):
+            return person
+        sealed = base64.b64decode(person.totp_secret.removeprefix(_MARK))
+        try:
+            clear = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _owner(person))
+        except InvalidTag as error:
+            raise SecondFactorKeyError(self._path) from error
+        return msgspec.structs.replace(person, totp_secret=clear.decode())
+
+
+def is_sealed(person: Person) -> bool:
+    """Before seals were, secrets lay in the clear."""
+    return person.totp_secret.startswith(_MARK)
+
+
+def seal_of(engine: sa.Engine, path: Path, new_key: bytes) -> Seal:
+    """The seal of a database: its key is read, or made while there is nothing sealed yet.
+
+    What still lies in the clear is sealed, and its traces are taken out of SQLite's file.
+    Raises: SecondFactorKeyError.
+    """
+    with engine.execution_options(writes=True).begin() as connection:
+        rows = connection.execute(sa.select(t.person).with_for_update()).all()
+        if not path.exists():
+            if any(is_sealed(_person(row.body)) for row in rows):
+                raise SecondFactorKeyError(str(path))
+            _write_new(path, new_key)
+        seal = Seal(path.read_bytes(), str(path))
+        clear = [row for row in rows if not is_sealed(_person(row.body))]
+        for row in rows:
+            seal.opened(row.body)
+        for row in clear:
+            own = (t.person.c.structure == row.structure) & (t.person.c.id == row.id)
+            body = seal.closed(_person(row.body))
+            connection.execute(sa.update(t.person).where(own).values(body=body))
+    if clear and engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if driver is not None:
+                driver.execute("VACUUM")  # the freed pages still held the secrets
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return seal
+
+
+def _owner(person: Person) -> bytes:
+    return f"{person.structure}/{person.id}".encode()
+
+
+def _write_new(path: Path, key: bytes) -> None:
+    """Whole or not at all, 0600; another server that was quicker wins."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(new)
+    except FileExistsError:
+        return
+    finally:
+        new.unlink()
