@@ -71,6 +71,17 @@ class ProcessGuards:
             pid=self._child.pid, out=str(out), running=False, status=self._child.poll()
         )
 
+    def command(self) -> tuple[str, ...]:
+        """The words of the guard that runs, as the system has them; none when it cannot be seen."""
+        status = self.status()
+        if status is None or not status.running:
+            return ()
+        try:
+            words = Path(f"/proc/{status.pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return ()
+        return tuple(os.fsdecode(word) for word in words[:-1])
+
     def terminate(self) -> None:
         """Ask the guard to end cleanly. The pid is read again under its lock: never a stranger."""
         status = self.status()

@@ -26,6 +26,7 @@ from releve.apps.agent.config import (
     public_bytes,
     write_private,
 )
+from releve.flow.agent.guard_words import differences, words_of
 from releve.flow.agent.ports import TemporaryError
 from releve.flow.envelope import read_token
 from releve.flow.wire import EnrolReply, EnrolRequest
@@ -53,6 +54,19 @@ class ServerUnreachableError(ReleveError):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"{url} was not reached ({why}).")
+
+
+class GuardStaysError(ReleveError):
+    """The guard that runs with other options did not end, so the new ones cannot be used."""
+
+    status = 55
+    remedy = (
+        "It may be rolling back: look at `releve guard status`, then run the same command again. With"
+        " --keep-guard the agent takes the running guard over as it is."
+    )
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"The guard {pid} was asked to end and still runs.")
 
 
 _home = click.option(
@@ -156,6 +170,7 @@ def _enrol(place: Home, url: str, known: EnrolmentToken, request: EnrolRequest) 
 @_home
 @click.option("--server", "url", default="", help="Another address of the same server, this time.")
 @click.option("--guard", default=None, help="Words for `releve guard run`, kept from now on.")
+@click.option("--keep-guard", is_flag=True, help="Take a running guard over as it is.")
 @click.option("--backup", default=None, help="Words for `releve backup run`, kept from now on.")
 @click.option("--backup-every", type=float, default=None, help="Seconds between backups, kept.")
 @click.option("--heartbeat", type=float, default=None, help="Seconds between heartbeats, kept.")
@@ -164,12 +179,17 @@ def run(
     home: Path,
     url: str,
     guard: str | None,
+    keep_guard: bool,
     backup: str | None,
     backup_every: float | None,
     heartbeat: float | None,
     as_json: bool,
 ) -> None:
-    """Travailler jusqu'à SIGTERM / work until SIGTERM. The guard goes on after the agent."""
+    """Travailler jusqu'à SIGTERM / work until SIGTERM. The guard goes on after the agent.
+
+    A guard that runs already is taken over. If it runs with other options than those kept here, it
+    is ended cleanly and started again with these; --keep-guard leaves it as it is.
+    """
     place = Home(home)
     config = place.config()
     kept = {
@@ -186,10 +206,57 @@ def run(
         # Another address, never another server: answers are checked with the pinned key.
         config = msgspec.structs.replace(config, url=url.rstrip("/"))
     with wiring.only_agent(place):
-        facts = {"host": config.host, "server": config.url, "pid": os.getpid()}
-        _say(as_json, facts, f"L'agent de {config.host_name} travaille / works ({config.url}).")
+        guarding, words = _take_over(place, config, keep=keep_guard)
+        facts = {"host": config.host, "server": config.url, "pid": os.getpid(), "guard": guarding}
+        said = f"L'agent de {config.host_name} travaille / works ({config.url})."
+        _say(as_json, facts, "\n".join((*words, said)))
         sys.stdout.flush()
         anyio.run(wiring.run, place, config)
+
+
+def _take_over(
+    place: Home, config: Config, *, keep: bool
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """What becomes of a guard that runs: facts and sentences. Raises: GuardStaysError."""
+    guards = ProcessGuards(place.guard, ())
+    state = guards.status()
+    if state is None or not state.running:
+        return {"running": False}, ()
+    facts: dict[str, object] = {"running": True, "pid": state.pid}
+    if not config.guard:
+        words = f"Un gardien tourne ({state.pid}), et aucun n'est demandé ici : il n'est pas suivi."
+        return {**facts, "did": "left"}, (words, "Releve guards on; end it: agent stop-guard.")
+    wanted = words_of(wiring.guard_command(config))
+    differs = differences(words_of(guards.command()), wanted)
+    facts["differs"] = differs
+    if not differs:
+        words = f"Le gardien {state.pid} tourne déjà avec ces options : repris / taken over."
+        return {**facts, "did": "taken_over"}, (words,)
+    what = ", ".join(differs)
+    if keep:
+        words = (
+            f"Le gardien {state.pid} tourne avec d'autres options, gardées (--keep-guard) ; demandé :"
+            f" {what} / runs with other options, kept."
+        )
+        return {**facts, "did": "kept"}, (words,)
+    if not _end(guards):
+        raise GuardStaysError(state.pid)
+    words = (
+        f"Le gardien {state.pid} tournait avec d'autres options : {what}. Il est arrêté proprement et"
+        " relancé avec celles-ci / it ran with other options: ended, started again with these."
+    )
+    return {**facts, "did": "restarted"}, (words,)
+
+
+def _end(guards: ProcessGuards) -> bool:
+    """Ask the guard to end cleanly; whether it did in time."""
+    guards.terminate()
+    until = time.monotonic() + _STOP_SECONDS
+    while (state := guards.status()) is not None and state.running:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @agent.command("stop-guard")
@@ -203,14 +270,7 @@ def stop_guard(home: Path, as_json: bool) -> None:
     place = Home(home)
     place.config()
     with wiring.only_agent(place):
-        guards = ProcessGuards(place.guard, ())
-        guards.terminate()
-        until = time.monotonic() + _STOP_SECONDS
-        while (state := guards.status()) is not None and state.running:
-            if time.monotonic() > until:
-                break
-            time.sleep(0.05)
-    running = state is not None and state.running
+        running = not _end(ProcessGuards(place.guard, ()))
     words = "Le gardien ne finit pas / does not end." if running else "Plus de gardien / no guard."
     _say(as_json, {"guard_running": running}, words)
 

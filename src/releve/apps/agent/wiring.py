@@ -85,7 +85,9 @@ def open_intake(home: Home, config: Config, spool: SqliteSpool) -> Intake:
 
 def guard_command(config: Config) -> tuple[str, ...]:
     words = config.guard if "--json" in config.guard else (*config.guard, "--json")
-    return (sys.executable, "-P", "-m", "releve.apps.guard", "run", *words)
+    # A file server's guard blocks attacking clients: never the server that this host obeys.
+    server = ("--never-block", config.url)
+    return (sys.executable, "-P", "-m", "releve.apps.guard", "run", *words, *server)
 
 
 def backup_command(config: Config) -> tuple[str, ...]:
