@@ -377,7 +377,9 @@ def test_a_block_ends_by_itself(lab: Lab) -> None:
 def test_what_must_stay_reachable_is_never_blocked(lab: Lab) -> None:
     server = "192.0.2.9"
     gateway = lab.people[1].machine.address
-    gate = NftClientGate(netns=lab.server.netns, protect=((server, "it is the Relève server"),))
+    gate = NftClientGate(
+        netns=lab.server.netns, protect=lambda: ((server, "it is the Relève server"),)
+    )
     route = ["ip", "-n", lab.server.netns, "route"]
     subprocess.run([*route, "add", "default", "via", gateway], check=True)
     loops = ("127.0.0.1", "::1", "::ffff:127.0.0.1")

@@ -161,6 +161,15 @@ def test_the_attacking_client_is_stopped_undone_and_kept_out_while_the_other_wor
             assert lab.releve("share", "status", "--home", str(lab.home))  # the server goes on
         finally:
             assert guard.end() == 0
+        # Its rules went with it, and are brought back at its next start for the rest of the time.
+        assert rules(lab) == ""
+        (kept,) = json.loads((lab.home / "blocked.json").read_text())
+        assert kept["address"] == attacker.machine.address
+
+
+def rules(lab: Lab) -> str:
+    command = [*lab.server.run("nft", "list", "ruleset")]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def reaches(command: list[str]) -> bool:

@@ -17,6 +17,7 @@ ALERTS: dict[str, Severity] = {
     "put_back_failed": Severity.CRITICAL,
     "read_only": Severity.CRITICAL,
     "client_not_blocked": Severity.CRITICAL,
+    "client_not_unblocked": Severity.NOTICE,
     "writer_unknown": Severity.SERIOUS,
     "frozen": Severity.SERIOUS,
     "internal_error": Severity.SERIOUS,

@@ -79,8 +79,10 @@ class ClientBook(Protocol):
 class ClientGate(Protocol):
     """Keeps chosen clients away from the file server; every other client goes on."""
 
-    def block(self, client: Client) -> BlockedClient:
+    def block(self, client: Client, *, seconds: float = 0.0) -> BlockedClient:
         """Refuse the client's old and new connections; again = the time starts anew.
+
+        `seconds`: for so long, 0 for the gate's own time.
 
         Raises: NeverBlockedError.
         """

@@ -177,6 +177,9 @@ class Contain(Protocol):
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""
 
+    def close(self) -> None:
+        """The guard ends."""
+
 
 class Given(Protocol):
     """What giving back one file did."""

@@ -26,11 +26,13 @@ class SmbContain:
         clients: Clients,
         gate: ClientGate,
         refused: Callable[[Client, ReleveError], None] = lambda _client, _why: None,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self._clients = clients
         self._gate = gate
         self._refused = refused
-        self._blocked: set[str] = set()
+        self._on_close = on_close
+        self.kept_out: set[str] = set()  # addresses that were blocked through this
 
     def serves(self, head: Process) -> bool:
         """It serves one remote client."""
@@ -51,13 +53,21 @@ class SmbContain:
         client = self.client_of(head)
         if client is None:
             return ""
+        return self.keep_out(client)
+
+    def keep_out(self, client: Client, *, seconds: float = 0.0) -> str:
+        """Block its address, for the gate's own time or `seconds`; "" if that was refused."""
         try:
-            address = self._gate.block(client).address
+            address = self._gate.block(client, seconds=seconds).address
         except (NeverBlockedError, FirewallError) as error:
             self._refused(client, error)
             return ""
-        self._blocked.add(client.address)
+        self.kept_out.add(client.address)
         return address
+
+    def close(self) -> None:
+        """The guard ends."""
+        self._on_close()
 
     def is_blocked(self, process: Process) -> bool:
         """Its client was blocked before: whatever harm it did on other connections counts too.
@@ -65,8 +75,8 @@ class SmbContain:
         A client that takes a new connection for every file is many families; what is judged after
         the first of them was convicted must not start from zero.
         """
-        client = self.client_of(process) if self._blocked else None
-        return client is not None and client.address in self._blocked
+        client = self.client_of(process) if self.kept_out else None
+        return client is not None and client.address in self.kept_out
 
     def client_of(self, process: Process) -> Client | None:
         """The client that the process, or the one that started it, serves; also after its end."""

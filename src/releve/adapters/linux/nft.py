@@ -9,7 +9,7 @@ import ipaddress
 import json
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -140,32 +140,33 @@ class NftClientGate:
         netns: str | None = None,
         ports: frozenset[int] = frozenset({445, 139}),
         hours: float = 8.0,
-        protect: tuple[tuple[str, str], ...] = (),
+        protect: Callable[[], tuple[tuple[str, str], ...]] = tuple,
     ) -> None:
         self._fixed = Nft(netns=netns) if netns else None
         self._spaces: dict[int, Nft] = {_namespace("self"): self._fixed or Nft()}
         self._ports = ports
         self._seconds = max(1, round(hours * 3600))
-        self._protect = tuple((unmapped(address), why) for address, why in protect)
+        self._protect = protect
 
-    def block(self, client: Client) -> BlockedClient:
-        """Refuse old and new connections of the client for the gate's hours; again = anew.
+    def block(self, client: Client, *, seconds: float = 0.0) -> BlockedClient:
+        """Refuse the client's connections, old and new, for the gate's hours or `seconds`, if less.
 
         Raises: NeverBlockedError, FirewallError.
         """
         nft = self.include(client.server)
         address = refuse_protected(client.address, self._protected(nft))
         hardware = self._hardware(nft, address)
+        left = min(max(1, round(seconds)), self._seconds) if seconds else self._seconds
         comment = f"{_plain(client.user)}|{_plain(client.machine)}"
         ports = ", ".join(str(port) for port in sorted(self._ports))
         script = _CLIENTS.format(table=CLIENTS_TABLE, priority=_PRIORITY, ports=ports)
-        script += self._renewed(f"blocked{address.version}", str(address), comment)
+        script += _renewed(f"blocked{address.version}", str(address), comment, left)
         if hardware:
-            script += self._renewed("hardware", hardware, str(address))
+            script += _renewed("hardware", hardware, str(address), left)
         nft.apply(script)
         return BlockedClient(
             address=str(address),
-            seconds_left=self._seconds,
+            seconds_left=left,
             user=client.user,
             machine=client.machine,
             hardware=hardware,
@@ -223,13 +224,6 @@ class NftClientGate:
             nft.drop_table(CLIENTS_TABLE)
         return True
 
-    def _renewed(self, name: str, key: str, comment: str) -> str:
-        # Adding what is there keeps the old timeout, and deleting what is not there fails:
-        # add, delete, add in one transaction does the same on every kernel.
-        where = f"element inet {CLIENTS_TABLE} {name}"
-        timed = f'{key} timeout {self._seconds}s comment "{comment}"'
-        return f"add {where} {{ {key} }}\ndelete {where} {{ {key} }}\nadd {where} {{ {timed} }}\n"
-
     def _protected(self, nft: Nft) -> list[tuple[Address, str]]:
         own = [
             (unmapped(entry["local"]), "it is an address of this host")
@@ -243,7 +237,7 @@ class NftClientGate:
             for route in routes
             if "gateway" in route
         ]
-        return [*own, *gateways, *self._protect]
+        return [*own, *gateways, *((unmapped(a), why) for a, why in self._protect())]
 
     def _hardware(self, nft: Nft, address: Address) -> str:
         """The client's MAC, only if it is this client's alone: a router's stands for many."""
@@ -256,6 +250,14 @@ class NftClientGate:
         protected = {str(other) for other, _ in self._protected(nft)}
         shared = any(mac == other and dst in protected for dst, other in neighbours)
         return "" if shared else mac
+
+
+def _renewed(name: str, key: str, comment: str, seconds: int) -> str:
+    # Adding what is there keeps the old timeout, and deleting what is not there fails:
+    # add, delete, add in one transaction does the same on every kernel.
+    where = f"element inet {CLIENTS_TABLE} {name}"
+    timed = f'{key} timeout {seconds}s comment "{comment}"'
+    return f"add {where} {{ {key} }}\ndelete {where} {{ {key} }}\nadd {where} {{ {timed} }}\n"
 
 
 def _blocked(nft: Nft) -> list[BlockedClient]:

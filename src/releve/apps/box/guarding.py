@@ -13,9 +13,12 @@ import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from releve.adapters.linux.contain import SmbContain
 from releve.adapters.linux.nft import NftClientGate
 from releve.adapters.linux.samba import SMB_PORTS, Clients
+from releve.apps.box.blocks import Blocks, Servers
 from releve.apps.box.home import Home, protected
 from releve.flow.clients import Client
 from releve.model.errors import ReleveError
@@ -23,14 +26,14 @@ from releve.model.lines import Alert
 
 
 class BoxGuarding:
-    """The guard's side of a box. `protect`: (address, reason) pairs that are never blocked."""
+    """The guard's side of a box. `servers`: whom it never blocks: ADDRESS, NAME or URL."""
 
     def __init__(
         self,
         home: Path | None,
         say: Callable[[object], None],
         *,
-        protect: tuple[tuple[str, str], ...] = (),
+        servers: tuple[str, ...] = (),
         poll_seconds: float = 2.0,
     ) -> None:
         self._say = say
@@ -40,16 +43,54 @@ class BoxGuarding:
         self.clients = Clients(
             home=box.path if box else None, ports=ports, poll_seconds=poll_seconds
         )
-        self.gate = NftClientGate(ports=ports, protect=protect)
-        self.contain = SmbContain(clients=self.clients, gate=self.gate, refused=self._refused)
+        self._servers = Servers.of(box.path if box else None, servers)
+        self._blocks = Blocks(box.path) if box else None
+        self.gate = NftClientGate(ports=ports, protect=self._servers.protected)
+        self.contain = SmbContain(
+            clients=self.clients, gate=self.gate, refused=self._refused, on_close=self.close
+        )
 
     def start(self) -> None:
-        """Learn who listens and who is connected, and follow from now on."""
+        """Learn who listens and who is connected, and follow from now on.
+
+        Whom the last guard kept out is kept out for the rest of the time.
+        """
+        self._servers.start()
         self.clients.start()
+        now = dt.datetime.now(dt.UTC)
+        for kept in self._blocks.take(now) if self._blocks is not None else ():
+            listener = next(iter(self.clients.masters()), 0)
+            client = msgspec.structs.replace(
+                Client.unseen(kept.address, since=now, server=listener),
+                user=kept.user,
+                machine=kept.machine,
+            )
+            self.contain.keep_out(client, seconds=(kept.until - now).total_seconds())
 
     def close(self) -> None:
-        """Follow no more; what is blocked stays blocked for its time."""
+        """The guard ends: what it put into nftables goes, and is remembered for its next start.
+
+        What a person blocked (`releve share block`) and an isolation stay for their time.
+        """
+        self._servers.close()
         self.clients.close()
+        try:
+            held = [b for b in self.gate.blocked() if b.address in self.contain.kept_out]
+            if self._blocks is not None:
+                self._blocks.keep(held, dt.datetime.now(dt.UTC))
+            for blocked in held:
+                self.gate.unblock(blocked.address)
+        except (ReleveError, OSError) as error:
+            self._say(
+                Alert(
+                    kind="client_not_unblocked",
+                    why="Des postes restent tenus à l'écart jusqu'à la fin de leur délai : "
+                    f"`releve share unblock ADRESSE` lève un blocage. {error}",
+                    why_en="Clients stay kept out until their time is over: "
+                    f"`releve share unblock ADDRESS` lets one back. {error}",
+                    at=dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+                )
+            )
 
     def _refused(self, client: Client, why: ReleveError) -> None:
         self._say(

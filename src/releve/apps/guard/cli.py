@@ -105,6 +105,12 @@ def guard() -> None:
     "--canaries", is_flag=True, help="Plant witness files that sort first and last, out of sight."
 )
 @click.option(
+    "--never-block",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Never keep this address, name or URL away from the file server: the Relève server.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -121,6 +127,7 @@ def run(
     copy: bool,
     care: tuple[str, ...],
     canaries: bool,
+    never_block: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Guard folders in the foreground until SIGTERM."""
@@ -155,6 +162,7 @@ def run(
         portable=portable,
         copy=copy,
         care_programs=care,
+        never_block=never_block,
     )
     desk = ControlDesk(line_printer() if as_json else person_printer())
     watched, folders, where = build(config, desk.say)

@@ -23,6 +23,7 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     portable: bool = False
     copy: bool = False
     care_programs: tuple[str, ...] = ()
+    never_block: tuple[str, ...] = ()  # servers of this host: ADDRESS, NAME or URL
     box: str = ""  # home of a file server whose shares are guarded too
     limits: Limits = Limits()
 
@@ -49,6 +50,8 @@ class NoContain:
     def block(self, head: Process) -> str:
         del head
         return ""
+
+    def close(self) -> None: ...
 
 
 def say_read_only(folders: Sequence[str], say: Callable[[object], None]) -> None:

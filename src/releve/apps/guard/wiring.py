@@ -113,7 +113,8 @@ def build(
     watcher = FanotifyWatcher()
     own = frozenset((os.getpid(),))
     volumes = _volumes(folders, config, clock, watcher)
-    box = BoxGuarding(Path(config.box) if config.box else None, say)
+    home = Path(config.box) if config.box else None
+    box = BoxGuarding(home, say, servers=config.never_block)
     box.start()  # before the lineage: listeners must be known
     lineage = Lineage(
         scope=scope,

@@ -545,6 +545,7 @@ class Guard:
         self.responder.close()
         for thread in self._threads:
             thread.join(3)
+        self._parts.contain.close()
         self._parts.watcher.close()
         for volume in self._volumes.values():
             if self._threads:
