@@ -1,5 +1,6 @@
 import json
 import os
+import pwd
 import random
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from releve.adapters.process.files import FileSource
 from releve.adapters.process.guards import ProcessGuards
+from releve.adapters.process.people import named
 from releve.adapters.system import SystemClock
 from releve.flow.agent.supervise import Backoff, Intake, supervise_forever
 from releve.model.event import GuardReady, GuardWentDown
@@ -203,3 +205,22 @@ def test_unreadable_lines_are_counted_and_the_others_kept(home: Path) -> None:
     assert intake.drain(str(out), ended=True) == 1
     kinds = [type(e).__name__ for e in events(spool)]
     assert kinds == ["GuardAlerted", "LinesUnreadable", "LinesUnreadable"]
+
+
+def stop_of(user: str, client: str = "") -> bytes:
+    line = {
+        "event": "stopped", "family": "f", "points": [], "first_write_to_stop_ms": 1.0,
+        "action": "killed", "files_touched": 1, "at": "2026-11-22T01:00:00+00:00", "user": user,
+        "client": client,
+    }  # fmt: skip
+    return json.dumps(line).encode() + b"\n"
+
+
+def test_a_user_is_told_by_its_login_and_an_unknown_number_stays_one(home: Path) -> None:
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    spool = open_spool(home)
+    intake = Intake(spool, FileSource(), KEY, SystemClock(), named)
+    intake.feed(stop_of(str(os.geteuid())) + stop_of("3999999999") + stop_of(""))
+    intake.feed(stop_of("0", client="10.0.0.7"))  # a client may log on with any name
+    assert [e.user for e in events(spool)] == [f"{me} ({os.geteuid()})", "3999999999", "", "0"]
+    spool.close()

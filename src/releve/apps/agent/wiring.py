@@ -19,6 +19,7 @@ from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.process.files import FileSource
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.process.isolation import CommandIsolation, IsolationFile
+from releve.adapters.process.people import named
 from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
@@ -80,7 +81,7 @@ def open_server(home: Home, config: Config) -> HttpServer:
 
 def open_intake(home: Home, config: Config, spool: SqliteSpool) -> Intake:
     key = PathKey(key=home.path_key(), labels=config.labels)
-    return Intake(spool, FileSource(), key, SystemClock())
+    return Intake(spool, FileSource(), key, SystemClock(), named)
 
 
 def guard_command(config: Config) -> tuple[str, ...]:

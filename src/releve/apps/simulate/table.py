@@ -8,7 +8,7 @@ from typing import TextIO
 
 from releve.apps.simulate import attacks, honest
 from releve.apps.simulate.profile import Profile, Workload
-from releve.apps.simulate.words import Lang, say
+from releve.apps.simulate.words import Lang, honest_sentence, say
 from releve.model.proof import AttackResult, CareResult, HonestResult, Simulation
 
 _NAME = 46
@@ -108,12 +108,10 @@ class Table:
                 f"{median(stops):.0f}" if stops else "-",
             )  # fmt: skip
         if run.honest:
-            self.say(
-                "sum_honest",
-                sum(not row.skipped for row in run.honest),
-                len(wrongly),
-                sum(row.held_out for row in wrongly),
-            )
+            ran = [row for row in run.honest if not row.skipped]
+            held_out = sum(row.held_out for row in ran)
+            apart = sum(row.held_out for row in wrongly)
+            self._line(honest_sentence(self._lang, len(ran), held_out, len(wrongly), apart))
         if run.environment.not_shown:
             self._line(say(self._lang, "not_shown") + " :")
             for what in run.environment.not_shown:

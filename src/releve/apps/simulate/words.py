@@ -34,9 +34,14 @@ _WORDS: dict[str, tuple[str, str]] = {
             "median {} files touched, stop in {} ms"
         ),
     ),
-    "sum_honest": (
-        "{} travaux honnêtes : {} arrêtés à tort (dont {} jamais vus des règles)",
-        "{} honest workloads: {} wrongly stopped ({} of them held out)",
+    "sum_honest": ("Travaux honnêtes : {}, {} ; {}", "Honest workloads: {}, {}; {}"),
+    "all_tuned": ("tous connus des règles", "all known to the rules"),
+    "held_out": ("dont {} que les règles n'avaient jamais vus", "{} of them never seen by the rules"),
+    "none_stopped": ("aucun arrêté à tort", "none wrongly stopped"),
+    "some_stopped": ("arrêtés à tort : {}", "wrongly stopped: {}"),
+    "some_held_out": (
+        "arrêtés à tort : {}, dont {} que les règles n'avaient jamais vus",
+        "wrongly stopped: {}, {} of them never seen by the rules",
     ),
     "not_shown": ("Non montré ici", "Not shown here"),
     "report": ("Rapport : {}", "Report: {}"),
@@ -63,3 +68,17 @@ def say(lang: Lang, key: str, *values: object) -> str:
     """The phrase of that key with its values."""
     french, english = _WORDS[key]
     return (french if lang == "fr" else english).format(*values)
+
+
+def honest_sentence(
+    lang: Lang, ran: int, held_out: int, stopped: int, stopped_held_out: int
+) -> str:
+    """How the honest work fared; what is 0 is said in words, or not at all."""
+    seen = say(lang, "held_out", held_out) if held_out else say(lang, "all_tuned")
+    if not stopped:
+        fared = say(lang, "none_stopped")
+    elif stopped_held_out:
+        fared = say(lang, "some_held_out", stopped, stopped_held_out)
+    else:
+        fared = say(lang, "some_stopped", stopped)
+    return say(lang, "sum_honest", ran, seen, fared)

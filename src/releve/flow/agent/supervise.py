@@ -1,5 +1,6 @@
 """The guard kept running, and its lines brought into the spool, across deaths of either."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import anyio
@@ -9,7 +10,7 @@ from anyio import to_thread
 
 from releve.flow.agent.ports import Guards, Spool, Tail
 from releve.flow.clock import Clock
-from releve.model.event import AnyEvent, GuardWentDown, LinesUnreadable, Unreadable
+from releve.model.event import AnyEvent, FamilyStopped, GuardWentDown, LinesUnreadable, Unreadable
 from releve.sense.guard_lines import SOURCE, Sensed, parse
 from releve.sense.path_token import PathKey
 
@@ -33,10 +34,21 @@ class Source(Protocol):
 
 
 class Intake:
-    """Lines of a file -> events in the spool. A line and its place are kept in one transaction."""
+    """Lines of a file -> events in the spool. A line and its place are kept in one transaction.
 
-    def __init__(self, spool: Spool, source: Source, key: PathKey, clock: Clock) -> None:
+    `named` says who a user number is: only this host knows, and the number tells people nothing.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        source: Source,
+        key: PathKey,
+        clock: Clock,
+        named: Callable[[str], str] = str,
+    ) -> None:
         self._spool, self._source, self._key, self._clock = spool, source, key, clock
+        self._named = named
 
     def drain(self, path: str, *, ended: bool = False) -> int:
         """Bring in all whole lines; a last half line only when its writer has ended."""
@@ -69,7 +81,7 @@ class Intake:
             if record.strip():
                 match parse(record, offset=place, key=self._key, read_at=at):
                     case Sensed(event=event, names=more):
-                        events.append(event)
+                        events.append(self._with_login(event))
                         names += more
                     case Unreadable() as bad:
                         unread.append(bad)
@@ -82,6 +94,12 @@ class Intake:
         tail = Tail(path=path, offset=place) if path else None
         self._spool.add(events, names=names, tail=tail)
         return len(events)
+
+    def _with_login(self, event: AnyEvent) -> AnyEvent:
+        """A client's user is the name it logged on with; a local one's is a number."""
+        if isinstance(event, FamilyStopped) and event.user and not event.client:
+            return msgspec.structs.replace(event, user=self._named(event.user))
+        return event
 
 
 async def supervise_forever(
