@@ -1,5 +1,6 @@
 """Every port of the guard: what its drivers need of the world, and nothing of how it is done."""
 
+import enum
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -137,6 +138,14 @@ class Processes(Protocol):
 
     def members(self, head: Process) -> list[Process]:
         """The living family below and including `head`, never-touch processes left out."""
+
+
+class Share(enum.Enum):
+    """How much of the processor the guard asks for."""
+
+    LEAST = enum.auto()  # a storm of honest work: it catches up afterwards
+    USUAL = enum.auto()
+    MOST = enum.auto()  # something is being destroyed
 
 
 class Openers(Protocol):

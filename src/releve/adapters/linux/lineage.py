@@ -116,6 +116,7 @@ class Lineage:
             s.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
             s.bind((0, 1))
             s.send(connector.SUBSCRIBE)
+            s.send(connector.NARROW)
         except OSError:
             return None
         s.setblocking(False)

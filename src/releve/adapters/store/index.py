@@ -6,8 +6,11 @@ moments are then found again by comparing the tree with the index).
 """
 
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
 
@@ -35,6 +38,7 @@ CREATE TABLE IF NOT EXISTS conviction(
 CREATE TABLE IF NOT EXISTS setting(key TEXT PRIMARY KEY, value BLOB);
 """
 _NODE = "id,key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born,gone"
+_KNOWN_MOST = 1024  # about 0.6 MB
 _GEN = "id,node,pack,offset,taken,writer,judged,settled,size,mode,uid,gid,mtime,ctime,nlink,xattrs"
 
 
@@ -42,6 +46,8 @@ class Index:
     """Rows of nodes, names, generations and convictions. Not thread-safe: the keeper locks."""
 
     def __init__(self, path: str) -> None:
+        self._known: OrderedDict[bytes, Node] = OrderedDict()  # asked for lately: six ask per save
+        self._keys: dict[int, bytes] = {}  # of those
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
@@ -81,65 +87,71 @@ class Index:
     # nodes
 
     def node(self, key: bytes) -> Node | None:
+        known = self._known.get(key)
+        if known is not None:
+            return known
         row = self.db.execute(f"SELECT {_NODE} FROM node WHERE key=?", (key,)).fetchone()  # noqa: S608
-        return _node(row) if row else None
+        return self._remember(_node(row)) if row else None
 
     def node_by_id(self, node: int) -> Node | None:
+        key = self._keys.get(node)
+        if key is not None:
+            return self._known[key]
         row = self.db.execute(f"SELECT {_NODE} FROM node WHERE id=?", (node,)).fetchone()  # noqa: S608
-        return _node(row) if row else None
+        return self._remember(_node(row)) if row else None
+
+    def _remember(self, node: Node) -> Node:
+        self._known[node.key] = node
+        self._keys[node.id] = node.key
+        if len(self._known) > _KNOWN_MOST:
+            _, oldest = self._known.popitem(last=False)
+            del self._keys[oldest.id]
+        return node
+
+    def _forget(self, node: int) -> None:
+        key = self._keys.pop(node, None)
+        if key is not None:
+            del self._known[key]
 
     def add_node(self, key: bytes, folder: int, facts: Facts, now_ns: int) -> int:
+        """Number of the node with this key, made if there is none (a known one keeps its facts)."""
         self.begin()
-        f = facts
         cursor = self.db.execute(
             "INSERT INTO node(key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born)"
             " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT(key) DO UPDATE SET gone=0 RETURNING id",
-            (
-                key,
-                folder,
-                int(f.kind),
-                f.size,
-                f.mode,
-                f.uid,
-                f.gid,
-                f.mtime_ns,
-                f.ctime_ns,
-                f.nlink,
-                f.xattrs,
-                f.target,
-                now_ns,
-            ),
+            f" ON CONFLICT(key) DO UPDATE SET gone=0 RETURNING {_NODE}",
+            (key, folder, int(facts.kind), *_columns(facts), facts.target, now_ns),
         )
-        return int(cursor.fetchone()[0])
+        node = _node(cursor.fetchone())
+        self._forget(node.id)
+        return self._remember(node).id
 
     def set_facts(self, node: int, facts: Facts) -> None:
+        """What it is now; it lives."""
         self.begin()
-        f = facts
         self.db.execute(
             "UPDATE node SET size=?,mode=?,uid=?,gid=?,mtime=?,ctime=?,nlink=?,xattrs=?,target=?,"
             "gone=0 WHERE id=?",
-            (
-                f.size,
-                f.mode,
-                f.uid,
-                f.gid,
-                f.mtime_ns,
-                f.ctime_ns,
-                f.nlink,
-                f.xattrs,
-                f.target,
-                node,
-            ),
+            (*_columns(facts), facts.target, node),
         )
+        key = self._keys.get(node)
+        if key is not None:
+            kind = self._known[key].facts.kind  # the row's kind stays what it was made as
+            if kind is facts.kind:
+                self._known[key] = msgspec.structs.replace(self._known[key], facts=facts, gone_ns=0)
+            else:
+                self._forget(node)
 
     def set_gone(self, node: int, now_ns: int) -> None:
         self.begin()
         self.db.execute("UPDATE node SET gone=? WHERE id=? AND gone=0", (now_ns, node))
+        self._forget(node)
 
     def rekey(self, node: int, key: bytes) -> None:
         """The entry lives on under a new inode (it was made again)."""
         self.begin()
+        self._known.clear()
+        self._keys.clear()
         old = self.db.execute("SELECT key FROM node WHERE id=?", (node,)).fetchone()[0]
         if old == key:
             return
@@ -159,6 +171,7 @@ class Index:
             (node,),
         )
         self.db.execute("DELETE FROM node WHERE id=?", (node,))
+        self._forget(node)
 
     def living(self, folder: int) -> Iterator[tuple[int, bytes, int, int, int]]:
         """(id, key, kind, size, ctime) of every living node of a folder."""
@@ -239,23 +252,10 @@ class Index:
             "INSERT INTO generation(node,pack,offset,taken,writer,judged,settled,size,mode,uid,gid,"
             "mtime,ctime,nlink,xattrs) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                g.node,
-                g.pack,
-                g.offset,
-                g.taken_ns,
-                g.writer,
-                int(g.judged),
-                int(g.settled),
-                f.size,
-                f.mode,
-                f.uid,
-                f.gid,
-                f.mtime_ns,
-                f.ctime_ns,
-                f.nlink,
-                f.xattrs,
+                g.node, g.pack, g.offset, g.taken_ns, g.writer, int(g.judged), int(g.settled),
+                *_columns(f),
             ),
-        )
+        )  # fmt: skip
         return int(cursor.lastrowid or 0)
 
     def generations(self, node: int) -> list[Generation]:
@@ -355,6 +355,11 @@ class Index:
         return self.db.execute(
             "SELECT family,at,state,body FROM conviction WHERE state<>'done' ORDER BY at"
         ).fetchall()
+
+
+def _columns(f: Facts) -> tuple[int | bytes, ...]:
+    """The columns that a node and a generation share."""
+    return (f.size, f.mode, f.uid, f.gid, f.mtime_ns, f.ctime_ns, f.nlink, f.xattrs)
 
 
 def _node(row: tuple[Any, ...]) -> Node:

@@ -132,7 +132,7 @@ def build(
         clock=clock,
         own=own,
         report_bug=report_bug,
-        hurry=Urgency(),
+        share=Urgency(),
     )
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(

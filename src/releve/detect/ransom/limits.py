@@ -43,6 +43,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         0.04  # holding waits so long for the judge when the first file is destroyed ...
     )
     press_every_s: float = 0.4  # ... at most this often: the window is a promise, too
+    pace_queue: int = 32  # from so many waiting pieces of work on, a stage leaves gaps to the users ...
+    pace_share: float = 3.0  # ... three times as long as its own work at first ...
+    pace_over_s: float = 0.1  # after the last such gap the guard takes its usual share again
+    pace_late_s: float = 3.0  # ... and none at all once the work is so late: bursts are absorbed
     walk_every_s: float = 1.0  # files mapped or open for writing are looked for this often
     generations: int = 8  # per file: oldest, last settled, newest of each family since
     retention_s: float = 72 * 3600.0  # versions and deleted files are held this long

@@ -16,11 +16,12 @@ from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.holding import Holder
 from releve.flow.guard.judging import Judge
+from releve.flow.guard.pace import Pace
 from releve.flow.guard.reading import Reader
 from releve.flow.guard.responding import Responder
 from releve.flow.guard.resuming import RECENT_NS, Resume, together
 from releve.flow.guard.work import Job, Volume, What, merge
-from releve.flow.ports import Clock, Contain, Hands, Keeper, Openers, Processes, Watcher
+from releve.flow.ports import Clock, Contain, Hands, Keeper, Openers, Processes, Share, Watcher
 from releve.model.held import HoldResult, Judged, Kind
 from releve.model.lines import Alert, Folder, Progress, Ready
 from releve.model.process import Process
@@ -40,7 +41,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     own: frozenset[int]
     report_bug: Callable[[Exception], None]
-    hurry: Callable[[bool], None]  # more of the processor while something is being destroyed
+    share: Callable[[Share], None]  # asks for more or less of the processor
 
 
 class Guard:
@@ -76,7 +77,10 @@ class Guard:
         self._hold: Desk[Job] = Desk(merge, steady)
         self._big: Desk[Job] = Desk(merge, steady)
         self._judge_desk: Desk[Job] = Desk(merge, steady)
-        self.holder = Holder(self._hold, self._big, self._judge_desk, parts.clock, limits, say)
+        self._pace = Pace(parts.clock, limits, parts.share)
+        self.holder = Holder(
+            self._hold, self._big, self._judge_desk, parts.clock, limits, say, self._pace
+        )
         self.responder = Responder(
             self._volumes,
             self._book,
@@ -104,7 +108,7 @@ class Guard:
             self.responder.is_convicted,
             self.responder.suspend,
             parts.contain,
-            self._hurry,
+            self._pace,
         )
         self.reader = Reader(
             self._volumes,
@@ -128,7 +132,6 @@ class Guard:
         self._threads: list[threading.Thread] = []
         self._blocked = False
         self._reads = 0
-        self._hurried_at = self._pressed_until = -1e9
         self._pruned_at = steady()
         self._rescan = threading.Event()
         self._trees: list[tuple[Volume, int, bytes]] = []
@@ -321,10 +324,7 @@ class Guard:
 
     def _hold_one(self) -> bool:
         """Hold the next save; the first destroyed file gives the judge the floor for a moment."""
-        if self._clock.steady() < self._pressed_until:
-            self._clock.sleep(0.002)
-            return False
-        return self.holder.work(0.5)
+        return not self._pace.leaves_the_floor() and self.holder.work(0.5)
 
     def _big_loop(self) -> None:
         self._loop(lambda: self.holder.work_big(0.5))
@@ -365,22 +365,13 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - the one guard per driver loop
                 self._say_bug(error)
 
-    def _hurry(self) -> None:
-        """Something was destroyed: from now on, and for a while, nothing else comes first."""
-        now = self._clock.steady()
-        self._hurried_at = now
-        if now - self._pressed_until > self._limits.press_every_s:
-            self._pressed_until = now + self._limits.press_s
-        self._parts.hurry(True)
-
     def _walk(self, last_walk: float, last_window: float) -> tuple[float, float]:
         self._take_trees()
         if self._rescan.is_set():
             self._rescan.clear()
             self._compare_all()
         now = self._clock.steady()
-        if now - self._hurried_at > self._limits.hurry_s:
-            self._parts.hurry(False)
+        self._pace.look()
         if now - last_walk >= self._limits.walk_every_s:
             last_walk = now
             self._look_at_mapped()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from releve.detect.ransom.limits import Limits
 from releve.flow.guard.desk import Desk
+from releve.flow.guard.pace import Pace
 from releve.flow.guard.reading import lane
 from releve.flow.guard.work import Job, What, merge
 from releve.flow.ports import Clock
@@ -32,8 +33,9 @@ class Holder:
         clock: Clock,
         limits: Limits,
         say: Callable[[object], None],
+        pace: Pace,
     ) -> None:
-        self._desk, self._big, self._judge = desk, big, judge
+        self._desk, self._big, self._judge, self._pace = desk, big, judge, pace
         self._clock, self._limits, self._say = clock, limits, say
         self._last: OrderedDict[bytes, float] = OrderedDict()
         self.delays: deque[float] = deque(maxlen=20_000)  # ms from save to settled copy
@@ -45,10 +47,12 @@ class Holder:
         job = self._desk.get(wait_s)
         if job is None:
             return False
+        began = self._clock.steady()
         try:
             self._one(job)
         finally:
             self._desk.done()
+        self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
 
     def work_big(self, wait_s: float) -> bool:

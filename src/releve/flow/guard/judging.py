@@ -14,6 +14,7 @@ from releve.detect.ransom.pairs import Fresh, Gone, Pairs, common
 from releve.detect.ransom.score import Mark, Scores
 from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
+from releve.flow.guard.pace import Pace
 from releve.flow.guard.work import Job, What
 from releve.flow.ports import Bytes, Clock, Contain
 from releve.model.held import Generation, Judged, Kind, Name, is_same
@@ -73,12 +74,13 @@ class Judge:
         is_convicted: Callable[[Process], bool],
         suspend: Callable[[Process, bool], None],
         contain: Contain,
-        hurry: Callable[[], None],
+        pace: Pace,
     ) -> None:
         self._desk, self._book, self._scores, self._clock = desk, book, scores, clock
         self._limits, self._convict, self._say = limits, convict, say
         self._protected, self._is_convicted = protected, is_convicted
-        self._suspend, self._contain, self._hurry = suspend, contain, hurry
+        self._suspend, self._contain = suspend, contain
+        self._pace = pace
         self.canaries: frozenset[bytes] = frozenset()  # files nobody has a reason to change
         self._canary = _canary(limits.canary)
         self._suspects: dict[Process, float] = {}
@@ -103,12 +105,15 @@ class Judge:
         job = self._desk.get(wait_s)
         if job is None:
             return False
+        began = self._clock.steady()
         try:
             self.judge(job)
         except OSError:
             pass  # the file or its held copy went away while it was read: what took it is judged instead
         finally:
             self._desk.done()
+        if self._book.maker(job.file) is not None:
+            self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
 
     def judge(self, job: Job) -> None:
@@ -476,7 +481,7 @@ class Judge:
         self, job: Job, change: Change, file: bytes, name: Name | None, lineage: tuple[str, ...]
     ) -> None:
         """Points to the writer and its ancestors, to its user's minute and day, to the folder's day."""
-        self._hurry()
+        self._pace.hurry()
         now = self._clock.steady()
         path = ""
         if file in self.canaries:

@@ -60,8 +60,8 @@ def is_constant(window: bytes) -> bool:
     """Whether a window is one short pattern repeated, as wipers write."""
     if window.count(window[:1]) == len(window):
         return True
-    period = window.find(window[:_PATTERN], 1)
-    return 0 < period <= len(window) // 4 and window[period:] == window[:-period]
+    period = window.find(window[:_PATTERN], 1, len(window) // 4 + _PATTERN)
+    return period > 0 and window[period:] == window[:-period]
 
 
 def places(size: int, count: int, window: int) -> Spots:
