@@ -64,6 +64,14 @@ class Bytes(Protocol):
     def close(self) -> None: ...
 
 
+class Marks(Protocol):
+    """Notes that are on disk at once, whatever the index is busy with."""
+
+    def put(self, name: str, body: bytes) -> None: ...
+    def drop(self, name: str) -> None: ...
+    def all(self) -> list[bytes]: ...
+
+
 class Keeper(Protocol):
     """Holds originals with their generations, and gives them back. See adapters/store."""
 
@@ -73,6 +81,8 @@ class Keeper(Protocol):
     held_bytes: int
     unreadable: int
 
+    @property
+    def marks(self) -> Marks: ...
     def mode(self, folder: int) -> str: ...
     def baseline(
         self, folder: int, writer: str, progress: Callable[[int, int], None]

@@ -21,11 +21,12 @@ CREATE TABLE IF NOT EXISTS node(
   nlink INTEGER, xattrs BLOB, target BLOB, born INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS node_gone ON node(gone) WHERE gone > 0;
 CREATE TABLE IF NOT EXISTS name(
-  parent BLOB NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL,
+  parent BLOB NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL, since INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY(parent, name)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS name_node ON name(node);
 CREATE TABLE IF NOT EXISTS was(
-  node INTEGER NOT NULL, parent BLOB NOT NULL, name BLOB NOT NULL, until INTEGER NOT NULL);
+  node INTEGER NOT NULL, parent BLOB NOT NULL, name BLOB NOT NULL, until INTEGER NOT NULL,
+  since INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS was_node ON was(node);
 CREATE TABLE IF NOT EXISTS generation(
   id INTEGER PRIMARY KEY AUTOINCREMENT, node INTEGER NOT NULL, pack INTEGER NOT NULL,
@@ -54,6 +55,9 @@ class Index:
         self.db.execute("PRAGMA cache_size=-6000")  # 6 MB: the guard stays small on big trees
         self.db.execute("PRAGMA wal_autocheckpoint=4000")
         self.db.executescript(_SCHEMA)
+        for table in ("name", "was"):  # of a store that was made before names had a beginning
+            if "since" not in {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}:
+                self.db.execute(f"ALTER TABLE {table} ADD COLUMN since INTEGER NOT NULL DEFAULT 0")
         self._open = False
 
     def begin(self) -> None:
@@ -215,22 +219,57 @@ class Index:
         ).fetchone()
         return int(row[0]) if row else None
 
-    def add_name(self, node: int, name: Name) -> None:
+    def add_name(self, node: int, name: Name, now_ns: int = 0) -> None:
+        """It has this name from now on; its first name is counted from the beginning (0)."""
         self.begin()
         self.db.execute(
-            "INSERT OR REPLACE INTO name VALUES(?,?,?)", (name.directory, name.name, node)
+            "INSERT OR REPLACE INTO name VALUES(:d,:n,:i,CASE WHEN EXISTS(SELECT 1 FROM name WHERE"
+            " node=:i) OR EXISTS(SELECT 1 FROM was WHERE node=:i) THEN :t ELSE 0 END)",
+            {"d": name.directory, "n": name.name, "i": node, "t": now_ns},
+        )
+
+    def return_name(self, node: int, name: Name) -> None:
+        """A roll-back gave it back: as if it had never been lost."""
+        self.begin()
+        self.db.execute(
+            "DELETE FROM was WHERE node=? AND parent=? AND name=?",
+            (node, name.directory, name.name),
+        )
+        self.db.execute(
+            "INSERT OR REPLACE INTO name VALUES(?,?,?,0)", (name.directory, name.name, node)
+        )
+
+    def undo_name(self, node: int, name: Name) -> None:
+        """A roll-back took away what an attacker had given: as if it had never been."""
+        self.begin()
+        self.db.execute(
+            "DELETE FROM name WHERE parent=? AND name=? AND node=?",
+            (name.directory, name.name, node),
         )
 
     def drop_name(self, node: int, name: Name, now_ns: int) -> None:
         self.begin()
         gone = self.db.execute(
-            "DELETE FROM name WHERE parent=? AND name=? AND node=?",
+            "DELETE FROM name WHERE parent=? AND name=? AND node=? RETURNING since",
             (name.directory, name.name, node),
-        )
-        if gone.rowcount:
+        ).fetchone()
+        if gone:
             self.db.execute(
-                "INSERT INTO was VALUES(?,?,?,?)", (node, name.directory, name.name, now_ns)
+                "INSERT INTO was VALUES(?,?,?,?,?)",
+                (node, name.directory, name.name, now_ns, gone[0]),
             )
+
+    def names_since(self, node: int, since_ns: int) -> tuple[list[Name], list[Name]]:
+        """What changed in its names: those of before that it lost, and those it got."""
+        rows = self.db.execute(
+            "SELECT DISTINCT parent,name FROM was WHERE node=? AND until>=? AND since<?",
+            (node, since_ns, since_ns),
+        )
+        had = [Name(*row) for row in rows]
+        rows = self.db.execute("SELECT parent,name,since FROM name WHERE node=?", (node,))
+        now = [(Name(parent, name), since) for parent, name, since in rows]
+        lost = [name for name in had if name not in dict(now)]
+        return lost, [name for name, since in now if since >= since_ns and name not in had]
 
     def children(self, directory: bytes) -> list[tuple[bytes, int]]:
         return self.db.execute("SELECT name,node FROM name WHERE parent=?", (directory,)).fetchall()
@@ -342,11 +381,12 @@ class Index:
         return int(row[0])
 
     def noted_since(self, folder: int, since_ns: int) -> list[int]:
-        """Nodes of a folder that were held, lost a name, went or came since then."""
+        """Nodes of a folder that were held, lost or got a name, went or came since then."""
         rows = self.db.execute(
             "SELECT id FROM node WHERE folder=:f AND (gone>=:s OR born>=:s OR"
             " id IN (SELECT node FROM generation WHERE taken>=:s AND writer<>'') OR"
-            " id IN (SELECT node FROM was WHERE until>=:s))",
+            " id IN (SELECT node FROM was WHERE until>=:s) OR"
+            " id IN (SELECT node FROM name WHERE since>=:s))",
             {"f": folder, "s": since_ns},
         )
         return [int(row[0]) for row in rows]

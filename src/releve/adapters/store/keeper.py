@@ -18,6 +18,7 @@ import msgspec
 from releve.adapters.below import open_folder, relative
 from releve.adapters.store.facts import facts_of
 from releve.adapters.store.index import Index
+from releve.adapters.store.marks import Marks
 from releve.adapters.store.objects import HeldBytes, Objects, can_clone
 from releve.flow.ports import Clock, Place
 from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, Name, Node, is_same
@@ -39,6 +40,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self._bits = bytearray()
+        self.taken: list[tuple[int, Name]] = []  # names that other inodes have now
 
     def add(self, node: int) -> None:
         at = node >> 3
@@ -79,6 +81,7 @@ class Keeper:
         self.being_given: set[bytes] = set()  # keys that are being given back now
         self.given = 0  # how many were, so far
         self.index = Index(os.path.join(store, "index.sqlite"))
+        self.marks = Marks(os.path.join(store, "still"))
         self.objects = Objects(store)
         self._full_share, self._force_copy = full_share, copy
         self.folders: list[str] = []
@@ -147,6 +150,7 @@ class Keeper:
         self.commit()
         progress(files, size)
         yield from self._missing(folder, seen, started)
+        yield from self._taken_names(seen)
         yield from self._stale_names(folder)
         self.commit()
 
@@ -161,6 +165,16 @@ class Keeper:
                 result = self._meet(folder, entry, seen, writer)
                 if result is not None:
                     yield result
+
+    def _taken_names(self, seen: _Seen) -> Iterator[HoldResult]:
+        """Files that live on under other names, of which one belongs to another by now."""
+        for number, name in seen.taken:
+            with self.lock:
+                node = self.index.node_by_id(number)
+            if node is not None and not node.gone_ns:
+                yield HoldResult(
+                    key=node.key, node=number, facts=node.facts, generation=None, lost_names=(name,)
+                )
 
     def _stale_names(self, folder: int) -> Iterator[HoldResult]:
         """Files with several names of which one went or moved: the walk met the others."""
@@ -281,7 +295,7 @@ class Keeper:
         with self.lock:
             node = self.index.node(key)
             is_known = node is None or name is None or name in self.index.names(node.id)
-            lost = self._met_name(node, name, entry.st) if node and name else ()
+            lost = self._met_name(node, name, entry.st, seen) if node and name else ()
             new = () if is_known or name is None else (name,)
             same = (
                 node is not None
@@ -303,20 +317,28 @@ class Keeper:
         seen.add(result.node)
         if name is not None:
             with self.lock:
-                self._own_name(result.node, name)
+                self._take_name(result.node, name, seen)
         return msgspec.structs.replace(result, key=key, lost_names=lost, new_names=new)
 
-    def _met_name(self, node: Node, name: Name, st: os.stat_result) -> tuple[Name, ...]:
+    def _met_name(
+        self, node: Node, name: Name, st: os.stat_result, seen: _Seen
+    ) -> tuple[Name, ...]:
         """Take note of a name; answers those that the node no longer has."""
         before = self.index.names(node.id)
         if name in before:
             return ()
-        self._own_name(node.id, name)
+        self._take_name(node.id, name, seen)
         if st.st_nlink > 1 and not stat_.S_ISDIR(st.st_mode):
             return ()
         for old in before:
             self.index.drop_name(node.id, old, self.clock.now_ns())
         return tuple(before)
+
+    def _take_name(self, node: int, name: Name, seen: _Seen) -> None:
+        owner = self.index.at_name(name)
+        if owner not in (None, node):
+            seen.taken.append((owner, name))
+        self._own_name(node, name)
 
     def _own_name(self, node: int, name: Name) -> None:
         owner = self.index.at_name(name)
@@ -324,7 +346,7 @@ class Keeper:
             return
         if owner is not None:
             self.index.drop_name(owner, name, self.clock.now_ns())
-        self.index.add_name(node, name)
+        self.index.add_name(node, name, self.clock.now_ns())
 
     def _is_held(self, node: Node) -> bool:
         last = self.index.last_generation(node.id)
@@ -509,32 +531,27 @@ class Keeper:
         with self.lock:
             whole = int(self.index.setting("baseline " + self.folders[folder]) or 0)
             since = max(self.index.last_ns() - back_ns, whole)
-            found = [self._noted(n, since, whole) for n in self.index.noted_since(folder, since)]
+            found = [self._noted(n, since) for n in self.index.noted_since(folder, since)]
         return [result for result in found if result is not None]
 
-    def _noted(self, number: int, since_ns: int, whole_ns: int) -> HoldResult | None:
+    def _noted(self, number: int, since_ns: int) -> HoldResult | None:
         node = self.index.node_by_id(number)
         if node is None:
             return None
         held = self.index.generations(number)
-        is_new = node.born_ns > whole_ns and not (held and not held[0].writer)
-        names = self.index.names(number)
-        past = self.index.past_names(number)
-        lost = tuple(n for n, until in past if until >= since_ns and n not in names)
-        if node.gone_ns:
-            if is_new:
-                return None
+        is_new = node.born_ns >= since_ns and not (held and not held[0].writer)
+        before, got = self.index.names_since(number, max(since_ns, _last_sound_save(held)))
+        lost, new = tuple(before), tuple(got)
+        if node.gone_ns:  # or in the middle of a rename: then the walk meets it
             return HoldResult(
-                key=node.key, node=number, facts=None, generation=None, refused="gone", lost_names=lost
+                key=node.key, node=number, facts=None, generation=None, refused="gone", is_new=is_new,
+                lost_names=lost, new_names=new,
             )  # fmt: skip
-        # More names, with those that went, than it had at first: the ones of now were given since.
-        is_renamed = bool(lost) and len(lost) + len(names) > (held[0].facts.nlink if held else 1)
-        new = tuple(names) if is_renamed else ()
         now = [g for g in held if g.facts.ctime_ns == node.facts.ctime_ns and g.writer]
         doubtful = now[-1] if now and now[-1].judged is not Judged.CLEAN else None
         if doubtful is not None:
             doubtful = msgspec.structs.replace(doubtful, judged=Judged.NOT_YET)
-        if doubtful is None and not lost and not is_new:
+        if doubtful is None and not lost and not new and not is_new:
             return None
         return HoldResult(
             key=node.key, node=number, facts=node.facts, generation=doubtful, is_new=is_new,
@@ -761,6 +778,18 @@ def _nobody_writes(fd: int) -> bool:
         return error.errno != errno.EAGAIN  # EACCES: another user's file, of which nothing is told
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return True
+
+
+def _last_sound_save(held: list[Generation]) -> int:
+    """When it was last known to be sound with new content: a file may be younger than what is in doubt."""
+    found = 0
+    for before, g in zip([None, *held], held, strict=False):
+        moved = before is not None and (before.facts.size, before.facts.mtime_ns) == (
+            g.facts.size, g.facts.mtime_ns,
+        )  # fmt: skip
+        if g.judged is Judged.CLEAN and not moved:  # a rename alone is no proof of honesty
+            found = g.taken_ns
+    return found
 
 
 def _is_mount(path: str) -> bool:

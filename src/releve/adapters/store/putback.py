@@ -188,7 +188,7 @@ class GiveBack:
             link(fd, first, other)
         self._index.rekey(node.id, self._tree.key(first, fd))
         for name in names:
-            self._index.add_name(node.id, name)
+            self._index.return_name(node.id, name)
         if len(spots) > 1:
             os.utime(fd, ns=(generation.facts.mtime_ns, generation.facts.mtime_ns))
         self._adopt(fd, node.id, generation)
@@ -214,11 +214,11 @@ class GiveBack:
             self._give_name(fd, here, spot, extra)
             moved = True
             with self._keeper.lock:
-                self._index.add_name(node.id, name)
+                self._index.return_name(node.id, name)
         for name in extra:
             moved |= self._take_name(here, name)
             with self._keeper.lock:
-                self._index.drop_name(node.id, name, self._keeper.clock.now_ns())
+                self._index.undo_name(node.id, name)
         return moved
 
     def _give_name(self, fd: int, here: os.stat_result, spot: Spot, extra: list[Name]) -> None:
@@ -290,7 +290,7 @@ class GiveBack:
                 os.utime(made.name, ns=times, dir_fd=at, follow_symlinks=False)
                 os.rename(made.name, spot.name, src_dir_fd=at, dst_dir_fd=spot.folder)
                 self._index.rekey(node.id, self._keeper.place.key_at(spot.folder, spot.name))
-                self._index.add_name(node.id, name)
+                self._index.return_name(node.id, name)
         return True
 
     # quarantine

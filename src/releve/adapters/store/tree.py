@@ -98,7 +98,7 @@ class Tree:
                 if st is None or os.fstat(fd).st_uid == node.facts.uid:
                     set_facts(fd, node.facts)
                 self._index.rekey(node.id, self.key(spot, fd))
-                self._index.add_name(node.id, name)
+                self._index.return_name(node.id, name)
             except OSError:
                 os.close(fd)
                 raise
@@ -121,8 +121,8 @@ class Tree:
         with self._keeper.lock:
             self._keeper.place.key_of(wanted.shown)  # a place that remembers paths learns it
             for old in self._index.names(node.id):
-                self._index.drop_name(node.id, old, self._keeper.clock.now_ns())
-            self._index.add_name(node.id, name)
+                self._index.undo_name(node.id, old)
+            self._index.return_name(node.id, name)
         return True
 
     def _move_folder(self, fd: int, entry: str, wanted: Spot) -> None:

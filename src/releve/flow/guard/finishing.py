@@ -34,11 +34,15 @@ class Finish:
 
     def stop_left(self) -> None:
         """After a restart, first of all: kill what still lives of open convictions, let suspects go."""
-        for journal, state in self._diary.open():
-            for process in self._diary.left(journal):
-                if state == "still":
+        decided = self._diary.open()
+        for journal in self._diary.stills():
+            if journal.family not in {one.family for one, _ in decided}:
+                for process in self._diary.left(journal):
                     self._hands.thaw(process)
-                elif state == "frozen":
+            self._diary.moves(journal.family)
+        for journal, state in decided:
+            for process in self._diary.left(journal):
+                if state == "frozen":
                     self._frozen[journal.family] = process
                 elif journal.kill:
                     self._hands.freeze(process)

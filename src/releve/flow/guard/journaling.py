@@ -32,16 +32,24 @@ class Diary:
         return next(iter(self._volumes.values())).keeper
 
     def still(self, head: Process) -> None:
-        """As soon as they are frozen: a guard that dies now must find them, to let them go on."""
-        members = [Member(p.pid, p.start_ns) for p in self._processes.members(head)]
+        """Before they are frozen: a guard that dies right after must find them, to let them go on."""
+        members = [Member(p.pid, p.start_ns) for p in head.tree() if not p.ended]
         journal = Journal(
             family=head.id, at_ns=self._clock.now_ns(), bad_since_ns=0, members=members, writers=[], touches=[]
         )  # fmt: skip
-        self.put(journal, "still")
-        self._keeper.commit()
+        self._keeper.marks.put(head.id, _encode(journal))
+
+    def stills(self) -> list[Journal]:
+        """Families that were frozen by a guard that did not live to say what becomes of them."""
+        return [msgspec.msgpack.decode(body, type=Journal) for body in self._keeper.marks.all()]
+
+    def moves(self, family: str) -> None:
+        """It is not held still any more, or what becomes of it is written down."""
+        self._keeper.marks.drop(family)
 
     def drop(self, family: str) -> None:
         self._keeper.drop_conviction(family)
+        self.moves(family)
 
     def put(self, journal: Journal, state: str) -> None:
         self._keeper.put_conviction(journal.family, journal.at_ns, state, _encode(journal))
@@ -63,6 +71,7 @@ class Diary:
         )
         self.put(journal, state)
         self._keeper.commit()
+        self.moves(c.head.id)
 
     def open(self) -> list[tuple[Journal, str]]:
         """Every conviction that is not done, with its state, in the order of time."""

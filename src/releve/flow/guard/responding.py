@@ -89,8 +89,8 @@ class Responder:
         if not self.enforce:
             self._would_stop(head, kind)
             return
-        stopped_ns = self._hands.freeze(head)
         self._note_still(head)
+        stopped_ns = self._hands.freeze(head)
         if head in self._still and not head.children:
             stopped_ns = self._still[head]  # seen still then, and nothing was born since
         if kind != "order" and not self._is_confirmed(head, kind):
@@ -104,8 +104,8 @@ class Responder:
         if not self.enforce or not head.known or self._contain.serves(head):
             return
         if still:
-            stopped_ns = self._hands.freeze(head)
             self._note_still(head)
+            stopped_ns = self._hands.freeze(head)
             self._still[head] = stopped_ns
         else:
             self._still.pop(head, None)
@@ -174,6 +174,7 @@ class Responder:
         """A convicted family moved again (a child that was being born): stop it again."""
         conviction = self.convicted.get(head) if head.known else None
         if conviction is not None and conviction.action in ("killed", "none"):
+            self._diary.still(head)
             self._hands.freeze(head)
             self._todo.put(conviction)
 

@@ -28,10 +28,14 @@ def together(changed: Iterable[HoldResult], recent: Iterable[HoldResult]) -> lis
         found[late.node] = msgspec.structs.replace(
             best,
             is_new=now.is_new or late.is_new,
-            lost_names=tuple(dict.fromkeys((*late.lost_names, *now.lost_names))),
+            lost_names=tuple(
+                n
+                for n in dict.fromkeys((*late.lost_names, *now.lost_names))
+                if n not in late.new_names  # given and taken away again meanwhile
+            ),
             new_names=tuple(dict.fromkeys((*late.new_names, *now.new_names))),
         )
-    return list(found.values())
+    return [r for r in found.values() if not (r.is_new and r.refused == "gone")]  # came and went
 
 
 class Resume:
