@@ -323,3 +323,28 @@ def test_a_host_that_is_cut_says_since_when_by_whom_and_until_when_and_no_longer
     assert "Isolated from the network" in browser.get("/").text
     take(served.store, host.structure, host.id, batch(ev.HostReleased(seen_at=now), first=4), now)
     assert "Isolated from the network" not in browser.get("/").text
+
+
+def test_a_frozen_family_that_ended_asks_for_no_action_any_more(
+    served: Running, browser: httpx.Client
+) -> None:
+    sign_in(served, browser)
+    host = add_host(served.store, "serveur-fichiers")
+    now = served.context.clock.now()
+    ready = ev.GuardReady(seen_at=now, folders=(), enforce=True)
+    frozen = (ready, stopped("f1", now, "frozen"), rolled_back("f1", now))
+    take(served.store, host.structure, host.id, batch(*frozen), now)
+    text = html.unescape(browser.get("/").text)
+    assert "Action requise" in text
+    assert "Suspendu" in text
+    assert 'name="task" value="thaw"' in text
+    ended = ev.GuardAlerted(
+        seen_at=now, alert="family_ended", family="f1", why="ne tourne plus", why_en="runs no more"
+    )
+    take(served.store, host.structure, host.id, batch(ended, first=4), now)
+    text = html.unescape(browser.get("/").text)
+    assert "Action requise" not in text
+    assert "Attaque arrêtée" in text
+    assert "Suspendu" not in text
+    assert 'value="thaw"' not in text
+    assert '<span class="pill act-ended">Terminé</span>' in text
