@@ -213,8 +213,20 @@ class GiveBack(Protocol):
     """Writes held versions into the protected folders."""
 
     def file(
-        self, node: Node, generation: Generation, names: list[Name], *, stamp: str, beside: bool
-    ) -> Given: ...
+        self,
+        node: Node,
+        generation: Generation,
+        names: list[Name],
+        *,
+        stamp: str,
+        beside: bool,
+        others: Callable[[bytes], bool],
+    ) -> Given:
+        """`others(key)`: what stands at a wanted name is somebody else's, and goes beside it."""
+
+    def second(self, generation: Generation, name: Name, *, stamp: str) -> str:
+        """Give a version as a second file beside `name`; its path."""
+
     def directory(self, key: bytes) -> str: ...
     def rename_directory(self, node: Node, name: Name) -> bool: ...
     def link(self, node: Node, name: Name) -> bool: ...

@@ -31,9 +31,13 @@ class LeaveAsIs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PutBack(msgspec.Struct, frozen=True, kw_only=True):
-    """Give back `generation` under `names`; `beside`: keep what stands there now in a second file."""
+    """Give back `generation` under `names`; `beside`: keep what stands there now in a second file.
+
+    `before`: what it was before the damage, where `generation` is somebody else's save after that.
+    """
 
     generation: Generation
+    before: Generation | None = None
     beside: bool = False
     newest_lost: bool = False
 
@@ -94,7 +98,18 @@ def decide(
     mixed = [g for g in generations if g.id > best.id and not is_family(g.writer) and g.writer]
     changed_ns = best.facts.ctime_ns + ahead_ns
     missed = others_last_ns > best.taken_ns and others_last_ns > changed_ns + window_ns
-    return PutBack(generation=best, beside=bool(mixed), newest_lost=missed)
+    before = _before_damage(touch, best, good, is_family)
+    return PutBack(generation=best, before=before, beside=bool(mixed), newest_lost=missed)
+
+
+def _before_damage(
+    touch: Touch, best: Generation, good: Sequence[Generation], is_family: Callable[[str], bool]
+) -> Generation | None:
+    """Who saved over the damage may not have seen what was there: that is given to them as well."""
+    if not touch.bad_ns or best.taken_ns <= touch.bad_ns or is_family(best.writer):
+        return None
+    older = [g for g in good if g.taken_ns < touch.bad_ns]
+    return _settled_last(older) if older else None
 
 
 def _decide_unknown(

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat as stat_
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -49,6 +49,8 @@ class GiveBack:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self._others: Callable[[bytes], bool] = lambda _key: False
+        self._aside = ""  # where somebody else's file went that stood at a wanted name
         self._index = keeper.index
         self._quarantine = Quarantine(keeper)
         self._tree = Tree(keeper, self._quarantine)
@@ -57,16 +59,45 @@ class GiveBack:
         os.makedirs(self._unfinished, mode=0o700)
 
     def file(
-        self, node: Node, generation: Generation, names: list[Name], *, stamp: str, beside: bool
+        self,
+        node: Node,
+        generation: Generation,
+        names: list[Name],
+        *,
+        stamp: str,
+        beside: bool,
+        others: Callable[[bytes], bool] = lambda _key: False,
     ) -> PutBackDone:
         """Give `generation` back under `names` (first one first).
+
+        Args:
+            beside: keep what the file holds now in a second file.
+            others: says of a key that stands at a wanted name whether it is somebody else's: then
+                it goes beside it, not into quarantine.
 
         Raises: OSError (ENOSPC where copies are held and the disk is full), FileNotFoundError
         when the held bytes are gone.
         """
         with self._keeper.giving(node.key), contextlib.ExitStack() as opened:
             spots = [opened.enter_context(self._tree.spot(name)) for name in names]
-            return self._file(node, generation, names, spots, stamp, beside=beside)
+            self._others, self._aside = others, ""
+            done = self._file(node, generation, names, spots, stamp, beside=beside)
+            return msgspec.structs.replace(done, beside=done.beside or self._aside)
+
+    def second(self, generation: Generation, name: Name, *, stamp: str) -> str:
+        """Give a held version as a second file beside `name`; its path. Raises: OSError."""
+        with self._tree.spot(name) as spot:
+            aside = free_name(spot, stamp)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(aside.name, flags, 0o600, dir_fd=spot.folder)
+            held = self._keeper.read(generation)
+            try:
+                give_back(held, fd, base=generation.offset if generation.pack else 0)
+                set_facts(fd, generation.facts)
+            finally:
+                held.close()
+                os.close(fd)
+        return aside.shown
 
     def _file(
         self,
@@ -248,11 +279,17 @@ class GiveBack:
             st = os.stat(spot.name, dir_fd=spot.folder, follow_symlinks=False)
         except FileNotFoundError:
             return ""
-        if not keep and not stat_.S_ISDIR(st.st_mode):
+        key = self._keeper.place.key_at(spot.folder, spot.name)
+        is_others = stat_.S_ISREG(st.st_mode) and self._others(key)
+        if not keep and not is_others and not stat_.S_ISDIR(st.st_mode):
             self._quarantine.take(spot)
             return ""
         aside = free_name(spot, stamp)
         os.rename(spot.name, aside.name, src_dir_fd=spot.folder, dst_dir_fd=spot.folder)
+        if is_others:
+            self._aside = self._aside or aside.shown
+            above = self._keeper.place.key_of_folder(spot.folder, os.path.dirname(spot.shown))
+            self._keeper.named(key, Name(above, os.fsencode(aside.name)))
         return aside.shown
 
     def _keep_beside(self, fd: int, st: os.stat_result, spot: Spot, stamp: str) -> str:

@@ -92,7 +92,9 @@ class Holder:
         result = keeper.hold(job.key, job.process.id, folder=job.folder)
         job.held = result
         if result.facts is not None and job.name is not None:
-            keeper.named(job.key, job.name)
+            # A file that was renamed while its job waited has its name already: this one is old.
+            if result.is_new or not keeper.names(result.node):
+                keeper.named(job.key, job.name)
         if result.refused == "full":
             self._say_full(job)
         generation = result.generation

@@ -3,6 +3,7 @@
 import datetime as dt
 import errno
 from collections.abc import Callable, Container, Iterable
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -63,6 +64,7 @@ class Undo:
         self.unseen = ("", 0.0)  # whoever wrote while nobody watched, and for how long that counts
         self.unseen_ns = clock.now_ns()
         self._said_blocked: set[str] = set()
+        self._touched: AbstractSet[bytes] = frozenset()  # files of the family that is being undone
 
     def roll_back(self, c: Conviction) -> None:
         """Undo all touches that are new since the last call for this family."""
@@ -78,6 +80,7 @@ class Undo:
     def undo(self, c: Conviction, touches: dict[bytes, Touch]) -> None:
         """Undo the given touches; quarantine first, so that names are free for the originals."""
         writers = writers_of(c.tree)
+        self._touched = touches.keys() | c.seen.keys()
         if self._clock.steady() < self.unseen[1]:
             writers.add(self.unseen[0])
         plan: list[tuple[Touch, Node, Volume, Decision]] = []
@@ -141,6 +144,7 @@ class Undo:
                 case PutBack(generation=generation, beside=beside, newest_lost=newest_lost):
                     beside = beside and self._current(volume, node) not in self._proved(c.head)
                     self._put_back(c, touch, node, volume, generation, path, beside=beside)
+                    self._second(c, node, volume, decision)
                     if newest_lost:
                         c.newest.append(path)
         except OSError as error:
@@ -182,13 +186,23 @@ class Undo:
         if not names:
             c.lost.append(path)
             return
-        stamp = dt.datetime.fromtimestamp(self._clock.wall_ns() / 1e9, dt.UTC).strftime(
-            "%Y-%m-%d %Hh%M"
-        )
-        done = volume.give_back.file(node, generation, names, stamp=stamp, beside=beside)
+        done = volume.give_back.file(
+            node, generation, names, stamp=self._stamp(), beside=beside,
+            others=lambda key: volume.fsid + key not in self._touched,
+        )  # fmt: skip
         c.restored += done.changed
         if done.beside:
             c.beside.append(done.beside)
+
+    def _second(self, c: Conviction, node: Node, volume: Volume, put: PutBack) -> None:
+        """Somebody saved over the damage: their version stays, and what was before it comes beside."""
+        name = volume.keeper.last_name(node.id)
+        if put.before is not None and name is not None:
+            c.beside.append(volume.give_back.second(put.before, name, stamp=self._stamp()))
+
+    def _stamp(self) -> str:
+        now = dt.datetime.fromtimestamp(self._clock.wall_ns() / 1e9, dt.UTC)
+        return now.strftime("%Y-%m-%d %Hh%M")
 
     def _link_back(self, c: Conviction, touch: Touch, node: Node, volume: Volume) -> None:
         for name in self._wanted(volume, node, touch):
@@ -198,6 +212,8 @@ class Undo:
         """Names before the family came: those it took away, and those it left alone."""
         left = [n for n in volume.keeper.names(node.id) if n not in touch.became]
         wanted = list(dict.fromkeys((*touch.was, *left))) or volume.keeper.names(node.id)
+        if not wanted and (last := volume.keeper.last_name(node.id)) is not None:
+            wanted = [last]  # somebody else put another file in its place: that one goes beside it
         # A stale name in a folder that nobody knows any more must not keep the file from coming back.
         known = [n for n in wanted if not volume.keeper.path(n).startswith("?")]
         return known or wanted
