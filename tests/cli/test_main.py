@@ -1,13 +1,21 @@
+import ast
 import importlib.util
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
-from releve.apps.cli import main
+from releve.apps.cli import exits, main
 from releve.model.errors import NotRootError
+
+REPOSITORY = Path(__file__).parents[2]
+SPEC = importlib.util.spec_from_file_location("errors_script", REPOSITORY / "scripts/errors.py")
+script = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(script)
 
 
 @pytest.fixture
@@ -91,3 +99,62 @@ def test_every_row_is_a_command_whose_help_tells_its_exit_statuses(name, capsys)
     assert importlib.util.find_spec(main.COMMANDS[name].target.partition(":")[0])
     assert main.run([name, "--help"]) == 0
     assert "EXIT STATUS" in capsys.readouterr().out
+
+
+def leaves(command: click.Command, words: str) -> dict[str, str]:
+    """Every command below by its words, and the module that carries it out."""
+    if not isinstance(command, click.Group):
+        return {words: command.callback.__module__}
+    inner = (leaves(one, f"{words} {name}") for name, one in command.commands.items())
+    return {words: module for some in inner for words, module in some.items()}
+
+
+def every_command() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, row in main.COMMANDS.items():
+        module, _, attribute = row.target.partition(":")
+        found |= leaves(getattr(importlib.import_module(module), attribute), name)
+    return found
+
+
+def test_every_command_has_its_row_of_exit_statuses_and_no_row_is_of_none() -> None:
+    assert sorted(exits.EXITS) == sorted(every_command())
+
+
+def test_every_error_is_one_that_some_command_can_end_with() -> None:
+    assert script.import_everything() == []
+    named = {error.__name__ for words in exits.EXITS for error in exits.exits_of(words)}
+    known = {error.__name__ for error in script.all_errors()} - {"ReleveError", "UsageError"}
+    assert known - named - exits.NOWHERE.keys() == set()
+    assert not named & exits.NOWHERE.keys()
+
+
+def errors_raised_in(module: str) -> set[str]:
+    """The errors for people that a module of commands raises by itself."""
+    found = importlib.util.find_spec(module)
+    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    calls = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and node.exc]
+    names = {getattr(getattr(call, "func", call), "id", "") for call in calls}
+    return names & {error.__name__ for error in script.all_errors()}
+
+
+def test_what_a_commands_own_module_raises_is_in_the_rows_of_that_module() -> None:
+    script.import_everything()
+    commands = every_command()
+    for module in set(commands.values()):
+        rows = [words for words, place in commands.items() if place == module]
+        named = {error.__name__ for words in rows for error in exits.exits_of(words)}
+        assert errors_raised_in(module) <= named | {"UsageError"}, module
+
+
+def test_help_lists_what_this_command_can_end_with_and_nothing_else(capsys) -> None:
+    assert main.run(["backup", "run", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"^ +(\d+)  ", said.partition("EXIT STATUS")[2], re.MULTILINE) == [
+        *("0", "1", "2", "80", "81", "82", "85", "86", "87", "88", "89", "90", "91", "92", "93"),
+        *("94", "130"),
+    ]
+    assert main.run(["agent", "status", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "vault" not in said
+    assert " 44 " in said

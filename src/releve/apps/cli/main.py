@@ -5,7 +5,7 @@ stdout is the result, stderr is talk.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -13,10 +13,12 @@ import click
 import msgspec
 
 import releve
-from releve.model.errors import ReleveError
+from releve.apps.cli.exits import exits_of
+from releve.model.errors import ReleveError, UsageError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+_HELP = "help"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -32,7 +34,9 @@ COMMANDS: dict[str, Row] = {
     "share": Row("releve.apps.box.cli:share", "Faire d'ici un serveur de fichiers gardé."),
     "approve": Row("releve.apps.guard.cli:approve", "Autoriser d'avance un chiffrement voulu."),
     "backup": Row("releve.apps.backup.cli:backup", "Sauvegarder vers un coffre en ajout seul."),
-    "restore": Row("releve.apps.restore.cli:restore", "Reprendre un fichier, un dossier, tel qu'il était."),
+    "restore": Row(
+        "releve.apps.restore.cli:restore", "Reprendre un fichier, un dossier, tel qu'il était."
+    ),
     "isolate": Row("releve.apps.box.cli:isolate", "Isoler cette machine, lien au serveur gardé."),
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),
@@ -47,7 +51,7 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's word)
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         row = COMMANDS.get(cmd_name)
         if row is None:
             return None
@@ -55,7 +59,8 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{row.target} is not a command")
-        tell_statuses(command)
+        if ctx.obj == _HELP:  # naming the errors imports what the commands themselves need not
+            tell_statuses(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -77,24 +82,23 @@ def cli() -> None:
     """
 
 
-def known_errors(base: type[ReleveError] = ReleveError) -> Iterator[type[ReleveError]]:
-    """Every error class that the modules imported so far define."""
-    for error in base.__subclasses__():
-        yield error
-        yield from known_errors(error)
-
-
-def tell_statuses(command: click.Command) -> None:
-    """End the help of a command and its sub-commands with their exit statuses."""
-    if command.epilog is None:
-        rows = {0: "done", ReleveError.status: "failed", INTERRUPTED: "interrupted"}
-        for error in known_errors():
-            rows[error.status] = (error.__doc__ or error.__name__).partition("\n")[0]
-        lines = "\n".join(f"  {status:3}  {said}" for status, said in sorted(rows.items()))
-        command.epilog = f"\b\nEXIT STATUS\n{lines}"
+def tell_statuses(command: click.Command, words: str) -> None:
+    """End the help of a command and its sub-commands with the exit statuses it can give."""
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            tell_statuses(inner)
+        for name, inner in command.commands.items():
+            tell_statuses(inner, f"{words} {name}")
+    if command.epilog is not None:
+        return
+    rows = {0: "done", UsageError.status: "wrong words", INTERRUPTED: "interrupted"}
+    if isinstance(command, click.Group):
+        more = f"Those of each command: releve {words} COMMAND --help. All: docs/errors.md."
+    else:
+        rows[ReleveError.status] = "failed in a way that has no status of its own"
+        more = "What to do about each: docs/errors.md."
+    for error in exits_of(words):
+        rows[error.status] = (error.__doc__ or error.__name__).partition("\n")[0]
+    lines = "\n".join(f"  {status:3}  {said}" for status, said in sorted(rows.items()))
+    command.epilog = f"\b\nEXIT STATUS\n{lines}\n\n{more}"
 
 
 def describe(error: ReleveError, *, as_json: bool) -> str:
@@ -114,7 +118,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; a bug keeps its traceback."""
     as_json = "--json" in arguments
     try:
-        status = cli.main(list(arguments), prog_name="releve", standalone_mode=False)
+        asked = _HELP if {"--help", "-h"} & set(arguments) else ""
+        status = cli.main(list(arguments), prog_name="releve", standalone_mode=False, obj=asked)
     except ReleveError as error:
         click.echo(describe(error, as_json=as_json), err=True)
         return error.status

@@ -1,0 +1,152 @@
+"""Which errors each command can end with: what its help lists as EXIT STATUS.
+
+A new error adds its name to the rows of the commands that can meet it; a test holds that none is
+left out. Names, not classes: help of one command imports nothing of the others.
+"""
+
+from importlib import import_module
+
+from releve.model.errors import ReleveError
+
+_LINUX, _STORE = "releve.adapters.linux", "releve.adapters.private"
+_GUARD, _GUARD_CLI = "releve.apps.guard.wiring", "releve.apps.guard.cli"
+_BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
+_AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
+_HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
+_SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
+_BOX, _ISOLATION, _CLIENTS = (
+    "releve.apps.box.errors",
+    "releve.flow.isolation",
+    "releve.flow.clients",
+)
+_SIMULATE = "releve.apps.simulate"
+
+
+def _of(module: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{module}:{name}" for name in names)
+
+
+_PROTECT = (
+    *_of("releve.model.errors", "NotRootError"),
+    *_of(f"{_LINUX}.watcher", "UnsupportedFileSystemError", "NoNotificationsError"),
+    *_of(_GUARD, "FolderError", "AlreadyGuardedError"),
+    *_of("releve.apps.guard.portable", "StoreKindError"),
+    *_of("releve.adapters.portable.watcher", "WatchLimitError"),
+    *_of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError"),
+)
+_ASK_GUARD = _of("releve.adapters.control", "GuardNotRunningError")
+_ASK_PROTECTED = (*_ASK_GUARD, *_of(_GUARD, "FolderError"))
+_TOOL = _of(_TOOLS, "ToolMissingError", "ToolTooOldError", "ToolBrokenError")
+_NOT_SET_UP = _of("releve.apps.backup.state", "BackupNotSetUpError")
+_REPOSITORY = (
+    *_TOOL,
+    *_of(_BACKUP, "VaultUnreachableError", "VaultRefusedError", "RepositoryMissingError"),
+    *_of(_BACKUP, "RepositoryLockedError", "WrongPasswordError", "EngineFailedError"),
+    *_of(_BACKUP, "EngineStalledError"),
+)
+_ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
+_ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
+_DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
+_HOME = _of(_BOX, "BoxRootError", "BoxFileError")
+_CUT = (*_of(f"{_LINUX}.nft", "FirewallError"), *_HOME)
+_SHARE = (*_HOME, *_of(_BOX, "SambaMissingError", "SambaRefusedError"))
+
+EXITS: dict[str, tuple[str, ...]] = {
+    "guard run": (*_PROTECT, *_of(_BOX, "BoxFileError", "BoxRootError")),
+    "guard status": _ASK_PROTECTED,
+    "guard thaw": (*_ASK_PROTECTED, *_of(_GUARD_CLI, "UnknownFamilyError")),
+    "guard kill": (*_ASK_PROTECTED, *_of(_GUARD_CLI, "UnknownFamilyError")),
+    "guard stop-family": (*_ASK_PROTECTED, *_of(_GUARD_CLI, "UnknownFamilyError")),
+    "guard free": (*_ASK_PROTECTED, *_of(_GUARD_CLI, "NotConfirmedError")),
+    "approve": (
+        *_of(_GUARD_CLI, "ApprovalError"),
+        *_of(_GUARD, "FolderError"),
+        *_of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError"),
+    ),
+    "share add": (
+        *_SHARE,
+        *_of(_BOX, "UnsuitableFolderError", "FolderAccessError", "ShareNameError"),
+        *_of(_BOX, "ShareUserError"),
+    ),
+    "share list": _HOME,
+    "share remove": (*_SHARE, *_of(_BOX, "UnknownShareError")),
+    "share status": _SHARE,
+    "share serve": (*_SHARE, *_of(_BOX, "UnknownShareError")),
+    "share unit": (),
+    "share block": (*_CUT, *_of(_CLIENTS, "NeverBlockedError")),
+    "share unblock": _CUT,
+    "share user add": (*_SHARE, *_of(_BOX, "ShareUserError")),
+    "share user remove": (*_SHARE, *_of(_BOX, "ShareUserError")),
+    "share user list": _SHARE,
+    "isolate": (
+        *_CUT,
+        *_of(_ISOLATION, "CareRoleError", "NotIsolatedError", "HoursError"),
+        *_of(_BOX, "ServerLinkError"),
+    ),
+    "release": _CUT,
+    "backup setup": (*_REPOSITORY, *_NOT_SET_UP),
+    "backup run": (
+        *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "BackupIncompleteError", "BackupRunningError"),
+    ),
+    "backup list": (*_REPOSITORY, *_NOT_SET_UP),
+    "backup check": (*_REPOSITORY, *_NOT_SET_UP),
+    "backup serve-dev": (
+        *_TOOL, *_of("releve.adapters.restic.rest_server", "RestServerNotStartedError"),
+    ),
+    "restore": (
+        *_of(_RESTORE, "NoVersionError", "WouldReplaceError", "RestoreIncompleteError"),
+        *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),
+    ),
+    "agent enrol": (
+        *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
+        *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),
+        *_of(_AGENT_CLI, "BadTokenError", "ServerUnreachableError"),
+    ),
+    "agent run": (
+        *_ENROLLED, *_ONE_AGENT, *_of(_HTTP, "PlainHttpError"),
+        *_of(_AGENT_CLI, "GuardStaysError"),
+    ),
+    "agent stop-guard": (*_ENROLLED, *_ONE_AGENT),
+    "agent status": _ENROLLED,
+    "agent feed": (
+        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
+    ),
+    "agent names": _ENROLLED,
+    "server run": (
+        *_of(f"{_SQL}.engine", "ServerRunningError"), *_DATABASE,
+        *_of(_SERVER_CLI, "PlainListenError", "ListenError"),
+    ),
+    "server token create": _DATABASE,
+    "server user create": (
+        *_DATABASE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
+    ),
+    "server setup-code": (),
+    "simulate": (
+        *_of(f"{_SIMULATE}.mark", "UnmarkedError"),
+        *_of(f"{_SIMULATE}.arena", "ArenaError"),
+        *_of(f"{_SIMULATE}.guard_process", "GuardFailedError"),
+        *_of(f"{_SIMULATE}.cli", "LostFilesError"),
+        *_of("releve.adapters.pdf", "PdfMissingError", "PdfTooLongError"),
+        *_of("releve.adapters.content", "ContentError"),
+        *_of("releve.apps.box.lab", "LabError"),
+    ),
+}  # fmt: skip
+
+# What no command of a user ends with, and why: the reason stands beside the name.
+NOWHERE: dict[str, str] = {
+    "WrongHashError": "scripts/tools.py, which `make setup` runs",
+    "NoSourceError": "scripts/tools.py, which `make setup` runs",
+}
+
+
+def exits_of(command: str) -> tuple[type[ReleveError], ...]:
+    """The errors of a command by its words ("backup run")."""
+    return tuple(_class(name) for name in EXITS.get(command, ()))
+
+
+def _class(name: str) -> type[ReleveError]:
+    module, _, word = name.partition(":")
+    found: object = getattr(import_module(module), word)
+    if not (isinstance(found, type) and issubclass(found, ReleveError)):
+        raise TypeError(f"{name} is no error for people")
+    return found
