@@ -8,9 +8,11 @@ import os
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from releve.apps.simulate.manifest import take
 from tests.guard.ground import Attackers, Ground, GuardRun, differences
 
 pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
@@ -45,11 +47,8 @@ def over(attackers: Attackers, attack: int, guard: GuardRun) -> None:
 
 def states(attackers: Attackers) -> list[str]:
     """Who lives among the attackers, and in which state."""
-    found = []
-    for pid in attackers.inside():
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-            found.append(stat.read()[:60])
-    return found
+    stats = [Path(f"/proc/{pid}/stat") for pid in attackers.inside()]
+    return [stat.read_text(errors="replace")[:60] for stat in stats]
 
 
 def told(*guards: GuardRun) -> list[object]:
@@ -82,3 +81,77 @@ def test_killed_at_any_moment_of_an_attack(
     over(attackers, attack, again)
     settled(again)
     assert (differences(before, ground.share), lost(guard, again)) == ([], []), told(guard, again)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "btrfs"])
+def test_killed_before_it_knew_also_files_made_since_the_baseline_come_back(
+    ground_on: Callable[[str], Ground], kind: str
+) -> None:
+    """Made, renamed and given a second name by somebody honest just before the attack."""
+    ground = ground_on(kind)
+    ground.build(24)
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    young = ground.share / "Dossier 0" / "Été 0"
+    clerk = attackers.start(
+        f"cd '{young}' && cp 'courrier 000.txt' a.txt && cp 'courrier 000.txt' b.txt && sleep 0.4"
+        " && mv a.txt nouveau.txt && ln b.txt second.txt && sleep 0.8"
+    )
+    assert attackers.wait(clerk) == 0
+    before = take(ground.share)
+    mark = ground.base / "begun"
+    attack = attackers.python("mixed", ground.share, 5, mark, "0")
+    while not mark.exists():
+        time.sleep(0.001)
+    guard.kill9()
+    attackers.wait(attack)
+    again = ground.guard()
+    again.ready()
+    settled(again)
+    assert (differences(before, ground.share), lost(again)) == ([], []), told(again)
+
+
+def test_somebody_elses_deletion_stays_where_it_was_read_and_comes_back_said_where_it_was_not(
+    ground_on: Callable[[str], Ground],
+) -> None:
+    """With a roll-back under way: rather one file too many than one that is lost."""
+    ground = ground_on("btrfs")
+    before = ground.build(300, links=False)
+    read, unread = sorted(name for name in before if "Dossier 7/Été 2/" in name)[-2:]
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    assert attackers.wait(attackers.start(f"rm '{ground.share}/{read}'")) == 0
+    time.sleep(1.0)
+    attackers.python("inplace", ground.share, "0.002")
+    guard.wait("stopped")
+    guard.kill9()
+    assert attackers.wait(attackers.start(f"rm '{ground.share}/{unread}'")) == 0
+    again = ground.guard()
+    again.ready()
+    settled(again)
+    assert differences(before, ground.share) == [f"{read}: gone"], told(guard, again)
+    said = [line for line in again.all("alert") if line["kind"] == "deletion_undone"]
+    assert [line["why"].split()[0] for line in said] == ["1"], told(again)
+
+
+def test_nobody_stays_frozen_for_ever_by_a_guard_that_was_killed(
+    ground_on: Callable[[str], Ground],
+) -> None:
+    """Killed after it held a suspect still: the next start lets him go on."""
+    ground = ground_on("btrfs")
+    ground.build(24, links=False)
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    marks = ground.store / "still"
+    attack = attackers.python("inplace", ground.share, "0.01", 12)
+    deadline = time.monotonic() + 5
+    while not list(marks.iterdir()):
+        assert time.monotonic() < deadline
+    guard.kill9()
+    again = ground.guard()
+    again.ready()
+    over(attackers, attack, again)
+    assert list(marks.iterdir()) == []

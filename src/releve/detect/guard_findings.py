@@ -19,6 +19,7 @@ ALERTS: dict[str, Severity] = {
     "client_not_blocked": Severity.CRITICAL,
     "client_not_unblocked": Severity.NOTICE,
     "writer_unknown": Severity.SERIOUS,
+    "deletion_undone": Severity.NOTICE,
     "frozen": Severity.SERIOUS,
     "internal_error": Severity.SERIOUS,
     "lineage_lost": Severity.NOTICE,

@@ -391,6 +391,13 @@ class Index:
         )
         return [int(row[0]) for row in rows]
 
+    def writers_in_doubt(self, since_ns: int) -> set[str]:
+        """Who since then left a version that is not known to be sound."""
+        rows = self.db.execute(
+            "SELECT DISTINCT writer FROM generation WHERE taken>=? AND judged<>1", (since_ns,)
+        )
+        return {str(row[0]) for row in rows}
+
     def open_convictions(self) -> list[tuple[str, int, str, bytes]]:
         return self.db.execute(
             "SELECT family,at,state,body FROM conviction WHERE state<>'done' ORDER BY at"

@@ -54,6 +54,7 @@ class _Seen:
 
 
 _RETIRED_NS = 3_600_000_000_000  # how far the end of the retention moves before that is written
+_MOMENT_NS = 5_000_000_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GONE = frozenset({errno.ESTALE, errno.ENOENT, errno.ENXIO, errno.ELOOP})
 
@@ -531,17 +532,17 @@ class Keeper:
         with self.lock:
             whole = int(self.index.setting("baseline " + self.folders[folder]) or 0)
             since = max(self.index.last_ns() - back_ns, whole)
-            found = [self._noted(n, since) for n in self.index.noted_since(folder, since)]
+            doubted = self.index.writers_in_doubt(since)
+            found = [self._noted(n, since, doubted) for n in self.index.noted_since(folder, since)]
         return [result for result in found if result is not None]
 
-    def _noted(self, number: int, since_ns: int) -> HoldResult | None:
+    def _noted(self, number: int, since_ns: int, doubted: set[str]) -> HoldResult | None:
         node = self.index.node_by_id(number)
         if node is None:
             return None
         held = self.index.generations(number)
-        is_new = node.born_ns >= since_ns and not (held and not held[0].writer)
-        before, got = self.index.names_since(number, max(since_ns, _last_sound_save(held)))
-        lost, new = tuple(before), tuple(got)
+        is_new = node.born_ns >= since_ns and not _is_original(node, held)
+        lost, new = self._renamed(number, held, since_ns, doubted)
         if node.gone_ns:  # or in the middle of a rename: then the walk meets it
             return HoldResult(
                 key=node.key, node=number, facts=None, generation=None, refused="gone", is_new=is_new,
@@ -557,6 +558,21 @@ class Keeper:
             key=node.key, node=number, facts=node.facts, generation=doubtful, is_new=is_new,
             lost_names=lost, new_names=new,
         )  # fmt: skip
+
+    def _renamed(
+        self, node: int, held: list[Generation], since_ns: int, doubted: set[str]
+    ) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
+        """Names that it lost and got since it was last known to be sound.
+
+        Where all that its renamer did was sound, the new name is the right one; a name that only
+        grew (`lettre.docx.locked`) is never taken for that.
+        """
+        lost, new = self.index.names_since(node, max(since_ns, _last_sound_save(held)))
+        grown = any(n.name.startswith(old.name + b".") for n in new for old in lost)
+        if not grown:
+            sound = _last_sound_save(held, lambda g: g.writer not in doubted)
+            lost, new = self.index.names_since(node, max(since_ns, sound))
+        return tuple(lost), tuple(new)
 
     def close_clean(self) -> None:
         """The guard ends as it was asked to: nothing of its last work is in doubt."""
@@ -780,14 +796,24 @@ def _nobody_writes(fd: int) -> bool:
     return True
 
 
-def _last_sound_save(held: list[Generation]) -> int:
+def _is_original(node: Node, held: list[Generation]) -> bool:
+    """Of the baseline, or saved and found sound since; what lived for a moment is somebody's temporary file."""
+    lived = not node.gone_ns or node.gone_ns - node.born_ns > _MOMENT_NS
+    sound = any(g.settled and g.judged is Judged.CLEAN for g in held)
+    return bool(held) and (not held[0].writer or (sound and lived))
+
+
+def _last_sound_save(
+    held: list[Generation], is_trusted: Callable[[Generation], bool] = lambda _held: False
+) -> int:
     """When it was last known to be sound with new content: a file may be younger than what is in doubt."""
     found = 0
     for before, g in zip([None, *held], held, strict=False):
         moved = before is not None and (before.facts.size, before.facts.mtime_ns) == (
             g.facts.size, g.facts.mtime_ns,
         )  # fmt: skip
-        if g.judged is Judged.CLEAN and not moved:  # a rename alone is no proof of honesty
+        # A rename alone is no proof of honesty.
+        if g.judged is Judged.CLEAN and (not moved or is_trusted(g)):
             found = g.taken_ns
     return found
 

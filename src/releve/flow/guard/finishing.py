@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from releve.flow.guard.book import merge
-from releve.flow.guard.conviction import Conviction, Journal, convicted, rolled_back
+from releve.flow.guard.conviction import Conviction, Journal, convicted, iso, rolled_back
 from releve.flow.guard.journaling import Diary
 from releve.flow.guard.undoing import Undo
 from releve.flow.guard.waiting import Waiting
 from releve.flow.ports import Clock, Hands
+from releve.model.lines import Alert
 from releve.model.process import Process
 from releve.recover.rollback import Touch
+
+_READ_NS = 500_000_000  # so long after a deletion was read, its author stood in the journal
 
 
 class Finish:
@@ -91,18 +94,43 @@ class Finish:
         for touch in journal.touches:
             known = touches.get(touch.file)
             touches[touch.file] = merge(known, touch) if known is not None else touch
-        for file, late in unseen.items():
-            if file in touches:
-                touches[file] = merge(touches[file], late)
-            elif late.deleted and not late.created:
-                # Deleted around the end of the guard, unread: giving it back harms nobody.
-                touches[file] = late
-        self._undo_as(c, touches, {*journal.writers, absent.id})
-        return c, set(touches)
-
-    def _undo_as(self, c: Conviction, touches: dict[bytes, Touch], writers: set[str]) -> None:
-        """Undo with writers that live on only by their ids."""
-        for writer in writers:
+        for file in touches.keys() & unseen.keys():
+            touches[file] = merge(touches[file], unseen[file])
+        doubtful = {
+            file: late
+            for file, late in unseen.items()
+            if file not in touches
+            and late.deleted
+            and not late.created
+            and not self._is_anothers(file, journal)
+        }
+        for writer in {*journal.writers, absent.id}:  # they live on only by their ids
             pid, _, tick = writer.partition("-")
             c.tree.add(Process(int(pid), int(tick) * 10_000_000, None, known=False))
+        # Whatever came while nobody watched is taken for the family's where it stands in the way.
+        c.seen.update((file, (0, late.judged)) for file, late in unseen.items())
         self._undo.undo(c, touches)
+        restored = c.restored
+        self._undo.undo(c, doubtful)
+        self._say_doubtful(journal, c.restored - restored)
+        return c, touches.keys() | doubtful.keys()
+
+    def _is_anothers(self, file: bytes, journal: Journal) -> bool:
+        """Deleted by somebody else: the deletion was read in time, and it is not among the family's."""
+        gone = self._undo.gone_ns(file)
+        return 0 < gone < journal.at_ns - _READ_NS
+
+    def _say_doubtful(self, journal: Journal, count: int) -> None:
+        if count:
+            self._say(
+                Alert(
+                    kind="deletion_undone",
+                    family=journal.family,
+                    at=iso(self._clock.wall_ns()),
+                    why=f"{count} fichiers supprimés autour de l'arrêt du gardien ont été remis : rien ne dit si "
+                    "l'attaque ou quelqu'un d'autre les a supprimés. Ceux que vous aviez supprimés vous-même, "
+                    "supprimez-les de nouveau.",
+                    why_en=f"{count} files deleted around the end of the guard were given back: nothing tells "
+                    "whether the attack or somebody else deleted them. Those you deleted yourself, delete again.",
+                )
+            )

@@ -28,6 +28,8 @@ from releve.model.process import Process
 
 _AUTHOR_NS = 30_000_000_000  # below the minute after which a parent answers for an ended program
 
+_COMMIT_S = 0.1  # so old may be what a kill -9 makes forgotten: verdicts come after the last hold
+
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the guard is made of: one adapter per port."""
@@ -132,7 +134,7 @@ class Guard:
         self._threads: list[threading.Thread] = []
         self._blocked = False
         self._reads = 0
-        self._pruned_at = steady()
+        self._pruned_at = self._committed_at = steady()
         self._rescan = threading.Event()
         self._trees: list[tuple[Volume, int, bytes]] = []
         self._trees_lock = threading.Lock()
@@ -372,6 +374,10 @@ class Guard:
             self._compare_all()
         now = self._clock.steady()
         self._pace.look()
+        if now - self._committed_at >= _COMMIT_S:
+            self._committed_at = now
+            for volume in self._volumes.values():
+                volume.keeper.commit()
         if now - last_walk >= self._limits.walk_every_s:
             last_walk = now
             self._look_at_mapped()
@@ -380,8 +386,6 @@ class Guard:
             last_window = now
             self.say_window()
             self.prune()
-            for volume in self._volumes.values():
-                volume.keeper.commit()
         return last_walk, last_window
 
     def say_window(self) -> None:

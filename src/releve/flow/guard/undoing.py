@@ -66,6 +66,12 @@ class Undo:
         self._said_blocked: set[str] = set()
         self._touched: AbstractSet[bytes] = frozenset()  # files of the family that is being undone
 
+    def gone_ns(self, file: bytes) -> int:
+        """When a file was noticed as gone, 0 if it lives or is not known."""
+        volume = self._volumes.get(file[:8])
+        node = volume.keeper.node(file[8:]) if volume is not None else None
+        return node.gone_ns if node is not None else 0
+
     def roll_back(self, c: Conviction) -> None:
         """Undo all touches that are new since the last call for this family."""
         c.tree |= set(c.head.tree())
