@@ -55,7 +55,7 @@ class Unrecoverable(msgspec.Struct, frozen=True, kw_only=True):
 Decision = LeaveAsIs | PutBack | Quarantine | Unrecoverable
 
 
-_BEFORE_NS = 60_000_000_000  # how long before its first proved damage an unknown writer is doubted
+_BEFORE_NS = 60_000_000_000  # how long before the first proved damage what looks sound is doubted
 
 
 def decide(
@@ -87,7 +87,7 @@ def decide(
     if not author_known:
         return _decide_unknown(touch, generations, bad_since_ns, born_ns, window_ns)
     good = [g for g in generations if _is_good(g, is_family, bad_since_ns)]
-    if touch.judged is Judged.CLEAN and touch.last_ns < bad_since_ns:
+    if was_sound(touch, bad_since_ns):
         return LeaveAsIs()
     own = bool(generations) and all(is_family(g.writer) for g in generations)
     if (touch.created or own) and not good:
@@ -110,6 +110,16 @@ def _before_damage(
         return None
     older = [g for g in good if g.taken_ns < touch.bad_ns]
     return _settled_last(older) if older else None
+
+
+def was_sound(touch: Touch, bad_since_ns: int) -> bool:
+    """Sound work of the family before its first harmful act. A new name given just before is none.
+
+    An attacker that renames what it destroys begins, as often as not, with a file that is empty.
+    """
+    is_renamed = bool(touch.was and touch.became) and not touch.created and not touch.deleted
+    late = bad_since_ns - _BEFORE_NS if is_renamed else bad_since_ns
+    return touch.judged is Judged.CLEAN and touch.last_ns < late
 
 
 def _decide_unknown(

@@ -11,7 +11,7 @@ from releve.flow.ports import Clock, Contain
 from releve.model.held import Judged
 from releve.model.lines import Alert, Point, Stopped
 from releve.model.process import Process
-from releve.recover.rollback import Touch
+from releve.recover.rollback import Touch, was_sound
 
 
 class Tell:
@@ -68,9 +68,7 @@ class Tell:
         originals = [
             t
             for t in touches.values()
-            if not t.created
-            and (t.wrote or t.deleted or t.was)
-            and not (t.judged is Judged.CLEAN and t.last_ns < bad_since)
+            if not t.created and (t.wrote or t.deleted or t.was) and not was_sound(t, bad_since)
         ]
         first = self._first_write(originals, bad_since)
         points = tuple(
@@ -108,8 +106,10 @@ class Tell:
             changed = volume.keeper.changed_ns(touch.file[8:])
             node = volume.keeper.node(touch.file[8:])
             held = volume.keeper.generations(node.id) if node is not None else ()
-            if changed and any(
-                g.facts.ctime_ns == changed and g.judged is Judged.CLEAN for g in held
+            if (
+                changed
+                and not touch.was
+                and any(g.facts.ctime_ns == changed and g.judged is Judged.CLEAN for g in held)
             ):
                 continue  # opened and closed, nothing written: that time is an older one
             times.append(changed or touch.first_ns - ahead)
