@@ -13,6 +13,7 @@ from tests.guard.ground import Attackers, Ground, differences
 pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
 _TICK_MS = 4.0  # ctime is that coarse before Linux 6.13
 _STEP_MS = 12.0  # the attacker's pause between the empty file, which may count, and the first other
+_PAUSE_MS = 60.0  # a suspect that was let go and stopped again between two looks seems still
 _SLACK_MS = 5.0  # two programs that look at the same moment
 
 
@@ -101,9 +102,9 @@ def test_the_time_from_first_write_to_stop_is_what_an_onlooker_sees(
     still = (onlooker.first_still_ns - onlooker.first_ctime_ns) / 1e6
     assert onlooker.first_ctime_ns > 0
     assert 0 < running < still
-    # Never better than it was; at most the step to the first file worse.
+    # Never better than it was; and not much worse.
     assert said >= running - _SLACK_MS, (said, running, still)
-    assert said <= still + _TICK_MS + _SLACK_MS + _STEP_MS, (said, running, still)
+    assert said <= still + _TICK_MS + _SLACK_MS + _STEP_MS + _PAUSE_MS, (said, running, still)
     assert stopped["action"] == "killed"
     # Also the empty file, which was renamed before anything was destroyed.
     assert differences(before, ground.share) == []
