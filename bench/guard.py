@@ -113,9 +113,9 @@ class Bench:
             watcher.rest()
             before = cpu_s(self.guard.process.pid) if watcher is self.guard else 0.0
             began = time.perf_counter()
-            work.act(self.share, self.files)
+            waited = work.act(self.share, self.files)
             took = time.perf_counter() - began
-            self.times.setdefault((work.name, watcher.name), []).append(took)
+            self.times.setdefault((work.name, watcher.name), []).append(waited or took)
             if watcher is self.guard:
                 spent = cpu_s(self.guard.process.pid) - before
                 self.cpu.setdefault(work.name, []).append(100 * spent / took)

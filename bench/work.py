@@ -4,21 +4,27 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from releve.apps.simulate.corpus import documents
-from releve.apps.simulate.honest.held_out import office_saves
+from releve.apps.simulate.honest.held_out import office_save
+
+_SAVE_EVERY_S = 0.05
 
 
 class Work(NamedTuple):
-    """One workload. `goal` is the ratio that was promised for it."""
+    """One workload. `goal` is the ratio that was promised for it.
+
+    `act` answers the seconds that its user waited, None for all the time that it took.
+    """
 
     name: str
     goal: float
     prepare: Callable[[Path, int], None]
-    act: Callable[[Path, int], None]
+    act: Callable[[Path, int], float | None]
 
 
 def text(chance: random.Random, size: int) -> bytes:
@@ -77,8 +83,21 @@ def _cp(area: Path, _files: int) -> None:
     run("cp", "-r", "docs", "docs copie", cwd=area)
 
 
-def _office(area: Path, _files: int) -> None:
-    office_saves(area / "bureau")
+def _office(area: Path, _files: int) -> float:
+    """A practice of many hands: a document is saved every 50 ms; the time of the saves alone."""
+    waited, began = 0.0, time.perf_counter()
+    for number, path in enumerate(sorted((area / "bureau").iterdir())):
+        time.sleep(max(0.0, began + number * _SAVE_EVERY_S - time.perf_counter()))
+        start = time.perf_counter()
+        office_save(path, number)
+        waited += time.perf_counter() - start
+    return waited
+
+
+def _office_burst(area: Path, _files: int) -> None:
+    """The same documents by a script that never pauses."""
+    for number, path in enumerate(sorted((area / "bureau").iterdir())):
+        office_save(path, number)
 
 
 def _documents(area: Path, _files: int) -> None:
@@ -96,6 +115,7 @@ WORKS = (
     Work("untar", 1.5, _tar, _untar),
     Work("grep", 1.1, _nothing, _grep),
     Work("office", 1.1, _documents, _office),
+    Work("office_burst", 1.5, _documents, _office_burst),
     Work("bulk", 1.05, _nothing, _dd),
     Work("sed", 1.5, _copy_some, _sed),
     Work("cp", 1.5, _nothing, _cp),

@@ -11,10 +11,14 @@ _FORK, _EXEC, _UID, _EXIT = 0x1, 0x2, 0x4, 0x80000000
 _IDS = struct.Struct("=iiii")
 _START = _NLMSG.size + _CN_AND_EVENT.size
 
-_HEAD = "=IHHIIIIIIHH"  # nlmsghdr (len, type, flags, seq, pid), cn_msg (idx, val, seq, ack, len, flags)
+_HEAD = (
+    "=IHHIIIIIIHH"  # nlmsghdr (len, type, flags, seq, pid), cn_msg (idx, val, seq, ack, len, flags)
+)
 SUBSCRIBE = struct.pack(_HEAD + "I", 40, 3, 0, 0, 0, 1, 1, 0, 0, 4, 0, 1)
 # Since Linux 6.6 (struct proc_input): only the kinds that lineage needs; an older kernel ignores it.
-NARROW = struct.pack(_HEAD + "II", 44, 3, 0, 0, 0, 1, 1, 0, 0, 8, 0, 1, _FORK | _EXEC | _UID | _EXIT)
+NARROW = struct.pack(
+    _HEAD + "II", 44, 3, 0, 0, 0, 1, 1, 0, 0, 8, 0, 1, _FORK | _EXEC | _UID | _EXIT
+)
 
 
 class Forked(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ import pwd
 
 @functools.lru_cache(maxsize=512)
 def named(uid: str) -> str:
-    """ "claire (1001)"; a number that nobody here has stays the number, a name stays a name."""
+    """Such as "claire (1001)"; a number that nobody here has stays the number, a name stays a name."""
     if not uid.isascii() or not uid.isdigit():
         return uid
     try:

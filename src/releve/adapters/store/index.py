@@ -47,7 +47,8 @@ class Index:
     """Rows of nodes, names, generations and convictions. Not thread-safe: the keeper locks."""
 
     def __init__(self, path: str) -> None:
-        self._known: OrderedDict[bytes, Node] = OrderedDict()  # asked for lately: six ask per save
+        # Asked for lately, known or not: six ask per save.
+        self._known: OrderedDict[bytes, Node | None] = OrderedDict()
         self._keys: dict[int, bytes] = {}  # of those
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
@@ -91,26 +92,35 @@ class Index:
     # nodes
 
     def node(self, key: bytes) -> Node | None:
-        known = self._known.get(key)
-        if known is not None:
-            return known
+        if key in self._known:
+            return self._known[key]
         row = self.db.execute(f"SELECT {_NODE} FROM node WHERE key=?", (key,)).fetchone()  # noqa: S608
-        return self._remember(_node(row)) if row else None
+        node = _node(row) if row else None
+        self._remember(key, node)
+        return node
 
     def node_by_id(self, node: int) -> Node | None:
-        key = self._keys.get(node)
-        if key is not None:
-            return self._known[key]
+        known = self._lately(node)
+        if known is not None:
+            return known
         row = self.db.execute(f"SELECT {_NODE} FROM node WHERE id=?", (node,)).fetchone()  # noqa: S608
-        return self._remember(_node(row)) if row else None
+        found = _node(row) if row else None
+        if found is not None:
+            self._remember(found.key, found)
+        return found
 
-    def _remember(self, node: Node) -> Node:
-        self._known[node.key] = node
-        self._keys[node.id] = node.key
+    def _remember(self, key: bytes, node: Node | None) -> None:
+        self._known[key] = node
+        if node is not None:
+            self._keys[node.id] = key
         if len(self._known) > _KNOWN_MOST:
             _, oldest = self._known.popitem(last=False)
-            del self._keys[oldest.id]
-        return node
+            if oldest is not None:
+                del self._keys[oldest.id]
+
+    def _lately(self, node: int) -> Node | None:
+        key = self._keys.get(node)
+        return self._known[key] if key is not None else None
 
     def _forget(self, node: int) -> None:
         key = self._keys.pop(node, None)
@@ -128,7 +138,8 @@ class Index:
         )
         node = _node(cursor.fetchone())
         self._forget(node.id)
-        return self._remember(node).id
+        self._remember(key, node)
+        return node.id
 
     def set_facts(self, node: int, facts: Facts) -> None:
         """What it is now; it lives."""
@@ -138,13 +149,10 @@ class Index:
             "gone=0 WHERE id=?",
             (*_columns(facts), facts.target, node),
         )
-        key = self._keys.get(node)
-        if key is not None:
-            kind = self._known[key].facts.kind  # the row's kind stays what it was made as
-            if kind is facts.kind:
-                self._known[key] = msgspec.structs.replace(self._known[key], facts=facts, gone_ns=0)
-            else:
-                self._forget(node)
+        known = self._lately(node)
+        self._forget(node)
+        if known is not None and known.facts.kind is facts.kind:  # the row's kind stays
+            self._remember(known.key, msgspec.structs.replace(known, facts=facts, gone_ns=0))
 
     def set_gone(self, node: int, now_ns: int) -> None:
         self.begin()

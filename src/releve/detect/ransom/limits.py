@@ -35,6 +35,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     settle_s: float = 0.1  # after death, wait for late notifications, then look again
     window_reflink_s: float = 0.1  # promised delay between a save and its held clone
     window_copy_s: float = 2.0  # the same where originals are copied
+    young_s: float = (
+        0.025  # a new file is held and looked at so late: locks and drafts are gone then
+    )
     rehold_reflink_s: float = 0.02  # a file saved again and again is held at most this often
     rehold_copy_s: float = 0.25
     big: int = 16 << 20  # larger files are held by a worker of their own: nobody queues behind them
@@ -43,7 +46,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         0.04  # holding waits so long for the judge when the first file is destroyed ...
     )
     press_every_s: float = 0.4  # ... at most this often: the window is a promise, too
-    pace_queue: int = 32  # from so many waiting pieces of work on, a stage leaves gaps to the users ...
+    pace_queue: int = (
+        32  # from so many waiting pieces of work on, a stage leaves gaps to the users ...
+    )
     pace_share: float = 3.0  # ... three times as long as its own work at first ...
     pace_over_s: float = 0.1  # after the last such gap the guard takes its usual share again
     pace_late_s: float = 3.0  # ... and none at all once the work is so late: bursts are absorbed

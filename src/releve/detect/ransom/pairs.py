@@ -106,6 +106,11 @@ class Pairs:
             self._forget_gone(next(iter(self._gone)))
         return None
 
+    def awaits(self, at_s: float) -> bool:
+        """Whether an original went not long ago and nothing stands for it yet."""
+        last = next(reversed(self._gone.values()), None)
+        return last is not None and at_s - last.at_s <= self._before_s
+
     def archive(self, gone: Gone) -> Fresh | None:
         """A recent opaque file of the same family, larger than the original, that may hold it."""
         for fresh in self._recent(16):

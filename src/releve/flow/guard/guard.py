@@ -124,6 +124,7 @@ class Guard:
             on_tree=self._tree,
             sees_all=parts.watcher.sees_all,
             on_late=self.responder.late,
+            young_s=limits.young_s,
         )
         self.responder.on_convicted = self.reader.late.add
         self._resume = Resume(
@@ -461,6 +462,7 @@ class Guard:
         end = self._clock.steady() + most_s
         while self._clock.steady() < end:
             self._wait_read()
+            self._hold.hasten(lambda job: not job.tries)  # the family's new files must be known
             if (
                 not self._parts.watcher.is_behind()
                 and not self._comparing

@@ -89,6 +89,7 @@ class Judge:
         self._doubts: dict[Process, dict[bytes, _Doubt]] = {}
         self._live: OrderedDict[bytes, _Live] = OrderedDict()
         self._processes: dict[str, Process] = {}
+        self._young: OrderedDict[bytes, tuple[float, Job]] = OrderedDict()  # new files, until when
         self._carried: Process | None = None
         self._carried_until = 0.0
 
@@ -102,6 +103,8 @@ class Judge:
         if self._suspects:
             self._let_go()
             wait_s = 0.002
+        if self._young:
+            wait_s = min(wait_s, self._look_at_young())
         job = self._desk.get(wait_s)
         if job is None:
             return False
@@ -140,7 +143,7 @@ class Judge:
 
     # content changed
 
-    def _open(self, job: Job) -> None:
+    def _open(self, job: Job, *, is_due: bool = False) -> None:
         """What stands there now, at once: holding may take long (a clone first flushes its source)."""
         now = self._clock.steady()
         keeper = job.volume.keeper
@@ -162,6 +165,8 @@ class Judge:
             return  # it is held as it is
         if before is None and not closed:
             return  # a new file is judged once it is whole
+        if before is None and not is_due and self._may_wait(job, now):
+            return
         after = keeper.read_now(job.key)
         try:
             name = job.name or (keeper.last_name(node.id) if node is not None else None)
@@ -313,6 +318,26 @@ class Judge:
 
     # new files
 
+    def _may_wait(self, job: Job, now: float) -> bool:
+        """Most new files of a save are gone in a moment; none waits while an original is missing."""
+        if self._pairs.awaits(now):
+            return False
+        self._young[job.file] = (now + self._limits.young_s, job)
+        return True
+
+    def _look_at_young(self, *, all_of_them: bool = False) -> float:
+        """Look at the new files whose time has come; answers how long the next may wait."""
+        while self._young:
+            file, (until, job) = next(iter(self._young.items()))
+            left = until - self._clock.steady()
+            if left > 0 and not all_of_them:
+                return left
+            del self._young[file]
+            if not self._is_convicted(job.process):
+                with contextlib.suppress(OSError):  # it went away meanwhile
+                    self._open(job, is_due=True)
+        return 1.0
+
     def _fresh(
         self, job: Job, after: Bytes, name: Name | None, changed_ns: int, *, whole: bool = True
     ) -> Judged:
@@ -371,11 +396,13 @@ class Judge:
         if node is None or job.name is None:
             return
         lineage = tuple(p.id for p in self._chain(job.process))
+        self._young.pop(job.file, None)
         fresh = self._pairs.forget(job.file)
         if self._is_own_work(job, lineage) or (
             fresh is not None and common(fresh.lineage, lineage)
         ):
             return  # its own new file: temporary work, no original
+        self._look_at_young(all_of_them=True)
         size = max((g.facts.size for g in keeper.generations(node.id)), default=node.facts.size)
         gone = Gone(
             file=job.file, name=job.name.name, size=size, lineage=lineage, at_s=self._clock.steady()

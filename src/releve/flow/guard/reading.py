@@ -15,6 +15,7 @@ from releve.sense.fanotify import Change
 
 _CONTENT = fanotify.MODIFY | fanotify.CLOSE_WRITE
 _MEMORY = 200_000
+_YOUNG_NS = 1_000_000_000
 _NEW_S = 0.25  # a file that was just made gets its content next; only links have none to wait for
 
 
@@ -43,12 +44,13 @@ class Reader:
         on_tree: Callable[[Volume, int, bytes], None],
         sees_all: bool,
         on_late: Callable[[Process], None],
+        young_s: float,
     ) -> None:
         self._volumes, self._processes, self._book = volumes, processes, book
         self._hold, self._judge, self._clock = hold, judge, clock
         self._own, self._on_overflow, self._on_tree = own, on_overflow, on_tree
         self._sees_all = sees_all
-        self._on_late = on_late
+        self._on_late, self._young_s = on_late, young_s
         self._folders: OrderedDict[bytes, int] = OrderedDict()  # directory -> folder, -1: not ours
         self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
         self.late: set[Process] = set()  # heads of convicted families
@@ -185,7 +187,8 @@ class Reader:
         if change.mask & fanotify.CLOSE_WRITE:
             self._book.saved(process, change.file, now)
         if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
-            self._put_hold(volume, change, folder, process, now, name)
+            later_s = self._young_s if touch.created and touch.first_ns > now - _YOUNG_NS else 0.0
+            self._put_hold(volume, change, folder, process, now, name, later_s)
         if change.mask & fanotify.CLOSE_WRITE or not touch.created:
             job = Job(
                 what=What.OPEN,

@@ -285,13 +285,18 @@ def open_sealed(area: Path) -> None:
 def office_saves(area: Path) -> None:
     """Lock file, automatic save, save by rename, lock removed: 40 times."""
     for number, path in enumerate(files(area, ".odt")):
-        lock = path.with_name(f".~lock.{path.name}#")
-        lock.write_text(",cabinet,poste-1;", encoding="utf-8")
-        content = documents.odt([f"Relu {number}", *["Texte du jour."] * 150])
-        path.with_name(f"auto {path.name}").write_bytes(content)
-        replace(path, content)
-        path.with_name(f"auto {path.name}").unlink()
-        lock.unlink()
+        office_save(path, number)
+
+
+def office_save(path: Path, number: int) -> None:
+    """One of them."""
+    lock = path.with_name(f".~lock.{path.name}#")
+    lock.write_text(",cabinet,poste-1;", encoding="utf-8")
+    content = documents.odt([f"Relu {number}", *["Texte du jour."] * 150])
+    path.with_name(f"auto {path.name}").write_bytes(content)
+    replace(path, content)
+    path.with_name(f"auto {path.name}").unlink()
+    lock.unlink()
 
 
 def prepare_vault(area: Path, _share: Path) -> None:
