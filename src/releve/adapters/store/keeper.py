@@ -565,11 +565,11 @@ class Keeper:
         """Names that it lost and got since it was last known to be sound.
 
         Where all that its renamer did was sound, the new name is the right one; a name that only
-        grew (`lettre.docx.locked`) is never taken for that.
+        grew (`lettre.docx.locked`) is never taken for that, and a second name that went comes back.
         """
         lost, new = self.index.names_since(node, max(since_ns, _last_sound_save(held)))
         grown = any(n.name.startswith(old.name + b".") for n in new for old in lost)
-        if not grown:
+        if not grown and len(new) >= len(lost):
             sound = _last_sound_save(held, lambda g: g.writer not in doubted)
             lost, new = self.index.names_since(node, max(since_ns, sound))
         return tuple(lost), tuple(new)
@@ -799,8 +799,7 @@ def _nobody_writes(fd: int) -> bool:
 def _is_original(node: Node, held: list[Generation]) -> bool:
     """Of the baseline, or saved and found sound since; what lived for a moment is somebody's temporary file."""
     lived = not node.gone_ns or node.gone_ns - node.born_ns > _MOMENT_NS
-    sound = any(g.settled and g.judged is Judged.CLEAN for g in held)
-    return bool(held) and (not held[0].writer or (sound and lived))
+    return bool(held) and (not held[0].writer or (lived and _last_sound_save(held) > 0))
 
 
 def _last_sound_save(

@@ -93,7 +93,7 @@ class Undo:
         directories: list[tuple[Touch, Node, Volume]] = []
         for touch in touches.values():
             volume = self._volumes.get(touch.file[:8])
-            node = volume.keeper.node(touch.file[8:]) if volume is not None else None
+            node = self._known(c, touch, volume) if volume is not None else None
             if volume is None or node is None:
                 continue
             if node.facts.kind is Kind.DIRECTORY:
@@ -107,6 +107,19 @@ class Undo:
         self._settle_directories(c, directories)
         for volume in self._volumes.values():
             volume.keeper.commit()
+
+    def _known(self, c: Conviction, touch: Touch, volume: Volume) -> Node | None:
+        """Its node; what the family made and nobody has held yet is held now, to be moved away."""
+        keeper, key = volume.keeper, touch.file[8:]
+        node = keeper.node(key)
+        if node is None and touch.created and not touch.deleted and touch.became:
+            held = keeper.hold(key, c.head.id, folder=touch.folder)
+            if held.facts is not None:
+                keeper.named(key, touch.became[-1])
+                node = keeper.node(key)
+        if node is None:
+            c.seen.pop(touch.file, None)  # not done: it may be known by the next time
+        return node
 
     def _decide(
         self, c: Conviction, touch: Touch, node: Node, volume: Volume, writers: set[str]
