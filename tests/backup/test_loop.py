@@ -1,5 +1,6 @@
 """The agent's hourly backup, at a short interval: the loop itself, through a real rest-server."""
 
+import datetime as dt
 import json
 import shutil
 import socket
@@ -22,7 +23,10 @@ from releve.apps.agent.wiring import backup_command
 from releve.apps.backup.state import Config, State
 from releve.detect.guard_findings import find
 from releve.flow.agent.backup import back_up_forever
-from releve.model.event import BackupRan
+from releve.model.event import FOLDER_MISSING, BackupRan
+from releve.model.host import Host, HostState
+from releve.triage import hosts
+from releve.triage.outlook import outlook
 from tests.agent.hands import events, wait_for
 
 pytestmark = pytest.mark.restic
@@ -194,6 +198,15 @@ def test_a_database_that_is_written_all_the_while_is_whole_in_every_snapshot(
     assert sizes[0] < sizes[-1]
 
 
+def concerns_of(state: HostState) -> list[str]:
+    now = dt.datetime.now(dt.UTC)
+    host = Host(
+        id="h", structure="s", name="n", enrolled_at=now, carries_care=True, last_seen_at=now,
+        state=state,
+    )  # fmt: skip
+    return [c.kind for c in outlook((host,), (), 0, now).concerns]
+
+
 def test_a_protected_folder_that_is_missing_is_an_alert_and_no_success(
     tmp_path, machine, share, capsys
 ):
@@ -205,16 +218,23 @@ def test_a_protected_folder_that_is_missing_is_an_alert_and_no_success(
         (tmp_path / "scans").rename(tmp_path / "elsewhere")
         missing = loop.wait(2, ok=False)
         late = [e for e in missing if not e.ok]
-        assert {(e.status, e.detail) for e in late} == {(90, "status 90")}
+        assert {(e.status, e.detail) for e in late} == {(76, FOLDER_MISSING)}
         finding = find(late[-1], host="h", identity="i")
         assert finding is not None
         assert finding.kind == "backup_failed"
+        state = HostState()
+        for event in loop.told():
+            state = hosts.step(state, event)
+        assert state.backup is not None
+        assert state.backup.folder_missing
+        assert concerns_of(state) == ["backup_folder"]
         record = machine.load()
         assert str(tmp_path / "scans") in record.error
         assert record.good_at is not None
         assert good_at is not None
         (tmp_path / "elsewhere").rename(tmp_path / "scans")
         loop.wait(1, ok=True)
+        assert concerns_of(hosts.step(state, loop.told()[-1])) == []
     # What is there was saved all the same: half a backup is better than none.
     snapshot = machine.engine().snapshots()[1]
     assert len(list(machine.engine().ls(snapshot.id, str(share)))) > 1

@@ -1,5 +1,7 @@
 import datetime as dt
 
+import msgspec
+
 from releve.model import event as ev
 from releve.model.host import Host, HostState
 from releve.triage.hosts import step
@@ -83,3 +85,19 @@ def test_all_is_well_only_when_every_host_speaks_and_is_guarded() -> None:
     assert outlook((host(T0, "down"),), (), 0, T0).state == "action"
     later = T0 + dt.timedelta(minutes=4)
     assert outlook((host(T0, "enforcing"),), (), 0, later).concerns[0].kind == "silent"
+
+
+def test_a_backup_that_fails_asks_for_a_person_after_a_day_or_when_a_folder_is_missing() -> None:
+    def concerns(state: HostState, now: dt.datetime) -> list[str]:
+        seen = msgspec.structs.replace(host(now, "enforcing"), state=state)
+        return [c.kind for c in outlook((seen,), (), 0, now).concerns]
+
+    hour = dt.timedelta(hours=1)
+    good = ev.BackupRan(seen_at=T0, ok=True, ms=1)
+    bad = ev.BackupRan(seen_at=T0 + hour, ok=False, ms=1, status=85, detail="status 85")
+    lacks = ev.BackupRan(seen_at=T0 + hour, ok=False, ms=1, status=76, detail=ev.FOLDER_MISSING)
+    assert concerns(run(good, bad), T0 + hour) == []
+    assert concerns(run(good, bad), T0 + 25 * hour) == ["backup_late"]
+    assert concerns(run(bad), T0 + hour) == ["backup_late"]
+    assert concerns(run(good, lacks), T0 + hour) == ["backup_folder"]
+    assert concerns(run(lacks, good), T0 + hour) == []

@@ -82,6 +82,20 @@ class BackupIncompleteError(ReleveError):
         self.unread = tuple(unread)
 
 
+class BackupFolderMissingError(BackupIncompleteError):
+    """A folder that is to be backed up is not there: what was in it is in no new snapshot."""
+
+    status = 76
+    remedy = (
+        "Mount it or put it back; if it is gone on purpose, run `releve backup setup` without it."
+    )
+
+    def __init__(self, missing: Sequence[str], unread: Sequence[str]) -> None:
+        super().__init__(unread)
+        self.args = (f"Not there, and so not backed up: {', '.join(missing)}.",)
+        self.missing = tuple(missing)
+
+
 class EngineFailedError(ReleveError):
     """restic ended with an error that has no class of its own."""
 
@@ -234,7 +248,7 @@ class BackupRun:
             made = msgspec.structs.replace(
                 made, databases=len(manifest.databases), skipped=manifest.skipped
             )
-            lacks = BackupIncompleteError(made.unread) if made.unread else None
+            lacks = _lacks(folders, made.unread)
             self._records.save(
                 Record(
                     started_at=started,
@@ -246,3 +260,10 @@ class BackupRun:
         if lacks:
             raise lacks
         return made
+
+
+def _lacks(folders: Sequence[str], unread: Sequence[str]) -> BackupIncompleteError | None:
+    missing = [folder for folder in folders if folder in unread]
+    if missing:
+        return BackupFolderMissingError(missing, unread)
+    return BackupIncompleteError(unread) if unread else None

@@ -115,6 +115,9 @@ class WindowMeasured(Event, frozen=True, kw_only=True, tag="window_measured"):
     room_bytes: int
 
 
+FOLDER_MISSING = "folder_missing"  # the detail of a backup that lacks a whole folder
+
+
 class BackupRan(Event, frozen=True, kw_only=True, tag="backup_ran"):
     ok: bool
     ms: float

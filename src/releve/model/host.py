@@ -26,6 +26,7 @@ class BackupState(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     ms: float
     last_good_at: dt.datetime | None = None
+    folder_missing: bool = False  # the last one lacks a whole folder
 
 
 class Isolation(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
                 ok=event.ok,
                 ms=event.ms,
                 last_good_at=event.seen_at if event.ok else last_good,
+                folder_missing=event.detail == ev.FOLDER_MISSING,
             )
             return _replace(state, backup=backup)
         case ev.HostIsolated():

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from releve.model.host import Host
+from releve.model.host import BackupState, Host
 from releve.model.incident import Incident, Rest
 from releve.triage.incidents import HOLDS
 
+BACKUP_LATE_AFTER = dt.timedelta(
+    hours=24
+)  # hourly backups that fail a night are told in the morning
 SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
 
 
@@ -105,4 +108,13 @@ def _of_hosts(hosts: Sequence[Host], now: dt.datetime) -> list[Concern]:
             found.append(Concern(kind="silent", host=host.id))
         elif host.state.guard == "down":
             found.append(Concern(kind="guard_down", host=host.id))
+        backup = host.state.backup
+        if backup is not None and backup.folder_missing:
+            found.append(Concern(kind="backup_folder", host=host.id))
+        elif backup is not None and not backup.ok and _is_late(backup, now):
+            found.append(Concern(kind="backup_late", host=host.id))
     return found
+
+
+def _is_late(backup: BackupState, now: dt.datetime) -> bool:
+    return backup.last_good_at is None or now - backup.last_good_at > BACKUP_LATE_AFTER

@@ -87,6 +87,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "backup setup": (*_REPOSITORY, *_NOT_SET_UP),
     "backup run": (
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "BackupIncompleteError", "BackupRunningError"),
+        *_of(_BACKUP, "BackupFolderMissingError"),
     ),
     "backup list": (*_REPOSITORY, *_NOT_SET_UP),
     "backup check": (*_REPOSITORY, *_NOT_SET_UP),

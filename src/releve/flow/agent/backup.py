@@ -8,8 +8,9 @@ import structlog
 from anyio import to_thread
 
 from releve.flow.agent.ports import Commands, Spool
+from releve.flow.backup import BackupFolderMissingError
 from releve.flow.clock import Clock
-from releve.model.event import BackupRan
+from releve.model.event import FOLDER_MISSING, BackupRan
 
 log = structlog.get_logger()
 
@@ -25,7 +26,8 @@ async def back_up_once(
     elif outcome.timed_out:
         detail = "timed_out"
     else:
-        detail = "" if outcome.status == 0 else f"status {outcome.status}"
+        known = {0: "", BackupFolderMissingError.status: FOLDER_MISSING}
+        detail = known.get(outcome.status, f"status {outcome.status}")
     if outcome.stderr and outcome.status != 0:
         # restic's words may name files: they stay on the host.
         log.warning("backup_failed", stderr=outcome.stderr[-500:].decode("utf-8", "replace"))
