@@ -154,6 +154,8 @@ class Guard:
             for number, folder in enumerate(volume.keeper.folders)
         ]
         self._resume.start(found, absent)
+        for volume in self._volumes.values():
+            self.judge.rehearse(volume.keeper)
         for name, loop in (
             ("read", self._read_loop),
             ("hold", self._hold_loop),

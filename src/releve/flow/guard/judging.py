@@ -8,7 +8,7 @@ import msgspec
 
 from releve.detect.ransom import content
 from releve.detect.ransom.content import Change, Verdict
-from releve.detect.ransom.glance import glance
+from releve.detect.ransom.glance import glance, rehearse
 from releve.detect.ransom.limits import Limits
 from releve.detect.ransom.pairs import Fresh, Gone, Pairs, common
 from releve.detect.ransom.score import Mark, Scores
@@ -16,7 +16,7 @@ from releve.flow.guard.book import Book
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.pace import Pace
 from releve.flow.guard.work import Job, What
-from releve.flow.ports import Bytes, Clock, Contain
+from releve.flow.ports import Bytes, Clock, Contain, Keeper
 from releve.model.held import Generation, Judged, Kind, Name, is_same
 from releve.model.lines import Alert
 from releve.model.process import Process
@@ -92,6 +92,12 @@ class Judge:
         self._young: OrderedDict[bytes, tuple[float, Job]] = OrderedDict()  # new files, until when
         self._carried: Process | None = None
         self._carried_until = 0.0
+
+    def rehearse(self, keeper: Keeper) -> None:
+        """Before the first file is judged: what a first time costs is paid now."""
+        rehearse()
+        keeper.generations(0)
+        keeper.node_by_id(0)
 
     def carry(self, absent: Process, until: float) -> None:
         """What was found at a start and what goes on right after it may be one attack: they add up."""
