@@ -13,7 +13,9 @@ import msgspec
 from releve.detect.ransom.limits import Limits
 from releve.detect.ransom.score import Scores
 from releve.flow.guard.book import Book
+from releve.flow.guard.counting import Powers
 from releve.flow.guard.desk import Desk
+from releve.flow.guard.ground import Ground
 from releve.flow.guard.holding import Holder
 from releve.flow.guard.judging import Judge
 from releve.flow.guard.pace import Pace
@@ -98,20 +100,23 @@ class Guard:
             spare,
             enforce=enforce,
         )
-        self.judge = Judge(
-            self._judge_desk,
-            self._book,
-            self._scores,
-            parts.clock,
-            limits,
-            self._convict,
-            say,
-            self._living,
-            self.responder.is_convicted,
-            self.responder.suspend,
-            parts.contain,
-            self._pace,
+        ground = Ground(
+            volumes=self._volumes,
+            book=self._book,
+            scores=self._scores,
+            clock=parts.clock,
+            limits=limits,
+            pace=self._pace,
+            say=say,
         )
+        powers = Powers(
+            convict=self._convict,
+            is_convicted=self.responder.is_convicted,
+            suspend=self.responder.suspend,
+            protected=self._living,
+            contain=parts.contain,
+        )
+        self.judge = Judge(ground, self._judge_desk, powers)
         self.reader = Reader(
             self._volumes,
             parts.processes,
@@ -263,7 +268,7 @@ class Guard:
 
     def watch_canaries(self, keys: frozenset[bytes]) -> None:
         """Files (file system id + key) of which one alone convicts whoever makes it unreadable."""
-        self.judge.canaries = keys
+        self.judge.count.canaries = keys
 
     def freeable(self) -> tuple[int, int]:
         """Deleted files whose versions are still held, and their bytes."""
