@@ -33,7 +33,7 @@ class Both:
         assert self.people.wait(self.people.start(words)) == 0
 
     def attack(self, script: str) -> None:
-        self.people.python(script, self.ground.share, "0.25")
+        self.people.python(script, self.ground.share, "0.2")
 
     def damaged(self) -> None:
         until = time.monotonic() + 10
@@ -73,14 +73,21 @@ SAVES = {
 }
 
 
-@pytest.mark.parametrize("save", SAVES.values(), ids=SAVES.keys())
-@pytest.mark.parametrize("script", ["inplace", "rename", "beside"])
+@pytest.mark.parametrize(
+    ("script", "save"),
+    [
+        ("inplace", "in place"),
+        ("inplace", "renamed over"),
+        ("rename", "in place"),
+        ("beside", "renamed over"),
+    ],
+)
 def test_an_honest_save_after_the_damage_and_the_original_are_both_there(
     both: Both, script: str, save: str
 ) -> None:
     both.attack(script)
     both.damaged()
-    both.honest(save)
+    both.honest(SAVES[save])
     both_are_there(both, both.guard.wait("rolled_back", 40))
 
 

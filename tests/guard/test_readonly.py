@@ -55,7 +55,7 @@ def turn(disk: Path, how: str, seconds: float = 5) -> None:
 def test_a_roll_back_that_meets_a_read_only_disk_is_finished_when_it_can_be_written_to(
     ground: Ground, disk: Path, restarted: bool
 ) -> None:
-    before = ground.build(1200, links=False)
+    before = ground.build(800, links=False)
     attackers = ground.attackers()
     guard = ground.guard()
     guard.ready()

@@ -61,6 +61,7 @@ class Responder:
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self._would: set[str] = set()
         self._working = False
+        self._queued: set[Process] = set()
         self._still: dict[Process, int] = {}
         self._diary = Diary(volumes, book, processes, clock)
         self._tell = Tell(
@@ -176,13 +177,19 @@ class Responder:
         if conviction is not None and conviction.action in ("killed", "none"):
             self._diary.still(head)
             self._hands.freeze(head)
-            self._todo.put(conviction)
+            self._queue(conviction)
 
     def again(self, head: Process) -> None:
         """More of what a convicted family did was found: undo that too."""
         conviction = self.convicted.get(head)
         if conviction is not None:
-            self._todo.put(conviction)
+            self._queue(conviction)
+
+    def _queue(self, c: Conviction) -> None:
+        """Once, however many late notifications ask for it: carrying out looks at all of them."""
+        if c.head not in self._queued:
+            self._queued.add(c.head)
+            self._todo.put(c)
 
     def work(self, wait_s: float) -> bool:
         """Carry out one conviction; False when there was none."""
@@ -194,7 +201,9 @@ class Responder:
         self._working = True
         try:
             if conviction is not None:
+                self._queued.discard(conviction.head)
                 self._carry_out(conviction)
+                self.waiting.again()
         finally:
             self._working = False
         return True
