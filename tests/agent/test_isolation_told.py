@@ -12,7 +12,10 @@ import pytest
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.process.isolation import CommandIsolation, IsolationFile
 from releve.adapters.system import SystemClock
+from releve.apps.agent import wiring
 from releve.apps.agent.wiring import RELEVE
+from releve.apps.box.home import DEFAULT_HOME
+from releve.apps.box.host import RECORD
 from releve.flow.agent.isolation import tell_isolation, tell_isolation_forever
 from releve.model import event as ev
 from tests.agent.hands import events, open_spool, wait_for
@@ -116,3 +119,9 @@ def test_a_look_that_fails_tells_nothing(tmp_path, host):
 
     anyio.run(once)
     wait_for(lambda: len(events(host.spool)) == 1)
+
+
+def test_the_agent_looks_where_the_command_keeps_what_is_cut():
+    assert wiring.BOX_HOME == DEFAULT_HOME
+    sight = wiring.isolation_sight(ProcessCommands())
+    assert sight._record == DEFAULT_HOME / RECORD
