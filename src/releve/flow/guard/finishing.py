@@ -51,6 +51,10 @@ class Finish:
                     self._hands.freeze(process)
                     self._hands.kill(process)
 
+    def is_unsure(self) -> bool:
+        """A roll-back is under way whose author nobody could name."""
+        return any(state == "stopped" and not one.known for one, state in self._diary.open())
+
     def finish(self, unseen: dict[bytes, Touch], absent: Process) -> set[bytes]:
         """After a restart: finish the roll-back of open convictions.
 
@@ -107,8 +111,10 @@ class Finish:
         for writer in {*journal.writers, absent.id}:  # they live on only by their ids
             pid, _, tick = writer.partition("-")
             c.tree.add(Process(int(pid), int(tick) * 10_000_000, None, known=False))
-        # Whatever came while nobody watched is taken for the family's where it stands in the way.
+        # Whatever came while nobody watched, or is another attacker's, is no honest work in the way.
         c.seen.update((file, (0, late.judged)) for file, late in unseen.items())
+        for other, _ in self._diary.open():
+            c.seen.update((touch.file, (0, touch.judged)) for touch in other.touches)
         self._undo.undo(c, touches)
         restored = c.restored
         self._undo.undo(c, doubtful)

@@ -59,17 +59,24 @@ class Resume:
     def start(self, found: Sequence[tuple[Volume, int, list[HoldResult]]], absent: Process) -> None:
         """After the comparison at a start: finish what was begun, then judge the rest."""
         jobs = [job for one in found for job in self._take(*one, absent)]
+        if self._responder.after_restart.is_unsure():
+            # Of an unknown author only what is judged bad is undone, and verdicts went with the guard.
+            self._judge_carried(jobs, absent)
+            jobs = []
         under_way = self._responder.after_restart.finish(self._book.of((absent,)), absent)
         for file in under_way:
             self._book.forget(absent, file)
-        jobs = [job for job in jobs if job.file not in under_way]
+        self._judge_carried([job for job in jobs if job.file not in under_way], absent)
+        if under_way and any(map(_is_suspicious, self._book.of((absent,)).values())):
+            self._responder.convict(absent, "while_dead")
+
+    def _judge_carried(self, jobs: list[Job], absent: Process) -> None:
+        """What goes on right after the start adds up with what was found at it."""
         if jobs:
             until = self._clock.steady() + _CARRY_S
             self._judge.carry(absent, until)
             self._responder.undo.unseen = (absent.id, until)
         self._judge_all(jobs)
-        if under_way and any(map(_is_suspicious, self._book.of((absent,)).values())):
-            self._responder.convict(absent, "while_dead")
 
     def judge(
         self, volume: Volume, number: int, changed: list[HoldResult], absent: Process
