@@ -118,9 +118,9 @@ def test_what_was_deleted_stays_held_when_the_clock_jumps_also_across_restarts(
     with guarding(ground, clock) as run:
         clerk = ground._attackers[0]
         assert clerk.wait(clerk.start(f"rm '{ground.share}/Dossier 0/Été 0/courrier 000.txt'")) == 0
-        run.wait(lambda _: run.guard.freeable()[0] == 1)
+        run.wait(lambda _: run.guard.originals.freeable()[0] == 1)
         clock.by_ns = years * 365 * 24 * HOUR
-        assert run.guard.prune() == 0
+        assert run.guard.originals.prune() == 0
     again = _started_at(clock)
     place = HandlePlace(str(ground.share))
     keeper = Keeper(str(ground.store), place, again)  # as after a restart

@@ -59,10 +59,10 @@ class ControlDesk:
             case "stop":
                 done = guard.stop_family(ask.family)
             case "freeable":
-                files, size = guard.freeable()
+                files, size = guard.originals.freeable()
                 return Answer(ok=True, body=msgspec.Raw(_encode({"files": files, "bytes": size})))
             case "free":
-                return Answer(ok=True, body=msgspec.Raw(_encode({"freed": guard.free()})))
+                return Answer(ok=True, body=msgspec.Raw(_encode({"freed": guard.originals.free()})))
             case _:
                 return Answer(ok=False, why=f"Unknown request {ask.verb}.")
         return Answer(ok=done, why="" if done else f"There is no such family: {ask.family}.")

@@ -68,7 +68,7 @@ def build_portable(
         spare=lambda head: head.exe in config.care_programs,
         approved=lambda head, paths, _authors: _approved(processes, approvals, head, paths),
     )  # fmt: skip
-    processes.damaged = guard.damaged
+    processes.damaged = guard.originals.damaged
     guard.responder.renew = processes.renew
     guard.responder.proved = processes.proved
     guard.responder.evidence = lambda head: _points(processes, head)

@@ -1,14 +1,10 @@
 """Stage two, hold: every closed save becomes a held generation; small files first, big ones aside."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
 
-from releve.detect.ransom.limits import Limits
-from releve.flow.guard.desk import Desk
-from releve.flow.guard.pace import Pace
+from releve.flow.guard.ground import Desks, Ground
 from releve.flow.guard.reading import lane
-from releve.flow.guard.work import Job, What, merge
-from releve.flow.ports import Clock
+from releve.flow.guard.work import Job
 from releve.model.held import Kind
 from releve.model.lines import Alert, Window
 from releve.recover.rollback import keep
@@ -18,25 +14,12 @@ _OPEN_S, _OPEN_MOST_S = 0.0125, 60.0
 
 
 class Holder:
-    """Takes jobs from the hold desk, holds, and passes them on to the judge.
+    """Takes jobs from the hold desk, holds, and passes them on to the judge; large files go aside."""
 
-    Args:
-        big: desk of the worker for large files.
-        say: where alerts go.
-    """
-
-    def __init__(
-        self,
-        desk: Desk[Job],
-        big: Desk[Job],
-        judge: Desk[Job],
-        clock: Clock,
-        limits: Limits,
-        say: Callable[[object], None],
-        pace: Pace,
-    ) -> None:
-        self._desk, self._big, self._judge, self._pace = desk, big, judge, pace
-        self._clock, self._limits, self._say = clock, limits, say
+    def __init__(self, ground: Ground, desks: Desks) -> None:
+        self._desk, self._big, self._judge = desks.hold, desks.big, desks.judge
+        self._clock, self._limits = ground.clock, ground.limits
+        self._pace, self._say = ground.pace, ground.say
         self._last: OrderedDict[bytes, float] = OrderedDict()
         self.delays: deque[float] = deque(maxlen=20_000)  # ms from save to settled copy
         self._full_said = -1e9
@@ -149,6 +132,3 @@ class Holder:
             held_bytes=held_bytes,
             room_bytes=room_bytes,
         )
-
-
-__all__ = ["Holder", "What", "merge"]

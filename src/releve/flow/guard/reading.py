@@ -3,10 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from releve.flow.guard.book import Book
-from releve.flow.guard.desk import Desk
+from releve.flow.guard.ground import Desks, Ground
 from releve.flow.guard.work import Job, Volume, What
-from releve.flow.ports import Clock, Processes
+from releve.flow.ports import Processes
 from releve.model.held import Judged, Kind, Name, Node
 from releve.model.process import Process
 from releve.recover.rollback import Touch
@@ -23,39 +22,35 @@ class Reader:
     """Routes the changes of all volumes.
 
     Args:
-        volumes: by file system id.
         own: pids of the guard itself.
         on_overflow: notifications were lost: everything must be compared again.
         on_tree: a directory tree came in from outside: it must be walked.
         sees_all: every change in a new directory is notified, so that it need not be walked.
+        on_late: a convicted family moved again.
     """
 
     def __init__(
         self,
-        volumes: dict[bytes, Volume],
+        ground: Ground,
+        desks: Desks,
         processes: Processes,
-        book: Book,
-        hold: Desk[Job],
-        judge: Desk[Job],
-        clock: Clock,
         *,
         own: frozenset[int],
         on_overflow: Callable[[], None],
         on_tree: Callable[[Volume, int, bytes], None],
         sees_all: bool,
         on_late: Callable[[Process], None],
-        young_s: float,
     ) -> None:
-        self._volumes, self._processes, self._book = volumes, processes, book
-        self._hold, self._judge, self._clock = hold, judge, clock
+        self._volumes, self._processes, self._book = ground.volumes, processes, ground.book
+        self._hold, self._judge, self._clock = desks.hold, desks.judge, ground.clock
         self._own, self._on_overflow, self._on_tree = own, on_overflow, on_tree
         self._sees_all = sees_all
-        self._on_late, self._young_s = on_late, young_s
+        self._on_late, self._young_s = on_late, ground.limits.young_s
         self._folders: OrderedDict[bytes, int] = OrderedDict()  # directory -> folder, -1: not ours
         self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
         self.late: set[Process] = set()  # heads of convicted families
         self.events = 0
-        self._since_ns = clock.now_ns()  # marked before, walked and read afterwards
+        self._since_ns = ground.clock.now_ns()  # marked before, walked and read afterwards
 
     def route(self, changes: Sequence[Change]) -> None:
         """Take in the changes of one read."""

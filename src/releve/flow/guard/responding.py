@@ -4,17 +4,15 @@ import queue
 from collections.abc import Callable, Container
 
 from releve.detect.ransom.content import Reason
-from releve.detect.ransom.limits import Limits
-from releve.detect.ransom.score import Mark, Scores
-from releve.flow.guard.book import Book
+from releve.detect.ransom.score import Mark
 from releve.flow.guard.conviction import Conviction, convicted, rolled_back
 from releve.flow.guard.finishing import Finish
+from releve.flow.guard.ground import Ground
 from releve.flow.guard.journaling import Diary
 from releve.flow.guard.telling import Tell
 from releve.flow.guard.undoing import Undo
 from releve.flow.guard.waiting import Waiting
-from releve.flow.guard.work import Volume
-from releve.flow.ports import Clock, Contain, Hands, Processes
+from releve.flow.ports import Contain, Hands, Processes
 from releve.model.lines import Point
 from releve.model.process import Process
 
@@ -23,32 +21,27 @@ class Responder:
     """Carries convictions out, one after the other, on its own thread.
 
     Args:
-        volumes: by file system id.
-        say: where lines go.
         idle: waits (bounded) until everything noticed so far was read, held and judged.
         wait_read: waits (bounded, short) until the notifications made so far were read.
         spare: says whether the family must be frozen instead of killed (it carries care).
         contain: what stops a remote client instead of a local program.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
-        volumes: dict[bytes, Volume],
-        book: Book,
-        scores: Scores,
+        ground: Ground,
         processes: Processes,
         hands: Hands,
         contain: Contain,
-        clock: Clock,
-        limits: Limits,
-        say: Callable[[object], None],
         idle: Callable[[float], None],
         wait_read: Callable[[], None],
         spare: Callable[[Process], bool],
         *,
         enforce: bool,
     ) -> None:
-        self._book, self._scores = book, scores
+        volumes, book, clock = ground.volumes, ground.book, ground.clock
+        limits, say = ground.limits, ground.say
+        self._book, self._scores = book, ground.scores
         self._processes, self._hands, self._contain = processes, hands, contain
         self._clock, self._limits, self._say, self._idle = clock, limits, say, idle
         self._spare, self._wait_read, self.enforce = spare, wait_read, enforce
