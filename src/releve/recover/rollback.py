@@ -126,7 +126,8 @@ def _decide_unknown(
     touch: Touch, generations: Sequence[Generation], bad_since_ns: int, born_ns: int, window_ns: int
 ) -> Decision:
     """Only what is proved bad is undone outright; what may be honest is kept beside the original."""
-    if touch.judged is Judged.CLEAN or (touch.created and touch.deleted):
+    unlinked = bool(touch.was) and not touch.became  # a name of several went, like a deletion
+    if (touch.judged is Judged.CLEAN and not unlinked) or (touch.created and touch.deleted):
         return LeaveAsIs()
     if touch.judged is Judged.NOT_YET and touch.last_ns < bad_since_ns - _BEFORE_NS:
         return LeaveAsIs()  # deleted or renamed well before anything was destroyed

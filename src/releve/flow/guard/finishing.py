@@ -108,7 +108,8 @@ class Finish:
             and not late.created
             and not self._is_anothers(file, journal)
         }
-        for writer in {*journal.writers, absent.id}:  # they live on only by their ids
+        attackers = {w for one, _ in self._diary.open() for w in one.writers}
+        for writer in attackers | {absent.id}:  # they live on only by their ids
             pid, _, tick = writer.partition("-")
             c.tree.add(Process(int(pid), int(tick) * 10_000_000, None, known=False))
         # Whatever came while nobody watched, or is another attacker's, is no honest work in the way.

@@ -53,6 +53,7 @@ class Responder:
         self.proved: Callable[[Process], Container[str]] = lambda _head: ()
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self._would: set[str] = set()
+        self.before: Callable[[], Process | None] = lambda: None  # left damage while nobody watched
         self._working = False
         self._queued: set[Process] = set()
         self._still: dict[Process, int] = {}
@@ -224,6 +225,9 @@ class Responder:
         settled = self._clock.steady()
         self.undo.roll_back(c)
         spent += self._clock.steady() - settled
+        author = self.before() if c.head.known else None
+        if author is not None:  # what this family did began while nobody watched
+            self.convict(author, "while_dead")
         if c.blocked:
             self.waiting.add(c, c.head.id, lambda: self._write_end(c))
             return

@@ -74,9 +74,17 @@ class Resume:
         """What goes on right after the start adds up with what was found at it."""
         if jobs:
             until = self._clock.steady() + _CARRY_S
+            self._responder.before = lambda: self._suspicious(absent, until)
             self._judge.carry(absent, until)
             self._responder.undo.unseen = (absent.id, until)
         self._judge_all(jobs)
+
+    def _suspicious(self, absent: Process, until: float) -> Process | None:
+        """Whoever wrote while nobody watched, if something of that is bad and not long ago."""
+        is_over = self._clock.steady() > until
+        if is_over or not any(map(_is_suspicious, self._book.of((absent,)).values())):
+            return None
+        return absent
 
     def judge(
         self, volume: Volume, number: int, changed: list[HoldResult], absent: Process
