@@ -67,7 +67,7 @@ def keeper(
 
 def test_a_folder_that_becomes_a_link_while_it_is_walked_leads_nowhere(keeper: Keeper) -> None:
     share = Path(keeper.folders[0])
-    walk = keeper._walk(str(share))
+    walk = keeper.walk.below(str(share))
     met = [next(walk).path, next(walk).path, next(walk).path]  # a/b waits for its turn
     assert met[-1] == str(share / "a" / "b")
     (share / "a").rename(share.parent / "ailleurs")

@@ -166,4 +166,4 @@ def test_a_tree_deeper_than_a_path_may_be_is_said_not_to_be_held(kept: Kept) -> 
         fd = below
     os.close(fd)
     kept.baseline()
-    assert kept.keeper.unreadable
+    assert kept.keeper.take_unreadable()

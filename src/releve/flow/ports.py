@@ -78,11 +78,14 @@ class Keeper(Protocol):
     store: str
     place: Place
     folders: list[str]
-    held_bytes: int
-    unreadable: int
 
     @property
+    def held_bytes(self) -> int: ...
+    @property
     def marks(self) -> Marks: ...
+    def take_unreadable(self) -> int:
+        """How many files walks could not open since this was asked last: they are not held."""
+
     def mode(self, folder: int) -> str: ...
     def baseline(
         self, folder: int, writer: str, progress: Callable[[int, int], None]

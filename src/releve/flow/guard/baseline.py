@@ -69,7 +69,7 @@ class Baseline:
             self._outside(volume, result.key, number)
 
     def _say_unreadable(self, keeper: Keeper, folder: str) -> None:
-        count, keeper.unreadable = keeper.unreadable, 0
+        count = keeper.take_unreadable()
         if count:
             self._say(
                 Alert(
