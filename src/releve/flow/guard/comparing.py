@@ -51,6 +51,10 @@ class Compare:
             )
         finally:
             held.close()
+        if change.verdict is Verdict.CLEAN and before.judged is Judged.UNKNOWN:
+            # The same as something that nobody can read is no more readable for it.
+            if content.opaque(content.created(after, text)):
+                return msgspec.structs.replace(change, verdict=Verdict.UNKNOWN)
         if change.verdict is Verdict.UNKNOWN and not change.points and self._is_new(job):
             # Nobody's original, and readable: somebody else's work for all we know.
             if not content.opaque(content.created(after, text)):

@@ -4,6 +4,7 @@ import threading
 
 from releve.flow.guard.ground import Desks
 from releve.flow.guard.intake import Intake
+from releve.flow.guard.work import Job
 from releve.flow.ports import Clock
 
 
@@ -19,7 +20,7 @@ class Quiet:
         end = self._clock.steady() + most_s
         while self._clock.steady() < end:
             self._intake.wait()
-            self._desks.hold.hasten(lambda job: not job.tries)  # new files must be known
+            self._desks.hold.hasten(_is_unknown)
             if (
                 not self._intake.is_behind
                 and not self.comparing
@@ -28,3 +29,8 @@ class Quiet:
             ):
                 return
             self._clock.sleep(0.001)
+
+
+def _is_unknown(job: Job) -> bool:
+    """A new file that was not held yet: to be moved away it must be known."""
+    return not job.tries and job.volume.keeper.node(job.key) is None

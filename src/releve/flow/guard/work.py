@@ -1,6 +1,7 @@
 """The pieces of work that pass between reading, holding and judging."""
 
 from enum import Enum, auto
+from itertools import count
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Job(msgspec.Struct, kw_only=True):
     tries: int = 0  # how often it was found open for writing
     name: Name | None = None
     held: HoldResult | None = None
+    order: int = msgspec.field(default_factory=count().__next__)  # which was noticed after which
     old: int = 0  # REPLACED: the node that lost its name; GONE: the node that is gone
 
     @property
@@ -50,7 +52,9 @@ def merge(waiting: Job, new: Job) -> Job:
     """Two jobs on the same file for the same writer: the earlier time, all that happened."""
     new.mask |= waiting.mask
     new.seen_ns = min(waiting.seen_ns, new.seen_ns)
-    new.name = new.name or waiting.name
+    if new.name is None or (waiting.name is not None and waiting.order > new.order):
+        new.name = waiting.name  # what was due later may have been noticed before a renaming
+    new.order = max(waiting.order, new.order)
     if waiting.what is What.CLOSED and new.what is What.OPEN:
         new.what = What.CLOSED
         new.held = waiting.held
