@@ -12,6 +12,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     at: dt.datetime  # aware UTC, the host's clock
     host: str
     folders: tuple[str, ...]
+    ended_at: dt.datetime | None = None  # when its reading was over; None: an old engine's
+    files: int = 0
 
 
 class DatabaseCopy(msgspec.Struct, frozen=True, kw_only=True):

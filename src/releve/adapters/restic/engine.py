@@ -70,11 +70,17 @@ class _ExitError(msgspec.Struct, tag_field="message_type", tag="exit_error"):
     message: str = ""
 
 
+class _Whole(msgspec.Struct, frozen=True):
+    backup_end: dt.datetime | None = None
+    total_files_processed: int = 0
+
+
 class _Snapshot(msgspec.Struct):
     id: str
     time: dt.datetime
     paths: tuple[str, ...]
     hostname: str = ""
+    summary: _Whole = _Whole()
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -94,6 +100,17 @@ class Found(msgspec.Struct, frozen=True):
     matches: tuple[Node, ...] = ()
 
 
+class Difference(msgspec.Struct, frozen=True, tag_field="message_type", tag="change"):
+    """A path that differs between two snapshots; folders end in a slash."""
+
+    path: str
+    modifier: str  # "+", "-", "M" (content), "T" (type), and combinations
+
+
+class _Statistics(msgspec.Struct, tag_field="message_type", tag="statistics"):
+    pass
+
+
 class _LsNode(Node, frozen=True, tag_field="message_type", tag="node"):
     pass
 
@@ -105,6 +122,7 @@ class _LsSnapshot(msgspec.Struct, tag_field="message_type", tag="snapshot"):
 _talk = msgspec.json.Decoder(_Status | _Error | _Summary | _ExitError).decode
 _snapshots = msgspec.json.Decoder(list[_Snapshot]).decode
 _found = msgspec.json.Decoder(list[Found]).decode
+_differs = msgspec.json.Decoder(Difference | _Statistics).decode
 _listed = msgspec.json.Decoder(_LsNode | _LsSnapshot).decode
 
 
@@ -165,7 +183,14 @@ class Restic:
     def snapshots(self) -> list[Snapshot]:
         said = _snapshots(self._answer("snapshots") or b"[]")
         made = (
-            Snapshot(id=s.id, at=s.time.astimezone(dt.UTC), host=s.hostname, folders=s.paths)
+            Snapshot(
+                id=s.id,
+                at=s.time.astimezone(dt.UTC),
+                host=s.hostname,
+                folders=s.paths,
+                ended_at=s.summary.backup_end and s.summary.backup_end.astimezone(dt.UTC),
+                files=s.summary.total_files_processed,
+            )
             for s in said
         )
         return sorted(made, key=lambda snapshot: snapshot.at)
@@ -185,6 +210,30 @@ class Restic:
     def find(self, path: str) -> list[Found]:
         """The file of that path in every snapshot that has it (a folder would list its all)."""
         return _found(self._answer("find", pattern(path)) or b"[]")
+
+    def diff(self, older: str, newer: str, hear: Callable[[Difference], None]) -> None:
+        """Tell each path that differs, content only; never with -q, which prints nothing."""
+
+        def line(record: bytes) -> None:
+            if isinstance(said := _differs(record), Difference):
+                hear(said)
+
+        self._told(line, "diff", older, newer)
+
+    def every(self, snapshot: str, hear: Callable[[Node], None]) -> None:
+        """Tell every entry of a snapshot as it comes: a million of them fit no list."""
+
+        def line(record: bytes) -> None:
+            if isinstance(said := _listed(record), _LsNode):
+                hear(said)
+
+        self._told(line, "ls", snapshot)
+
+    def bring(self, snapshot: str, patterns: str, into: str) -> None:
+        """Restore what a file of patterns names under `into`, whole paths kept; absent ones not."""
+        self._need()
+        words = ["restore", "--no-lock", "--include-file", patterns, "--target", into]
+        self._checked(self._run([*words, "--", snapshot]))
 
     def dump(self, snapshot: str, path: str, into: BinaryIO) -> None:
         self._need()
@@ -283,19 +332,25 @@ class Restic:
         return ended
 
     def _answer(self, *words: str) -> bytes:
-        """The whole stdout of a command that only reads; no lock: it works beside everything."""
-        self._need()
+        """The whole stdout of a command that only reads."""
         said: list[bytes] = []
-        command = [*self._command(), "--no-lock", *words]
+        self._told(said.append, *words)
+        return b"\n".join(said)
+
+    def _told(self, line: Callable[[bytes], None], *words: str) -> None:
+        """Run a command that only reads; no lock: it works beside everything."""
+        self._need()
+        command, told = [*self._command(), "--no-lock", *words], 0
+
+        def hear(record: bytes) -> None:
+            nonlocal told
+            told += 1
+            line(record)
+
         ended = child.run(
-            command,
-            self._environment(),
-            said.append,
-            alive=lambda: len(said),
-            stall_s=self._stall_s,
+            command, self._environment(), hear, alive=lambda: told, stall_s=self._stall_s
         )
         self._checked(ended)
-        return b"\n".join(said)
 
     def _checked(self, ended: child.Ended) -> None:
         if ended.status:
