@@ -12,7 +12,7 @@ from pathlib import Path
 
 from releve.apps.simulate.corpus import documents
 from releve.apps.simulate.honest.desk import copy_in, copying, files, row, tool
-from releve.apps.simulate.honest.held_out import prepare_mirror
+from releve.apps.simulate.honest.moving import prepare_mirror
 from releve.apps.simulate.honest.tuned import prepare_database
 from releve.apps.simulate.profile import Workload
 
