@@ -37,6 +37,7 @@ COMMANDS: dict[str, Row] = {
     "restore": Row(
         "releve.apps.restore.cli:restore", "Reprendre un fichier, un dossier, tel qu'il était."
     ),
+    "vault": Row("releve.apps.vault.cli:vault", "Le coffre : recevoir, ne jamais effacer, prouver."),
     "isolate": Row("releve.apps.box.cli:isolate", "Isoler cette machine, lien au serveur gardé."),
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),

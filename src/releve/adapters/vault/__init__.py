@@ -1,0 +1,1 @@
+"""The vault on this machine: journal, gate, views, scrub."""

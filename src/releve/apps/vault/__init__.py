@@ -1,0 +1,1 @@
+"""`releve vault`: the append-only gate before the backup store."""

@@ -1,0 +1,1 @@
+"""The vault: gate, receipts, openings, scrub: ports, rules and drivers."""

@@ -1,0 +1,75 @@
+"""What a request means: repository or view, kind, name. Whatever is not exactly so is refused."""
+
+import re
+
+import msgspec
+
+from releve.model.vault import ObjectKind, Repository
+
+VIEWS = "views"
+_WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
+_GENERATION = re.compile(r"\d{4}-\d{2}(-\d{1,3})?\Z")
+_OBJECT = re.compile(r"[0-9a-f]{64}\Z")
+_KINDS = frozenset(ObjectKind)
+# Names that rest-server gives a meaning, and ours.
+_TAKEN = frozenset({*_KINDS, VIEWS, "metrics"})
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where a request goes. No kind: the repository itself; a kind without name: its listing."""
+
+    repository: Repository | None = None  # None: a view
+    view: str = ""
+    kind: ObjectKind | None = None
+    name: str = ""
+
+
+def is_word(name: str) -> bool:
+    """Fit for a structure, a host, a credential, a view."""
+    return bool(_WORD.match(name)) and name not in _TAKEN and ".." not in name
+
+
+def is_generation(name: str) -> bool:
+    return bool(_GENERATION.match(name))
+
+
+def is_object(name: str) -> bool:
+    return bool(_OBJECT.match(name))
+
+
+def read_target(path: str) -> Target | None:
+    """Read a request's raw path; None for anything that restic would not ask for.
+
+    No percent sign, no empty or dotted part survives: there is nothing left to traverse.
+    """
+    parts = path.split("/")
+    if parts[0] or len(parts) < 4:
+        return None
+    if parts[1] == VIEWS:
+        view, rest = parts[2], parts[3:]
+        held = Target(view=view) if is_word(view) else None
+    else:
+        rest = parts[4:]
+        held = _repository(parts[1:4])
+    return None if held is None else _within(held, rest)
+
+
+def _repository(parts: list[str]) -> Target | None:
+    if len(parts) < 3 or not (is_word(parts[0]) and is_word(parts[1]) and is_generation(parts[2])):
+        return None
+    structure, host, generation = parts
+    return Target(repository=Repository(structure=structure, host=host, generation=generation))
+
+
+def _within(held: Target, rest: list[str]) -> Target | None:
+    match rest:
+        case [] | [""]:
+            return held
+        case ["config"]:
+            return msgspec.structs.replace(held, kind=ObjectKind.CONFIG, name="config")
+        case [kind, ""] if kind in _KINDS and kind != ObjectKind.CONFIG:
+            return msgspec.structs.replace(held, kind=ObjectKind(kind))
+        case [kind, name] if kind in _KINDS and kind != ObjectKind.CONFIG and is_object(name):
+            return msgspec.structs.replace(held, kind=ObjectKind(kind), name=name)
+        case _:
+            return None
