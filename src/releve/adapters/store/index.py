@@ -8,39 +8,13 @@ moments are then found again by comparing the tree with the index).
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
-from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
+from releve.adapters.store.rows import GENERATION, NODE, SCHEMA, columns_of, generation_of, node_of
+from releve.model.held import Facts, Generation, Judged, Name, Node
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS node(
-  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, folder INTEGER NOT NULL, kind INTEGER NOT NULL,
-  size INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, mtime INTEGER, ctime INTEGER,
-  nlink INTEGER, xattrs BLOB, target BLOB, born INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS node_gone ON node(gone) WHERE gone > 0;
-CREATE TABLE IF NOT EXISTS name(
-  parent BLOB NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL, since INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY(parent, name)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS name_node ON name(node);
-CREATE TABLE IF NOT EXISTS was(
-  node INTEGER NOT NULL, parent BLOB NOT NULL, name BLOB NOT NULL, until INTEGER NOT NULL,
-  since INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS was_node ON was(node);
-CREATE TABLE IF NOT EXISTS generation(
-  id INTEGER PRIMARY KEY AUTOINCREMENT, node INTEGER NOT NULL, pack INTEGER NOT NULL,
-  offset INTEGER NOT NULL, taken INTEGER NOT NULL, writer TEXT NOT NULL, judged INTEGER NOT NULL,
-  settled INTEGER NOT NULL, size INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, mtime INTEGER,
-  ctime INTEGER, nlink INTEGER, xattrs BLOB);
-CREATE INDEX IF NOT EXISTS generation_node ON generation(node, id);
-CREATE TABLE IF NOT EXISTS conviction(
-  family TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS setting(key TEXT PRIMARY KEY, value BLOB);
-"""
-_NODE = "id,key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born,gone"
 _KNOWN_MOST = 1024  # about 0.6 MB
-_GEN = "id,node,pack,offset,taken,writer,judged,settled,size,mode,uid,gid,mtime,ctime,nlink,xattrs"
 
 
 class Index:
@@ -55,7 +29,7 @@ class Index:
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA cache_size=-6000")  # 6 MB: the guard stays small on big trees
         self.db.execute("PRAGMA wal_autocheckpoint=4000")
-        self.db.executescript(_SCHEMA)
+        self.db.executescript(SCHEMA)
         for table in ("name", "was"):  # of a store that was made before names had a beginning
             if "since" not in {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}:
                 self.db.execute(f"ALTER TABLE {table} ADD COLUMN since INTEGER NOT NULL DEFAULT 0")
@@ -94,8 +68,8 @@ class Index:
     def node(self, key: bytes) -> Node | None:
         if key in self._known:
             return self._known[key]
-        row = self.db.execute(f"SELECT {_NODE} FROM node WHERE key=?", (key,)).fetchone()  # noqa: S608
-        node = _node(row) if row else None
+        row = self.db.execute(f"SELECT {NODE} FROM node WHERE key=?", (key,)).fetchone()  # noqa: S608
+        node = node_of(row) if row else None
         self._remember(key, node)
         return node
 
@@ -103,8 +77,8 @@ class Index:
         known = self._lately(node)
         if known is not None:
             return known
-        row = self.db.execute(f"SELECT {_NODE} FROM node WHERE id=?", (node,)).fetchone()  # noqa: S608
-        found = _node(row) if row else None
+        row = self.db.execute(f"SELECT {NODE} FROM node WHERE id=?", (node,)).fetchone()  # noqa: S608
+        found = node_of(row) if row else None
         if found is not None:
             self._remember(found.key, found)
         return found
@@ -133,10 +107,10 @@ class Index:
         cursor = self.db.execute(
             "INSERT INTO node(key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born)"
             " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-            f" ON CONFLICT(key) DO UPDATE SET gone=0 RETURNING {_NODE}",
-            (key, folder, int(facts.kind), *_columns(facts), facts.target, now_ns),
+            f" ON CONFLICT(key) DO UPDATE SET gone=0 RETURNING {NODE}",
+            (key, folder, int(facts.kind), *columns_of(facts), facts.target, now_ns),
         )
-        node = _node(cursor.fetchone())
+        node = node_of(cursor.fetchone())
         self._forget(node.id)
         self._remember(key, node)
         return node.id
@@ -147,7 +121,7 @@ class Index:
         self.db.execute(
             "UPDATE node SET size=?,mode=?,uid=?,gid=?,mtime=?,ctime=?,nlink=?,xattrs=?,target=?,"
             "gone=0 WHERE id=?",
-            (*_columns(facts), facts.target, node),
+            (*columns_of(facts), facts.target, node),
         )
         known = self._lately(node)
         self._forget(node)
@@ -300,26 +274,32 @@ class Index:
             "mtime,ctime,nlink,xattrs) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 g.node, g.pack, g.offset, g.taken_ns, g.writer, int(g.judged), int(g.settled),
-                *_columns(f),
+                *columns_of(f),
             ),
         )  # fmt: skip
         return int(cursor.lastrowid or 0)
 
     def generations(self, node: int) -> list[Generation]:
         """Oldest first."""
-        rows = self.db.execute(f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id", (node,))  # noqa: S608
-        return [_generation(row) for row in rows]
+        rows = self.db.execute(
+            f"SELECT {GENERATION} FROM generation WHERE node=? ORDER BY id",  # noqa: S608
+            (node,),
+        )
+        return [generation_of(row) for row in rows]
 
     def last_generation(self, node: int) -> Generation | None:
         row = self.db.execute(
-            f"SELECT {_GEN} FROM generation WHERE node=? ORDER BY id DESC LIMIT 1",  # noqa: S608
+            f"SELECT {GENERATION} FROM generation WHERE node=? ORDER BY id DESC LIMIT 1",  # noqa: S608
             (node,),
         ).fetchone()
-        return _generation(row) if row else None
+        return generation_of(row) if row else None
 
     def generation(self, generation: int) -> Generation | None:
-        row = self.db.execute(f"SELECT {_GEN} FROM generation WHERE id=?", (generation,)).fetchone()  # noqa: S608
-        return _generation(row) if row else None
+        row = self.db.execute(
+            f"SELECT {GENERATION} FROM generation WHERE id=?",  # noqa: S608
+            (generation,),
+        ).fetchone()
+        return generation_of(row) if row else None
 
     def settle(self, generation: int) -> None:
         """Nobody has the file open any more and it is still what was held."""
@@ -410,33 +390,3 @@ class Index:
         return self.db.execute(
             "SELECT family,at,state,body FROM conviction WHERE state<>'done' ORDER BY at"
         ).fetchall()
-
-
-def _columns(f: Facts) -> tuple[int | bytes, ...]:
-    """The columns that a node and a generation share."""
-    return (f.size, f.mode, f.uid, f.gid, f.mtime_ns, f.ctime_ns, f.nlink, f.xattrs)
-
-
-def _node(row: tuple[Any, ...]) -> Node:
-    number, key, folder, *facts, born, gone = row
-    kind, size, mode, uid, gid, mtime, ctime, nlink, xattrs, target = facts
-    return Node(
-        id=number, key=key, folder=folder, born_ns=born, gone_ns=gone,
-        facts=Facts(
-            kind=Kind(kind), size=size, mode=mode, uid=uid, gid=gid, mtime_ns=mtime, ctime_ns=ctime,
-            nlink=nlink, xattrs=xattrs or b"", target=target or b"",
-        ),
-    )  # fmt: skip
-
-
-def _generation(row: tuple[Any, ...]) -> Generation:
-    number, node, pack, offset, taken, writer, judged, settled, *facts = row
-    size, mode, uid, gid, mtime, ctime, nlink, xattrs = facts
-    return Generation(
-        id=number, node=node, pack=pack, offset=offset, taken_ns=taken, writer=writer,
-        judged=Judged(judged), settled=bool(settled),
-        facts=Facts(
-            kind=Kind.FILE, size=size, mode=mode, uid=uid, gid=gid, mtime_ns=mtime, ctime_ns=ctime,
-            nlink=nlink, xattrs=xattrs or b"",
-        ),
-    )  # fmt: skip

@@ -3,7 +3,6 @@
 from collections import OrderedDict, deque
 
 from releve.flow.guard.ground import Desks, Ground
-from releve.flow.guard.reading import lane
 from releve.flow.guard.work import Job
 from releve.model.held import Kind
 from releve.model.lines import Alert, Window
@@ -58,7 +57,7 @@ class Holder:
         )
         last = self._last.get(job.file, -1e9)
         if now - last < pause:
-            self._desk.put_later(last + pause - now, lane(job.process), job.file, job)
+            self._desk.put_later(last + pause - now, job.process.pid, job.file, job)
             return
         self._last[job.file] = now
         self._last.move_to_end(job.file)
@@ -66,7 +65,7 @@ class Holder:
             self._last.popitem(last=False)
         node = job.volume.keeper.node(job.key)
         if node is not None and node.facts.size > self._limits.big:
-            self._big.put(lane(job.process), job.file, job)
+            self._big.put(job.process.pid, job.file, job)
             return
         self._hold(job)
 
@@ -89,11 +88,11 @@ class Holder:
         if generation is not None and not generation.settled and result.refused == "":
             job.tries += 1
             pause = min(_OPEN_MOST_S, _OPEN_S * 4**job.tries)  # a log may stay open all day
-            self._desk.put_later(pause, lane(job.process), job.file, job)
+            self._desk.put_later(pause, job.process.pid, job.file, job)
         if result.node and generation is not None and not result.is_new:
             keeper.prune(result.node, lambda held: keep(held, self._limits.generations))
         if result.facts is not None and result.facts.kind is Kind.FILE:
-            self._judge.put(lane(job.process), (job.file, "held"), job)
+            self._judge.put(job.process.pid, (job.file, "held"), job)
         self._since_commit += 1
         if self._since_commit >= 64 or self._desk.is_idle():
             self._since_commit = 0

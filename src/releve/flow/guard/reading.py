@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from releve.flow.guard.desk import Desk
 from releve.flow.guard.ground import Desks, Ground
 from releve.flow.guard.work import Job, Volume, What
 from releve.flow.ports import Processes
@@ -159,7 +160,9 @@ class Reader:
             return
         volume.keeper.named(change.file[8:], name)
         if not change.mask & _CONTENT:  # linked in, a symbolic link, or its content will follow
-            self._put_hold(volume, change, folder, process, now, name, later_s=_NEW_S)
+            self._put(
+                self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=_NEW_S
+            )
 
     def _was_met_first(self, node: Node) -> bool:
         """The walk at the start came upon it before its birth was read; a link is no birth."""
@@ -183,46 +186,48 @@ class Reader:
             self._book.saved(process, change.file, now)
         if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
             later_s = self._young_s if touch.created and touch.first_ns > now - _YOUNG_NS else 0.0
-            self._put_hold(volume, change, folder, process, now, name, later_s)
-        if change.mask & fanotify.CLOSE_WRITE or not touch.created:
-            job = Job(
-                what=What.OPEN,
-                process=process,
-                volume=volume,
-                file=change.file,
-                folder=folder,
-                seen_ns=now,
-                mask=change.mask,
-                name=name,
+            self._put(
+                self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=later_s
             )
-            self._judge.put(lane(process), change.file, job)
+        if change.mask & fanotify.CLOSE_WRITE or not touch.created:
+            self._put(self._judge, What.OPEN, volume, change, folder, process, now, name)
 
-    def _put_hold(
+    def _put(
         self,
+        desk: Desk[Job],
+        what: What,
         volume: Volume,
         change: Change,
         folder: int,
         process: Process,
         now: int,
         name: Name | None,
+        *,
         later_s: float = 0.0,
+        beside: str = "",
+        old: int = 0,
     ) -> None:
-        if change.file is None:
+        """Put work on the file of a change; jobs of one kind merge, those named `beside` apart."""
+        file = change.file
+        if file is None:
             return
         job = Job(
-            what=What.CLOSED,
+            what=what,
             process=process,
             volume=volume,
-            file=change.file,
+            file=file,
             folder=folder,
             seen_ns=now,
             mask=change.mask,
             name=name,
+            old=old,
         )
+        place = (file, beside) if beside else file
+        # The process itself has the turn, so that decoys below the same shell cannot hide another.
         if later_s:
-            self._hold.put_later(later_s, lane(process), change.file, job)
+            desk.put_later(later_s, process.pid, place, job)
         else:
-            self._hold.put(lane(process), change.file, job)
+            desk.put(process.pid, place, job)
 
     def _deleted(
         self, volume: Volume, change: Change, folder: int, process: Process, now: int
@@ -236,33 +241,12 @@ class Reader:
         if owner is None or node is None or change.file is None:
             return
         touch = self._touch(process, change.file, folder, now)
-        touch.deleted = True
-        touch.judged = Judged.BAD if touch.judged is Judged.BAD else Judged.NOT_YET
-        _lost_name(touch, name)
+        _lost(touch, name)
         if node.facts.kind is Kind.FILE:
-            self._gone(volume, change.file, folder, process, now, name, node.id)
-
-    def _gone(
-        self,
-        volume: Volume,
-        file: bytes,
-        folder: int,
-        process: Process,
-        now: int,
-        name: Name,
-        node: int,
-    ) -> None:
-        job = Job(
-            what=What.GONE,
-            process=process,
-            volume=volume,
-            file=file,
-            folder=folder,
-            seen_ns=now,
-            name=name,
-            old=node,
-        )
-        self._judge.put(lane(process), (file, "gone"), job)
+            self._put(
+                self._judge, What.GONE, volume, change, folder, process, now, name,
+                beside="gone", old=node.id,
+            )  # fmt: skip
 
     def _renamed(self, volume: Volume, change: Change, to: int, now: int) -> None:
         if change.file is None or change.directory is None or change.new_directory is None:
@@ -287,7 +271,7 @@ class Reader:
                     self._book.wrote(process, change.file)
                     self._on_tree(volume, to, change.file)
                 else:
-                    self._put_hold(volume, change, to, process, now, new)
+                    self._put(self._hold, What.CLOSED, volume, change, to, process, now, new)
                 keeper.named(key, new)
             return
         touch = self._touch(process, change.file, node.folder, now)
@@ -298,7 +282,7 @@ class Reader:
         if to < 0:
             self._wanderers[change.file] = node.folder
         elif not change.mask & fanotify.ONDIR:
-            self._put_hold(volume, change, node.folder, process, now, new)
+            self._put(self._hold, What.CLOSED, volume, change, node.folder, process, now, new)
 
     def _overwritten(
         self, volume: Volume, name: Name, change: Change, folder: int, process: Process, now: int
@@ -315,21 +299,11 @@ class Reader:
             return
         file = volume.fsid + node.key
         touch = self._touch(process, file, folder, now)
-        touch.deleted = True
-        touch.judged = Judged.BAD if touch.judged is Judged.BAD else Judged.NOT_YET
-        _lost_name(touch, name)
-        job = Job(
-            what=What.REPLACED,
-            process=process,
-            volume=volume,
-            file=change.file,
-            folder=folder,
-            seen_ns=now,
-            name=name,
-            old=node.id,
-            mask=change.mask,
-        )
-        self._judge.put(lane(process), (change.file, "replaced"), job)
+        _lost(touch, name)
+        self._put(
+            self._judge, What.REPLACED, volume, change, folder, process, now, name,
+            beside="replaced", old=node.id,
+        )  # fmt: skip
 
     def _touch(self, process: Process, file: bytes, folder: int, now: int) -> Touch:
         if self.late:
@@ -348,12 +322,14 @@ class Reader:
             del self._folders[directory]
 
 
+def _lost(touch: Touch, name: Name) -> None:
+    """The file is gone by this touch, with the name it had."""
+    touch.deleted = True
+    touch.judged = Judged.BAD if touch.judged is Judged.BAD else Judged.NOT_YET
+    _lost_name(touch, name)
+
+
 def _lost_name(touch: Touch, name: Name) -> None:
     """Names that the family itself gave are none to put back."""
     if name not in touch.became and name not in touch.was:
         touch.was.append(name)
-
-
-def lane(process: Process) -> int:
-    """Whose turn it is: the process itself, so that decoys below the same shell cannot hide another."""
-    return process.pid
