@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+_SAME_NAME = 256  # files of one name remembered: "index" has thousands
 _TINY = 256  # lock files and the like: their size says nothing
 
 
@@ -57,7 +58,7 @@ class Pairs:
     """Remembers the last new files and the last deletions; bounded, oldest forgotten first.
 
     Args:
-        memory: how many of each.
+        memory: how many of each; of new files that can be read, a tenth.
         before_s: a deletion so long before the new file has nothing to do with it. (The other way
             round there is no limit: whoever encrypts first may delete much later.)
     """
@@ -65,9 +66,10 @@ class Pairs:
     def __init__(self, memory: int, before_s: float) -> None:
         self._memory, self._before_s = memory, before_s
         self._fresh: OrderedDict[bytes, Fresh] = OrderedDict()
-        self._fresh_by: dict[bytes, set[bytes]] = {}
+        self._readable: OrderedDict[bytes, None] = OrderedDict()
+        self._fresh_by: dict[bytes, tuple[bytes, ...]] = {}
         self._gone: OrderedDict[bytes, Gone] = OrderedDict()
-        self._gone_by: dict[bytes, set[bytes]] = {}
+        self._gone_by: dict[bytes, tuple[bytes, ...]] = {}
         self._used: set[bytes] = set()
 
     def add_fresh(self, fresh: Fresh, *, match: bool = True) -> Gone | None:
@@ -78,8 +80,11 @@ class Pairs:
         """
         self.forget(fresh.file)
         self._fresh[fresh.file] = fresh
-        for alias in _aliases(fresh.name):
-            self._fresh_by.setdefault(alias, set()).add(fresh.file)
+        _enter(self._fresh_by, _aliases(fresh.name), fresh.file)
+        if not fresh.opaque:
+            self._readable[fresh.file] = None
+            if len(self._readable) > self._memory // 10:
+                self.forget(next(iter(self._readable)))
         if len(self._fresh) > self._memory:
             self.forget(next(iter(self._fresh)))
         found = self._match_gone(fresh) if match else None
@@ -100,8 +105,7 @@ class Pairs:
             self._used.add(found.file)
             return found
         self._gone[gone.file] = gone
-        for alias in _aliases(gone.name)[:2]:
-            self._gone_by.setdefault(alias, set()).add(gone.file)
+        _enter(self._gone_by, _aliases(gone.name)[:2], gone.file)
         if len(self._gone) > self._memory:
             self._forget_gone(next(iter(self._gone)))
         return None
@@ -154,6 +158,7 @@ class Pairs:
         fresh = self._fresh.pop(file, None)
         if fresh is not None:
             self._used.discard(file)
+            self._readable.pop(file, None)
             _drop(self._fresh_by, _aliases(fresh.name), file)
         return fresh
 
@@ -171,10 +176,17 @@ def _like(new: int, old: int) -> bool:
     return old >= _TINY and old <= new <= old * 1.45 + 2048
 
 
-def _drop(table: dict[bytes, set[bytes]], aliases: Sequence[bytes], file: bytes) -> None:
+def _enter(table: dict[bytes, tuple[bytes, ...]], aliases: Sequence[bytes], file: bytes) -> None:
+    for alias in aliases:  # tuples: nearly always of one, and a fifth of a set's size
+        files = table.get(alias, ())
+        if file not in files:
+            table[alias] = (*files[1 - _SAME_NAME :], file)
+
+
+def _drop(table: dict[bytes, tuple[bytes, ...]], aliases: Sequence[bytes], file: bytes) -> None:
     for alias in aliases:
-        files = table.get(alias)
-        if files is not None:
-            files.discard(file)
-            if not files:
-                del table[alias]
+        files = tuple(one for one in table.get(alias, ()) if one != file)
+        if files:
+            table[alias] = files
+        else:
+            table.pop(alias, None)

@@ -8,6 +8,20 @@ from releve.model.held import Judged, Name
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
+_FILES = 50_000
+_SAVES = 4
+
+
+class _File:
+    """What is remembered of one file, whoever touches it."""
+
+    __slots__ = ("last", "maker", "saves")
+
+    def __init__(self) -> None:
+        self.last: Process | None = None
+        self.maker: tuple[Process, int] | None = None
+        self.saves: tuple[tuple[Process, int], ...] = ()
+
 
 class Book:
     """Touches per process, and the last writer and last foreign save per file.
@@ -19,9 +33,7 @@ class Book:
     def __init__(self, memory_ns: int) -> None:
         self._memory_ns = memory_ns
         self._touches: dict[Process, OrderedDict[bytes, Touch]] = {}
-        self._last: OrderedDict[bytes, Process] = OrderedDict()
-        self._makers: OrderedDict[bytes, tuple[Process, int]] = OrderedDict()
-        self._saves: OrderedDict[bytes, list[tuple[Process, int]]] = OrderedDict()
+        self._files: OrderedDict[bytes, _File] = OrderedDict()
         self._lock = threading.Lock()
 
     def touch(self, process: Process, file: bytes, folder: int, now_ns: int) -> Touch:
@@ -44,46 +56,51 @@ class Book:
             if touch.judged is Judged.CLEAN and now_ns - touch.last_ns > self._memory_ns:
                 del touches[file]
 
+    def _file(self, file: bytes) -> _File:
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = _File()
+            if len(self._files) > _FILES:
+                self._files.popitem(last=False)
+        else:
+            self._files.move_to_end(file)
+        return known
+
     def wrote(self, process: Process, file: bytes) -> None:
         """`process` is the last who changed the content of `file`."""
         with self._lock:
-            self._last[file] = process
-            self._last.move_to_end(file)
-            if len(self._last) > 50_000:
-                self._last.popitem(last=False)
+            self._file(file).last = process
 
     def saved(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` closed `file` after writing."""
         with self._lock:
-            saves = self._saves.setdefault(file, [])
-            if saves and saves[-1][0] is process:
-                saves.pop()
-            saves.append((process, now_ns))
-            del saves[:-4]
-            self._saves.move_to_end(file)
-            if len(self._saves) > 50_000:
-                self._saves.popitem(last=False)
+            known = self._file(file)
+            before = known.saves
+            if before and before[-1][0] is process:
+                before = before[:-1]
+            known.saves = (*before[1 - _SAVES :], (process, now_ns))
 
     def made(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` made `file`."""
         with self._lock:
-            self._makers[file] = (process, now_ns)
-            if len(self._makers) > 50_000:
-                self._makers.popitem(last=False)
+            self._file(file).maker = (process, now_ns)
 
     def maker(self, file: bytes) -> tuple[Process, int] | None:
         """Who made a file, and when, if that is not long ago."""
         with self._lock:
-            return self._makers.get(file)
+            known = self._files.get(file)
+            return known.maker if known is not None else None
 
     def last_writer(self, file: bytes) -> Process | None:
         with self._lock:
-            return self._last.get(file)
+            known = self._files.get(file)
+            return known.last if known is not None else None
 
     def last_save_of_others(self, family: set[Process], file: bytes) -> int:
         """When somebody outside the family last saved it (ns), 0 if not remembered."""
         with self._lock:
-            saves = self._saves.get(file, ())
+            known = self._files.get(file)
+            saves = known.saves if known is not None else ()
             return max((at for process, at in saves if process not in family), default=0)
 
     def has(self, process: Process) -> bool:

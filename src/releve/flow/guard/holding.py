@@ -9,6 +9,7 @@ from releve.model.lines import Alert, Window
 from releve.recover.rollback import keep
 from releve.sense import fanotify
 
+_RECENT = 2_000  # files held within the last pause: later ones need none
 _OPEN_S, _OPEN_MOST_S = 0.0125, 60.0
 
 
@@ -61,7 +62,7 @@ class Holder:
             return
         self._last[job.file] = now
         self._last.move_to_end(job.file)
-        if len(self._last) > 20_000:
+        if len(self._last) > _RECENT:
             self._last.popitem(last=False)
         node = job.volume.keeper.node(job.key)
         if node is not None and node.facts.size > self._limits.big:
