@@ -107,6 +107,11 @@ def _copied(path: str, root: Path, before: DatabaseCopy | None) -> DatabaseCopy:
         _copy(path, new)
         facts = Path(path).stat()
         os.utime(new, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+        # As the original's: a recovery shows the copy in its place at once. The staging folder
+        # itself is root's alone, so nobody reaches it here.
+        with contextlib.suppress(PermissionError):
+            os.chown(new, facts.st_uid, facts.st_gid)
+        new.chmod(stat.S_IMODE(facts.st_mode))
         new.replace(target)
     finally:
         new.unlink(missing_ok=True)

@@ -15,6 +15,9 @@ class Share(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: str
     group: str
     users: tuple[str, ...] = ()  # empty: every user of the box
+    # A recovered folder: rights and owners stay as they were on the machine that is down, whose
+    # accounts are not here; who may come in is told by `users` alone.
+    as_found: bool = False
 
 
 class BoxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +27,8 @@ class BoxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     interfaces: tuple[str, ...] = ()  # names, addresses or networks; empty: all
     port: int = 445
     workgroup: str = "WORKGROUP"
+    audit_opens: bool = False  # note every opened file, too
+    must_encrypt: bool = False  # over somebody else's network: SMB3 with encryption or nothing
 
 
 FOLDERS = ("private", "lock", "state", "cache", "pid", "ncalrpc", "log", "protect.d")
@@ -41,7 +46,7 @@ _GLOBAL = """\
     server min protocol = SMB2_10
     server max protocol = SMB3
     server signing = mandatory
-    server smb encrypt = desired
+    server smb encrypt = {encrypt}
     ntlm auth = ntlmv2-only
     # Nobody without a name.
     map to guest = never
@@ -79,8 +84,8 @@ _GLOBAL = """\
     debug hires timestamp = yes
     vfs objects = full_audit
     full_audit:prefix = %I|%u|%m|%S|%d
-    full_audit:success = connect disconnect renameat unlinkat mkdirat
-    full_audit:failure = connect
+    full_audit:success = connect disconnect renameat unlinkat mkdirat{opens}
+    full_audit:failure = connect{opens}
     full_audit:syslog = false
     # Everything of its own.
     passdb backend = tdbsam:{home}/private/passdb.tdb
@@ -109,6 +114,24 @@ _SHARE = """\
     force directory mode = 2770
 """
 
+# New files get the owner and rights of their folder, so that the people of the machine that comes
+# back find them as their own.
+_AS_FOUND = """\
+
+[{name}]
+    path = {path}
+    read only = no
+    guest ok = no
+    browseable = yes
+    valid users = {users}
+    admin users = {users}
+    inherit owner = unix only
+    inherit permissions = yes
+    store dos attributes = no
+    map archive = no
+    ea support = no
+"""
+
 
 def render(config: BoxConfig, home: PurePath, users: Iterable[str]) -> str:
     """The whole smb.conf; `users` are those who have a password.
@@ -116,12 +139,20 @@ def render(config: BoxConfig, home: PurePath, users: Iterable[str]) -> str:
     A share that names nobody is everybody's; one whose people are all gone is nobody's.
     """
     everybody = tuple(users)
-    text = _GLOBAL.format(home=home, log=LOG, port=config.port, workgroup=config.workgroup)
+    text = _GLOBAL.format(
+        home=home,
+        log=LOG,
+        port=config.port,
+        workgroup=config.workgroup,
+        encrypt="required" if config.must_encrypt else "desired",
+        opens=" create_file" if config.audit_opens else "",
+    )
     if config.interfaces:
         text += f"    interfaces = {' '.join(config.interfaces)}\n    bind interfaces only = yes\n"
     for share in config.shares:
         people = [name for name in everybody if not share.users or name in share.users]
         # "valid users" left empty would mean everybody that the system knows.
         names = " ".join(people) or NOBODY
-        text += _SHARE.format(name=share.name, path=share.path, users=names, group=share.group)
+        form = _AS_FOUND if share.as_found else _SHARE
+        text += form.format(name=share.name, path=share.path, users=names, group=share.group)
     return text

@@ -1,0 +1,250 @@
+"""A repository that is only read: a view of the vault opened with a lent key, for a recovery.
+
+Mounted as a folder, listed, and a folder compared with it by hash. Never locked: an as-of view is
+hard links of what nobody may change.
+"""
+
+import contextlib
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.linux import fusermount, mounts, samba_proc
+from releve.adapters.restic import child, tools
+from releve.flow.backup import EngineFailedError, RepositoryMissingError, WrongPasswordError
+from releve.flow.recovery.errors import MountFailedError
+
+_STALL_S = 300.0
+_MOUNT_S = 60.0
+_INTERPRETER = "#!{} -IS\n"
+
+
+class Lent(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the snapshots are and how they are opened; secrets are named by their files only."""
+
+    repository: str  # a folder (an as-of view), or rest:https://host:port/...
+    password_file: str
+    user: str = ""
+    http_password_file: str = ""
+    ca_file: str = ""
+    cache: str = ""
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One entry as `restic ls` tells it."""
+
+    path: str
+    type: str
+    size: int = 0
+    mtime: str = ""
+    inode: int = 0
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One process, so that its number is never taken for another's."""
+
+    pid: int
+    starttime: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Program":
+        """The process of that number as it runs now."""
+        seen = samba_proc.look(pid)
+        return cls(pid=pid, starttime=seen.starttime if seen else 0)
+
+    def lives(self) -> bool:
+        """Whether it runs; our own child is reaped."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        seen = samba_proc.look(self.pid)
+        return seen is not None and not seen.dead and seen.starttime == self.starttime
+
+
+_node = msgspec.json.Decoder(Node).decode
+
+
+class _Verbose(msgspec.Struct):
+    message_type: str = ""
+    action: str = ""
+    item: str = ""
+    size: int = 0
+
+
+_verbose = msgspec.json.Decoder(_Verbose).decode
+
+
+class _Snapshot(msgspec.Struct):
+    id: str
+    paths: tuple[str, ...]
+    time: str = ""
+
+
+class LentRepository:
+    """restic on a lent repository; `home` keeps its cache, its log and the mounting helper."""
+
+    def __init__(self, lent: Lent, home: str) -> None:
+        self._lent, self._home = lent, Path(home)
+        self._restic = ""
+
+    def snapshot(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """The whole id and the folders of a snapshot ("latest" too).
+
+        Raises: EngineFailedError, WrongPasswordError, RepositoryMissingError.
+        """
+        said: list[bytes] = []
+        self._run(["snapshots", name], said.append)
+        found = msgspec.json.decode(b"".join(said) or b"[]", type=list[_Snapshot])
+        if not found:
+            raise EngineFailedError(1, f"there is no snapshot {name}")
+        return found[-1].id, found[-1].paths
+
+    def nodes(self, snapshot: str, folder: str) -> list[Node]:
+        """Every entry of a folder of the snapshot, its paths relative to that folder."""
+        found: list[Node] = []
+        start = len(folder.rstrip("/")) + 1
+
+        def line(record: bytes) -> None:
+            node = _node(record) if b'"node"' in record else None
+            if node is not None and len(node.path) > start:
+                found.append(msgspec.structs.replace(node, path=node.path[start:]))
+
+        self._run(["ls", "--recursive", snapshot, folder], line)
+        return found
+
+    def compare(
+        self, snapshot: str, folder: str, target: str, hear: Callable[[str, str], None]
+    ) -> None:
+        """Compare every file of the snapshot with `target`, chunk by chunk, by SHA-256.
+
+        Nothing is written. `hear(action, path)`: "unchanged" is verified, "updated" differs,
+        "restored" is not there (or a second name of a file, which is not read twice).
+        """
+
+        def line(record: bytes) -> None:
+            said = _verbose(record)
+            if said.message_type == "verbose_status":
+                hear(said.action, said.item.lstrip("/"))
+
+        words = ["restore", f"{snapshot}:{folder}", "--target", target, "--dry-run"]
+        self._run([*words, "--overwrite", "always", "-vv"], line)
+
+    def restore(self, snapshot: str, path: str, into: str) -> None:
+        """Bring one file or folder into an empty folder, verified."""
+        parent, _, name = path.rpartition("/")
+        words = ["restore", f"{snapshot}:{parent or '/'}", "--include", f"/{name}", "--verify"]
+        self._run([*words, "--target", into], lambda _: None)
+
+    def mount(self, point: str) -> Program:
+        """Show the repository as a folder; the process outlives us, for people work through it.
+
+        Raises: MountFailedError, and those of tools.find.
+        """
+        Path(point).mkdir(mode=0o700, exist_ok=True)
+        environment = self._environment() | {"PATH": f"{self._helper()}:{os.environ['PATH']}"}
+        with (self._home / "restic.log").open("ab") as log:
+            command = [*self._command(), "--no-lock", "mount", point]
+            begun = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+        until = time.monotonic() + _MOUNT_S
+        while not _shows(point):
+            if begun.poll() is not None or time.monotonic() > until:
+                begun.kill()
+                begun.wait()
+                raise MountFailedError(self._lent.repository, _last_line(self._home / "restic.log"))
+            time.sleep(0.01)
+        return Program.of(begun.pid)
+
+    def _helper(self) -> str:
+        """The folder with `fusermount`: ours, so that no package is needed."""
+        folder = self._home / "bin"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        source = Path(fusermount.__file__).read_text(encoding="utf-8")
+        body = _INTERPRETER.format(sys.executable) + source
+        new = folder / ".fusermount.new"
+        new.write_text(body, encoding="utf-8")
+        new.chmod(0o700)
+        new.replace(folder / "fusermount")
+        return str(folder)
+
+    def _command(self) -> list[str]:
+        self._restic = self._restic or tools.find(tools.RESTIC).path
+        authority = ["--cacert", self._lent.ca_file] if self._lent.ca_file else []
+        cache = self._lent.cache or str(self._home / "cache")
+        return [self._restic, "--cache-dir", cache, "--stuck-request-timeout", "30s", *authority]
+
+    def _environment(self) -> dict[str, str]:
+        lent = self._lent
+        kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        kept |= {"RESTIC_REPOSITORY": lent.repository, "RESTIC_PASSWORD_FILE": lent.password_file}
+        kept["RESTIC_PROGRESS_FPS"] = "1"
+        if lent.user:
+            secret = Path(lent.http_password_file).read_text(encoding="utf-8").strip()
+            kept |= {"RESTIC_REST_USERNAME": lent.user, "RESTIC_REST_PASSWORD": secret}
+        return kept
+
+    def _run(self, words: list[str], line: Callable[[bytes], None]) -> None:
+        count = 0
+
+        def each(record: bytes) -> None:
+            nonlocal count
+            count += 1
+            line(record)
+
+        ended = child.run(
+            [*self._command(), "--json", "--no-lock", *words],
+            self._environment(),
+            each,
+            alive=lambda: count,
+            stall_s=_STALL_S,
+        )
+        match ended.status:
+            case 0:
+                return
+            case 10:
+                raise RepositoryMissingError(self._lent.repository)
+            case 12:
+                raise WrongPasswordError
+            case status:
+                raise EngineFailedError(status, "; ".join(ended.stderr[-2:]) or "it said nothing")
+
+
+def same(left: str, right: str) -> bool:
+    """Whether two files hold the same bytes; both are read whole."""
+    with open(left, "rb") as one, open(right, "rb") as other:  # noqa: PTH123 (names of any bytes)
+        while True:
+            a, b = one.read(1 << 20), other.read(1 << 20)
+            if a != b:
+                return False
+            if not a:
+                return True
+
+
+def _shows(point: str) -> bool:
+    found = mounts.mounted(point)
+    if found is None or not found.kind.startswith("fuse"):
+        return False
+    try:
+        return stat.S_ISDIR(os.stat(f"{point}/ids").st_mode)  # noqa: PTH116 (a loop of 10 ms)
+    except OSError:
+        return False
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "it said nothing"

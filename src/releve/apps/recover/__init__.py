@@ -1,0 +1,1 @@
+"""The command recover: a clean point opened to the practice at once."""

@@ -1,0 +1,382 @@
+"""`releve recover`: open a clean point at once, bring it home while people work, hand it over."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+import msgspec
+
+from releve.adapters.linux.overlay import Overlay
+from releve.adapters.restic.lent import Lent, LentRepository
+from releve.apps.recover.driver import Driver
+from releve.apps.recover.finishing import Finishing, Report
+from releve.apps.recover.judging import accept, hunt, scan
+from releve.apps.recover.opening import Opening
+from releve.apps.recover.planning import plan
+from releve.apps.recover.sharing import Sharing
+from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome, SharedAs
+from releve.flow.recovery.errors import (
+    CareListError,
+    NoRecoveryError,
+    StillInUseError,
+    TargetError,
+)
+from releve.model.errors import UsageError
+from releve.recover.care_order import CareList
+
+_json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
+_target = click.argument("target", type=click.Path(path_type=Path))
+_STEPS = {
+    "open": "dossier ouvert",
+    "first_file": "premier fichier lu",
+    "first_write": "première écriture",
+    "shared": "ouvert sur le réseau",
+    "database_query": "première requête à une base",
+    "today_local": "patients du jour ici",
+    "databases_local": "bases ici",
+    "all_local": "tout est ici",
+    "verified": "vérifié",
+}
+
+
+@click.group()
+def recover() -> None:
+    """Rouvrir le dossier du cabinet tout de suite, et le ramener pendant qu'on y travaille.
+
+    Opens a clean point at once over the vault's copy and brings it home in care order.
+    """
+
+
+@recover.command()
+@_target
+@click.option("--repository", default="", help="Vue du coffre (dossier) ou rest:https://… .")
+@click.option("--password-file", default="", help="Mot de passe du dépôt, prêté.")
+@click.option("--user", default="", help="Utilisateur du coffre.")
+@click.option("--http-password-file", default="", help="Son mot de passe.")
+@click.option("--ca-file", default="", help="Autorité du coffre, si elle est privée.")
+@click.option("--cache", default="", help="Cache de restic. / restic's cache.")
+@click.option("--snapshot", default="latest", help="Point sain. / Clean point. [latest]")
+@click.option("--folder", default="", help="Dossier dans la sauvegarde. / Folder in the snapshot.")
+@click.option("--care", default="", help="Services et patients (JSON).")
+@click.option("--today", default="", help="Patients du jour, un par ligne.")
+@click.option("--share", "share_name", default="", help="Ouvrir en SMB sous ce nom.")
+@click.option("--share-user", "share_users", multiple=True, help="Qui y accède. [tous]")
+@click.option("--interface", "interfaces", multiple=True, help="Où écouter : nom ou adresse.")
+@click.option("--port", default=445, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--people-of", default="", help="Serveur de fichiers dont les comptes comptent.")
+@click.option(
+    "--at-operator", metavar="STRUCTURE", default="", help="Chez l'infogérant, pour elle."
+)
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 32))
+@click.option("--reserve-mb", default=512, show_default=True, help="Place laissée aux écritures.")
+@click.option("--background", is_flag=True, help="Rendre la main dès que le dossier est ouvert.")
+@click.option("--until-local", is_flag=True, help="Finir quand tout est ici.")
+@_json
+def start(
+    *, target: Path, background: bool, until_local: bool, as_json: bool, **given: object
+) -> None:
+    r"""Ouvrir un point sain à la place de TARGET, et ramener les données dans l'ordre des soins.
+
+    Opens a clean point at TARGET, which must be empty or absent. Killed or stopped at any moment,
+    `releve recover start TARGET` goes on where it was.
+
+    \b
+    Exemple :
+      releve recover start /srv/cabinet --repository /var/lib/releve/vault/views/x \
+        --password-file /run/cle --folder /srv/cabinet --today patients.txt --share cabinet
+
+    \b
+    --care, JSON: {"services": [{"name": "accueil", "rank": 1, "places": ["patients"]}],
+                   "today": ["DUPONT Jean", "patients/042"]}
+    """
+    ordered_ns = time.time_ns()
+    home = RecoveryHome(target)
+    wanted = msgspec.convert(given, Given)
+    if wanted.repository:
+        _order(home, _asked(home, wanted, ordered_ns), _care(wanted.care, wanted.today))
+    home.asked()
+    if background:
+        _in_background(home, as_json=as_json)
+    else:
+        _drive(home, until_local=until_local, as_json=as_json)
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """The words of `recover start`."""
+
+    repository: str
+    password_file: str
+    user: str
+    http_password_file: str
+    ca_file: str
+    cache: str
+    snapshot: str
+    folder: str
+    care: str
+    today: str
+    share_name: str
+    share_users: tuple[str, ...]
+    interfaces: tuple[str, ...]
+    port: int
+    people_of: str
+    at_operator: str
+    threads: int
+    reserve_mb: int
+
+
+def _asked(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
+    if not given.password_file:
+        raise UsageError("--repository needs --password-file")
+    lent = Lent(
+        repository=given.repository,
+        password_file=str(Path(given.password_file).absolute()),
+        user=given.user,
+        http_password_file=given.http_password_file,
+        ca_file=given.ca_file,
+        cache=given.cache,
+    )
+    return Asked(
+        target=str(home.target),
+        lent=lent,
+        snapshot=given.snapshot,
+        folder=given.folder,
+        ordered_ns=ordered_ns,
+        threads=given.threads,
+        reserve=given.reserve_mb * 1_000_000,
+        structure=given.at_operator,
+        share=_shared(given),
+    )
+
+
+def _order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
+    """Write the order down, once; the same order again goes on with what there is."""
+    if not home.target.parent.is_dir():
+        raise TargetError(asked.target, f"{home.target.parent} is not there")
+    home.make()
+    Overlay(str(home.path), asked.target).check()
+    before = home.read("asked.json", Asked)
+    if before is not None and home.state().phase is not Phase.DONE:
+        return
+    if before is not None:
+        raise NoRecoveryError(asked.target, f"one is finished; remove {home.path} to begin another")
+    repository = LentRepository(asked.lent, str(home.path))
+    whole, folders = repository.snapshot(asked.snapshot)
+    bases = next((f for f in folders if f.rpartition("/")[2] == "releve-bases"), "")
+    others = [f for f in folders if f != bases]
+    if not asked.folder and len(others) != 1:
+        raise UsageError(f"--folder: one of {', '.join(others)}")
+    folder = asked.folder or others[0]
+    home.keep("care.json", care)
+    home.keep(
+        "asked.json", msgspec.structs.replace(asked, snapshot=whole, folder=folder, bases=bases)
+    )
+
+
+def _shared(given: Given) -> SharedAs | None:
+    if not given.share_name:
+        if given.at_operator:
+            raise UsageError("--at-operator needs --share")
+        return None
+    if given.at_operator and not given.interfaces:
+        raise UsageError("--at-operator needs --interface: the address of that structure's VPN")
+    return SharedAs(
+        name=given.share_name,
+        users=given.share_users,
+        interfaces=given.interfaces,
+        port=given.port,
+        people_of=given.people_of,
+    )
+
+
+def _care(care: str, today: str) -> CareList:
+    """Raises: CareListError."""
+    found = CareList()
+    try:
+        if care:
+            found = msgspec.json.decode(Path(care).read_bytes(), type=CareList)
+        if today:
+            lines = [line.strip() for line in Path(today).read_text("utf-8").splitlines()]
+            names = tuple(line for line in lines if line and not line.startswith("#"))
+            found = msgspec.structs.replace(found, today=(*found.today, *names))
+    except (OSError, UnicodeError, msgspec.MsgspecError) as error:
+        raise CareListError(care or today, str(error)) from error
+    return found
+
+
+def _drive(home: RecoveryHome, *, until_local: bool, as_json: bool) -> None:
+    with home.alone():
+        driver = Driver(home, Teller(as_json=as_json))
+
+        def leave(_number: int, _frame: FrameType | None) -> None:
+            driver.stop()
+
+        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGINT, leave)
+        driver.run(until_local=until_local)
+    if not as_json:
+        click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)
+
+
+def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
+    command = [sys.executable, "-m", "releve.apps.cli.main", "recover", "start", str(home.target)]
+    with (home.path / "driver.out").open("ab") as out:
+        begun = subprocess.Popen(
+            [*command, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=out,
+            cwd="/",
+            start_new_session=True,
+        )
+    told = None
+    while begun.poll() is None:
+        told = home.progress()
+        if told is not None and "first_write" in told.seconds and home.driver() is not None:
+            break
+        time.sleep(0.02)
+    else:
+        last = (home.path / "driver.out").read_text(errors="replace").strip().splitlines()
+        raise NoRecoveryError(str(home.target), last[-1] if last else "it ended at once")
+    Teller(as_json=as_json)(told)
+
+
+class Teller:
+    """Shows progress: JSON lines on stdout, or each step once for people."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._said: set[str] = set()
+        self._last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        fresh = [name for name in progress.seconds if name not in self._said]
+        now = time.monotonic()
+        if not fresh and now - self._last < 0.5 and progress.running:
+            return
+        self._last = now
+        self._said.update(fresh)
+        if self._as_json:
+            click.echo(msgspec.json.encode(progress).decode())
+            return
+        for name in fresh:
+            if name in _STEPS:
+                click.echo(f"{progress.seconds[name]:8.2f} s  {_STEPS[name]}")
+        if sys.stderr.isatty():
+            click.echo(f"\r{_describe(progress)}\033[K", nl=False, err=True)
+
+
+@recover.command()
+@_target
+@_json
+def status(*, target: Path, as_json: bool) -> None:
+    """Dire où en est la reprise de TARGET. / Where the recovery of TARGET stands."""
+    home = RecoveryHome(target)
+    asked, state = home.asked(), home.state()
+    told = home.progress() or Progress(
+        target=asked.target, phase="", running=False, seconds={}, since_order_s=0
+    )
+    found = msgspec.structs.replace(
+        told,
+        phase=state.phase.value,
+        running=home.driver() is not None,
+        seconds=state.seconds,
+        since_order_s=round((time.time_ns() - asked.ordered_ns) / 1e9, 3),
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    for name, seconds in found.seconds.items():
+        if name in _STEPS:
+            click.echo(f"{seconds:8.2f} s  {_STEPS[name]}")
+    click.echo(_describe(found))
+
+
+@recover.command()
+@_target
+@click.option("--replace-doubtful", is_flag=True, help="Reprendre au coffre ce qui est douteux.")
+@_json
+def finish(*, target: Path, replace_doubtful: bool, as_json: bool) -> None:
+    """Rendre un dossier ordinaire, vérifié ; dire ce qui a changé pendant la reprise.
+
+    Unmounts, hands over an ordinary folder and verifies every file that nobody wrote.
+    """
+    home = RecoveryHome(target)
+    home.asked()
+    _end_driver(home)
+    with home.alone():
+        talk = (lambda _: None) if as_json else (lambda step: click.echo(f"… {step}", err=True))
+        report = Finishing(home, talk).run(replace_doubtful=replace_doubtful)
+    if as_json:
+        click.echo(msgspec.json.encode(report).decode())
+    else:
+        _tell_report(report)
+
+
+@recover.command()
+@_target
+@_json
+def stop(*, target: Path, as_json: bool) -> None:
+    """Fermer le dossier sans rien perdre ; `start` le rouvre. / Close it; `start` opens it again."""
+    home = RecoveryHome(target)
+    asked = home.asked()
+    _end_driver(home)
+    with home.alone():
+        state, opening = home.state(), Opening(home, asked)
+        Sharing(home, asked).stop()
+        if state.phase in {Phase.OPEN, Phase.LOCAL}:
+            until = time.monotonic() + 5.0
+            if not opening.close_view(lambda _: _pause(until)):
+                Sharing(home, asked).start()
+                raise StillInUseError(asked.target, ())
+        opening.unmount_vault(state.vault_point, state.vault)
+        home.keep("state.json", msgspec.structs.replace(state, vault=None, vault_point=""))
+    if as_json:
+        click.echo(msgspec.json.encode({"event": "stopped", "target": asked.target}).decode())
+    else:
+        click.echo(f"Fermé, rien n'est perdu. Rouvrir : releve recover start {asked.target}")
+
+
+def _pause(until: float) -> bool:
+    time.sleep(0.2)
+    return time.monotonic() < until
+
+
+def _end_driver(home: RecoveryHome) -> None:
+    """Ask the driver of this recovery to end, and wait for it; by its start time, so no other."""
+    found = home.driver()
+    if found is None or found.pid == os.getpid():
+        return
+    os.kill(found.pid, signal.SIGTERM)
+    until = time.monotonic() + 60.0
+    while home.driver() == found and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _describe(found: Progress) -> str:
+    part = f"{found.files_home}/{found.files} fichiers, {found.bytes_home / 1e6:.0f} Mo ici"
+    words = [found.phase, part, "en cours" if found.running else "à l'arrêt"]
+    if found.short_of_room:
+        words.append("PLUS DE PLACE sur ce disque")
+    if found.waiting_for:
+        words.append(f"attend la fermeture par {', '.join(found.waiting_for)}")
+    return " · ".join(words)
+
+
+def _tell_report(report: Report) -> None:
+    click.echo(
+        f"{report.target} : {report.files} fichiers, {report.verified + report.databases} vérifiés, "
+        f"{len(report.changed)} modifiés, {len(report.new)} nouveaux, {len(report.renamed)} renommés, "
+        f"{len(report.deleted)} supprimés pendant la reprise."
+    )
+
+
+# What is worth coming back to: judged snapshots, the plan, indicators in the past.
+recover.add_command(scan)
+recover.add_command(plan)
+recover.add_command(hunt)
+recover.add_command(accept)

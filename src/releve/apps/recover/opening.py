@@ -1,0 +1,122 @@
+"""Opens a clean point as a folder: the vault's mount, the layers, the view; again after a crash."""
+
+import contextlib
+import os
+import signal
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.linux import mounts, overlay
+from releve.adapters.linux.overlay import Overlay
+from releve.adapters.restic.databases import MANIFEST, SIDE_FILES
+from releve.adapters.restic.lent import LentRepository, Program
+from releve.apps.recover.state import Asked, RecoveryHome
+from releve.flow.recovery.errors import StillInUseError, TargetError
+from releve.model.backup import DatabaseCopy, Manifest
+
+_SHORT = 8  # restic names snapshots so below ids/
+
+
+class Opening:
+    """The mounts of one recovery."""
+
+    def __init__(self, home: RecoveryHome, asked: Asked) -> None:
+        self._home, self._asked = home, asked
+        self.view = Overlay(str(home.path), asked.target)
+        self.repository = LentRepository(asked.lent, str(home.path))
+
+    def mount_vault(self) -> tuple[Program, str]:
+        """Mount the repository at a fresh place; the old one may be dead or still in use."""
+        numbers = [int(p.name[6:]) for p in self._home.path.glob("vault-*")]
+        point = self._home.path / f"vault-{max(numbers, default=0) + 1}"
+        program = self.repository.mount(str(point))
+        return program, str(point)
+
+    def below(self, point: str) -> str:
+        """The recovered folder inside the mounted repository. Raises: TargetError."""
+        folder = f"{point}/ids/{self._asked.snapshot[:_SHORT]}{self._asked.folder}"
+        try:
+            is_folder = stat.S_ISDIR(Path(folder).stat().st_mode)
+        except FileNotFoundError:
+            is_folder = False
+        if not is_folder:
+            raise TargetError(self._asked.folder, "the snapshot has no such folder")
+        return folder
+
+    def mount_view(self, point: str) -> None:
+        """Lay the snapshot below and show the view; the first time, prepare what is above."""
+        folder = self.below(point)
+        copies = self.copies(point)
+        layers = [folder]
+        if copies:
+            bases = f"{point}/ids/{self._asked.snapshot[:_SHORT]}{self._asked.bases}"
+            layers.insert(0, f"{bases}{self._asked.folder}")
+        self.view.begin(folder)
+        if not (self._home.path / "prepared").exists():
+            self._prepare(folder, copies)
+            (self._home.path / "prepared").touch()
+        self.view.lay(layers)
+        self.view.mount()
+
+    def copies(self, point: str) -> list[DatabaseCopy]:
+        """The consistent copies of databases that belong into the folder."""
+        if not self._asked.bases:
+            return []
+        file = Path(f"{point}/ids/{self._asked.snapshot[:_SHORT]}{self._asked.bases}/{MANIFEST}")
+        try:
+            manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+        except FileNotFoundError:
+            return []
+        inside = self._asked.folder.rstrip("/") + "/"
+        return [copy for copy in manifest.databases if copy.path.startswith(inside)]
+
+    def unmount_vault(self, point: str, program: Program | None) -> None:
+        """End restic's mount; only after the view is gone."""
+        if program is not None and program.lives():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(program.pid, signal.SIGINT)
+        if point and mounts.mounted(point):
+            with contextlib.suppress(OSError):
+                mounts.unmount(point, lazily=True)
+        with contextlib.suppress(OSError):
+            Path(point).rmdir()
+
+    def close_view(self, wait: Callable[[tuple[str, ...]], bool]) -> bool:
+        """Unmount the view; `wait(holders)` says whether to try again. False: it is still there."""
+        while True:
+            try:
+                self.view.unmount()
+            except StillInUseError as error:
+                if not wait(error.holders):
+                    return False
+            else:
+                return True
+
+    def _prepare(self, folder: str, copies: list[DatabaseCopy]) -> None:
+        """Consistent copies shall show with the folders' own rights, and without torn logs.
+
+        The copies' folders are root's alone in the backup; so the real ones are made above them.
+        """
+        for copy in copies:
+            path = copy.path[len(self._asked.folder.rstrip("/")) + 1 :]
+            parents = [parent for parent in reversed(Path(path).parents) if parent.name]
+            for parent in parents:
+                made = f"{self.view.upper}/{parent}"
+                with contextlib.suppress(FileExistsError, FileNotFoundError):
+                    Path(f"{folder}/{parent}").stat()
+                    Path(made).mkdir(0o700)
+            for side in SIDE_FILES:
+                if os.path.lexists(f"{folder}/{path}{side}"):
+                    with contextlib.suppress(FileExistsError):
+                        overlay.hide(f"{self.view.upper}/{path}{side}")
+            for parent in reversed(parents):
+                with contextlib.suppress(FileNotFoundError):
+                    overlay.like(f"{folder}/{parent}", f"{self.view.upper}/{parent}")
+        overlay.like(folder, self.view.upper)
+
+    def vault_answers(self, program: Program | None, point: str) -> bool:
+        """Whether the vault's process lives and its mount is there; never waits for the link."""
+        return program is not None and program.lives() and mounts.mounted(point) is not None

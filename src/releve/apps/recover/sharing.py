@@ -1,0 +1,221 @@
+"""Opens the folder over SMB with the box's hardened server, and keeps who opened what."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.linux import samba_proc
+from releve.apps.box.box import Box, program
+from releve.apps.box.errors import SambaMissingError, SambaRefusedError
+from releve.apps.box.home import Home
+from releve.apps.box.smbconf import BoxConfig, Share
+from releve.apps.recover.state import Asked, RecoveryHome
+from releve.flow.recovery.errors import SharingFailedError
+
+_START_S = 15.0
+_POLITE_S = 3.0
+_MARK = b"|create_file|"
+_READ_DATA, _WRITE_DATA, _APPEND_DATA, _DELETE = 0x1, 0x2, 0x4, 0x10000
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody opened a file: one line of `opened.jsonl`, chained so that none can be cut out."""
+
+    at: str
+    address: str
+    user: str
+    path: str  # a patient's name may be in it: the file is root's and stays on this host
+    how: str  # "read", "write", "delete", "refused"
+    previous: str
+    hash: str = ""
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the server's log was read."""
+
+    inode: int = 0
+    offset: int = 0
+    last: str = ""  # hash of the last line that was kept
+
+
+class Sharing:
+    """The file server of one recovery, with its own state below the recovery's."""
+
+    def __init__(self, home: RecoveryHome, asked: Asked) -> None:
+        self._home, self._asked, self._share = home, asked, asked.share
+        self._box_home = Home(home.path / "box")
+        self._log = home.path / "box" / "log" / "smbd.log"
+        self._recent: dict[tuple[str, str, str], float] = {}
+
+    def start(self) -> None:
+        """Serve; harmless when it serves already.
+
+        Raises: SharingFailedError.
+        """
+        if self._share is None or self.lives():
+            return
+        try:
+            self._configure()
+            words = ["--foreground", "--no-process-group"]
+            with (self._home.path / "smbd.out").open("ab") as out:
+                begun = subprocess.Popen(
+                    [program("smbd"), *words, f"--configfile={self._box_home.smb_conf}"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    cwd="/",
+                    start_new_session=True,  # smbd signals its whole group when it ends
+                )
+        except (SambaMissingError, SambaRefusedError) as error:
+            raise SharingFailedError(str(error)) from error
+        until = time.monotonic() + _START_S
+        while not self._listens():
+            if begun.poll() is not None or time.monotonic() > until:
+                raise SharingFailedError(f"see {self._log}")
+            time.sleep(0.02)
+
+    def lives(self) -> bool:
+        """Whether a listener of ours runs; dead children of ours are reaped."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        return self._listens()
+
+    def stop(self) -> None:
+        """End the server and every connection: by its configuration's name, so nobody else's."""
+        self.follow()
+        for number, wait_s in ((signal.SIGTERM, _POLITE_S), (signal.SIGKILL, _POLITE_S)):
+            for pid in self._ours():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            until = time.monotonic() + wait_s
+            while self._ours() and time.monotonic() < until:
+                self.lives()
+                time.sleep(0.02)
+
+    def follow(self) -> None:
+        """Keep what was opened since the last time; a killed driver misses nothing of the log."""
+        mark = self._home.read("opened.mark", Mark) or Mark()
+        kept: list[bytes] = []
+        old = self._log.with_name(self._log.name + ".old")
+        if mark.inode and _inode(old) == mark.inode:  # the server began a new log in between
+            mark = self._take(old, mark, kept)
+            mark = Mark(inode=_inode(self._log), last=mark.last)
+        if _inode(self._log) != mark.inode:
+            mark = Mark(inode=_inode(self._log), last=mark.last)
+        after = self._take(self._log, mark, kept)
+        if kept:
+            with (self._home.path / "opened.jsonl").open("ab") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(b"".join(kept))
+                file.flush()
+                os.fsync(file.fileno())
+        if after != mark:
+            self._home.keep("opened.mark", after)
+
+    def _take(self, log: Path, mark: Mark, kept: list[bytes]) -> Mark:
+        try:
+            with log.open("rb") as file:
+                file.seek(mark.offset)
+                said = file.read()
+        except OSError:
+            return mark
+        whole = said.rpartition(b"\n")[0]
+        last = mark.last
+        for line in whole.splitlines():
+            if (opened := self._understood(line, last)) is not None:
+                last = opened.hash
+                kept.append(msgspec.json.encode(opened) + b"\n")
+        step = len(whole) + 1 if whole else 0
+        return Mark(inode=mark.inode, offset=mark.offset + step, last=last)
+
+    def _understood(self, line: bytes, previous: str) -> Opened | None:
+        """One line of the server's audit; clients cannot write `|` or line ends into a name."""
+        if _MARK not in line:
+            return None
+        words = line.decode(errors="replace").strip().split("|")
+        at = words.index("create_file")
+        if at < 4 or len(words) < at + 6 or words[at + 3] != "file":
+            return None
+        address, user, path = words[at - 5], words[at - 4], words[-1]
+        how = _how(int(words[at + 2], 16)) if words[at + 1] == "ok" else "refused"
+        if not how or self._is_repeated(user, path, how):
+            return None
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        facts = Opened(at=when, address=address, user=user, path=path, how=how, previous=previous)
+        digest = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
+        return msgspec.structs.replace(facts, hash=digest)
+
+    def _is_repeated(self, user: str, path: str, how: str) -> bool:
+        """Programs open a file many times in a moment: one line a minute is enough."""
+        now, key = time.monotonic(), (user, path, how)
+        is_new = now - self._recent.get(key, -100.0) > 60.0
+        if is_new:
+            self._recent[key] = now
+            if len(self._recent) > 10_000:
+                self._recent.clear()
+        return not is_new
+
+    def _configure(self) -> None:
+        share = self._share
+        if share is None:
+            return
+        self._box_home.make()
+        self._people(share.people_of)
+        entry = Share(
+            name=share.name, path=self._asked.target, group="", users=share.users, as_found=True
+        )
+        config = BoxConfig(
+            shares=(entry,),
+            interfaces=share.interfaces,
+            port=share.port,
+            audit_opens=True,
+            must_encrypt=bool(self._asked.structure),
+        )
+        Box(self._box_home).configure(lambda _: config)
+
+    def _people(self, box: str) -> None:
+        """People keep their passwords: those of the machine's own box come along."""
+        if not box or self._box_home.passdb.exists():
+            return
+        source = Home(Path(box))
+        for name in ("passdb.tdb", "secrets.tdb"):
+            file = source.passdb.with_name(name)
+            if file.exists():
+                shutil.copy2(file, self._box_home.passdb.with_name(name))
+
+    def _ours(self) -> list[int]:
+        word = f"--configfile={self._box_home.smb_conf}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    if word in words and samba_proc.is_roots(int(entry.name)):
+                        found.append(int(entry.name))
+        return found
+
+    def _listens(self) -> bool:
+        return any(samba_proc.sockets(pid).listens for pid in self._ours())
+
+
+def _how(mask: int) -> str:
+    if mask & (_WRITE_DATA | _APPEND_DATA):
+        return "write"
+    if mask & _DELETE:
+        return "delete"
+    return "read" if mask & _READ_DATA else ""
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0

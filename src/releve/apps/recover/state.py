@@ -1,0 +1,178 @@
+"""The recovery's own folder beside its target: what was asked, how far it is, who does it.
+
+    DIR/.NAME.reprise/   0700, root's: asked.json state.json catalogue.json care.json lock ...
+
+Every file is replaced whole and durably, so that a kill at any moment leaves the one or the other.
+"""
+
+import contextlib
+import enum
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from releve.adapters.durable import write
+from releve.adapters.linux import samba_proc
+from releve.adapters.restic.lent import Lent, Node, Program
+from releve.flow.recovery.errors import NoRecoveryError, RecoveryRunningError
+from releve.model.errors import NotRootError
+from releve.recover.care_order import CareList
+
+_T = TypeVar("_T")
+
+
+class Phase(enum.StrEnum):
+    """How far a recovery is; it never goes back."""
+
+    OPEN = "open"  # people work, data come home
+    LOCAL = "local"  # all is here; the vault's link still belongs to the view
+    CLOSING = "closing"  # unmounted for good: marks are cleaned away, never to be mounted again
+    VERIFYING = "verifying"  # an ordinary folder that is compared with the snapshot
+    DONE = "done"  # verified and handed over
+
+
+class SharedAs(msgspec.Struct, frozen=True, kw_only=True):
+    """How the folder is opened over the network."""
+
+    name: str
+    users: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    port: int = 445
+    people_of: str = ""  # a box whose people and passwords count here, too
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The order; it never changes afterwards."""
+
+    target: str
+    lent: Lent
+    snapshot: str
+    folder: str  # in the snapshot
+    bases: str = ""  # the folder of consistent copies of databases in the snapshot
+    ordered_ns: int
+    threads: int = 4
+    reserve: int = 0
+    structure: str = ""  # set: it runs at the operator's, for this structure
+    share: SharedAs | None = None
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restarted recovery must know."""
+
+    phase: Phase = Phase.OPEN
+    vault: Program | None = None
+    vault_point: str = ""
+    seconds: dict[str, float] = {}  # name of a step: seconds since the order, when it was reached
+    rebuilt: int = 0  # how often the view was built again
+    deleted: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What `releve recover status` says, and each line with --json. Counts only, no names."""
+
+    event: str = "recovery"
+    target: str
+    phase: str
+    running: bool
+    seconds: dict[str, float]
+    since_order_s: float
+    today_files: int = 0
+    today_home: int = 0
+    databases_bytes: int = 0
+    databases_home: int = 0
+    files: int = 0
+    files_home: int = 0
+    bytes: int = 0
+    bytes_home: int = 0
+    short_of_room: bool = False
+    links_lost: int = 0
+    rebuilt: int = 0
+    shared: bool = False
+    waiting_for: tuple[str, ...] = ()
+
+
+class RecoveryHome:
+    """Files of one recovery."""
+
+    def __init__(self, target: Path) -> None:
+        if os.geteuid() != 0:
+            raise NotRootError("a recovery")
+        # Absolute without following links: a link could be turned elsewhere while people work.
+        self.target = Path(os.path.abspath(target))  # noqa: PTH100
+        self.path = self.target.with_name(f".{self.target.name}.reprise")
+
+    def make(self) -> None:
+        """Make it; somebody else's folder of that name is refused."""
+        with contextlib.suppress(FileExistsError):
+            self.path.mkdir(mode=0o700)
+        facts = self.path.lstat()
+        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != 0 or facts.st_mode & 0o077:
+            raise NoRecoveryError(str(self.path), "it is not root's own folder")
+
+    def asked(self) -> Asked:
+        """Raises: NoRecoveryError."""
+        found = self.read("asked.json", Asked)
+        if found is None:
+            raise NoRecoveryError(str(self.target), "there is no recovery of it")
+        return found
+
+    def state(self) -> State:
+        """How far it is."""
+        return self.read("state.json", State) or State()
+
+    def catalogue(self) -> list[Node] | None:
+        """The snapshot's entries, once they were listed."""
+        return self.read("catalogue.json", list[Node])
+
+    def care(self) -> CareList:
+        """What comes first."""
+        return self.read("care.json", CareList) or CareList()
+
+    def progress(self) -> Progress | None:
+        """As the driver wrote it last."""
+        return self.read("progress.json", Progress)
+
+    def read(self, name: str, kind: type[_T]) -> _T | None:
+        """One file; None when there is none."""
+        try:
+            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+
+    def keep(self, name: str, what: object) -> None:
+        """Replace one file whole, durably."""
+        write(self.path / name, msgspec.json.encode(what))
+
+    def show(self, progress: Progress) -> None:
+        """Like `keep`, without waiting for the disk: a lost one is renewed at once."""
+        new = self.path / ".progress.json.new"
+        new.write_bytes(msgspec.json.encode(progress))
+        new.replace(self.path / "progress.json")
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One driver at a time; the kernel lets go of the lock however its holder dies.
+
+        Raises: RecoveryRunningError.
+        """
+        with (self.path / "lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RecoveryRunningError(str(self.path)) from error
+            self.keep("driver.json", Program.of(os.getpid()))
+            yield
+
+    def driver(self) -> Program | None:
+        """The process that drives it now, or None."""
+        found = self.read("driver.json", Program)
+        if found is None:
+            return None
+        seen = samba_proc.look(found.pid)
+        is_it = seen is not None and not seen.dead and seen.starttime == found.starttime
+        return found if is_it else None

@@ -1,0 +1,1 @@
+"""Instant availability: a clean point opened at once, brought home while people work, handed over."""

@@ -1,0 +1,176 @@
+"""In which order data come home: today's patients and the databases first, then services by rank.
+
+Paths are relative to the recovered folder. They name patients: nothing of this leaves the host.
+"""
+
+import enum
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+
+import msgspec
+
+LAST_RANK = 1_000  # of what belongs to no service
+# By ending only: the content is not here yet. What is no database merely comes home earlier.
+DATABASE_ENDINGS = frozenset(
+    {
+        *(".db", ".db3", ".sqlite", ".sqlite3", ".s3db", ".sl3"),
+        *(".accdb", ".dbf", ".fdb", ".gdb", ".ibd", ".mdb", ".mdf", ".ldf", ".frm", ".myd", ".myi"),
+    }
+)
+_WORD = re.compile(r"\w+")
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A care activity and the folders or files that it works with; rank 1 comes first."""
+
+    name: str
+    rank: int
+    places: tuple[str, ...]
+    databases: tuple[str, ...] = ()  # files or folders that are databases whatever their ending
+
+
+class CareList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What care needs first; `today` holds names of people ("DUPONT Jean") or paths ("patients/042")."""
+
+    services: tuple[Service, ...] = ()
+    today: tuple[str, ...] = ()
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One file of the snapshot."""
+
+    path: str
+    size: int
+    mtime_ns: int = 0
+
+
+class Group(enum.StrEnum):
+    """The three waves; the first two come home side by side."""
+
+    TODAY = "today"
+    DATABASES = "databases"
+    REST = "rest"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Every file once, in the order of its wave."""
+
+    today: tuple[Item, ...]
+    databases: tuple[Item, ...]
+    rest: tuple[Item, ...]
+
+    def of(self, group: Group) -> tuple[Item, ...]:
+        """The files of one wave."""
+        match group:
+            case Group.TODAY:
+                return self.today
+            case Group.DATABASES:
+                return self.databases
+            case Group.REST:
+                return self.rest
+
+
+def plan(items: Iterable[Item], care: CareList) -> Plan:
+    """Sort the files into waves.
+
+    Databases: by service, then the smaller one, which serves sooner. Documents of today: as they
+    are. The rest: by service, then folder by folder, the one that was worked in last first; a folder
+    stays together because the vault keeps together what was backed up together.
+    """
+    ranks, wanted = _Ranks(care.services), _Wanted(care.today)
+    today: list[tuple[int, Item]] = []
+    databases: list[tuple[int, Item]] = []
+    rest: list[tuple[int, Item]] = []
+    newest: dict[str, int] = {}
+    for item in items:
+        rank = ranks.of(item.path)
+        if ranks.is_database(item.path):
+            databases.append((rank, item))
+        elif wanted.has(item.path):
+            today.append((rank, item))
+        else:
+            rest.append((rank, item))
+            folder = _folder(item.path)
+            newest[folder] = max(newest.get(folder, 0), item.mtime_ns)
+    today.sort(key=lambda pair: (pair[0], pair[1].path))
+    databases.sort(key=lambda pair: (pair[0], pair[1].size, pair[1].path))
+    rest.sort(key=lambda pair: (pair[0], -newest[_folder(pair[1].path)], pair[1].path))
+    return Plan(today=_items(today), databases=_items(databases), rest=_items(rest))
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a name without case and accents; "_" and "-" part words."""
+    plain = unicodedata.normalize("NFKD", text).casefold().replace("_", " ")
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return frozenset(_WORD.findall(bare))
+
+
+class _Ranks:
+    """The rank of a path: of the service whose place holds it, the deepest place first."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._rank: dict[str, int] = {}
+        for service in services:
+            for place in (*service.places, *service.databases):
+                key = place.strip("/")
+                self._rank[key] = min(service.rank, self._rank.get(key, service.rank))
+        self._databases = {p.strip("/") for service in services for p in service.databases}
+        self._known: dict[str, int] = {}
+
+    def of(self, path: str) -> int:
+        own = self._rank.get(path)
+        if own is not None:
+            return own
+        folder = _folder(path)
+        if folder not in self._known:
+            self._known[folder] = next(
+                (self._rank[above] for above in _above(folder) if above in self._rank), LAST_RANK
+            )
+        return self._known[folder]
+
+    def is_database(self, path: str) -> bool:
+        if PurePath(path).suffix.lower() in DATABASE_ENDINGS:
+            return True
+        return bool(self._databases) and any(above in self._databases for above in _above(path))
+
+
+class _Wanted:
+    """Whose patients come today: a path below a listed one, or all words of a name in the path."""
+
+    def __init__(self, today: Sequence[str]) -> None:
+        self._places = {entry.strip("/") for entry in today if entry.strip("/")}
+        self._names: dict[str, list[frozenset[str]]] = {}
+        for entry in today:
+            words = words_of(entry)
+            if words:  # filed under its longest word, which is the rarest one, as a rule
+                self._names.setdefault(max(words, key=lambda w: (len(w), w)), []).append(words)
+        self._words: dict[str, frozenset[str]] = {}
+
+    def has(self, path: str) -> bool:
+        if not self._places:
+            return False
+        if any(above in self._places for above in _above(path)):
+            return True
+        folder, _, name = path.rpartition("/")
+        if folder not in self._words:
+            self._words[folder] = words_of(folder)
+        words = self._words[folder] | words_of(name)
+        return any(wanted <= words for word in words for wanted in self._names.get(word, ()))
+
+
+def _items(pairs: Sequence[tuple[int, Item]]) -> tuple[Item, ...]:
+    return tuple(item for _, item in pairs)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _above(path: str) -> Iterable[str]:
+    """The path itself, then its folders up to the root ""."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+    yield ""
