@@ -38,6 +38,10 @@ COMMANDS: dict[str, Row] = {
         "releve.apps.restore.cli:restore", "Reprendre un fichier, un dossier, tel qu'il était."
     ),
     "vault": Row("releve.apps.vault.cli:vault", "Le coffre : recevoir, ne jamais effacer, prouver."),
+    "recover": Row(
+        "releve.apps.recover.cli:recover", "Rouvrir le dossier aussitôt, le ramener en travaillant."
+    ),
+    "key": Row("releve.apps.key.cli:key", "Les clés de la sauvegarde : papier, essais, fuite."),
     "isolate": Row("releve.apps.box.cli:isolate", "Isoler cette machine, lien au serveur gardé."),
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),
