@@ -14,6 +14,9 @@ class FileLimits(msgspec.Struct, frozen=True, kw_only=True):
     pair_footer: int = 4096  # encryptors append keys and marks of up to some kilobytes
     scan_bytes: int = 64 << 20  # rules look at so much of a file: 26 to 87 MB/s were measured
 
+    # --- what the guard plants in each folder (adapters/store/canaries.py; a test holds them equal)
+    witnesses: tuple[str, ...] = (".000-sommaire.docx", ".~zz-sommaire.txt")
+
     # --- one data set between two snapshots
     suspect_points: float = 2.0  # one destroyed file is never called clean: encryptors may be slow
     bad_points: float = 10.0  # the guard's own measure for a conviction: three files and a bit

@@ -68,8 +68,7 @@ def _foreign(path: str, shape: Shape) -> Why | None:
             fr=f"{named} d'apparence valable qui transporte du chiffré",
             en=f"a {named} that looks sound and carries ciphertext",
         )
-    is_lost = named in DECODED and shape.state != "valid" and opaque(shape)
-    if is_lost or (shape.kind == "constant" and named in DECODED and shape.state == "broken"):
+    if named in DECODED and shape.state != "valid" and opaque(shape):
         share = round(shape.uniform * 100)
         return Why(
             code="foreign",

@@ -95,7 +95,9 @@ class _Work:
     # signs
 
     def canaries(self) -> Iterable[_Found]:
-        touched = [c for c in (*self.changed, *self.removed) if c.path in self.known.canaries]
+        known, names = self.known.canaries, self.limits.witnesses
+        gone = (*self.changed, *self.removed)
+        touched = [c for c in gone if c.path in known or PurePosixPath(c.path).name in names]
         # A witness that goes with its folder is honest; one that became unreadable is not.
         bad = [c for c in touched if c.facts is not None or self.pairs]
         if bad:

@@ -1,0 +1,271 @@
+"""What is in the snapshots: differences, contents and databases, by restic.
+
+A file that stands on this machine exactly as the backup saw it (size and time) is read here: no
+byte of it comes back from the vault. All others are restored in portions into a private scratch
+folder, which is emptied after each.
+"""
+
+import contextlib
+import datetime as dt
+import io
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePath
+from time import monotonic
+from urllib.parse import quote
+
+import msgspec
+
+from releve.adapters.restic.databases import FOLDER, MANIFEST
+from releve.adapters.restic.engine import Difference, Node, Restic, pattern
+from releve.flow.backup import EngineFailedError
+from releve.flow.scan import Differing, Opened, Planned
+from releve.model.backup import DatabaseCopy, Manifest, Snapshot
+from releve.model.clean import How, TableRows
+
+PORTION_FILES = 2_000  # patterns of one restore: each is compared with each name of the snapshot
+PORTION_BYTES = 512 << 20  # on the scratch place at once, twice that with the versions before
+_STEPS = 100_000  # of SQLite's machine between two looks at the clock: about 10 ms
+
+
+class _Seen(msgspec.Struct, frozen=True, gc=False):
+    """A file as the snapshot has it."""
+
+    size: int
+    mtime: dt.datetime
+
+
+class FileBytes:
+    """The bytes of an open regular file."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.size = os.fstat(descriptor).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        return os.pread(self._descriptor, max(0, length), max(0, offset))
+
+    def is_as(self, seen: _Seen) -> bool:
+        return _is_as(os.fstat(self._descriptor), seen)
+
+
+class SnapshotPast:
+    """Past: the snapshots of one repository.
+
+    Args:
+        engine: opens the repository.
+        repository: its lasting name.
+        scratch: a private folder for contents that come back from the vault.
+        live: whether the snapshots' files may be read where they stand now (on their own host).
+    """
+
+    def __init__(self, engine: Restic, repository: str, scratch: Path, *, live: bool) -> None:
+        self._engine, self.repository = engine, repository
+        self._scratch, self._live = scratch, live
+        self._seen_in = ""
+        self._seen: dict[str, _Seen] = {}
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        return self._engine.snapshots()
+
+    def differences(self, older: Snapshot | None, newer: Snapshot) -> Iterator[Differing]:
+        if older is None:
+            self._learn(newer, None)
+            for path in self._seen:
+                yield Differing(path=path, how=How.ADDED)
+            return
+        told: list[Difference] = []
+        self._engine.diff(older.id, newer.id, told.append)
+        told = [change for change in told if not change.path.endswith("/")]
+        self._learn(newer, {change.path for change in told})
+        covered = {PurePath(folder) for folder in newer.folders}
+        for change in told:
+            if change.path in self._seen:
+                how = How.ADDED if "+" in change.modifier else How.CHANGED
+                yield Differing(path=change.path, how=how)
+            elif "+" not in change.modifier and covered.intersection(PurePath(change.path).parents):
+                # A folder that the backup does not take any more was not emptied by anybody.
+                yield Differing(path=change.path, how=How.REMOVED)
+
+    def copies(self, snapshot: Snapshot) -> Sequence[DatabaseCopy]:
+        for folder in snapshot.folders:
+            if PurePath(folder).name == FOLDER:
+                into = io.BytesIO()
+                with contextlib.suppress(EngineFailedError, msgspec.DecodeError):
+                    self._engine.dump(snapshot.id, f"{folder}/{MANIFEST}", into)
+                    return msgspec.json.decode(into.getvalue(), type=Manifest).databases
+        return ()
+
+    def batches(self, newer: Snapshot, wanted: Sequence[Planned]) -> Iterator[Sequence[Planned]]:
+        if self._seen_in != newer.id:
+            self._learn(newer, {one.path for one in wanted})
+        batch: list[Planned] = []
+        size = 0
+        for one in wanted:
+            length = self._seen[one.path].size if one.path in self._seen else 0
+            if batch and (len(batch) >= PORTION_FILES or size + length > PORTION_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(one)
+            size += length
+        if batch:
+            yield batch
+
+    @contextlib.contextmanager
+    def opened(
+        self, newer: Snapshot, older: Snapshot | None, wanted: Sequence[Planned]
+    ) -> Iterator[Mapping[str, Opened]]:
+        here = {one.path for one in wanted if self._live and self._stands(one.path)}
+        was = {one.path for one in wanted if one.how is How.CHANGED} if older else set()
+        with contextlib.ExitStack() as stack:
+            absent = [one.path for one in wanted if one.path not in here]
+            now = stack.enter_context(self._brought(newer, absent))
+            before = stack.enter_context(self._brought(older, sorted(was))) if older else ""
+            contents = _Contents(self._seen, here, was, now, before)
+            stack.callback(contents.close)
+            yield contents
+
+    def rows(self, snapshot: Snapshot, copy: DatabaseCopy, seconds: float) -> TableRows | None:
+        end = monotonic() + seconds
+        with self._brought(snapshot, [copy.copy]) as root:
+            path = f"{root}{copy.copy}"
+            if not os.path.lexists(path):
+                return TableRows(opens=False, why="not in the snapshot")
+            return count_rows(path, end)
+
+    # how contents come
+
+    def _learn(self, snapshot: Snapshot, wanted: Collection[str] | None) -> None:
+        """Sizes and times of the regular files of a snapshot, or of those that are wanted."""
+        self._seen_in, self._seen = snapshot.id, {}
+
+        def hear(node: Node) -> None:
+            if node.type == "file" and (wanted is None or node.path in wanted):
+                self._seen[node.path] = _Seen(node.size, node.mtime)
+
+        self._engine.every(snapshot.id, hear)
+
+    def _stands(self, path: str) -> bool:
+        """Whether the file stands on this machine as it was backed up."""
+        seen = self._seen.get(path)
+        try:
+            return seen is not None and _is_as(os.lstat(path), seen)
+        except OSError:
+            return False
+
+    @contextlib.contextmanager
+    def _brought(self, snapshot: Snapshot, paths: Sequence[str]) -> Iterator[str]:
+        """A folder under which the files stand with their whole paths; gone with the block."""
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
+        try:
+            root = folder / "r"
+            root.mkdir()
+            if paths:
+                listed = folder / "patterns"
+                listed.write_bytes(b"".join(_line(path) for path in paths))
+                with contextlib.suppress(EngineFailedError):  # what did not come is told by name
+                    self._engine.bring(snapshot.id, str(listed), str(root))
+            yield str(root)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Contents(Mapping[str, Opened]):
+    """Opens a file when it is asked for: two thousand descriptors are more than a limit allows."""
+
+    def __init__(
+        self,
+        seen: Mapping[str, _Seen],
+        here: Collection[str],
+        was: Collection[str],
+        now: str,
+        before: str,
+    ) -> None:
+        self._seen, self._here, self._was = seen, here, was
+        self._now, self._before = now, before
+        self._open: list[int] = []
+
+    def __getitem__(self, path: str) -> Opened:
+        self.close()
+        before = self._at(self._before + path) if path in self._was else None
+        if path in self._here:
+            live = self._at(path)
+            if live is None or not live.is_as(self._seen[path]):
+                return Opened(after=None, before=None, is_passing=True)
+            still = partial(live.is_as, self._seen[path])
+            return Opened(after=live, before=before, still=still)
+        after = self._at(self._now + path)
+        return Opened(after=after, before=before, why="" if after else "absent")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seen)
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
+    def _at(self, path: str) -> FileBytes | None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        self._open.append(descriptor)
+        return FileBytes(descriptor)
+
+
+def count_rows(path: str, end: float) -> TableRows | None:
+    """Check a SQLite file and count its tables' rows; None if the time ran out."""
+    uri = f"file:{quote(path)}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
+        db.set_progress_handler(lambda: monotonic() > end, _STEPS)
+        try:
+            names = [
+                str(row[0])
+                for row in db.execute(
+                    "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
+                )
+            ]
+            said = db.execute("PRAGMA integrity_check(1)").fetchone()
+            if not said or said[0] != "ok":
+                return TableRows(opens=True, why=str(said and said[0])[:200])
+            rows = {name: _count(db, name) for name in names}
+        except sqlite3.OperationalError as error:
+            if monotonic() > end:
+                return None
+            return TableRows(opens=False, why=str(error))
+        except sqlite3.DatabaseError as error:
+            return TableRows(opens=False, why=str(error))
+    return TableRows(opens=True, is_sound=True, rows=rows)
+
+
+def _count(db: sqlite3.Connection, name: str) -> int:
+    quoted = name.replace('"', '""')
+    return int(db.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])  # noqa: S608 - quoted
+
+
+def _is_as(status: os.stat_result, seen: _Seen) -> bool:
+    """Size and time to the microsecond, as the snapshot noted them."""
+    micros = (seen.mtime - _EPOCH) // _MICRO
+    is_same = status.st_size == seen.size and status.st_mtime_ns // 1000 == micros
+    return is_same and stat.S_ISREG(status.st_mode)
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICRO = dt.timedelta(microseconds=1)
+
+
+def _line(path: str) -> bytes:
+    """A pattern for a file of patterns: restic trims lines and replaces variables in them."""
+    written = pattern(path).replace("$", "$$").replace("\n", "?").replace("\r", "?")
+    if written != written.rstrip():
+        written = written[:-1] + "?"
+    return written.encode("utf-8", "surrogateescape") + b"\n"

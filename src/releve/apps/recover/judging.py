@@ -1,0 +1,184 @@
+"""`releve recover scan`, `hunt` and `accept`: what the snapshots are worth."""
+
+import datetime as dt
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.apps.backup.state import State, SystemClock
+from releve.apps.recover.wiring import bench, catalogue
+from releve.flow.scan import BUDGET, Reading, RulesError, Scanned
+from releve.flow.scan import hunt as judge_again
+from releve.model.clean import Verdict, Why
+
+_state = click.option(
+    "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
+WORDS: Mapping[Verdict, str] = {
+    Verdict.CLEAN: "saine",
+    Verdict.UNJUDGED: "pas encore jugée",
+    Verdict.SUSPECT: "douteuse",
+    Verdict.BAD: "atteinte",
+}
+_SHA256 = re.compile(r"\b[0-9a-fA-F]{64}\b")
+
+
+@click.command()
+@click.option("--minutes", type=float, default=None, help="Temps accordé (5 par défaut).")
+@click.option("--list", "listed", is_flag=True, help="Montrer ce qui a été jugé, sans rien lire.")
+@click.option("--no-live", is_flag=True, help="Tout lire dans le coffre, rien sur ce disque.")
+@_state
+@_json
+def scan(
+    state: str | None, *, minutes: float | None, listed: bool, no_live: bool, as_json: bool
+) -> None:
+    """Juger ce qui a changé dans chaque sauvegarde pas encore jugée.
+
+    Judges what changed in each snapshot: witnesses, structure, uniformity, rules, indicators.
+    What the time does not suffice for comes first next time. Example: releve recover scan --minutes 20
+    """
+    kept = State(state)
+    if listed:
+        _list(kept, as_json=as_json)
+        return
+    for done in scan_now(kept, minutes, live=not no_live, teller=_Teller(as_json=as_json)):
+        tell_scanned(done, as_json=as_json)
+
+
+def scan_now(
+    state: State, minutes: float | None = None, *, live: bool = True, teller: "_Teller"
+) -> Iterable[Scanned]:
+    """Judge what waits; also called after each backup. Raises: those of `bench`."""
+    budget = BUDGET if minutes is None else dt.timedelta(minutes=minutes)
+    with bench(state, live=live) as made:
+        if not made.rules.names and not teller.as_json:
+            click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
+        yield from made.scan.run(budget, teller)
+
+
+def after_backup(state: State, *, as_json: bool) -> None:
+    """Judge the new snapshot and tell the verdicts."""
+    for done in scan_now(state, teller=_Teller(as_json=as_json)):
+        tell_scanned(done, as_json=as_json)
+
+
+def _list(state: State, *, as_json: bool) -> None:
+    with catalogue(state) as kept:
+        for point in kept.points():
+            if as_json:
+                _print(point)
+                continue
+            click.echo(f"{point.at.astimezone():%Y-%m-%d %H:%M:%S}  {point.snapshot[:8]}")
+            for j in point.judgements:
+                reason = f" : {j.why[0].fr}" if j.why else ""
+                click.echo(f"    {WORDS[j.verdict]:16} {j.data_set}{reason}")
+
+
+@click.command()
+@click.argument("hashes", nargs=-1)
+@click.option(
+    "--from",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Fichier où chercher des SHA-256 (liste, CSV, événement MISP).",
+)
+@click.option("--name", default="indicateur", show_default=True, help="Nom de la menace.")
+@_state
+@_json
+def hunt(
+    hashes: tuple[str, ...],
+    files: tuple[str, ...],
+    name: str,
+    state: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Chercher des empreintes dans toutes les sauvegardes jugées, sans lire le coffre.
+
+    A new indicator judges the past again, from the catalogue alone. Example: releve recover hunt HASH
+    """
+    source = ", ".join(Path(file).name for file in files) or "command line"
+    texts = (*hashes, *(Path(file).read_text("utf-8", "replace") for file in files))
+    wanted = {found.lower() for text in texts for found in _SHA256.findall(text)}
+    if not wanted:
+        raise RulesError("no SHA-256 was given")
+    why = Why(code=name, fr=f"indicateur {name}", en=f"indicator {name}")
+    indicators = dict.fromkeys(sorted(wanted), why)
+    with catalogue(State(state)) as kept:
+        kept.add_indicators(indicators, source, SystemClock().now())
+        places = judge_again(kept, indicators)
+        found = [row for one in indicators for row in kept.holders(one)]
+    if as_json:
+        rows = [{"path": p, "first": f, "until": u} for p, f, u in found]
+        _print(
+            {"event": "hunted", "indicators": len(wanted), "snapshots": len(places), "found": rows}
+        )
+        return
+    click.echo(f"{len(wanted)} empreintes cherchées, {len(found)} fichiers trouvés.")
+    for path, first, until in found:
+        end = f" jusqu'à {until[:8]}" if until else ", encore là"
+        click.echo(f"  {path}  depuis {first[:8]}{end}")
+
+
+@click.command()
+@click.argument("snapshot")
+@click.option("--by", required=True, help="Qui l'a regardée.")
+@click.option("--reason", required=True, help="Pourquoi elle est bonne.")
+@_state
+@_json
+def accept(snapshot: str, by: str, reason: str, state: str | None, *, as_json: bool) -> None:
+    """Prendre sur soi qu'une sauvegarde douteuse est bonne.
+
+    A person says that a snapshot is good after all. Example: releve recover accept 1a2b3c --by … --reason …
+    """
+    with catalogue(State(state)) as kept:
+        whole = kept.snapshot(snapshot)
+        kept.accept(whole, by, reason, SystemClock().now())
+    if as_json:
+        _print({"event": "accepted", "snapshot": whole, "by": by})
+    else:
+        click.echo(f"Sauvegarde {whole[:8]} acceptée par {by}.")
+
+
+class _Teller:
+    """Shows how far a scan is: JSON lines, or one changing line on a terminal's stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._last: dt.datetime | None = None
+
+    def __call__(self, reading: Reading) -> None:
+        now = SystemClock().now()
+        if self._last is not None and now - self._last < dt.timedelta(milliseconds=400):
+            return
+        self._last = now
+        if self.as_json:
+            _print(reading)
+        elif sys.stderr.isatty():
+            click.echo(f"\r{reading.files}/{reading.of} fichiers jugés\033[K", nl=False, err=True)
+
+
+def tell_scanned(done: Scanned, *, as_json: bool) -> None:
+    if as_json:
+        _print(done)
+        return
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    waiting = f", {done.waiting} encore à juger" if done.waiting else ""
+    click.echo(
+        f"Sauvegarde {done.snapshot[:8]} : {WORDS[done.verdict]} ({done.files} fichiers jugés,"
+        f" {done.bytes / 1e6:.1f} Mo, {done.ms / 1000:.1f} s{waiting})."
+    )
+    for j in done.judgements:
+        for why in j.why:
+            click.echo(f"  {j.data_set} : {why.fr}")
+
+
+def _print(what: object) -> None:
+    click.echo(msgspec.json.encode(what).decode())

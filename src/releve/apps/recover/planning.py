@@ -1,0 +1,150 @@
+"""`releve recover plan`: where each data set comes back from, and why from there."""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.adapters.scan.catalogue import SqliteCatalogue
+from releve.apps.backup.state import State
+from releve.apps.recover.wiring import catalogue, when
+from releve.model.clean import DataSet, Plan, SetPlan
+from releve.model.errors import ReleveError, UsageError
+from releve.model.incident import Incident
+from releve.recover.clean_point import plan as make_plan
+
+_SHOWN = 10
+SERVER_HOME = Path("/var/lib/releve/server")
+
+
+class IncidentUnknownError(ReleveError):
+    """The incident is not known here, or tells no time of a first write."""
+
+    status = 163
+    remedy = (
+        "Give the time itself with --first-write, or run it where the server's database is"
+        " (--server-home)."
+    )
+
+    def __init__(self, incident: str, why: str) -> None:
+        super().__init__(f"Incident {incident}: {why}.")
+
+
+@click.command()
+@click.option("--since-incident", metavar="ID", help="Incident dont part la reprise.")
+@click.option("--first-write", metavar="TIME", help="Première écriture malveillante (ISO 8601).")
+@click.option("--server-home", type=click.Path(), default=None, help="Dossier du serveur.")
+@click.option(
+    "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Un objet JSON.")
+def plan(
+    since_incident: str | None,
+    first_write: str | None,
+    server_home: str | None,
+    state: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Nommer, par jeu de données, la dernière sauvegarde saine et ce qui est plus récent.
+
+    A look-up: nothing is read from the vault. Example: releve recover plan --first-write 2026-11-20T03:12
+    """
+    cut = _cut(since_incident, first_write, server_home)
+    with catalogue(State(state)) as kept:
+        made = plan_of(kept, cut)
+    if as_json:
+        click.echo(msgspec.json.encode(made).decode())
+        return
+    for line in sentences(made):
+        click.echo(line)
+
+
+def plan_of(kept: SqliteCatalogue, cut: dt.datetime | None) -> Plan:
+    """The plan from a catalogue alone."""
+    points = kept.points()
+    sets: dict[str, DataSet] = {}
+    for place in kept.places():
+        sets |= {s.name: s for s in kept.sets(place)}
+    accepted = kept.accepted()
+    # Once to learn how far back versions are asked for, once with them: few files are younger.
+    rough = make_plan(points, sets.values(), {}, first_write=cut, accepted=accepted)
+    since = {s.data_set: _since(kept, rough, s) for s in rough.sets}
+    versions = {name: kept.versions(name, place) for name, place in since.items()}
+    return make_plan(points, sets.values(), versions, first_write=cut, accepted=accepted)
+
+
+def _since(kept: SqliteCatalogue, rough: Plan, one: SetPlan) -> int:
+    order = {point.snapshot: place for place, point in enumerate(kept.points())}
+    clean = order[one.snapshot] + 1 if one.snapshot else 0
+    suspect = order[rough.first_suspect] if rough.first_suspect else clean
+    return min(clean, suspect)
+
+
+def sentences(made: Plan) -> list[str]:
+    """The plan in French."""
+    lines = []
+    if made.cut:
+        lines.append(f"Première écriture malveillante : {_local(made.cut)}.")
+    if made.first_suspect:
+        lines.append(f"Premier doute : sauvegarde {made.first_suspect[:8]}.")
+    if not made.sets:
+        lines.append("Aucune sauvegarde jugée : lancez `releve recover scan`.")
+    for one in made.sets:
+        lines += _set_lines(one)
+    return lines
+
+
+def _set_lines(one: SetPlan) -> list[str]:
+    if one.snapshot is None or one.at is None:
+        lines = [f"{one.path} : aucune sauvegarde saine n'est connue."]
+    else:
+        lines = [f"{one.path} : sauvegarde {one.snapshot[:8]} du {_local(one.at)}."]
+        lines += [f"    {why.fr}" for why in one.why]
+    lines += [f"    pas {snapshot[:8]} : {why.fr}" for snapshot, why in one.refused[:_SHOWN]]
+    if one.newer:
+        lines.append(f"    versions saines plus récentes : {len(one.newer)}")
+        lines += [f"      {n.path} ({_local(n.at)})" for n in one.newer[:_SHOWN]]
+    if one.withheld:
+        lines.append(f"    versions retenues : {len(one.withheld)}")
+        lines += [f"      {w.path} : {w.why.fr}" for w in one.withheld[:_SHOWN]]
+    return lines
+
+
+def _cut(incident: str | None, first_write: str | None, home: str | None) -> dt.datetime | None:
+    if first_write:
+        try:
+            return when(first_write)
+        except ValueError as error:
+            raise UsageError(f"--first-write is no time: {first_write}") from error
+    return first_write_of(_incident(incident, home)) if incident else None
+
+
+def first_write_of(incident: Incident) -> dt.datetime:
+    """The earliest destructive write that an incident tells of."""
+    moments = [s.at - dt.timedelta(milliseconds=max(0.0, s.stop_ms)) for s in incident.stops]
+    moments.append(incident.opened_at)
+    return min(moments)
+
+
+def _incident(name: str, home: str | None) -> Incident:
+    """The incident as the server on this machine keeps it. Raises: IncidentUnknownError."""
+    try:
+        from releve.apps.server.home import Home
+        from releve.apps.server.opening import open_store
+    except ImportError as error:
+        raise IncidentUnknownError(name, "the server is not installed here") from error
+    place = Path(home) if home else SERVER_HOME
+    if not (place / "releve.db").exists():
+        raise IncidentUnknownError(name, f"there is no server's database in {place}")
+    store = open_store(Home(place))
+    for structure in store.structures():
+        with store.unit(structure.id, writes=False) as unit:
+            if found := unit.incident(name):
+                return found
+    raise IncidentUnknownError(name, "no structure has it")
+
+
+def _local(at: dt.datetime) -> str:
+    return f"{at.astimezone():%d/%m/%Y %H:%M:%S}"

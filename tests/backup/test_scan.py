@@ -1,0 +1,86 @@
+"""Snapshots are judged after each backup, and the plan names the last clean one: real restic."""
+
+import json
+import os
+import sqlite3
+import zipfile
+
+import pytest
+
+from releve.apps.cli.main import run
+
+pytestmark = pytest.mark.restic
+
+
+def docx(path, text):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("[Content_Types].xml", "<Types/>")
+        made.writestr("word/document.xml", f"<w:document>{text}</w:document>")
+
+
+@pytest.fixture
+def letters(share):
+    """Twelve letters that read, beside what the share has; the noise of the other tests goes."""
+    for path in (share / "lettres [2026]").iterdir():
+        path.unlink()
+    for number in range(12):
+        docx(
+            share / "lettres [2026]" / f"lettre $HOME {number} .docx",
+            f"Cher confrère {number} " * 200,
+        )
+    return share / "lettres [2026]"
+
+
+@pytest.fixture
+def call(state, capsys):
+    def call(*words):
+        capsys.readouterr()
+        assert run([*words, "--state", str(state.folder), "--json"]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return call
+
+
+def scanned(lines):
+    return [line for line in lines if line["event"] == "scanned"]
+
+
+@pytest.mark.parametrize("live", [(), ("--no-live",)])
+def test_an_encrypted_snapshot_is_bad_and_the_plan_names_the_one_before(
+    back_up, letters, call, share, live
+):
+    first = back_up()
+    docx(letters / "nouvelle.docx", "Compte rendu " * 100)
+    second = back_up()
+    for path in sorted(letters.glob("lettre*.docx")):
+        path.with_name(path.name + ".locked").write_bytes(os.urandom(path.stat().st_size + 64))
+        path.unlink()
+    (share / "compte rendu.txt").write_text("\n".join(f"Ligne {n} : honnête." for n in range(40)))
+    third = back_up()
+    judged = scanned(call("recover", "scan", *live))
+    assert [(s["snapshot"], s["verdict"]) for s in judged] == [
+        (first.snapshot, "clean"),
+        (second.snapshot, "clean"),
+        (third.snapshot, "bad"),
+    ]
+    (plan,) = call("recover", "plan")
+    sets = {one["data_set"]: one for one in plan["sets"]}
+    documents = sets[str(share)]
+    assert documents["snapshot"] == second.snapshot
+    assert documents["refused"][0][0] == third.snapshot
+    assert [n["path"] for n in documents["newer"]] == [str(share / "compte rendu.txt")]
+    assert sets[str(share / "patients.db")]["snapshot"] == third.snapshot
+    assert not list((share.parent / "state" / "scan").iterdir())
+
+
+def test_a_database_that_lost_its_rows_is_not_clean(back_up, letters, call, share):
+    good = back_up()
+    with sqlite3.connect(share / "patients.db") as database:
+        database.execute("DELETE FROM visit WHERE id > 100")
+    database.close()
+    back_up()
+    judged = scanned(call("recover", "scan"))
+    assert [s["verdict"] for s in judged] == ["clean", "suspect"]
+    (plan,) = call("recover", "plan")
+    sets = {one["data_set"]: one for one in plan["sets"]}
+    assert sets[str(share / "patients.db")]["snapshot"] == good.snapshot
