@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 import msgspec
 import pytest
 
+from releve.adapters.durable import write
 from releve.adapters.linux.samba_names import AuditLog
 from releve.adapters.linux.samba_proc import look, sockets
 from releve.apps.box import cli as _loaded  # noqa: F401
@@ -19,7 +20,7 @@ from releve.apps.box.errors import (
     UnsuitableFolderError,
 )
 from releve.apps.box.folders import check_folder, check_name, group_of
-from releve.apps.box.home import Home, protected, read, write
+from releve.apps.box.home import Home, protected, read
 from releve.apps.box.host import host_isolation
 from releve.apps.box.smbconf import NOBODY, BoxConfig, Share, render
 from releve.apps.box.unit import resume_unit, unit

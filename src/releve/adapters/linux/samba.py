@@ -12,7 +12,6 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import PurePath
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -107,12 +106,7 @@ class Clients:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def on_fork(self, parent_pid: int, pid: int) -> None:

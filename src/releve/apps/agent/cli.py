@@ -14,6 +14,7 @@ import anyio
 import click
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.http.client import HttpServer, NotTheServerError, check_url, fetch_authority
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.system import log_to_stderr
@@ -24,7 +25,6 @@ from releve.apps.agent.config import (
     Config,
     Home,
     public_bytes,
-    write_private,
 )
 from releve.flow.agent.guard_words import differences, words_of
 from releve.flow.agent.ports import TemporaryError
@@ -154,7 +154,7 @@ def _enrol(place: Home, url: str, known: EnrolmentToken, request: EnrolRequest) 
     try:
         if known.ca_sha256:
             text = fetch_authority(url, known.ca_sha256)
-            write_private(place.authority, text.encode())
+            write(place.authority, text.encode())
             authority = place.authority
         elif url.startswith("https:"):
             raise NotTheServerError("authority")

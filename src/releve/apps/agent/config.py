@@ -1,18 +1,13 @@
 """The agent's home on its host: who it is, whom it obeys, and what it runs."""
 
-import os
 import secrets
 from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from releve.adapters.durable import own_key, write
 from releve.model.errors import ReleveError
 
 DEFAULT_HOME = Path("/var/lib/releve/agent")
@@ -95,33 +90,18 @@ class Home:
             raise AgentConfigError(self._config, str(error)) from error
 
     def write_config(self, config: Config) -> None:
-        write_private(self._config, msgspec.json.format(msgspec.json.encode(config)))
+        write(self._config, msgspec.json.format(msgspec.json.encode(config)))
 
     def key(self) -> Ed25519PrivateKey:
-        """The agent's own key; made here, and never leaves."""
-        if not self._key.exists():
-            made = Ed25519PrivateKey.generate()
-            raw = made.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-            write_private(self._key, raw)
-        return Ed25519PrivateKey.from_private_bytes(self._key.read_bytes())
+        """The agent's own key."""
+        return own_key(self._key)
 
     def path_key(self) -> bytes:
         """The key of path tokens; only this host has it."""
         if not self._path_key.exists():
-            write_private(self._path_key, secrets.token_bytes(32))
+            write(self._path_key, secrets.token_bytes(32))
         return self._path_key.read_bytes()
 
 
 def public_bytes(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, for the owner only."""
-    new = path.with_name(path.name + ".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from releve.apps.box.home import read, write
+from releve.adapters.durable import write
+from releve.apps.box.home import read
 from releve.apps.box.host import HostConfig
 from releve.flow.clients import BlockedClient
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.linux.samba import CONFIG
 from releve.apps.box.errors import BoxFileError, BoxRootError
 from releve.apps.box.smbconf import FOLDERS, BoxConfig
@@ -89,19 +90,3 @@ def read(path: Path, kind: type[_T]) -> _T | None:
         raise BoxRootError from error
     except (OSError, msgspec.MsgspecError) as error:
         raise BoxFileError(path, str(error)) from error
-
-
-def write(path: Path, content: bytes) -> None:
-    """Replace the file whole, durably, 0600."""
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.linux import samba_proc
 from releve.adapters.linux.nft import NftIsolator
-from releve.apps.box.home import read, write
+from releve.apps.box.home import read
 from releve.apps.box.smbconf import BoxConfig
 from releve.flow.isolation import HostIsolation, IsolationRecord
 

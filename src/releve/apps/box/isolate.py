@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.linux.nft import NftIsolator
 from releve.apps.box.errors import BoxRootError, ServerLinkError
-from releve.apps.box.home import DEFAULT_HOME, read, write
+from releve.apps.box.home import DEFAULT_HOME, read
 from releve.apps.box.host import HostConfig, host_isolation, message, start_dead_man
 from releve.apps.box.unit import resume_unit
 from releve.flow.isolation import (

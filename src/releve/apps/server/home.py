@@ -2,7 +2,6 @@
 
 import datetime as dt
 import ipaddress
-import os
 import secrets
 import socket
 from pathlib import Path
@@ -19,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from releve.adapters.durable import own_key, write
 
 _AUTHORITY_YEARS = 10
 _SERVER_DAYS = 397  # browsers refuse longer
@@ -44,11 +45,7 @@ class Home:
 
     def signing_key(self) -> Ed25519PrivateKey:
         """Signs answers and orders; agents pin its public half at enrolment."""
-        if not self._signing_key.exists():
-            made = Ed25519PrivateKey.generate()
-            raw = made.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-            _write(self._signing_key, raw)
-        return Ed25519PrivateKey.from_private_bytes(self._signing_key.read_bytes())
+        return own_key(self._signing_key)
 
     def public_key(self) -> bytes:
         return self.signing_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -63,7 +60,7 @@ class Home:
             letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without what looks alike
             parts = ("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
             code = "-".join(parts)
-            _write(self._setup, (code + "\n").encode())
+            write(self._setup, (code + "\n").encode())
         return code
 
     def drop_setup_code(self) -> None:
@@ -77,8 +74,8 @@ class Home:
             now = dt.datetime.now(dt.UTC)
             builder = _builder(name, name, key.public_key(), now, _AUTHORITY_YEARS * 365)
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-            _write(self._authority_key, _pem(key))
-            _write(self._authority, builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+            write(self._authority_key, _pem(key))
+            write(self._authority, builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
         return self._authority.read_bytes()
 
     def authority_digest(self) -> bytes:
@@ -102,7 +99,7 @@ class Home:
         builder = builder.add_extension(usage, False)
         certificate = builder.sign(issuer_key, hashes.SHA256())
         chain = certificate.public_bytes(Encoding.PEM) + self.authority()
-        _write(self.certificate, _pem(key) + chain)
+        write(self.certificate, _pem(key) + chain)
         return self.certificate
 
     def _is_good(self, names: tuple[str, ...]) -> bool:
@@ -147,13 +144,3 @@ def _builder(
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(path: Path, content: bytes) -> None:
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
