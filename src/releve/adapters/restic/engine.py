@@ -1,11 +1,15 @@
 """The engine: restic (0.17 or newer) driven by subprocess, its JSON lines parsed at the door."""
 
+import contextlib
 import datetime as dt
+import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import BinaryIO, NoReturn
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -288,9 +292,7 @@ class Restic:
         held = self._repository
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
         return kept | {
-            "RESTIC_REPOSITORY": f"rest:{held.url}",
-            "RESTIC_REST_USERNAME": held.user,
-            "RESTIC_REST_PASSWORD": _secret(held.http_password_file),
+            "RESTIC_REPOSITORY_FILE": _repository_file(held),
             "RESTIC_PASSWORD_FILE": held.password_file,
             "RESTIC_PROGRESS_FPS": "2",
             "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2)),  # care comes first
@@ -372,6 +374,24 @@ class Restic:
 def pattern(path: str) -> str:
     """The pattern that matches exactly this path: restic takes * ? [ ] as wildcards."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", path)
+
+
+def _repository_file(held: Repository) -> str:
+    """Address and credential in a file beside the cache: no secret in words or environment."""
+    place = urlsplit(held.url)
+    credential = f"{quote(held.user, safe='')}:{quote(_secret(held.http_password_file), safe='')}"
+    address = urlunsplit(place._replace(netloc=f"{credential}@{place.netloc}"))
+    folder = Path(held.cache)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    named = hashlib.sha256(f"{held.user}@{held.url}".encode()).hexdigest()[:12]
+    file = folder / f"address-{named}"
+    with contextlib.suppress(OSError):
+        if file.read_text() == f"rest:{address}" and not file.stat().st_mode & 0o077:
+            return str(file)
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".address", delete=False) as new:
+        new.write(f"rest:{address}")  # 0600 from its first moment
+    Path(new.name).replace(file)
+    return str(file)
 
 
 def _secret(file: str) -> str:

@@ -1,6 +1,7 @@
 """The backup's state folder: configuration, secrets, cache, record. Root only, refused when open.
 
-config.json, password (of the repository), http-password, cache/, releve-bases/, record.json.
+config.json, password (of the repository), http-password, cache/, releve-bases/, record.json,
+sources/ (passwords of databases), keys.json, keys.log, generations/ (earlier repositories).
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from releve.adapters.restic.engine import Repository, Restic
 from releve.flow.backup import BackupRun, BackupRunningError, Record
 from releve.model.errors import ReleveError
 
+from releve.model.sources import Hook, Pace, Source
 DEFAULT = "/var/lib/releve/backup"
 ENVIRONMENT = "RELEVE_BACKUP_STATE"
 # Held originals are not backed up: they would double every snapshot.
@@ -45,6 +47,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     password_file: str = ""  # empty: `password` in the state folder
     ca_file: str = ""
 
+    structure: str = ""  # as the sheets of the keys name it; empty: as the address does
+    sources: tuple[Source, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    pace: Pace = Pace()
 
 class SystemClock:
     """Clock: the machine's."""
@@ -69,6 +75,10 @@ class State:
         if not config.password_file and not self.password_file.exists():
             self._private("password", secrets.token_urlsafe(32))
         self._private("config.json", msgspec.json.format(msgspec.json.encode(config)).decode())
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Replace the configuration; secrets stay."""
 
     def config(self) -> Config:
         """Raises: BackupNotSetUpError."""
@@ -84,26 +94,54 @@ class State:
         return self.folder / "password"
 
     def _private(self, name: str, content: str) -> None:
-        new = self.folder / f".{name}.new"
+    def new_password(self, generation: str) -> str:
+        """The file of a new repository's password: made once, so that an aborted start goes on."""
+        file = self._generation(generation) / "password"
+        if not file.exists():
+            self._private(str(file.relative_to(self.folder)), secrets.token_urlsafe(32))
+        return str(file)
+
+    def keep_generation(self, generation: str, config: Config) -> None:
+        """Keep how an earlier repository is opened: it is restored from for as long as it stands."""
+        kept = msgspec.structs.replace(
+            config, password_file=config.password_file or str(self.password_file)
+        )
+        place = self._generation(generation) / "config.json"
+        content = msgspec.json.format(msgspec.json.encode(kept)).decode()
+        self._private(str(place.relative_to(self.folder)), content)
+
+    def _generation(self, name: str) -> Path:
+        folder = self.folder / "generations" / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def forget_record(self) -> None:
+        """The next backup is due at once."""
+        self.save(Record())
+
+        place = self.folder / name
+        new = place.with_name(f".{place.name}.new")
         new.unlink(missing_ok=True)
         new.touch(mode=0o600)
         new.write_text(content)
-        new.replace(self.folder / name)
+        new.replace(place)
 
     # wiring
 
     def engine(self) -> Restic:
         """Raises: BackupNotSetUpError."""
-        config = self.config()
-        return Restic(
-            Repository(
-                url=config.url,
-                user=config.user,
-                http_password_file=str(self.folder / "http-password"),
-                password_file=config.password_file or str(self.password_file),
-                cache=str(self.folder / "cache"),
-                ca_file=config.ca_file,
-            )
+        return Restic(self.repository())
+
+    def repository(self, config: Config | None = None) -> Repository:
+        """Raises: BackupNotSetUpError."""
+        config = config or self.config()
+        return Repository(
+            url=config.url,
+            user=config.user,
+            http_password_file=str(self.folder / "http-password"),
+            password_file=config.password_file or str(self.password_file),
+            cache=str(self.folder / "cache"),
+            ca_file=config.ca_file,
         )
 
     def run(self) -> BackupRun:

@@ -20,6 +20,7 @@ _BOX, _ISOLATION, _CLIENTS = (
     "releve.flow.clients",
 )
 _SIMULATE = "releve.apps.simulate"
+_KEYS, _KEY_WIRING = "releve.flow.keys", "releve.apps.key.wiring"
 
 
 def _of(module: str, *names: str) -> tuple[str, ...]:
@@ -44,6 +45,10 @@ _REPOSITORY = (
     *_of(_BACKUP, "RepositoryLockedError", "WrongPasswordError", "EngineFailedError"),
     *_of(_BACKUP, "EngineStalledError"),
 )
+_PAPER = _of("releve.adapters.keys.shares", "SheetToolMissingError")
+_TYPED = (*_PAPER, *_of("releve.recover.paper", "PaperKeyMistypedError"))
+_ESCROW = _of("releve.adapters.keys.escrow", "EscrowKeyError")
+_KEY_FILE = _of(_KEY_WIRING, "SheetPlaceError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
@@ -94,6 +99,16 @@ EXITS: dict[str, tuple[str, ...]] = {
     "backup serve-dev": (
         *_TOOL, *_of("releve.adapters.restic.rest_server", "RestServerNotStartedError"),
     ),
+    "key sheet": (
+        *_KEY_FILE, *_TYPED, *_REPOSITORY, *_NOT_SET_UP,
+    ),
+    "key try": (*_TYPED, *_of(_KEYS, "PaperKeyRefusedError"), *_REPOSITORY, *_NOT_SET_UP),
+    "key status": _NOT_SET_UP,
+    "key rotate": (*_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "BackupRunningError")),
+    "key escrow pair": _ESCROW,
+    "key escrow add": (*_ESCROW, *_REPOSITORY, *_NOT_SET_UP),
+    "key escrow revoke": (*_of(_KEYS, "UnknownEnvelopeError"), *_NOT_SET_UP),
+    "key escrow open": (*_ESCROW, *_KEY_FILE, *_of(_KEYS, "EnvelopeError")),
     "restore": (
         *_of(_RESTORE, "NoVersionError", "WouldReplaceError", "RestoreIncompleteError"),
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),

@@ -1,0 +1,1 @@
+"""Keys outside the repository: wrapped for somebody, in shares, in a picture, in the book."""

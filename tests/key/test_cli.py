@@ -1,0 +1,213 @@
+"""`releve key` from the first word to the last, against a real append-only rest-server."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from releve.adapters.restic import tools
+from releve.adapters.restic.engine import Restic
+from releve.adapters.restic.keys import KeyRing
+from releve.apps.backup.state import Config
+from releve.apps.cli.main import run
+from releve.recover import paper
+
+pytestmark = pytest.mark.restic
+
+
+@pytest.fixture
+def call(state, capsys, monkeypatch):
+    def once(*words, typed="", status=0, other=None):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        capsys.readouterr()
+        assert run(["key", *words, "--state", str(other or state.folder), "--json"]) == status
+        told = capsys.readouterr()
+        return json.loads((told.err if status else told.out).splitlines()[-1])
+
+    return once
+
+
+def rows_on(html: Path) -> str:
+    return "-".join(re.findall(r"<td>([0-9A-Z]{4}-[0-9A-Z]{4})</td>", html.read_text()))
+
+
+def sheet_in(folder: Path) -> Path:
+    return next(iter(sorted(folder.glob("*.html"))))
+
+
+@pytest.fixture
+def printed(call, tmp_path):
+    made = call(
+        "sheet", "--out", str(tmp_path / "sheet"), "--no-pdf", "--call", "Dr Roy 06 12 34 56 78"
+    )
+    return made, sheet_in(tmp_path / "sheet")
+
+
+def test_the_paper_opens_the_repository_without_the_host_and_without_us(
+    printed, back_up, state, tmp_path
+):
+    back_up()
+    password, credential = tmp_path / "typed", (state.folder / "http-password").read_text()
+    password.write_text(rows_on(printed[1]))
+    config = state.config()
+    environment = {
+        "RESTIC_REPOSITORY": f"rest:{config.url}",
+        "RESTIC_REST_USERNAME": config.user,
+        "RESTIC_REST_PASSWORD": credential,
+        "RESTIC_PASSWORD_FILE": str(password),
+    }
+    command = [tools.find(tools.RESTIC).path, "--no-cache", "--json", "snapshots"]
+    said = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True)
+    assert len(json.loads(said.stdout)) == 1
+
+
+def test_the_sheet_says_where_it_belongs_and_whom_to_call(printed, state):
+    made, file = printed
+    text = file.read_text()
+    assert made["mark"] in text
+    assert state.config().url in text
+    assert "Dr Roy 06 12 34 56 78" in text
+    assert "À 3 heures du matin" in text
+    assert "At 3 a.m." in text
+    assert "<svg" in text
+    assert "<script" not in text
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert rows_on(file) not in (state.folder / "keys.json").read_text()
+
+
+def test_trying_the_paper_keeps_a_dated_proof(printed, call, back_up):
+    assert call("status")["lacks"] == ["paper_never_tried", "no_escrow"]
+    back_up()
+    proof = call("try", typed=rows_on(printed[1]).lower().replace("-", " "))
+    assert proof["event"] == "key_proof"
+    assert proof["mark"] == printed[0]["mark"]
+    assert proof["snapshots"] == 1
+    status = call("status")
+    assert status["lacks"] == ["no_escrow"]
+    assert status["last_proof"]["at"] == proof["at"]
+    known = {key["id"] for key in status["keys"]}
+    assert proof["key"] in known
+
+
+def test_a_misread_row_is_told_before_anything_is_tried(printed, call, server):
+    typed = rows_on(printed[1])
+    wrong = typed[:3] + ("2" if typed[3] != "2" else "3") + typed[4:]
+    server.stop()  # nothing answers: the checksum alone tells
+    said = call("try", typed=wrong, status=150)
+    assert "Row 1" in said["message"]
+    assert typed not in json.dumps(said)
+
+
+def test_a_sound_paper_of_another_repository_is_refused(call, tmp_path, state):
+    other = paper.password_of(paper.rows_of(bytes(range(20))))
+    said = call("try", typed=other, status=151)
+    assert paper.mark_of(bytes(range(20))) in said["message"]
+    assert "refused" in (state.folder / "keys.log").read_text()
+
+
+def test_any_two_of_three_shares_open_it_and_one_does_not(call, tmp_path):
+    call("sheet", "--out", str(tmp_path / "s"), "--shares", "--no-pdf")
+    files = sorted((tmp_path / "s").glob("*.html"))
+    assert len(files) == 3
+    shares = [" ".join(re.findall(r"<td>([a-z]+)</td>", file.read_text())) for file in files]
+    assert {len(share.split()) for share in shares} == {23}
+    for pair in ((0, 1), (0, 2), (1, 2)):
+        assert call("try", "--shares", typed="\n".join(shares[n] for n in pair))["how"] == "shares"
+    call("try", "--shares", typed=shares[0], status=150)
+    call("try", "--shares", typed=f"{shares[0]}\n{shares[0]}", status=150)
+    misread = shares[1].split()
+    misread[5], misread[6] = misread[6], misread[5]
+    call("try", "--shares", typed=f"{shares[0]}\n{' '.join(misread)}", status=150)
+
+
+def test_the_paper_is_tried_from_a_machine_that_knows_nothing(printed, call, state, tmp_path):
+    secret = state.folder / "http-password"
+    where = ("--url", state.config().url, "--user", "host", "--http-password-file", str(secret))
+    proof = call("try", *where, typed=rows_on(printed[1]), other=tmp_path / "elsewhere")
+    assert proof["mark"] == printed[0]["mark"]
+
+
+def test_a_folder_that_holds_a_sheet_already_takes_no_other(printed, call, tmp_path):
+    call("sheet", "--out", str(tmp_path / "sheet"), "--no-pdf", status=156)
+
+
+@pytest.fixture
+def room(tmp_path, capsys):
+    file = tmp_path / "room.key"
+    assert run(["key", "escrow", "pair", "--out", str(file), "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert file.stat().st_mode & 0o777 == 0o600
+    return made["public"], file
+
+
+def opened(call, envelope, room_file, tmp_path, status=0, name="out"):
+    where = ("--private-key", str(room_file), "--out", str(tmp_path / name), "--why", "essai")
+    return call("escrow", "open", str(envelope), *where, other=tmp_path / "room", status=status)
+
+
+def test_a_drill_key_opens_in_the_clean_room_only(call, room, tmp_path, state):
+    envelope = tmp_path / "e.json"
+    call("escrow", "add", "--to", room[0], "--out", str(envelope))
+    opened(call, envelope, room[1], tmp_path)
+    password = tmp_path / "out"
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert password.read_text() not in envelope.read_text()
+    ring = KeyRing(msgspec.structs.replace(state.repository(), password_file=str(password)))
+    opened_by = [key.label for key in ring.keys() if key.current]  # noqa: SIM118 (no dict)
+    assert opened_by[0].startswith("essai-")
+    assert "key:escrow:opened" in (tmp_path / "room" / "keys.log").read_text()
+    other = tmp_path / "other.key"
+    assert run(["key", "escrow", "pair", "--out", str(other)]) == 0
+    opened(call, envelope, other, tmp_path, status=153, name="out2")
+    assert not (tmp_path / "out2").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("expires_at", "2099-01-01T00:00:00Z"), ("host", "other"), ("url", "https://x/")],
+)
+def test_a_changed_envelope_does_not_open(call, room, tmp_path, field, value):
+    envelope = tmp_path / "e.json"
+    call("escrow", "add", "--to", room[0], "--out", str(envelope))
+    changed = json.loads(envelope.read_text()) | {field: value}
+    envelope.write_text(json.dumps(changed))
+    assert "changed" in opened(call, envelope, room[1], tmp_path, status=153)["message"]
+
+
+def test_an_expired_or_revoked_envelope_does_not_open(call, room, tmp_path):
+    envelope = tmp_path / "e.json"
+    call("escrow", "add", "--to", room[0], "--out", str(envelope), "--days", "0")
+    assert "expired" in opened(call, envelope, room[1], tmp_path, status=153)["message"]
+    made = call("escrow", "add", "--to", room[0])
+    call("escrow", "revoke", made["id"], "--why", "fin de contrat", "--out", str(envelope))
+    assert "revoked" in opened(call, envelope, room[1], tmp_path, status=153)["message"]
+    call("escrow", "revoke", "2020-01-x", "--why", "x", status=154)
+
+
+def test_after_a_leak_a_new_generation_takes_the_backups_and_the_old_one_still_opens(
+    printed, call, back_up, state
+):
+    old = back_up()
+    before, password = state.config(), (state.folder / "password").read_text()
+    made = call("rotate", "--why", "PC volé", "--yes")
+    assert made["url"].startswith(before.url)
+    assert made["url"] != before.url
+    assert [one.id for one in state.engine().snapshots()] == []
+    assert back_up().snapshot
+    assert Path(state.config().password_file).read_text() != password
+    call(
+        "try", typed=rows_on(printed[1]), status=151
+    )  # the leaked generation's paper opens it no more
+    assert "no_paper" in call("status")["lacks"]
+    kept = state.folder / "generations" / "1" / "config.json"
+
+    past = msgspec.json.decode(kept.read_bytes(), type=Config)
+    assert [one.id for one in Restic(state.repository(past)).snapshots()] == [old.snapshot]
+    again = call("rotate", "--why", "encore", "--yes")
+    assert again["generation"] == made["generation"] + "-2"
+    assert again["url"].startswith(before.url)
