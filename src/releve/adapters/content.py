@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from releve.model.errors import ReleveError
+from releve.report.certificate import Care
 from releve.report.promises import Promises
 from releve.report.simulation import Glossary
 
@@ -31,6 +32,10 @@ def promises() -> Promises:
 
 def glossary() -> Glossary:
     return msgspec.convert(_table("glossary.toml"), Glossary)
+
+
+def care_d2() -> Care:
+    return msgspec.convert(_table("care_d2.toml"), Care)
 
 
 def _table(name: str) -> object:

@@ -177,6 +177,15 @@ class Databases(Protocol):
         """Renew the copies of what changed; what could not be copied is in `skipped`."""
 
 
+class Fingerprints(Protocol):
+    """Lists the hashes of the files as they are now, so that a drill can compare what comes back."""
+
+    folder: str  # where the list is; part of the snapshot
+
+    def stage(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> int:
+        """Renew the list; how many files are on it."""
+
+
 class Source(Protocol):
     """Where versions of files can be fetched from: held originals, snapshots."""
 
@@ -225,10 +234,16 @@ class BackupRun:
     """One run: databases first, then the snapshot, then the record; errors are recorded too."""
 
     def __init__(
-        self, engine: Engine, databases: Databases, records: Records, clock: Clock
+        self,
+        engine: Engine,
+        databases: Databases,
+        records: Records,
+        clock: Clock,
+        fingerprints: Fingerprints | None = None,
     ) -> None:
         self._engine, self._databases = engine, databases
         self._records, self._clock = records, clock
+        self._fingerprints = fingerprints
 
     def run(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Backup:
         """Make one snapshot of the folders.
@@ -239,8 +254,11 @@ class BackupRun:
             started, before = self._clock.now(), self._records.load()
             try:
                 manifest = self._databases.stage(folders, exclude, tell)
-                staged = self._databases.folder
-                made = self._engine.backup((*folders, staged), exclude, tell)
+                staged = [self._databases.folder]
+                if self._fingerprints is not None:
+                    self._fingerprints.stage(folders, exclude, tell)
+                    staged.append(self._fingerprints.folder)
+                made = self._engine.backup((*folders, *staged), exclude, tell)
             except ReleveError as error:
                 kept = msgspec.structs.replace(before, started_at=started, error=str(error))
                 self._records.save(kept)

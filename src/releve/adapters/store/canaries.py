@@ -10,6 +10,7 @@ import io
 import os
 import stat as stat_
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -159,3 +160,24 @@ def _docx() -> bytes:
         for name, body in parts.items():
             file.writestr(name, '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>' + body)
     return buffer.getvalue()
+
+
+NAMES: Final = frozenset({_FIRST, _LAST})
+
+
+def is_as_planted(path: str) -> bool:
+    """Whether a copy of a witness (in a restored folder) still says what was written into it."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if os.path.basename(path) == _LAST:
+        return content == _text()
+    return _parts(content) == _parts(_docx())
+
+
+def _parts(content: bytes) -> dict[str, bytes] | None:
+    """None: it does not open. Not the bytes: a ZIP holds the time at which it was made."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            return {name: file.read(name) for name in file.namelist()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, zlib.error, EOFError):
+        return None

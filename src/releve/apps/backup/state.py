@@ -16,6 +16,7 @@ import msgspec
 
 from releve.adapters.restic.databases import SqliteDatabases
 from releve.adapters.restic.engine import Repository, Restic
+from releve.adapters.restic.fingerprints import FileFingerprints
 from releve.flow.backup import BackupRun, BackupRunningError, Record
 from releve.model.errors import ReleveError
 
@@ -146,7 +147,9 @@ class State:
 
     def run(self) -> BackupRun:
         """Raises: BackupNotSetUpError."""
-        return BackupRun(self.engine(), SqliteDatabases(str(self.folder)), self, SystemClock())
+        databases = SqliteDatabases(str(self.folder))
+        hashes = FileFingerprints(str(self.folder))
+        return BackupRun(self.engine(), databases, self, SystemClock(), hashes)
 
     # records
 

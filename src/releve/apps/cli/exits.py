@@ -14,6 +14,7 @@ _BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
 _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
+_DRILL = "releve.flow.drill.ports"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
     "releve.flow.isolation",
@@ -49,6 +50,7 @@ _PAPER = _of("releve.adapters.keys.shares", "SheetToolMissingError")
 _TYPED = (*_PAPER, *_of("releve.recover.paper", "PaperKeyMistypedError"))
 _ESCROW = _of("releve.adapters.keys.escrow", "EscrowKeyError")
 _KEY_FILE = _of(_KEY_WIRING, "SheetPlaceError")
+_DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
@@ -113,6 +115,19 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_RESTORE, "NoVersionError", "WouldReplaceError", "RestoreIncompleteError"),
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),
     ),
+    "drill run": (
+        *_REPOSITORY, *_NOT_SET_UP, *_DRILL_HOME,
+        *_of(_DRILL, "DrillRunningError", "DrillFailedError", "NothingToResumeError"),
+        *_of(_DRILL, "NoSnapshotError", "RoomError"), *_of("releve.adapters.content", "ContentError"),
+    ),
+    "drill list": _DRILL_HOME,
+    "drill show": (*_DRILL_HOME, *_of(_DRILL, "UnknownDrillError", "CertificateBadError")),
+    "drill schedule": _DRILL_HOME,
+    "drill certify": (
+        *_DRILL_HOME, *_of(_DRILL, "NothingToCertifyError", "DrillFailedError", "RoomError"),
+        *_of("releve.adapters.content", "ContentError"),
+    ),
+    "drill verify": (*_DRILL_HOME, *_of(_DRILL, "CertificateBadError", "CertificateKeyError")),
     "agent enrol": (
         *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
         *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),

@@ -42,6 +42,9 @@ COMMANDS: dict[str, Row] = {
         "releve.apps.recover.cli:recover", "Rouvrir le dossier aussitôt, le ramener en travaillant."
     ),
     "key": Row("releve.apps.key.cli:key", "Les clés de la sauvegarde : papier, essais, fuite."),
+    "drill": Row(
+        "releve.apps.drill.cli:drill", "Prouver par un essai que les sauvegardes reviennent."
+    ),
     "isolate": Row("releve.apps.box.cli:isolate", "Isoler cette machine, lien au serveur gardé."),
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),

@@ -1,0 +1,1 @@
+"""What a drill touches: journal, clean room, databases, images, keys."""

@@ -1,0 +1,225 @@
+"""`releve drill`: prove that the backups come back, and how fast."""
+
+import datetime as dt
+import secrets
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.adapters.drill import seal
+from releve.adapters.drill.room import BootTicks
+from releve.apps.backup.cli import Teller
+from releve.apps.backup.state import State
+from releve.apps.drill.state import DrillHome, find
+from releve.apps.drill.wiring import Scene, host_name, work
+from releve.flow.drill.ports import (
+    CertificateKeyError,
+    DrillFailedError,
+    NothingToResumeError,
+    UnknownDrillError,
+)
+from releve.model.drill import Certificate, Drill, Outcome, Schedule
+from releve.recover.drill import next_due
+from releve.report.certificate import certificate_text
+
+_home = click.option(
+    "--drills", metavar="DIR", help="Dossier des essais (sinon RELEVE_DRILL_STATE, /var/lib/…)."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
+
+
+@click.group()
+def drill() -> None:
+    """Essais de restauration : prouver que tout revient, et en combien de temps.
+
+    Restore drills in a disposable clean room, with a signed certificate.
+    """
+
+
+@drill.command()
+@click.option(
+    "--snapshot", default="", help="Sauvegarde à restaurer (début du nom) ; sinon la dernière."
+)
+@click.option("--resume", is_flag=True, help="Reprendre l'essai interrompu, s'il y en a un.")
+@click.option("--if-due", is_flag=True, help="Ne rien faire si aucun essai n'est dû ni interrompu.")
+@click.option(
+    "--patients", default="", help="Base de la liste des patients ; sinon la plus grande."
+)
+@click.option("--structure", default="", help="Nom de la structure, pour le certificat.")
+@click.option("--room", default="", metavar="DIR", help="Où faire la salle propre.")
+@click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
+@_home
+@_json
+def run(
+    snapshot: str,
+    patients: str,
+    structure: str,
+    room: str,
+    state: str | None,
+    drills: str | None,
+    *,
+    resume: bool,
+    if_due: bool,
+    as_json: bool,
+) -> None:
+    """Restaurer la dernière sauvegarde dans une salle propre et jetable, vérifier, certifier.
+
+    Example: releve drill run --structure "Cabinet du Parc". With --if-due --resume this may be
+    called each hour: it goes on with an interrupted drill, or starts one when the week is over.
+    """
+    home, kept = DrillHome(drills), State(state)
+    config, restic, journal = kept.config(), kept.engine(), home.journal()
+    with journal.alone():
+        wanted = _which(home, journal.drills(), snapshot, resume=resume, if_due=if_due)
+        if wanted is None:
+            if as_json:
+                _print({"event": "not_due", "next": _next(home, journal.drills())})
+            return
+        if wanted not in journal.drills():
+            journal.order(wanted)
+        scene = Scene(live=config.folders, room=room, structure=structure, patients=patients)
+        made = work(home, journal, restic, wanted, scene, Teller(as_json=as_json))
+    _tell(made, home, as_json=as_json)
+    if made.verdict != "passed":
+        bad = (Outcome.FAILED, Outcome.NOT_DONE)
+        raise DrillFailedError(made.id, [c.name for c in made.checks if c.outcome in bad])
+
+
+def _which(
+    home: DrillHome, known: list[Drill], snapshot: str, *, resume: bool, if_due: bool
+) -> Drill | None:
+    """The interrupted one, or a new one; None: none is due. Raises: NothingToResumeError."""
+    open_ = [one for one in known if one.ended_at is None]
+    if resume and open_:
+        return open_[-1]
+    now = BootTicks().moment()
+    if if_due and now.at < _next(home, known):
+        return None
+    if resume and not if_due:
+        raise NothingToResumeError
+    name = f"{now.at:%Y%m%d-%H%M}-{secrets.token_hex(3)}"
+    return Drill(id=name, host=host_name(), ordered=now, snapshot=snapshot)
+
+
+def _next(home: DrillHome, known: list[Drill]) -> dt.datetime:
+    last = known[-1].ordered.at if known else None
+    return next_due(last, home.schedule(), dt.datetime.now().astimezone())
+
+
+@drill.command(name="list")
+@_home
+@_json
+def list_(drills: str | None, *, as_json: bool) -> None:
+    """Lister les essais, le plus ancien d'abord."""
+    said = {"passed": "réussi", "failed": "ÉCHEC", "": "interrompu ou en cours"}
+    for one in DrillHome(drills).journal().drills():
+        if as_json:
+            _print(one)
+        else:
+            when = one.ordered.at.astimezone()
+            click.echo(f"{when:%Y-%m-%d %H:%M}  {one.id}  {said[one.verdict]}")
+
+
+@drill.command()
+@click.argument("name", metavar="ESSAI")
+@click.option("--names", is_flag=True, help="Nommer les fichiers en cause (données de patients).")
+@_home
+@_json
+def show(name: str, drills: str | None, *, names: bool, as_json: bool) -> None:
+    """Montrer le certificat d'un essai.
+
+    Example: releve drill show 20261122-0300. Names of files are shown only with --names, here.
+    """
+    home = DrillHome(drills)
+    journal = home.journal()
+    one = find(journal.drills(), name)
+    if not (content := journal.certificate(one.id)):
+        raise UnknownDrillError(name)
+    made, _ = seal.checked(content, one.id)
+    if as_json:
+        _print(made)
+    else:
+        click.echo(certificate_text(made, "fr"))
+    if names:
+        for done in journal.done(one.id).values():
+            for path in done.work.bad_paths:
+                click.echo(f"{done.name}\t{path}", err=as_json)
+
+
+@drill.command()
+@click.option("--every-days", type=click.IntRange(1, 92), help="Un essai tous les N jours.")
+@click.option("--hour", type=click.IntRange(0, 23), help="À partir de cette heure.")
+@_home
+@_json
+def schedule(
+    every_days: int | None, hour: int | None, drills: str | None, *, as_json: bool
+) -> None:
+    """Fixer ou montrer le rythme des essais ; l'agent les lance.
+
+    Example: releve drill schedule --every-days 7 --hour 20
+    """
+    home = DrillHome(drills)
+    plan = home.schedule()
+    if every_days is not None or hour is not None:
+        plan = Schedule(
+            every_days=plan.every_days if every_days is None else every_days,
+            hour=plan.hour if hour is None else hour,
+        )
+        home.set_schedule(plan)
+    due = _next(home, home.journal().drills())
+    if as_json:
+        _print({"every_days": plan.every_days, "hour": plan.hour, "next": due})
+    else:
+        click.echo(
+            f"Un essai tous les {plan.every_days} jours à partir de {plan.hour} h ; "
+            f"le prochain : {due:%Y-%m-%d %H:%M}."
+        )
+
+
+@drill.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key", "named", default="", help="Clé publique attendue (64 chiffres hexadécimaux)."
+)
+@_home
+@_json
+def verify(file: Path, named: str, drills: str | None, *, as_json: bool) -> None:
+    """Vérifier la signature d'un certificat (JSON), ou de sa page ou de son PDF posés à côté.
+
+    Example: releve drill verify 20261122-0300-4f1a2b.fr.pdf
+    """
+    stem = file.name if file.suffix == ".json" else file.name.rsplit(".", 2)[0] + ".json"
+    beside = file.with_name(stem)
+    made, whole = seal.checked(beside.read_bytes() if beside.is_file() else b"", stem)
+    if beside != file:
+        seal.check_document(file.read_bytes(), file.name, whole)
+    print_ = seal.fingerprint(whole.public_key)
+    known = {named.lower()} if named else _own(drills)
+    if whole.public_key not in known:
+        raise CertificateKeyError(file.name, print_)
+    if as_json:
+        _print(
+            {"event": "verified", "id": made.id, "verdict": made.verdict, "key": whole.public_key}
+        )
+        return
+    click.echo(f"{file.name} : signé par {print_}, inchangé depuis.")
+    click.echo(certificate_text(made, "fr").splitlines()[0])
+
+
+def _own(drills: str | None) -> set[str]:
+    home = DrillHome(drills)
+    return {seal.public_hex(seal.own_key(home.key_file))} if home.key_file.exists() else set()
+
+
+def _tell(made: Certificate, home: DrillHome, *, as_json: bool) -> None:
+    folder = home.folder / "certificates"
+    if as_json:
+        _print({"event": "drill", "certificate": made, "file": str(folder / f"{made.id}.json")})
+        return
+    click.echo(certificate_text(made, "fr"))
+    click.echo(f"Certificat : {folder / made.id}.fr.html (.pdf, .json)")
+
+
+def _print(what: object) -> None:
+    click.echo(msgspec.json.encode(what).decode())

@@ -1,0 +1,70 @@
+"""The drills' folder: journal, key, certificates, rooms. Root only.
+
+drills.db, lock, key, schedule.json, certificates/ID.{json,fr.html,fr.pdf,...}, rooms/ID/.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.drill.journal import SqliteJournal
+from releve.adapters.private import private_store
+from releve.flow.drill.ports import UnknownDrillError
+from releve.model.drill import Drill, Schedule
+
+DEFAULT = "/var/lib/releve/drill"
+ENVIRONMENT = "RELEVE_DRILL_STATE"
+
+
+class DrillHome:
+    """Files of the drills of one machine."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        self.folder = Path(private_store(folder or os.environ.get(ENVIRONMENT) or DEFAULT))
+        self.folder.chmod(0o700)
+        self.key_file = self.folder / "key"
+        self._schedule = self.folder / "schedule.json"
+
+    def journal(self) -> SqliteJournal:
+        return SqliteJournal(str(self.folder))
+
+    def room(self, drill: str, named: str) -> str:
+        """Dot name: if it lies in a folder that is backed up whole, it is left out of backups."""
+        return str((Path(named) if named else self.folder / "rooms") / f".releve-room-{drill}")
+
+    def schedule(self) -> Schedule:
+        try:
+            return msgspec.json.decode(self._schedule.read_bytes(), type=Schedule)
+        except (OSError, msgspec.DecodeError):
+            return Schedule()
+
+    def set_schedule(self, schedule: Schedule) -> None:
+        write(self._schedule, msgspec.json.encode(schedule))
+
+    def keep(self, documents: dict[str, bytes]) -> Path:
+        """Put the forms of a certificate on disk; the folder they are in."""
+        folder = self.folder / "certificates"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name, content in documents.items():
+            write(folder / name, content)
+        return folder
+
+
+def find(drills: list[Drill], named: str) -> Drill:
+    """The drill of that name or beginning. Raises: UnknownDrillError."""
+    fitting = [one for one in drills if one.id.startswith(named)]
+    if len(fitting) != 1:
+        raise UnknownDrillError(named)
+    return fitting[0]
+
+
+def write(file: Path, content: bytes) -> None:
+    """Whole or not at all, for the owner only."""
+    new = file.with_name(f".{file.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as out:  # noqa: PTH123 (a descriptor)
+        out.write(content)
+        out.flush()
+        os.fsync(descriptor)
+    new.replace(file)

@@ -1,0 +1,1 @@
+"""The restore drill: ports and the driver of the durable run."""
