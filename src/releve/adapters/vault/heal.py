@@ -29,43 +29,61 @@ class Healed(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]  # received objects that are not there
 
 
+class _Tally:
+    """What was seen so far, and the receipts that wait to be written."""
+
+    def __init__(self, layout: Layout, book: Book) -> None:
+        self._layout, self._book = layout, book
+        self.waiting: list[AnyEntry] = []
+        self.receipted = self.torn = 0
+        self.strange: list[str] = []
+        self.missing: list[str] = []
+
+    def look(self, repository: Repository, kind: ObjectKind, path: Path) -> None:
+        name = path.name
+        if kind is not ObjectKind.CONFIG and not is_object(name):
+            if _is_torn(name):
+                path.unlink()
+                self.torn += 1
+            else:
+                self._strange(path)
+            return
+        if self._book.held(repository, kind, name) is not None:
+            return
+        found = _found(repository, kind, path)
+        if found is None:
+            self._strange(path)
+        else:
+            self.waiting.append(found)
+            self.receipted += 1
+
+    def _strange(self, path: Path) -> None:
+        self.strange.append(str(path.relative_to(self._layout.repos)))
+
+
 def heal(layout: Layout, book: Book, add: Callable[[Sequence[AnyEntry]], object]) -> Healed:
     """Compare disk and book; only listings are read, but for what has no receipt."""
-    receipted, torn, strange, missing = 0, 0, list[str](), list[str]()
-    waiting: list[AnyEntry] = []
-    for repository in repositories(layout):
+    tally = _Tally(layout, book)
+    standing = repositories(layout)
+    for repository in standing:
         layout.serve(repository)
-        seen: set[tuple[ObjectKind, str]] = set()
+        seen = set[tuple[ObjectKind, str]]()
         for kind, path in files(layout.repository(repository)):
-            name = path.name
-            if kind is not ObjectKind.CONFIG and not is_object(name):
-                if _is_torn(name):
-                    path.unlink()
-                    torn += 1
-                else:
-                    strange.append(str(path.relative_to(layout.repos)))
-                continue
-            seen.add((kind, name))
-            if book.held(repository, kind, name) is None:
-                found = _found(repository, kind, path)
-                if found is None:
-                    strange.append(str(path.relative_to(layout.repos)))
-                    continue
-                waiting.append(found)
-                receipted += 1
-            if len(waiting) >= _BATCH:
-                add(waiting)
-                waiting = []
-        gone = ((kind, name) for kind, name, _ in book.names(repository))
-        missing += [f"{repository}/{k}/{n}" for k, n in gone if (k, n) not in seen]
-    if waiting:
-        add(waiting)
-    stood = set(repositories(layout))
-    for repository in book.repositories():
-        if repository not in stood:
-            missing.append(str(repository))
+            seen.add((kind, path.name))
+            tally.look(repository, kind, path)
+            if len(tally.waiting) >= _BATCH:
+                add(tally.waiting)
+                tally.waiting = []
+        gone = ((k, n) for k, n, _ in book.names(repository) if (k, n) not in seen)
+        tally.missing += [f"{repository}/{kind}/{name}" for kind, name in gone]
+    if tally.waiting:
+        add(tally.waiting)
+    tally.missing += [str(r) for r in book.repositories() if r not in set(standing)]
     return Healed(
-        receipted=receipted, torn=torn, strange=tuple(strange), missing=tuple(sorted(missing))
+        receipted=tally.receipted,
+        torn=tally.torn,
+        strange=tuple(tally.strange),
+        missing=tuple(sorted(tally.missing)),
     )
 
 

@@ -6,7 +6,7 @@ moment, reads what others added since, and links after it.
 
 import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,13 +22,21 @@ _BLOCK = 8 << 20
 class JournalBrokenError(ReleveError):
     """The journal of receipts was changed, or its disk fails."""
 
-    status = 141
+    status = 122
     remedy = (
         "Do not write to this vault. Compare with the signed heads elsewhere, and call for help."
     )
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"The journal {path} is not what was written: {why}.")
+
+
+def entries(path: Path) -> Iterator[AnyEntry]:
+    """All entries, in order, as they stand; whether they hang together is the Journal's to check."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield from chain.read([line])
 
 
 class Journal:

@@ -1,91 +1,193 @@
-"""`releve vault`: make it, serve it, credentials, receipts, views, scrub."""
+"""`releve vault`: make it, serve it, see how it stands; the other commands are in their modules."""
 
 import asyncio
-import hashlib
-import json
-import secrets
+import shutil
 import socket
 import sys
+from pathlib import Path
 
 import click
+import msgspec
 
 from releve.adapters.system import log_to_stderr
-from releve.adapters.vault.layout import DEFAULT, ENVIRONMENT, Config, Layout
-from releve.apps.vault.wiring import Running, Vault
-from releve.model.vault import Credential, CredentialKind, Limits
+from releve.adapters.vault import scrub as scrubbing
+from releve.adapters.vault.layout import GIB, Config, Layout, write
+from releve.apps.vault.access import VaultNameError
+from releve.apps.vault.look import clock, head, receipts, scrub, view
+from releve.apps.vault.opened import Vault, only_gate
+from releve.apps.vault.rights import agreement, approver, credential
+from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
+from releve.flow.vault.names import is_word
+from releve.model.errors import UsageError
 
-_data = click.option(
-    "--data", default=DEFAULT, show_default=True, envvar=ENVIRONMENT, help="Dossier du coffre."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @click.group()
 def vault() -> None:
-    """Le coffre : recevoir, ne jamais effacer, prouver / the vault: receive, never erase, prove."""
+    """Le coffre : recevoir, ne jamais effacer, prouver.
+
+    The vault: a gate before an append-only store. It receipts every object before it says yes, shows any
+    repository as of any time without a key, and checks its whole store.
+    """
     log_to_stderr()
 
 
+for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
+    vault.add_command(command)
+
+
 @vault.command()
-@_data
-@click.option("--name", default=socket.gethostname, help="Nom du coffre.")
-@_json
-def init(data: str, name: str, *, as_json: bool) -> None:
-    """Créer le coffre. À refaire sans risque / make the vault; harmless when it is there."""
+@click.option("--name", default=lambda: socket.gethostname().lower(), help="Nom du coffre.")
+@click.option("--head-place", "places", multiple=True, help="Dossier ou URL qui reçoit les têtes.")
+@click.option("--server-url", default="", help="Serveur Relève : têtes et avis y vont aussi.")
+@click.option("--server-token-file", default="", type=click.Path(dir_okay=False))
+@click.option("--reserve", type=Size(), default=2 * GIB, help="Place jamais remplie (2G).")
+@click.option("--notice-command", default="", help="Programme lancé à chaque avis (stdin : JSON).")
+@data_option
+@json_option
+def init(
+    name: str,
+    places: tuple[str, ...],
+    server_url: str,
+    server_token_file: str,
+    reserve: int,
+    notice_command: str,
+    data: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Créer le coffre, ou changer sa configuration. À refaire sans risque.
+
+    Makes the vault, or writes its configuration again; what it holds stays.
+
+    Example: releve vault init --data /srv/coffre --head-place /mnt/usb/tetes
+    """
+    if not is_word(name):
+        raise VaultNameError(name, "it is not of the allowed form")
     layout = Layout(data)
     layout.make()
-    if not layout.config_file.exists():
-        layout.save_config(Config(name=name))
-    layout.key()
+    is_new = not layout.config_file.exists()
+    layout.save_config(
+        Config(
+            name=name,
+            head_places=tuple(p if "://" in p else str(Path(p).absolute()) for p in places),
+            server_url=server_url.rstrip("/"),
+            server_token_file=server_token_file,
+            reserve_bytes=reserve,
+            notice_command=(notice_command,) if notice_command else (),
+        )
+    )
+    public = layout.key().public_key().public_bytes_raw().hex()
+    write(layout.data / "head.pub", (public + "\n").encode())
     Vault(data)
-    click.echo(json.dumps({"event": "init", "data": data}) if as_json else f"Coffre : {data}")
+    facts = {"event": "init", "data": str(layout.data), "new": is_new, "public_key": public}
+    words = "Coffre créé" if is_new else "Configuration écrite"
+    tell(facts, f"{words} : {layout.data}\nClé des têtes : {public}", as_json=as_json)
 
 
 @vault.command()
-@_data
-@click.option("--listen", default="127.0.0.1:8440", show_default=True)
-@click.option("--certificate", default="")
-@_json
-def serve(data: str, listen: str, certificate: str, *, as_json: bool) -> None:
-    """Ouvrir la porte du coffre jusqu'à SIGTERM / serve until SIGTERM."""
+@click.option("--listen", default="127.0.0.1:8440", show_default=True, help="ADRESSE:PORT.")
+@click.option("--tls/--no-tls", default=None, help="Défaut : TLS, sauf sur la machine même.")
+@click.option("--certificate", default="", help="Chaîne et clé (PEM) ; sinon une autorité à nous.")
+@click.option("--host-name", "names", multiple=True, help="Autre nom du coffre, au certificat.")
+@data_option
+@json_option
+def serve(
+    listen: str,
+    tls: bool | None,
+    certificate: str,
+    names: tuple[str, ...],
+    data: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Ouvrir la porte du coffre, jusqu'à SIGTERM / serve until SIGTERM.
+
+    Prints its address when it answers. What a crash left is put right first, and said.
+
+    Example: releve vault serve --listen 0.0.0.0:8440
+    """
+    from releve.apps.vault.wiring import Running
+
     host, _, port = listen.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    is_secure = bool(certificate) or (host not in _LOOPBACK if tls is None else tls)
+    if not is_secure and host not in _LOOPBACK:
+        raise UsageError(f"{listen} is not loopback: it needs TLS.")
     opened = Vault(data)
-    healed = opened.heal()
-    with socket.create_server((host, int(port)), backlog=512) as listener:
-        url = f"http{'s' if certificate else ''}://{host}:{listener.getsockname()[1]}/"
-        if as_json:
-            click.echo(json.dumps({"event": "serving", "url": url, "found": healed.receipted}))
-        else:
-            click.echo(f"Coffre : {url}")
-        sys.stdout.flush()
-        asyncio.run(Running(opened).serve(listener, certificate))
+    with only_gate(opened.layout), _listener(host, port) as listener:
+        healed = opened.heal()
+        if is_secure and not certificate:
+            certificate = _own_certificate(opened.layout, host, names)
+        shown = names[0] if names else host
+        scheme = "https" if is_secure else "http"
+        url = f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"
+        facts = {"event": "serving", "url": url, **msgspec.to_builtins(healed)}
+        running = Running(opened)
+        asyncio.run(
+            running.serve(
+                listener,
+                certificate,
+                ready=lambda: _say(facts, f"Coffre : {url}", as_json=as_json),
+            )
+        )
 
 
-@vault.group()
-def credential() -> None:
-    """Droits d'accès / credentials."""
+@vault.command()
+@data_option
+@json_option
+def status(data: str, *, as_json: bool) -> None:
+    """Comment va le coffre / how the vault stands.
 
-
-@credential.command("add")
-@_data
-@click.argument("name")
-@click.option("--structure", required=True)
-@click.option("--host", required=True)
-@_json
-def credential_add(data: str, name: str, structure: str, host: str, *, as_json: bool) -> None:
-    """Un droit de dépôt pour une machine / an ingest credential for one host."""
+    Example: releve vault status --json
+    """
     opened = Vault(data)
-    secret = secrets.token_urlsafe(32)
-    opened.credentials.put(
-        name,
-        Credential(
-            id=name,
-            kind=CredentialKind.INGEST,
-            structure=structure,
-            host=host,
-            secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
-            made_ns=opened.clock.now_ns(),
-            limits=Limits(read_bytes_per_day=256 << 20),
-        ),
+    layout, book = opened.layout, opened.book
+    disk, last = shutil.disk_usage(layout.repos), scrubbing.load(layout)
+    for told in book.generations():
+        if not told.dropped_ns:
+            line = f"{told.repository!s:40} {size(told.bytes):>10}  dernier instantané {when(told.last_snapshot_ns)}"
+            facts = {"event": "generation", "name": str(told.repository)}
+            tell(facts | msgspec.to_builtins(told), line, as_json=as_json)
+    free = {"disk_bytes": disk.total, "free_bytes": disk.free}
+    whole: dict[str, object] = {
+        "event": "vault",
+        "name": opened.config.name,
+        "entries": book.seq,
+        "head": opened.journal.end.hash,
+        "wall_ahead_s": round(opened.clock.ahead_ns() / 1e9, 3),
+        "views": len(opened.views.all()),
+        "scrub": msgspec.to_builtins(last) if last else None,
+        **free,
+    }
+    scrubbed = (
+        f"{size(last.bytes)}, {len(last.bad)} mauvais, {when(last.ended_ns)}" if last else "jamais"
     )
-    click.echo(json.dumps({"credential": name, "secret": secret}) if as_json else secret)
+    words = (
+        f"{book.seq} entrées ; libre {size(disk.free)} sur {size(disk.total)} ; relu : {scrubbed}"
+    )
+    tell(whole, words, as_json=as_json)
+
+
+def _say(facts: dict[str, object], text: str, *, as_json: bool) -> None:
+    tell(facts, text, as_json=as_json)
+    sys.stdout.flush()
+
+
+def _listener(host: str, port: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, int(port)), family=family, backlog=1024)
+    except (OSError, OverflowError, ValueError) as error:
+        raise UsageError(f"{host}:{port} cannot be listened on ({error}).") from error
+
+
+def _own_certificate(layout: Layout, host: str, names: tuple[str, ...]) -> str:
+    from releve.apps.server.home import Home, own_names
+
+    home = Home(layout.data / "tls")
+    home.make()
+    made = home.ensure_certificate(tuple(dict.fromkeys((*own_names(host), *names))))
+    write(layout.data / "authority.pem", home.authority())
+    return str(made)

@@ -2,82 +2,29 @@
 
 import asyncio
 import socket
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import structlog
 import uvicorn
 
 from releve.adapters.restic import tools
-from releve.adapters.vault.clock import VaultClock
 from releve.adapters.vault.gate import Gate
 from releve.adapters.vault.giving import Giver
-from releve.adapters.vault.heal import Healed, heal
-from releve.adapters.vault.journal import Journal
-from releve.adapters.vault.layout import Config, Layout
 from releve.adapters.vault.ledger import Ledger
-from releve.adapters.vault.notices import Notices
 from releve.adapters.vault.receiving import Receiver
 from releve.adapters.vault.records import Records
 from releve.adapters.vault.store import Store
 from releve.adapters.vault.upstream import Upstream
-from releve.flow.vault.book import Book
+from releve.apps.vault.access import Access, deed
+from releve.apps.vault.opened import Vault
 from releve.flow.vault.rules import Spent
-from releve.model.vault import AnyEntry, Credential, View
+from releve.model.vault import Credential, Deed
 
 log = structlog.get_logger()
 _KEEP_ALIVE_S = 120  # Go's client keeps idle connections for 90 s; we must not be first to close
-
-
-class Vault:
-    """One vault, opened: its layout, clock, journal and the book of what it has."""
-
-    def __init__(self, data: str | Path) -> None:
-        """Raises: VaultNotMadeError, JournalBrokenError."""
-        self.layout = Layout(data)
-        self.config: Config = self.layout.config()
-        self.clock = VaultClock(self.layout.run / "clock.json")
-        self.book = Book()
-        self.news: list[AnyEntry] = []
-        self.journal = Journal(self.layout.journal, self.clock.now_ns, self.news.extend)
-        self.catch_up()
-        self.credentials = Records(self.layout.credentials, Credential)
-        self.views = Records(self.layout.views, View)
-        self.notices = Notices(
-            self.layout.notices,
-            self.clock.now_ns,
-            command=self.config.notice_command,
-            url=self.config.server_url,
-            token=_token(self.config),
-        )
-
-    def catch_up(self) -> None:
-        """Hear what other processes of this vault wrote."""
-        self.journal.catch_up()
-        self._tell_book()
-
-    def add(self, *entries: AnyEntry) -> None:
-        """Put entries into the chain, durably (commands; the gate has its ledger)."""
-        self.journal.append(entries)
-        self._tell_book()
-
-    def heal(self) -> Healed:
-        healed = heal(self.layout, self.book, lambda entries: self.add(*entries))
-        log.info("healed", **msgspec.structs.asdict(healed))
-        for what, count in (("found_at_start", healed.receipted), ("strange", len(healed.strange))):
-            if count:
-                self.notices.tell(what, count=str(count))
-        for name in healed.missing[:20]:
-            self.notices.tell("object_missing", name)
-        return healed
-
-    def _tell_book(self) -> None:
-        news, self.news[:] = list(self.news), []
-        self.book.apply(news)
-
-
-def _token(config: Config) -> str:
-    return Path(config.server_token_file).read_text().strip() if config.server_token_file else ""
+_CLOCK_EVERY_S = 5.0
+_STEP_NS = 300_000_000_000  # 5 min: more is no drift
 
 
 class Running:
@@ -85,6 +32,7 @@ class Running:
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
+        self._known_read: set[str] = set()
         layout, clock, notices = vault.layout, vault.clock, vault.notices
         upstream = Upstream(str(layout.socket))
         self.store = Store(
@@ -119,10 +67,44 @@ class Running:
         )
 
     async def _read(self, credential: Credential) -> None:
-        pass
+        """The first reading of an opening ends its clock."""
+        if credential.opening in self._known_read:
+            return
+        self._known_read.add(credential.opening)
+        access = Access(self.vault)
+        opening = access.openings.get(credential.opening)
+        if opening is None or opening.first_read_ns:
+            return
+        read = msgspec.structs.replace(opening, first_read_ns=self.vault.clock.now_ns())
+        access.openings.put(read.id, read)
+        await self.ledger.add(deed("first_read", read, by=credential.id))
 
-    async def serve(self, listener: socket.socket, certificate: str) -> None:
-        """Until SIGTERM or SIGINT."""
+    async def _watch_clock(self) -> None:
+        """Tell when the wall clock goes away from the vault's: a thief's step, or a wrong start."""
+        told = 0
+        while True:
+            ahead_ns = self.vault.clock.ahead_ns()
+            if abs(ahead_ns - told) > _STEP_NS:
+                told = ahead_ns
+                seconds = f"{ahead_ns / 1e9:.0f}"
+                await self.ledger.add(Deed(what="vault:clock:stepped", about={"ahead_s": seconds}))
+                await self.vault.notices.tell_soon("clock_stepped", seconds, ahead_s=seconds)
+            await asyncio.sleep(_CLOCK_EVERY_S)
+
+    async def _keep_heads(self) -> None:
+        """Sign and send the head; a place that takes none is told, and gets the next."""
+        heads, clock = self.vault.heads(), self.vault.clock
+        while True:
+            end = self.vault.journal.end
+            head = heads.sign(end, clock.now_ns(), clock.wall_ns())
+            for place, why in (await asyncio.to_thread(heads.send, head)).items():
+                await self.vault.notices.tell_soon("head_not_delivered", place, why=why)
+            await asyncio.sleep(self.vault.config.head_every_s)
+
+    async def serve(
+        self, listener: socket.socket, certificate: str, ready: Callable[[], object]
+    ) -> None:
+        """Until SIGTERM or SIGINT. `ready` is called when store and gate answer."""
         config = uvicorn.Config(
             self.gate,
             log_level="warning",
@@ -137,8 +119,11 @@ class Running:
             timeout_graceful_shutdown=5,
         )
         tools.find(tools.REST_SERVER)  # said before anything starts
-        beside = [asyncio.ensure_future(job) for job in (self.store.keep(), self.ledger.keep())]
+        jobs = (self.store.keep(), self.ledger.keep(), self._watch_clock(), self._keep_heads())
+        beside = [asyncio.ensure_future(job) for job in jobs]
         server = asyncio.ensure_future(uvicorn.Server(config).serve(sockets=[listener]))
+        if await self.store.ready():
+            ready()
         try:
             done, _ = await asyncio.wait([server, *beside], return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -1,0 +1,109 @@
+"""One vault, opened: what commands and gate share."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from releve.adapters.vault.clock import VaultClock
+from releve.adapters.vault.heads import Heads
+from releve.adapters.vault.heal import Healed, heal
+from releve.adapters.vault.journal import Journal, entries
+from releve.adapters.vault.layout import Config, Layout
+from releve.adapters.vault.notices import Notices
+from releve.adapters.vault.records import Records
+from releve.flow.vault.book import Book
+from releve.model.errors import ReleveError
+from releve.model.vault import AnyEntry, Credential, View
+
+log = structlog.get_logger()
+
+
+class GateRunningError(ReleveError):
+    """Another gate serves this vault."""
+
+    status = 121
+    remedy = "Stop it first; one gate serves a vault."
+
+    def __init__(self, data: str) -> None:
+        super().__init__(f"A gate serves {data} already.")
+
+
+class Vault:
+    """One vault, opened: its layout, clock, journal and the book of what it has."""
+
+    def __init__(self, data: str | Path) -> None:
+        """Raises: VaultNotMadeError, JournalBrokenError."""
+        self.layout = Layout(data)
+        self.config: Config = self.layout.config()
+        self.clock = VaultClock(self.layout.run / "clock.json")
+        self.book = Book()
+        self.news: list[AnyEntry] = []
+        self.journal = Journal(self.layout.journal, self.clock.now_ns, self.news.extend)
+        self.catch_up()
+        self.credentials = Records(self.layout.credentials, Credential)
+        self.views = Records(self.layout.views, View)
+        self.notices = Notices(
+            self.layout.notices,
+            self.clock.now_ns,
+            command=self.config.notice_command,
+            url=self.config.server_url,
+            token=_token(self.config),
+        )
+
+    def entries(self) -> Iterator[AnyEntry]:
+        """The whole chain, in order, read from the disk."""
+        return entries(self.layout.journal)
+
+    def heads(self) -> Heads:
+        config = self.config
+        server = (f"{config.server_url}/api/v1/vault/heads",) if config.server_url else ()
+        places = (*config.head_places, *server)
+        return Heads(self.layout.heads, self.layout.key(), places, _token(config))
+
+    def catch_up(self) -> None:
+        """Hear what other processes of this vault wrote."""
+        self.journal.catch_up()
+        self._tell_book()
+
+    def add(self, *entries: AnyEntry) -> None:
+        """Put entries into the chain, durably (commands; the gate has its ledger)."""
+        self.journal.append(entries)
+        self._tell_book()
+
+    def heal(self) -> Healed:
+        healed = heal(self.layout, self.book, lambda entries: self.add(*entries))
+        log.info("healed", **msgspec.structs.asdict(healed))
+        for what, count in (("found_at_start", healed.receipted), ("strange", len(healed.strange))):
+            if count:
+                self.notices.tell(what, count=str(count))
+        for name in healed.missing[:20]:
+            self.notices.tell("object_missing", name)
+        return healed
+
+    def _tell_book(self) -> None:
+        news, self.news[:] = list(self.news), []
+        self.book.apply(news)
+
+
+@contextlib.contextmanager
+def only_gate(layout: Layout) -> Iterator[None]:
+    """Hold while a gate serves this vault. Raises: GateRunningError."""
+    handle = os.open(layout.run / "gate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise GateRunningError(str(layout.data)) from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _token(config: Config) -> str:
+    return Path(config.server_token_file).read_text().strip() if config.server_token_file else ""

@@ -1,0 +1,514 @@
+"""`releve vault credential|approver|agreement`: who may add, who may read, and who decides."""
+
+import hashlib
+import secrets
+from pathlib import Path
+
+import click
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from releve.adapters.vault.layout import write
+from releve.apps.vault.access import Access, Granted, VaultNameError, check_name
+from releve.apps.vault.opened import Vault
+from releve.apps.vault.show import Moment, Size, data_option, json_option, size, tell, when
+from releve.flow.vault import openings, signoffs
+from releve.flow.vault.openings import OpeningError
+from releve.model.errors import ReleveError
+from releve.model.vault import (
+    Agreement,
+    Approver,
+    Credential,
+    CredentialKind,
+    Deed,
+    Limits,
+    Opening,
+    Signoff,
+)
+
+_HEX_KEY = 64
+
+
+class KeyFileError(ReleveError):
+    """The file holds no Ed25519 key as it should."""
+
+    status = 149
+    remedy = "Make a key with `releve vault approver make-key FILE`; FILE.pub is the public half."
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} holds no usable key.")
+
+
+@click.group()
+def credential() -> None:
+    """Droits d'accès : déposer, relire / credentials: to add, to read back."""
+
+
+@credential.command("add")
+@click.argument("name")
+@click.option("--structure", required=True)
+@click.option("--host", required=True)
+@click.option("--quota", type=Size(), default="0", help="Place de la machine (500G) ; 0 : sans.")
+@click.option("--rate", type=Size(), default="0", help="Octets par seconde (20M) ; 0 : sans.")
+@click.option("--requests", type=int, default=0, help="Requêtes par seconde ; 0 : sans.")
+@click.option("--reads", type=Size(), help="Octets de données relus par jour (256M).")
+@data_option
+@json_option
+def credential_add(
+    name: str,
+    structure: str,
+    host: str,
+    quota: int,
+    rate: int,
+    requests: int,
+    reads: int | None,
+    data: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Droit de dépôt d'une machine ; le secret n'est dit qu'une fois.
+
+    An ingest credential for one host: it adds, and reads little. Its secret is told once.
+
+    Example: releve vault credential add srv1 --structure cabinet --host srv1 --quota 500G
+    """
+    vault = Vault(data)
+    for word in (name, structure, host):
+        check_name(word)
+    if vault.credentials.get(name) is not None:
+        raise VaultNameError(name, "there is such a credential, open or closed")
+    usual, secret = vault.config.ingest, secrets.token_urlsafe(32)
+    made = Credential(
+        id=name,
+        kind=CredentialKind.INGEST,
+        structure=structure,
+        host=host,
+        secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
+        made_ns=vault.clock.now_ns(),
+        limits=Limits(
+            quota_bytes=quota or usual.quota_bytes,
+            bytes_per_s=rate or usual.bytes_per_s,
+            requests_per_s=requests or usual.requests_per_s,
+            read_bytes_per_day=usual.read_bytes_per_day if reads is None else reads,
+        ),
+    )
+    vault.credentials.put(name, made)
+    vault.add(Deed(what="person:credential:added", structure=structure, host=host, by=name))
+    facts = {"event": "credential", "credential": name, "secret": secret}
+    tell(facts, f"{name}\n{secret}", as_json=as_json)
+
+
+@credential.command("list")
+@data_option
+@json_option
+def credential_list(data: str, *, as_json: bool) -> None:
+    """Tous les droits, et les durées de chaque ouverture / all credentials; openings with times.
+
+    Example: releve vault credential list --json
+    """
+    vault = Vault(data)
+    kept, now = Access(vault), vault.clock.now_ns()
+    for held in vault.credentials.all():
+        opening = kept.openings.get(held.opening) if held.opening else None
+        facts: dict[str, object] = {
+            "event": "credential",
+            "credential": held.id,
+            "kind": held.kind.value,
+            "structure": held.structure,
+            "host": held.host,
+            "state": _state(held, opening, now),
+            "expires_ns": held.expires_ns,
+        }
+        if opening is not None:
+            facts["opening"] = msgspec.to_builtins(opening)
+            facts["steps"] = msgspec.to_builtins(openings.steps(opening))
+        tell(facts, _line(held, opening, now), as_json=as_json)
+
+
+@credential.command("close")
+@click.argument("name")
+@click.option("--by", default="", help="Qui ferme.")
+@data_option
+@json_option
+def credential_close(name: str, by: str, data: str, *, as_json: bool) -> None:
+    """Fermer un droit, à l'instant / close a credential, at once.
+
+    Example: releve vault credential close srv1 --by "A. Martin"
+    """
+    vault = Vault(data)
+    check_name(name)
+    held = vault.credentials.get(name)
+    if held is None:
+        raise VaultNameError(name, "there is no such credential")
+    if held.opening:
+        Access(vault).close(held.opening, by)
+    else:
+        now = vault.clock.now_ns()
+        vault.credentials.put(name, msgspec.structs.replace(held, closed_ns=now))
+        vault.add(
+            Deed(
+                what="person:credential:closed",
+                structure=held.structure,
+                host=held.host,
+                by=by,
+                about={"credential": name},
+            )
+        )
+    tell({"event": "closed", "credential": name}, f"Fermé : {name}", as_json=as_json)
+
+
+@credential.command("open")
+@click.option("--structure", required=True)
+@click.option("--host", default="", help="Une machine ; sinon toutes celles de la structure.")
+@click.option("--incident", required=True, help="Référence de l'incident.")
+@click.option("--reason", required=True)
+@click.option("--by", required=True, help="Qui demande.")
+@click.option("--hours", type=float, default=8.0, show_default=True)
+@click.option("--agreed", default="", metavar="NAME", help="Chemin convenu d'avance.")
+@click.option("--key", default="", metavar="FILE", help="Clé de la salle propre (avec --agreed).")
+@data_option
+@json_option
+def credential_open(
+    structure: str,
+    host: str,
+    incident: str,
+    reason: str,
+    by: str,
+    hours: float,
+    agreed: str,
+    key: str,
+    data: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Demander le droit de relire : deux personnes signent, ou le chemin convenu ouvre aussitôt.
+
+    Ask for the right to restore, for one incident. Two approvers sign (`credential approve`), or, with
+    --agreed, the clean room's key opens at once. The secret is told now; it works once it is open.
+
+    Example: releve vault credential open --structure cabinet --incident i42 --reason "rançongiciel" --by "A. Martin"
+    """
+    access = Access(Vault(data))
+    asked = access.request(
+        structure=structure,
+        host=host,
+        incident=incident,
+        reason=reason,
+        by=by,
+        hours=hours,
+        agreement=agreed,
+    )
+    if agreed:
+        if not key:
+            raise OpeningError("--agreed needs the clean room's --key")
+        signature = signoffs.sign(read_private(key), openings.room_statement(asked))
+        granted = access.open_on_path(asked, signature)
+    else:
+        granted = access.ask(asked)
+    tell(_granted(granted), _granted_text(granted), as_json=as_json)
+
+
+@credential.command("approve")
+@click.argument("opening")
+@click.option("--approver", required=True, metavar="NAME")
+@click.option("--key", default="", metavar="FILE", help="Clé privée de l'approbateur.")
+@click.option("--signature", default="", metavar="HEX", help="Signature faite ailleurs.")
+@click.option("--show", is_flag=True, help="Dire seulement le texte à signer.")
+@data_option
+@json_option
+def credential_approve(
+    opening: str, approver: str, key: str, signature: str, data: str, *, show: bool, as_json: bool
+) -> None:
+    """Signer une demande ; la seconde personne l'ouvre / sign a request; the second person opens.
+
+    Example: releve vault credential approve o-k3… --approver martin --key martin.key
+    """
+    access = Access(Vault(data))
+    text = openings.opening_statement(access.opening(opening))
+    if show:
+        tell({"event": "statement", "text": text.decode()}, text.decode(), as_json=as_json)
+        return
+    signature = signature or signoffs.sign(read_private(key), text)
+    signed = access.sign(opening, approver, signature)
+    facts = {
+        "event": "opened" if signed.opened_ns else "signed",
+        "opening": signed.id,
+        "signatures": len(signed.signoffs),
+        "expires_ns": signed.expires_ns,
+        "steps": msgspec.to_builtins(openings.steps(signed)),
+    }
+    words = (
+        f"Ouvert jusqu'à {when(signed.expires_ns)}"
+        if signed.opened_ns
+        else "Signé ; il manque une personne"
+    )
+    tell(facts, words, as_json=as_json)
+
+
+@click.group()
+def approver() -> None:
+    """Approbateurs : dont deux signatures comptent / approvers: two of them decide together."""
+
+
+@approver.command("make-key")
+@click.argument("file")
+@json_option
+def approver_make_key(file: str, *, as_json: bool) -> None:
+    """Faire une clé, chez l'approbateur : FILE et FILE.pub / make a key, at the approver's.
+
+    Example: releve vault approver make-key martin.key
+    """
+    path = Path(file)
+    if path.exists():
+        raise KeyFileError(f"{file} (it exists)")
+    key = Ed25519PrivateKey.generate()
+    public = signoffs.public_hex(key)
+    write(path, (key.private_bytes_raw().hex() + "\n").encode())
+    write(path.with_name(path.name + ".pub"), (public + "\n").encode())
+    tell({"event": "key", "public_key": public}, public, as_json=as_json)
+
+
+@approver.command("add")
+@click.argument("name")
+@click.option("--public-key", required=True, metavar="HEX|FILE")
+@data_option
+@json_option
+def approver_add(name: str, public_key: str, data: str, *, as_json: bool) -> None:
+    """Inscrire un approbateur / enrol an approver.
+
+    Example: releve vault approver add martin --public-key martin.key.pub
+    """
+    vault = Vault(data)
+    access = Access(vault)
+    check_name(name)
+    if access.approvers.get(name) is not None:
+        raise VaultNameError(name, "there is such an approver")
+    public = _public(public_key)
+    now = vault.clock.now_ns()
+    access.approvers.put(name, Approver(name=name, public_key=public, enrolled_ns=now))
+    vault.add(Deed(what="person:approver:enrolled", by=name, about={"public_key": public}))
+    vault.notices.tell("approver_enrolled", name)
+    tell({"event": "approver", "name": name, "public_key": public}, name, as_json=as_json)
+
+
+@approver.command("remove")
+@click.argument("name")
+@data_option
+@json_option
+def approver_remove(name: str, data: str, *, as_json: bool) -> None:
+    """Rayer un approbateur : ses signatures ne comptent plus / an approver's signatures end to count.
+
+    Example: releve vault approver remove martin
+    """
+    vault = Vault(data)
+    access = Access(vault)
+    check_name(name)
+    held = access.approvers.get(name)
+    if held is None:
+        raise signoffs.ApproverUnknownError(name)
+    access.approvers.put(name, msgspec.structs.replace(held, removed_ns=vault.clock.now_ns()))
+    vault.add(Deed(what="person:approver:removed", by=name))
+    vault.notices.tell("approver_removed", name)
+    tell({"event": "removed", "name": name}, f"Rayé : {name}", as_json=as_json)
+
+
+@approver.command("list")
+@data_option
+@json_option
+def approver_list(data: str, *, as_json: bool) -> None:
+    """Les approbateurs / the approvers.
+
+    Example: releve vault approver list
+    """
+    for held in Access(Vault(data)).approvers.all():
+        state = "rayé" if held.removed_ns else "inscrit"
+        facts = {"event": "approver", **msgspec.to_builtins(held)}
+        tell(facts, f"{held.name:20} {state:8} {held.public_key}", as_json=as_json)
+
+
+@click.group()
+def agreement() -> None:
+    """Chemins convenus d'avance, pour trois heures du matin / paths agreed on beforehand."""
+
+
+@agreement.command("add")
+@click.argument("name")
+@click.option("--structure", required=True)
+@click.option("--host", default="", help="Une machine ; sinon toutes celles de la structure.")
+@click.option(
+    "--room-key", required=True, metavar="HEX|FILE", help="Clé publique de la salle propre."
+)
+@click.option(
+    "--hours", type=float, default=4.0, show_default=True, help="Durée de chaque ouverture."
+)
+@click.option("--until", type=Moment(), required=True, help="Fin de l'accord (2027-06-30).")
+@data_option
+@json_option
+def agreement_add(
+    name: str,
+    structure: str,
+    host: str,
+    room_key: str,
+    hours: float,
+    until: int,
+    data: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Proposer un chemin ; il vaut quand deux approbateurs l'ont signé / in force once two signed.
+
+    Example: releve vault agreement add nuit --structure cabinet --room-key salle.key.pub --until 2027-06-30
+    """
+    vault = Vault(data)
+    access = Access(vault)
+    for word in filter(None, (name, structure, host)):
+        check_name(word)
+    if access.agreements.get(name) is not None:
+        raise VaultNameError(name, "there is such an agreement, standing or ended")
+    if not 0 < hours <= openings.LONGEST_HOURS:
+        raise OpeningError(f"it may last {openings.LONGEST_HOURS:g} hours at most")
+    made = Agreement(
+        name=name,
+        structure=structure,
+        host=host,
+        room_key=_public(room_key),
+        hours=hours,
+        until_ns=until,
+        made_ns=vault.clock.now_ns(),
+    )
+    access.agreements.put(name, made)
+    tell({"event": "agreement", **msgspec.to_builtins(made)}, name, as_json=as_json)
+
+
+@agreement.command("sign")
+@click.argument("name")
+@click.option("--approver", required=True, metavar="NAME")
+@click.option("--key", default="", metavar="FILE")
+@click.option("--signature", default="", metavar="HEX")
+@data_option
+@json_option
+def agreement_sign(
+    name: str, approver: str, key: str, signature: str, data: str, *, as_json: bool
+) -> None:
+    """Signer un chemin / sign an agreement.
+
+    Example: releve vault agreement sign nuit --approver martin --key martin.key
+    """
+    vault = Vault(data)
+    access = Access(vault)
+    held = _agreement(access, name)
+    text = openings.agreement_statement(held)
+    person = access.approvers.get(approver)
+    made = signoffs.accept(
+        person,
+        approver,
+        text,
+        signature or signoffs.sign(read_private(key), text),
+        vault.clock.now_ns(),
+    )
+    others: tuple[Signoff, ...] = tuple(s for s in held.signoffs if s.approver != approver)
+    held = msgspec.structs.replace(held, signoffs=(*others, made))
+    access.agreements.put(name, held)
+    stands = signoffs.is_enough(held.signoffs, access.approvers.all(), text)
+    vault.add(
+        Deed(
+            what=f"person:agreement:{'agreed' if stands else 'signed'}",
+            structure=held.structure,
+            host=held.host,
+            by=approver,
+            about={"agreement": name},
+        )
+    )
+    facts = {"event": "agreement", "name": name, "in_force": stands}
+    tell(facts, "En vigueur" if stands else "Signé ; il manque une personne", as_json=as_json)
+
+
+@agreement.command("end")
+@click.argument("name")
+@click.option("--by", default="")
+@data_option
+@json_option
+def agreement_end(name: str, by: str, data: str, *, as_json: bool) -> None:
+    """Mettre fin à un chemin, à l'instant / end an agreement, at once.
+
+    Example: releve vault agreement end nuit
+    """
+    vault = Vault(data)
+    access = Access(vault)
+    held = _agreement(access, name)
+    access.agreements.put(name, msgspec.structs.replace(held, ended_ns=vault.clock.now_ns()))
+    about = {"agreement": name}
+    vault.add(Deed(what="person:agreement:ended", structure=held.structure, by=by, about=about))
+    tell({"event": "ended", "name": name}, f"Fini : {name}", as_json=as_json)
+
+
+def read_private(file: str) -> Ed25519PrivateKey:
+    """The key of `approver make-key`. Raises: KeyFileError."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Path(file).read_text().strip()))
+    except (OSError, ValueError) as error:
+        raise KeyFileError(file or "nothing") from error
+
+
+def _public(said: str) -> str:
+    """From hex or a file. Raises: KeyFileError."""
+    try:
+        text = said if len(said) == _HEX_KEY else Path(said).read_text().strip()
+        bytes.fromhex(text)
+    except (OSError, ValueError) as error:
+        raise KeyFileError(said) from error
+    if len(text) != _HEX_KEY:
+        raise KeyFileError(said)
+    return text
+
+
+def _agreement(access: Access, name: str) -> Agreement:
+    check_name(name)
+    held = access.agreements.get(name)
+    if held is None:
+        raise OpeningError(f"there is no agreement {name}")
+    return held
+
+
+def _state(held: Credential, opening: Opening | None, now_ns: int) -> str:
+    if held.closed_ns:
+        return "closed"
+    if opening is not None and not opening.opened_ns:
+        return "waiting"
+    return "expired" if held.expires_ns and now_ns >= held.expires_ns else "open"
+
+
+def _line(held: Credential, opening: Opening | None, now_ns: int) -> str:
+    words = [f"{held.id:28} {held.kind.value:8} {held.structure}/{held.host or '*'}"]
+    words.append(_state(held, opening, now_ns))
+    if held.limits.quota_bytes:
+        words.append(f"quota {size(held.limits.quota_bytes)}")
+    if opening is not None:
+        taken = openings.steps(opening)
+        words += [opening.incident, opening.agreement or f"{len(opening.signoffs)} signatures"]
+        words.append(f"ouvert en {taken.to_open_s} s, première lecture à {taken.to_first_read_s} s")
+        words.append(f"jusqu'à {when(opening.expires_ns)}")
+    return "  ".join(words)
+
+
+def _granted(granted: Granted) -> dict[str, object]:
+    opening = granted.opening
+    return {
+        "event": "opened" if opening.opened_ns else "asked",
+        "opening": opening.id,
+        "credential": opening.id,
+        "secret": granted.secret,
+        "expires_ns": opening.expires_ns,
+        "statement": openings.opening_statement(opening).decode(),
+        "steps": msgspec.to_builtins(openings.steps(opening)),
+    }
+
+
+def _granted_text(granted: Granted) -> str:
+    opening = granted.opening
+    after = (
+        f"Ouvert jusqu'à {when(opening.expires_ns)}"
+        if opening.opened_ns
+        else f"Deux approbateurs : releve vault credential approve {opening.id} --approver … --key …"
+    )
+    return f"{opening.id}\n{granted.secret}\n{after}"
