@@ -100,6 +100,18 @@ def plan(items: Iterable[Item], care: CareList) -> Plan:
     return Plan(today=_items(today), databases=_items(databases), rest=_items(rest))
 
 
+def batches(care: CareList, *, most: int = 4) -> list[tuple[str, ...]]:
+    """Places to restore one after the other, the first rank first; the last, (), is everything.
+
+    Each batch costs the engine a start: the last ranks come with everything.
+    """
+    by_rank: dict[int, list[str]] = {}
+    for service in care.services:
+        by_rank.setdefault(service.rank, []).extend(place.strip("/") for place in service.places)
+    ranked = [tuple(filter(None, by_rank[rank])) for rank in sorted(by_rank)]
+    return [*[places for places in ranked if places][:most], ()]
+
+
 def words_of(text: str) -> frozenset[str]:
     """The words of a name without case and accents; "_" and "-" part words."""
     plain = unicodedata.normalize("NFKD", text).casefold().replace("_", " ")

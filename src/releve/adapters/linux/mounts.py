@@ -62,6 +62,17 @@ def make_read_only(point: str) -> None:
         raise OSError(number, os.strerror(number), point)
 
 
+def sync_file_system(folder: str) -> None:
+    """syncfs(2). Raises: OSError."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _libc.syncfs(held):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), folder)
+    finally:
+        os.close(held)
+
+
 def mounted(point: str, pid: str = "self") -> Mount | None:
     """What is mounted exactly there (the uppermost), or None."""
     found = None

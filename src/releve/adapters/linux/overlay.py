@@ -3,6 +3,7 @@
     HOME/vault      the repository as restic shows it (FUSE, root's alone)
     HOME/lower/N    links to the folder in the snapshot: no `:` or `,` reaches overlayfs
     HOME/upper      what is local: brought home by copy-up, or written by people
+    HOME/stage      the bulk, restored beside; no layer of a view before it is complete
     HOME/work-N     overlayfs' own; a fresh one for each mount, so that no old mount meddles
     TARGET          the view
 
@@ -14,7 +15,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from releve.adapters.linux import mounts
 from releve.flow.recovery.errors import MountFailedError, StillInUseError, TargetError
@@ -32,6 +33,7 @@ class Overlay:
     def __init__(self, home: str, target: str) -> None:
         self.home, self.target = home, target
         self.upper, self.lower = f"{home}/upper", f"{home}/lower"
+        self.stage = f"{home}/stage"
 
     def check(self) -> None:
         """Raises: TargetError."""
@@ -133,25 +135,22 @@ class Overlay:
         else:  # the owner it has already: a change that changes nothing but copies it up
             os.chown(full, facts.st_uid, facts.st_gid, follow_symlinks=False)
 
-    def missing(self) -> Iterator[str]:
-        """Every entry of the view that is not local, by a walk."""
-        todo = [""]
-        while todo:
-            folder = todo.pop()
-            with os.scandir(f"{self.target}/{folder}") as entries:
-                for entry in entries:
-                    path = f"{folder}/{entry.name}" if folder else entry.name
-                    if not self.is_local(path):
-                        yield path
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(path)
-
     def room(self) -> int:
         """Bytes that are free below the upper folder."""
         facts = os.statvfs(self.home)
         return facts.f_bavail * facts.f_frsize
 
     # the end
+
+    def join(self) -> None:
+        """Move what is only in the stage into the upper folder, as the view showed both.
+
+        Only when it is not mounted. Cut short and repeated, it goes on: what was moved is above by
+        then. Marks are kept until it is complete, for they say what goes where.
+        """
+        if os.path.isdir(self.stage):
+            _join(self.upper, self.stage, "")
+            sync_all(self.home)
 
     def clean(self) -> int:
         """Make an ordinary folder of the upper one: marks of deletions and overlay's notes go.
@@ -187,6 +186,44 @@ class Overlay:
         work = f"{self.home}/work-{number}"
         os.mkdir(work, 0o700)
         return work
+
+
+def _join(upper: str, stage: str, below: str) -> None:
+    """One folder: `below` is where its lower half lies in the stage."""
+    source = f"{stage}/{below}" if below else stage
+    times = os.stat(upper)
+    above = {entry.name: entry for entry in os.scandir(upper)}
+    for name, entry in above.items():
+        if entry.is_dir(follow_symlinks=False):
+            where = _half(entry.path, below, name)
+            if where is not None and _is_folder(f"{stage}/{where}"):
+                _join(entry.path, stage, where)
+    for name in os.listdir(source):
+        if name not in above:
+            os.rename(f"{source}/{name}", f"{upper}/{name}")
+    os.utime(upper, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _half(path: str, below: str, name: str) -> str | None:
+    """Where the lower half of an upper folder lies, None when it has none (made anew)."""
+    names = os.listxattr(path)
+    if f"{_XATTR}opaque" in names:
+        return None
+    if f"{_XATTR}redirect" in names:
+        said = os.fsdecode(os.getxattr(path, f"{_XATTR}redirect"))
+        if said.startswith("/"):
+            return said.strip("/")
+        name = said
+    return f"{below}/{name}" if below else name
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def sync_all(folder: str) -> None:
+    """Have everything of that file system on disk."""
+    mounts.sync_file_system(folder)
 
 
 def like(source: str, target: str) -> None:

@@ -10,13 +10,14 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from releve.adapters.linux import fusermount, mounts, samba_proc
 from releve.adapters.restic import child, tools
+from releve.adapters.restic.engine import pattern
 from releve.flow.backup import EngineFailedError, RepositoryMissingError, WrongPasswordError
 from releve.flow.recovery.errors import MountFailedError
 
@@ -79,6 +80,17 @@ class _Verbose(msgspec.Struct):
 _verbose = msgspec.json.Decoder(_Verbose).decode
 
 
+class _Status(msgspec.Struct):
+    message_type: str = ""
+    files_restored: int = 0
+    files_skipped: int = 0
+    bytes_restored: int = 0
+    bytes_skipped: int = 0
+
+
+_status = msgspec.json.Decoder(_Status).decode
+
+
 class _Snapshot(msgspec.Struct):
     id: str
     paths: tuple[str, ...]
@@ -134,10 +146,48 @@ class LentRepository:
         words = ["restore", f"{snapshot}:{folder}", "--target", target, "--dry-run"]
         self._run([*words, "--overwrite", "always", "-vv"], line)
 
+    def restore_all(
+        self,
+        snapshot: str,
+        folder: str,
+        into: str,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        hear: Callable[[int, int], None],
+    ) -> None:
+        """Bring a folder (or places of it) into `into`; what is there by size and time is skipped.
+
+        `hear(files, bytes)` is called at least each second; what it raises ends restic.
+        """
+        files = size = 0
+
+        def line(record: bytes) -> None:
+            nonlocal files, size
+            said = _status(record)
+            if said.message_type == "status":
+                files = said.files_restored + said.files_skipped
+                size = said.bytes_restored + said.bytes_skipped
+
+        def alive() -> object:
+            hear(files, size)
+            return size
+
+        words = ["restore", f"{snapshot}:{folder}", "--target", into, "--overwrite", "if-changed"]
+        words += [word for path in include for word in ("--include", f"/{pattern(path)}")]
+        words += [word for path in exclude for word in ("--exclude", f"/{pattern(path)}")]
+        self._run(words, line, alive)
+
     def restore(self, snapshot: str, path: str, into: str) -> None:
         """Bring one file or folder into an empty folder, verified."""
         parent, _, name = path.rpartition("/")
-        words = ["restore", f"{snapshot}:{parent or '/'}", "--include", f"/{name}", "--verify"]
+        words = [
+            "restore",
+            f"{snapshot}:{parent or '/'}",
+            "--include",
+            f"/{pattern(name)}",
+            "--verify",
+        ]
         self._run([*words, "--target", into], lambda _: None)
 
     def mount(self, point: str) -> Program:
@@ -195,7 +245,12 @@ class LentRepository:
             kept |= {"RESTIC_REST_USERNAME": lent.user, "RESTIC_REST_PASSWORD": secret}
         return kept
 
-    def _run(self, words: list[str], line: Callable[[bytes], None]) -> None:
+    def _run(
+        self,
+        words: list[str],
+        line: Callable[[bytes], None],
+        alive: Callable[[], object] | None = None,
+    ) -> None:
         count = 0
 
         def each(record: bytes) -> None:
@@ -207,7 +262,7 @@ class LentRepository:
             [*self._command(), "--json", "--no-lock", *words],
             self._environment(),
             each,
-            alive=lambda: count,
+            alive=alive or (lambda: count),
             stall_s=_STALL_S,
         )
         match ended.status:

@@ -167,7 +167,8 @@ def _order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
     repository = LentRepository(asked.lent, str(home.path))
     whole, folders = repository.snapshot(asked.snapshot)
     bases = next((f for f in folders if f.rpartition("/")[2] == "releve-bases"), "")
-    others = [f for f in folders if f != bases]
+    # What Relève itself puts beside people's folders (consistent copies, fingerprints).
+    others = [f for f in folders if not f.rpartition("/")[2].startswith("releve-")]
     if not asked.folder and len(others) != 1:
         raise UsageError(f"--folder: one of {', '.join(others)}")
     folder = asked.folder or others[0]

@@ -15,6 +15,7 @@ import msgspec
 from releve.adapters.restic.lent import Node, Program
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
+from releve.apps.recover.staging import Staging
 from releve.apps.recover.state import Phase, Progress, RecoveryHome
 from releve.flow.recovery.errors import MountFailedError, NoRecoveryError, StillInUseError
 from releve.flow.recovery.hydrate import Hydration
@@ -76,7 +77,10 @@ class Driver:
 
     def _open(self) -> None:
         state = self._state
-        if not self._opening.vault_answers(state.vault, state.vault_point):
+        if state.staged:
+            if not self._opening.view.is_mounted:
+                self._opening.mount_staged()
+        elif not self._opening.vault_answers(state.vault, state.vault_point):
             self._rebuild(first=not self._opening.view.is_mounted)
         elif not self._opening.view.is_mounted:
             self._opening.mount_view(state.vault_point)
@@ -91,7 +95,10 @@ class Driver:
         The old view stays until the new vault is there: what is local can be used meanwhile.
         """
         old, old_point = self._state.vault, self._state.vault_point
-        program, point = self._mounted_vault(patient=not first)
+        if self._state.staged:
+            program, point = None, ""
+        else:
+            program, point = self._mounted_vault(patient=not first)
         if self._hydration is not None:
             self._hydration.pause()
         if not first:
@@ -100,11 +107,14 @@ class Driver:
         self._opening.unmount_vault(old_point, old)
         count = self._state.rebuilt + (0 if first else 1)
         self._keep(vault=program, vault_point=point, rebuilt=count)
-        self._opening.mount_view(point)
+        if self._state.staged:
+            self._opening.mount_staged()
+        else:
+            self._opening.mount_view(point)
         if self._hydration is not None:
             self._hydration.go_on()
 
-    def _mounted_vault(self, *, patient: bool) -> tuple[Program, str]:
+    def _mounted_vault(self, *, patient: bool) -> tuple[Program | None, str]:
         """Mount the vault; `patient`: until it answers again, for people work meanwhile."""
         while True:
             try:
@@ -136,7 +146,8 @@ class Driver:
     def _watch(self) -> None:
         """Build again what died."""
         state = self._state
-        alive = self._opening.vault_answers(state.vault, state.vault_point)
+        needs_vault = not state.staged or bool(state.vault_point)  # below the view still
+        alive = not needs_vault or self._opening.vault_answers(state.vault, state.vault_point)
         if not alive or not self._opening.view.is_mounted:
             self._rebuild()
             self._share()
@@ -149,18 +160,21 @@ class Driver:
 
     def _bring_home(self) -> None:
         try:
+            if self._state.staged:
+                self._done.set()
+                return
             wanted = self._plan()
             self._probe_database(wanted)
             ground = self._opening.view
-            hydration = Hydration(
-                ground, wanted, reserve=self._asked.reserve, arrived=self._arrived
-            )
+            bulk = Staging(self._home, self._asked, self._opening)
+            reserve = self._asked.reserve
+            hydration = Hydration(ground, bulk, wanted, reserve=reserve, arrived=self._arrived)
             with self._lock:
                 self._hydration = hydration
             if not self._stop.is_set() and hydration.run(self._asked.threads):
                 self._adjust()
+                self._keep(phase=Phase.LOCAL, staged=True)
                 self._reach("all_local")
-                self._keep(phase=Phase.LOCAL)
                 self._done.set()
         except ReleveError as error:
             self._failed = error
@@ -280,6 +294,7 @@ class Driver:
             bytes_home=sum(t.bytes_home for t in tallies.values()),
             short_of_room=hydration.short_of_room,
             links_lost=hydration.links_lost,
+            failures=hydration.failures,
         )
 
 

@@ -82,8 +82,9 @@ class Finishing:
 
     def _close(self) -> None:
         """Unmount for good, once nothing is missing."""
-        if self._state.phase is not Phase.LOCAL:
-            self._all_local()
+        if not self._state.staged:
+            progress = self._home.progress()
+            raise NotAllLocalError(progress.files - progress.files_home if progress else 0)
         self._tell("closing")
         self._sharing.stop()
         until = time.monotonic() + _PATIENCE_S
@@ -98,21 +99,19 @@ class Finishing:
             self._opening.view.unmount()  # says who
         self._keep(phase=Phase.CLOSING)
 
-    def _all_local(self) -> None:
-        if not self._opening.view.is_mounted:
-            raise NotAllLocalError(0)
-        if missing := sum(1 for _ in self._opening.view.missing()):
-            raise NotAllLocalError(missing)
-
     def _make_ordinary(self) -> None:
         self._tell("cleaning")
         view = self._opening.view
         if view.is_mounted:  # a kill between unmounting and its note cannot lead here
             raise StillInUseError(self._asked.target, ())
         if Path(view.upper).is_dir():
+            if not self._state.joined:
+                view.join()
+                self._keep(joined=True)
             deleted = view.clean()
             view.hand_over()
             self._keep(deleted=self._state.deleted + deleted)
+        shutil.rmtree(view.stage, ignore_errors=True)  # what people deleted or replaced
         self._keep(phase=Phase.VERIFYING)
         for work in self._home.path.glob("work-*"):
             shutil.rmtree(work, ignore_errors=True)

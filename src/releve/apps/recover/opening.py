@@ -46,6 +46,11 @@ class Opening:
             raise TargetError(self._asked.folder, "the snapshot has no such folder")
         return folder
 
+    def mount_staged(self) -> None:
+        """Show the view over the complete stage: the vault is needed no more."""
+        self.view.lay([self.view.stage])
+        self.view.mount()
+
     def mount_view(self, point: str) -> None:
         """Lay the snapshot below and show the view; the first time, prepare what is above."""
         folder = self.below(point)

@@ -69,6 +69,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     vault_point: str = ""
     seconds: dict[str, float] = {}  # name of a step: seconds since the order, when it was reached
     rebuilt: int = 0  # how often the view was built again
+    staged: bool = False  # the bulk is complete beside the view and on disk
+    joined: bool = False  # and was moved into the upper folder
     deleted: int = 0
 
 
@@ -91,6 +93,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     bytes_home: int = 0
     short_of_room: bool = False
     links_lost: int = 0
+    failures: int = 0
     rebuilt: int = 0
     shared: bool = False
     waiting_for: tuple[str, ...] = ()

@@ -1,0 +1,36 @@
+"""The bulk: restored by restic beside the view, in care order, ended and taken up again at will."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from releve.adapters.linux import overlay
+from releve.apps.recover.opening import Opening
+from releve.apps.recover.state import Asked, RecoveryHome
+from releve.recover.care_order import Plan, batches
+
+_MOST_EXCLUDED = 200  # words on restic's command line
+_WORTH_BYTES = 1_000_000
+
+
+class Staging:
+    """Bulk for one recovery."""
+
+    def __init__(self, home: RecoveryHome, asked: Asked, opening: Opening) -> None:
+        self._home, self._asked, self._opening = home, asked, opening
+
+    def restore(self, plan: Plan, heard: Callable[[int, int], None]) -> None:
+        """Databases are left out: they are here already, by copy-up from their consistent copies."""
+        stage = Path(self._opening.view.stage)
+        stage.mkdir(mode=0o700, exist_ok=True)
+        here = sorted(plan.databases, key=lambda item: -item.size)[:_MOST_EXCLUDED]
+        exclude = [item.path for item in here if item.size > _WORTH_BYTES]
+        for places in batches(self._home.care()):
+            self._opening.repository.restore_all(
+                self._asked.snapshot,
+                self._asked.folder,
+                str(stage),
+                include=places,
+                exclude=() if places else exclude,  # restic takes one or the other
+                hear=heard,
+            )
+        overlay.sync_all(str(stage))
