@@ -18,6 +18,7 @@ from releve.model.vault import Credential, CredentialKind, ObjectKind, Repositor
 
 log = structlog.get_logger()
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
+_AHEAD_BYTES = 1 << 20
 _PASSED = (b"content-type", b"content-length", b"content-range")
 
 
@@ -37,7 +38,8 @@ class Giver:
     ) -> None:
         """`overdrawn` hears of a used-up budget, `read` of each reading with a restore credential."""
         self._layout, self._upstream, self._store = layout, upstream, store
-        self._spent, self._now_ns = spent, now_ns
+        self._saved, self._now_ns = spent, now_ns
+        self._spent: dict[str, Spent] = {}
         self._overdrawn, self._read = overdrawn, read
 
     async def give(
@@ -90,14 +92,18 @@ class Giver:
             await self._read(credential)
             return
         size = self._size(target, part)
-        spent = self._spent.get(credential.id) or Spent()
+        saved = self._saved.get(credential.id) or Spent()
+        spent = self._spent.get(credential.id, saved)
         budget = credential.limits.read_bytes_per_day
         after = rules.spend(spent, size, budget, self._now_ns())
         if after is None:
             await self._overdrawn(credential)
             raise RefusedError(403, Verdict.NOT_FOR_DATA)
-        # On disk before a byte is given: a gate that is killed forgets no reading.
-        self._spent.put(credential.id, after)
+        self._spent[credential.id] = after
+        if after.day != saved.day or after.bytes > saved.bytes:
+            # On disk before a byte is given, some in advance: a gate that is killed forgets none.
+            ahead = Spent(day=after.day, bytes=after.bytes + _AHEAD_BYTES)
+            self._saved.put(credential.id, ahead)
 
     def _size(self, target: Target, part: str) -> int:
         if target.repository is None or target.kind is None:

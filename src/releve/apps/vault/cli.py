@@ -177,10 +177,16 @@ def _say(facts: dict[str, object], text: str, *, as_json: bool) -> None:
 
 def _listener(host: str, port: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named: asyncio turns Nagle off only then, and each small answer would wait 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, int(port)), family=family, backlog=1024)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, int(port)))
+        listener.listen(1024)
     except (OSError, OverflowError, ValueError) as error:
+        listener.close()
         raise UsageError(f"{host}:{port} cannot be listened on ({error}).") from error
+    return listener
 
 
 def _own_certificate(layout: Layout, host: str, names: tuple[str, ...]) -> str:
