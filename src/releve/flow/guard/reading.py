@@ -190,7 +190,17 @@ class Reader:
                 self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=later_s
             )
         if change.mask & fanotify.CLOSE_WRITE or not touch.created:
-            self._put(self._judge, What.OPEN, volume, change, folder, process, now, name)
+            job = Job(  # every write passes here: not by way of `_put`
+                what=What.OPEN,
+                process=process,
+                volume=volume,
+                file=change.file,
+                folder=folder,
+                seen_ns=now,
+                mask=change.mask,
+                name=name,
+            )
+            self._judge.put(process.pid, change.file, job)
 
     def _put(
         self,
