@@ -54,19 +54,19 @@ rule recovery_sabotage
     date = "2026-11-22"
     source = "own work"
   strings:
-    $a1 = /vssadmin(\.exe)?["']?\s+delete\s+shadows/ nocase ascii wide
-    $a2 = /wmic(\.exe)?["']?\s+shadowcopy\s+delete/ nocase ascii wide
-    $a3 = /wbadmin(\.exe)?["']?\s+delete\s+(catalog|systemstatebackup|backup)/ nocase ascii wide
-    $a4 = /bcdedit(\.exe)?["']?\s+\/set\s+\{default\}\s+recoveryenabled\s+no/ nocase ascii wide
-    $a5 = /Win32_ShadowCopy[^\n]{0,80}(Delete|Remove-WmiObject|Remove-CimInstance)/ nocase ascii wide
-    $a6 = /bootstatuspolicy\s+ignoreallfailures/ nocase ascii wide
-    $act1 = "/quiet" nocase ascii wide
-    $act2 = "cmd" nocase ascii wide
-    $act3 = "powershell" nocase ascii wide
-    $act4 = "@echo" nocase ascii
-    $act5 = "Shell" ascii wide
+    $deed1 = /vssadmin(\.exe)?["']?\s+delete\s+shadows/ nocase ascii wide
+    $deed2 = /wmic(\.exe)?["']?\s+shadowcopy\s+delete/ nocase ascii wide
+    $deed3 = /wbadmin(\.exe)?["']?\s+delete\s+(catalog|systemstatebackup|backup)/ nocase ascii wide
+    $deed4 = /bcdedit(\.exe)?["']?\s+\/set\s+\{default\}\s+recoveryenabled\s+no/ nocase ascii wide
+    $deed5 = /Win32_ShadowCopy[^\n]{0,80}(Delete|Remove-WmiObject|Remove-CimInstance)/ nocase ascii wide
+    $deed6 = /bootstatuspolicy\s+ignoreallfailures/ nocase ascii wide
+    $with1 = "/quiet" nocase ascii wide
+    $with2 = "cmd" nocase ascii wide
+    $with3 = "powershell" nocase ascii wide
+    $with4 = "@echo" nocase ascii
+    $with5 = "Shell" ascii wide
   condition:
-    filesize < 20MB and (2 of ($a*) or (any of ($a*) and any of ($act*)))
+    filesize < 20MB and (2 of ($deed*) or (any of ($deed*) and any of ($with*)))
 }
 
 rule powershell_download_and_run

@@ -216,7 +216,7 @@ def _newer(
                     sha256=kept.facts.sha256,
                     size=kept.facts.size,
                 )
-        elif kept.first > place or (is_there and why is _ACTIVE):
+        elif kept.first > place or (is_there and _is_amiss(kept, why)):
             held[kept.path] = Withheld(
                 path=kept.path, snapshot=point.snapshot, why=why, instead=last.get(kept.path)
             )
@@ -233,6 +233,11 @@ def _withheld(kept: Kept, suspect: int | None) -> Why | None:
         if kept.facts.is_opaque or kept.facts.state != "valid":
             return _UNREAD
     return None
+
+
+def _is_amiss(kept: Kept, why: Why) -> bool:
+    """Of what a clean snapshot holds, only what may act or is not sound stays behind."""
+    return why is _ACTIVE or kept.facts.verdict is not Verdict.CLEAN
 
 
 _UNSOUND = Why(code="unsound", fr="version non saine", en="not a sound version")

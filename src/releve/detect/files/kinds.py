@@ -16,10 +16,10 @@ _ACTIVE = _words(
     " .sh .bash .ksh .zsh .command .app .pkg .dmg .deb .rpm .apk .so .dylib .elf .bin .run .iso .img .vhd"
     " .vhdx .chm .gadget .job .theme .docm .dotm .xlsm .xltm .xlam .xll .pptm .potm .ppam .ppsm .sldm .one"
 )  # fmt: skip
-_ACTIVE_HEADS = (
-    b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe",
-    b"L\0\0\0\x01\x14\x02\0",
+_PROGRAM_HEADS = (
+    b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe",
 )  # fmt: skip
+_ACTIVE_HEADS = (*_PROGRAM_HEADS, b"#!", b"L\0\0\0\x01\x14\x02\0")
 # In OLE and zip containers: the macro project, the automatic actions, the embedded objects.
 _MACROS = (
     b"vbaProject.bin", b"_VBA_PROJECT", b"V\0B\0A\0_\0P\0R\0O\0J\0E\0C\0T", b"xl/macrosheets/",
@@ -59,6 +59,11 @@ def promised(path: str) -> str:
     endings = [suffix.lower() for suffix in PurePosixPath(path).suffixes[-3:]]
     known = [suffix for suffix in endings if suffix in DOCUMENTS]
     return known[-1] if known else ""
+
+
+def is_program(data: Bytes) -> bool:
+    """Whether the head is that of a compiled program or a library."""
+    return data.read(0, 4).startswith(_PROGRAM_HEADS)
 
 
 def is_active(path: str, data: Bytes) -> bool:

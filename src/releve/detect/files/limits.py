@@ -10,6 +10,7 @@ class FileLimits(msgspec.Struct, frozen=True, kw_only=True):
     destroyed: float = 2.0  # points from which a file counts as destroyed: an emptied or an
     # overwritten one has 2, a document saved with a password 1.5, a shortened text 1
     added_opaque: float = 3.0  # a document's name on bytes that nobody can read: one file lost
+    incomplete: float = 1.0  # a new file that begins well: a copy under way when the backup read it
     pair: float = 3.0  # a readable file went and an unreadable one stands for it
     pair_footer: int = 4096  # encryptors append keys and marks of up to some kilobytes
     scan_bytes: int = 64 << 20  # rules look at so much of a file: 26 to 87 MB/s were measured

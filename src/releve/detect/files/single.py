@@ -1,6 +1,6 @@
 """Judges one changed file from its bytes, the bytes before, and what rules and indicators said."""
 
-from releve.detect.files.kinds import DECODED, SEALED, ending, is_active, promised
+from releve.detect.files.kinds import DECODED, SEALED, ending, is_active, is_program, promised
 from releve.detect.files.limits import LIMITS, FileLimits
 from releve.detect.ransom.content import compare
 from releve.detect.ransom.formats import Bytes, Shape, look, opaque
@@ -25,10 +25,12 @@ def judge(
     points = 0.0
     if before is not None:
         change = compare(before, after, before_name=path, after_name=path)
-        points = change.points
-        why += [Why(code="destroyed", fr=r.why_fr, en=r.why_en) for r in change.reasons]
+        # A program that is a program still was updated: its packed parts move, nobody's work is lost.
+        if not (is_program(before) and is_program(after)):
+            points = change.points
+            why += [Why(code="destroyed", fr=r.why_fr, en=r.why_en) for r in change.reasons]
     elif after.size and (said := _foreign(path, shape)):
-        points, why = limits.added_opaque, [*why, said]
+        points, why = _worth(said, limits), [*why, said]
     return Facts(
         sha256=sha256,
         size=after.size,
@@ -57,6 +59,10 @@ def unread(sha256: str, size: int, fr: str, en: str) -> Facts:
     return Facts(sha256=sha256, size=size, verdict=Verdict.UNJUDGED, why=why)
 
 
+def _worth(why: Why, limits: FileLimits) -> float:
+    return limits.incomplete if why.code == "incomplete" else limits.added_opaque
+
+
 def _foreign(path: str, shape: Shape) -> Why | None:
     """A document's name on bytes that do not fit it; a sealed ending promises nothing."""
     named = promised(path)
@@ -68,7 +74,15 @@ def _foreign(path: str, shape: Shape) -> Why | None:
             fr=f"{named} d'apparence valable qui transporte du chiffré",
             en=f"a {named} that looks sound and carries ciphertext",
         )
-    if named in DECODED and shape.state != "valid" and opaque(shape):
+    if named not in DECODED or shape.state == "valid":
+        return None
+    if shape.state == "broken" and shape.kind not in ("unknown", "constant", "encoded"):
+        return Why(
+            code="incomplete",
+            fr=f"{named} incomplet : {shape.kind} reconnu, mais pas jusqu'au bout",
+            en=f"{named} incomplete: a {shape.kind}, but not to its end",
+        )
+    if opaque(shape):
         share = round(shape.uniform * 100)
         return Why(
             code="foreign",

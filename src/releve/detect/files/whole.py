@@ -146,32 +146,36 @@ class _Work:
         )
 
     def endings(self) -> Iterable[_Found]:
+        """An ending never seen here on unreadable files, where originals went or gave it their names.
+
+        A new program's packed resources have that ending, too; but nobody's file went for them.
+        """
+        if self.known.is_first:
+            return
         new: dict[str, list[Change]] = defaultdict(list)
         for change in self.added:
             last = ending(change.path)
-            if last and last not in self.known.endings and not _reads(change.facts):
+            if last and last not in self.known.endings and _is_damaged(change.facts):
                 new[last].append(change)
+        wanted = self.limits.new_extension_files
         for last, found in sorted(new.items()):
-            wanted = self.limits.new_extension_files
-            if last in SEALED and not self.removed:
-                wanted *= 10  # the first encrypted export of a practice is honest
-            if not self.known.is_first and len(found) >= wanted:
-                verdict = Verdict.BAD if len(self.removed) >= wanted else Verdict.SUSPECT
-                yield (
-                    verdict,
-                    _why(
-                        "extension", found, f"extension jamais vue : {last}", f"new ending {last}"
-                    ),
-                )
+            renamed = [c for c in found if promised(c.path) not in ("", last)]
+            if len(found) < wanted or not (renamed or len(self.removed) >= wanted):
+                continue
+            fr, en = f"extension jamais vue : {last}", f"new ending {last}"
+            verdict = Verdict.BAD if len(self.removed) >= wanted else Verdict.SUSPECT
+            yield verdict, _why("extension", found, fr, en)
 
     def opaque(self) -> Iterable[_Found]:
+        """Many new unreadable files while originals went, wherever they went to."""
         found = [c for c in self.added if _is_unexplained(c)]
-        many = len(found) >= self.limits.opaque_files
-        if many and len(found) >= self.limits.opaque_share * len(self.added):
-            yield (
-                Verdict.SUSPECT,
-                _why("opaque", found, "nouveaux fichiers illisibles", "new unreadable files"),
-            )
+        least = self.limits.opaque_files
+        if len(found) >= least and len(self.removed) >= least:
+            if len(found) >= self.limits.opaque_share * len(self.added):
+                yield (
+                    Verdict.SUSPECT,
+                    _why("opaque", found, "nouveaux fichiers illisibles", "new unreadable files"),
+                )
 
     def rewritten(self) -> Iterable[_Found]:
         limits, count = self.limits, len(self.changed)
@@ -275,7 +279,7 @@ def _pairs(
     First by name (`letter.docx` -> `letter.docx.locked`, `letter.locked`), then, for names made up
     by an encryptor, by place and size. A sealed archive for one file is a person's doing.
     """
-    waiting = [c for c in added if c.facts and (c.facts.is_opaque or c.facts.kind == "constant")]
+    waiting = [c for c in added if _is_damaged(c.facts)]
     named: dict[str, Change] = {}
     sized: dict[tuple[PurePosixPath, int], list[Change]] = defaultdict(list)
     for change in waiting:
@@ -326,6 +330,11 @@ def _by_size(
 def _reads(facts: Facts | None) -> bool:
     """Some check of this house understood it, and it is not sealed."""
     return facts is not None and facts.state == "valid" and not facts.is_opaque
+
+
+def _is_damaged(facts: Facts | None) -> bool:
+    """Unreadable, or broken: not merely of a format that nobody knows here."""
+    return facts is not None and (facts.is_opaque or facts.state == "broken")
 
 
 def _is_text(facts: Facts) -> bool:
