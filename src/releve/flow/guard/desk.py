@@ -44,7 +44,7 @@ class Desk(Generic[Item]):
             self._ready.notify()
 
     def hasten(self, wanted: Callable[[Item], bool]) -> None:
-        """What is wanted of the work that was not to be done yet is due now."""
+        """What is wanted of the work that was not to be done yet is due now, before the rest of its lane."""
         with self._ready:
             due = [entry for entry in self._later if wanted(entry[4])]
             if not due:
@@ -53,6 +53,7 @@ class Desk(Generic[Item]):
             heapq.heapify(self._later)
             for _, _, writer, thing, item in sorted(due, key=lambda entry: entry[:2]):
                 self._enter(writer, thing, item)
+                self._lanes[writer].move_to_end(thing, last=False)
             self._ready.notify()
 
     def _enter(self, writer: Hashable, thing: Hashable, item: Item) -> None:

@@ -41,13 +41,7 @@ class Judge:
         self._compare = Compare(ground.book)
         self.count = Count(ground, powers)
         self._doubts = Doubts(self._compare, self.count, ground.limits.doubts, self._look_again)
-        self._pairing = Pairing(
-            ground,
-            self._compare,
-            self.count,
-            look=self._look_due,
-            is_over=lambda job: powers.is_convicted(job.process),
-        )
+        self._pairing = Pairing(ground, self._compare, self.count, desk, self._open)
         self._live: OrderedDict[bytes, _Live] = OrderedDict()
 
     def rehearse(self, keeper: Keeper) -> None:
@@ -65,8 +59,6 @@ class Judge:
         if self.count.suspects:
             self.count.let_go()
             wait_s = 0.002
-        if self._pairing.young:
-            wait_s = min(wait_s, self._pairing.look_at_young())
         job = self._desk.get(wait_s)
         if job is None:
             return False
@@ -95,7 +87,7 @@ class Judge:
             case What.GONE:
                 self._pairing.gone(job)
 
-    def _open(self, job: Job, *, is_due: bool = False) -> None:
+    def _open(self, job: Job) -> None:
         """What stands there now, at once: holding may take long (a clone first flushes its source)."""
         now = self._clock.steady()
         keeper = job.volume.keeper
@@ -119,7 +111,7 @@ class Judge:
             return  # it is held as it is
         if before is None and not closed:
             return  # a new file is judged once it is whole
-        if before is None and not is_due and self._pairing.may_wait(job, now):
+        if before is None and self._pairing.may_wait(job):
             return
         after = keeper.read_now(job.key)
         try:
@@ -138,11 +130,9 @@ class Judge:
         if keeper.changed_ns(job.key) == changed and (closed or judged is not Judged.BAD):
             self._remember(job.file, _Live(changed_ns=changed, at=now, judged=judged))
 
-    def _look_due(self, job: Job) -> None:
-        self._open(job, is_due=True)
-
     def _look_again(self, job: Job) -> None:
         self._live.pop(job.file, None)
+        job.is_due = False
         self._desk.put_later(self._limits.doubt_s, job.process.pid, (job.file, "doubt"), job)
 
     def _remember(self, file: bytes, live: _Live) -> None:

@@ -1,6 +1,7 @@
 """New files and originals that are gone: which stands for which, and what stands for none."""
 
 import contextlib
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -11,18 +12,21 @@ from releve.detect.ransom.content import Change, Verdict
 from releve.detect.ransom.pairs import Fresh, Gone, Pairs, common
 from releve.flow.guard.comparing import JUDGED, Compare
 from releve.flow.guard.counting import Count
+from releve.flow.guard.desk import Desk
 from releve.flow.guard.ground import Ground
 from releve.flow.guard.work import Job
 from releve.flow.ports import Bytes
 from releve.model.held import Judged, Name
+
+_LAST = 8  # as many new files may be looked at for one deletion: others wait meanwhile
 
 
 class Pairing:
     """Keeps what was made and what went lately.
 
     Args:
-        look: looks at a new file whose time has come; may raise OSError when it went away.
-        is_over: its writer is convicted: what it made is undone, not judged.
+        desk: the judge's own: a new file goes back there for a moment.
+        look: looks at such a file now; raises OSError when it went away.
     """
 
     def __init__(
@@ -30,39 +34,41 @@ class Pairing:
         ground: Ground,
         compare: Compare,
         count: Count,
+        desk: Desk[Job],
         look: Callable[[Job], None],
-        is_over: Callable[[Job], bool],
     ) -> None:
         self._book, self._scores, self._clock = ground.book, ground.scores, ground.clock
         self._limits, self._compare, self._count = ground.limits, compare, count
-        self._look, self._is_over = look, is_over
+        self._desk, self._look = desk, look
+        self._young: OrderedDict[bytes, Job] = OrderedDict()  # left alone for a moment
         self._pairs = Pairs(ground.limits.opaque_memory, ground.limits.deleted_before_s)
-        self.young: OrderedDict[bytes, tuple[float, Job]] = OrderedDict()  # new files, until when
 
-    def may_wait(self, job: Job, now: float) -> bool:
+    def may_wait(self, job: Job) -> bool:
         """Most new files of a save are gone in a moment; none waits while an original is missing."""
-        if self._pairs.awaits(now):
+        if job.is_due or self._pairs.awaits(self._clock.steady()):
             return False
-        self.young[job.file] = (now + self._limits.young_s, job)
+        job.is_due = True
+        self._young[job.file] = job
+        self._desk.put_later(self._limits.young_s, job.process.pid, job.file, job)
         return True
 
-    def look_at_young(self, *, all_of_them: bool = False) -> float:
-        """Look at the new files whose time has come; answers how long the next may wait."""
-        while self.young:
-            file, (until, job) = next(iter(self.young.items()))
-            left = until - self._clock.steady()
-            if left > 0 and not all_of_them:
-                return left
-            del self.young[file]
-            if not self._is_over(job):
+    def _look_at_young(self, lineage: tuple[str, ...]) -> None:
+        """The family's last new files at once, the others' in their turn."""
+        if not self._young:
+            return
+        last = list(itertools.islice(reversed(self._young.values()), _LAST))
+        for job in last:
+            if common(self._count.lineage(job.process), lineage):
                 with contextlib.suppress(OSError):  # it went away meanwhile
                     self._look(job)
-        return 1.0
+        self._young.clear()
+        self._desk.hasten(lambda waiting: waiting.is_due)
 
     def fresh(
         self, job: Job, after: Bytes, name: Name | None, changed_ns: int, *, whole: bool = True
     ) -> Judged:
         """Look at a new file; one that is not whole yet stands for nothing that is gone."""
+        self._young.pop(job.file, None)
         text = name.name.decode(errors="replace") if name else ""
         opaque = content.opaque(content.created(after, text))
         lineage = self._count.lineage(job.process)
@@ -115,13 +121,13 @@ class Pairing:
         if node is None or job.name is None:
             return
         lineage = self._count.lineage(job.process)
-        self.young.pop(job.file, None)
+        self._young.pop(job.file, None)
         fresh = self._pairs.forget(job.file)
         if self._is_own_work(job, lineage) or (
             fresh is not None and common(fresh.lineage, lineage)
         ):
             return  # its own new file: temporary work, no original
-        self.look_at_young(all_of_them=True)
+        self._look_at_young(lineage)  # one of them may stand for it
         size = max((g.facts.size for g in keeper.generations(node.id)), default=node.facts.size)
         gone = Gone(
             file=job.file, name=job.name.name, size=size, lineage=lineage, at_s=self._clock.steady()

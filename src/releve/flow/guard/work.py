@@ -37,6 +37,7 @@ class Job(msgspec.Struct, kw_only=True):
     folder: int
     seen_ns: int
     mask: int = 0
+    is_due: bool = False  # a new file that was left alone for a moment, and is looked at now
     tries: int = 0  # how often it was found open for writing
     name: Name | None = None
     held: HoldResult | None = None
@@ -54,6 +55,7 @@ def merge(waiting: Job, new: Job) -> Job:
     new.seen_ns = min(waiting.seen_ns, new.seen_ns)
     if new.name is None or (waiting.name is not None and waiting.order > new.order):
         new.name = waiting.name  # what was due later may have been noticed before a renaming
+    new.is_due = new.is_due or waiting.is_due
     new.order = max(waiting.order, new.order)
     if waiting.what is What.CLOSED and new.what is What.OPEN:
         new.what = What.CLOSED
