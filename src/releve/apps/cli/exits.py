@@ -21,6 +21,7 @@ _BOX, _ISOLATION, _CLIENTS = (
     "releve.flow.clients",
 )
 _SIMULATE = "releve.apps.simulate"
+_RETAINING, _RETENTION = "releve.apps.vault.retaining", "releve.flow.vault.retention"
 _KEYS, _KEY_WIRING = "releve.flow.keys", "releve.apps.key.wiring"
 
 
@@ -51,12 +52,21 @@ _TYPED = (*_PAPER, *_of("releve.recover.paper", "PaperKeyMistypedError"))
 _ESCROW = _of("releve.adapters.keys.escrow", "EscrowKeyError")
 _KEY_FILE = _of(_KEY_WIRING, "SheetPlaceError")
 _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
+_SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
 _HOME = _of(_BOX, "BoxRootError", "BoxFileError")
 _CUT = (*_of(f"{_LINUX}.nft", "FirewallError"), *_HOME)
 _SHARE = (*_HOME, *_of(_BOX, "SambaMissingError", "SambaRefusedError"))
+_VAULT_FOLDER = (
+    *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
+    *_of("releve.adapters.vault.journal", "JournalBrokenError"),
+)
+_RULE = _of(_RETENTION, "RetentionPolicyError")
+_CLOCK = _of(_RETAINING, "ClockNotTrustedError")
+_REQUEST = _of(_RETENTION, "RequestUnknownError")
+_REQUEST_FILE = _of("releve.apps.vault.retention_cli", "RequestFileError")
 
 EXITS: dict[str, tuple[str, ...]] = {
     "guard run": (*_PROTECT, *_of(_BOX, "BoxFileError", "BoxRootError")),
@@ -94,8 +104,21 @@ EXITS: dict[str, tuple[str, ...]] = {
     "backup setup": (*_REPOSITORY, *_NOT_SET_UP),
     "backup run": (
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "BackupIncompleteError", "BackupRunningError"),
-        *_of(_BACKUP, "BackupFolderMissingError"),
+        *_of(_BACKUP, "BackupFolderMissingError", "BackupSourceMissingError"),
+        *_of(_BACKUP, "BackupSourceEmptyError", "BackupHookFailedError"),
+        *_of("releve.apps.backup.judging", "SnapshotHarmedError"),
     ),
+    "backup sources list": _NOT_SET_UP,
+    "backup sources add postgres": (*_NOT_SET_UP, *_SOURCE_NAME),
+    "backup sources add mariadb": (*_NOT_SET_UP, *_SOURCE_NAME),
+    "backup sources add sqlite": (*_NOT_SET_UP, *_SOURCE_NAME),
+    "backup sources add dicom": (*_NOT_SET_UP, *_SOURCE_NAME),
+    "backup sources add hook": _NOT_SET_UP,
+    "backup sources remove": (*_NOT_SET_UP, *_SOURCE_NAME),
+    "backup sources test": (
+        *_NOT_SET_UP, *_of(_BACKUP, "BackupSourceMissingError", "BackupSourceEmptyError"),
+    ),
+    "backup pace": _NOT_SET_UP,
     "backup list": (*_REPOSITORY, *_NOT_SET_UP),
     "backup check": (*_REPOSITORY, *_NOT_SET_UP),
     "backup serve-dev": (
@@ -109,12 +132,21 @@ EXITS: dict[str, tuple[str, ...]] = {
     "key rotate": (*_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "BackupRunningError")),
     "key escrow pair": _ESCROW,
     "key escrow add": (*_ESCROW, *_REPOSITORY, *_NOT_SET_UP),
-    "key escrow revoke": (*_of(_KEYS, "UnknownEnvelopeError"), *_NOT_SET_UP),
+    "key escrow revoke": (*_of(_KEYS, "EnvelopeError"), *_NOT_SET_UP),
     "key escrow open": (*_ESCROW, *_KEY_FILE, *_of(_KEYS, "EnvelopeError")),
     "restore": (
         *_of(_RESTORE, "NoVersionError", "WouldReplaceError", "RestoreIncompleteError"),
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),
     ),
+    "recover scan": (
+        *_REPOSITORY, *_NOT_SET_UP, *_of("releve.flow.scan", "CatalogueError", "RulesError"),
+    ),
+    "recover plan": (
+        *_of("releve.flow.scan", "CatalogueError"),
+        *_of("releve.apps.recover.planning", "IncidentUnknownError"),
+    ),
+    "recover hunt": _of("releve.flow.scan", "CatalogueError", "RulesError"),
+    "recover accept": _of("releve.flow.scan", "CatalogueError", "UnknownSnapshotError"),
     "drill run": (
         *_REPOSITORY, *_NOT_SET_UP, *_DRILL_HOME,
         *_of(_DRILL, "DrillRunningError", "DrillFailedError", "NothingToResumeError"),
@@ -128,6 +160,22 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of("releve.adapters.content", "ContentError"),
     ),
     "drill verify": (*_DRILL_HOME, *_of(_DRILL, "CertificateBadError", "CertificateKeyError")),
+    "vault retention plan": (*_VAULT_FOLDER, *_RULE),
+    "vault retention policy": (*_VAULT_FOLDER, *_RULE),
+    "vault retention request": (*_VAULT_FOLDER, *_RULE, *_CLOCK),
+    "vault retention approve": (
+        *_VAULT_FOLDER, *_REQUEST, *_REQUEST_FILE,
+        *_of("releve.flow.vault.signoffs", "ApproverUnknownError", "SignatureError"),
+    ),
+    "vault retention run": (
+        *_VAULT_FOLDER, *_RULE, *_REQUEST, *_CLOCK, *_of(_RETENTION, "NotYetError"),
+    ),
+    "vault retention hold": (
+        *_VAULT_FOLDER, *_RULE, *_of("releve.apps.vault.access", "VaultNameError"),
+    ),
+    "vault retention release": (*_VAULT_FOLDER, *_RULE, *_REQUEST),
+    "vault approve": (*_REQUEST_FILE, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault forecast": _VAULT_FOLDER,
     "agent enrol": (
         *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
         *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),

@@ -15,6 +15,8 @@ from releve.adapters.vault.layout import GIB, Config, Layout, write
 from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate
+from releve.apps.vault.retaining import Retaining
+from releve.apps.vault.retention_cli import approve, forecast_, retention
 from releve.apps.vault.rights import agreement, approver, credential
 from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
 from releve.flow.vault.names import is_word
@@ -34,6 +36,8 @@ def vault() -> None:
 
 
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
+    vault.add_command(command)
+for command in (retention, approve, forecast_):
     vault.add_command(command)
 
 
@@ -117,6 +121,7 @@ def serve(
         raise UsageError(f"{listen} is not loopback: it needs TLS.")
     opened = Vault(data)
     with only_gate(opened.layout), _listener(host, port) as listener:
+        Retaining(opened).resume()  # before heal: what is half-way out is not missing
         healed = opened.heal()
         if is_secure and not certificate:
             certificate = _own_certificate(opened.layout, host, names)
