@@ -198,6 +198,7 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     host: str
     ordered: Moment
+    kind: str = "drill"  # or "certify"
     snapshot: str = ""  # named; empty: the newest
     ended_at: dt.datetime | None = None
     verdict: str = ""  # empty: not ended

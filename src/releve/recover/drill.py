@@ -18,6 +18,7 @@ from releve.model.drill import (
     Stretch,
     Verified,
 )
+from releve.model.sources import TableRows
 
 RTO_STEPS = (
     StepName.FIRST_FILE,
@@ -160,14 +161,25 @@ def _too_few(seen: int, before: int) -> bool:
     return before >= FEW_ROWS and seen < before * LEAST_SHARE
 
 
+def is_short(opened: Opened, dumped: Mapping[str, TableRows]) -> bool:
+    """Whether a table has fewer rows than were counted while it was dumped."""
+    found = {name.replace('"', ""): rows for name, rows in opened.tables.items()}
+    bare = {name.rpartition(".")[2]: rows for name, rows in found.items()}
+    return not opened.error and any(
+        found.get(name, bare.get(name.rpartition(".")[2], 0)) < rows.low
+        for name, rows in dumped.items()
+    )
+
+
 def next_due(ordered: dt.datetime | None, schedule: Schedule, now: dt.datetime) -> dt.datetime:
     """When the next drill is to start; all times local to one zone.
 
-    The first one starts at the next such hour. One in the future (a clock put back) counts as none.
+    The first one starts when that hour of today has come. One in the future (a clock that was put
+    back) counts as none.
     """
     hour = now.replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
     if ordered is None or ordered > now:
-        return hour if hour >= now else hour + dt.timedelta(days=1)
+        return hour
     day = ordered.astimezone(now.tzinfo) + dt.timedelta(days=schedule.every_days)
     # Half a day of slack: a drill that began at 20:07 is due again at 20:00, not a day later.
     day -= dt.timedelta(hours=12)

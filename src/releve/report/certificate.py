@@ -88,16 +88,17 @@ def certificate_text(made: Certificate, lang: Lang) -> str:
     lines = [_lead(made, voice)]
     for mark in made.rto:
         name, value, rests, _ = _mark(mark, voice)
-        lines.append(f"  {name}\u00a0: {value} ({rests})")
+        lines.append("  " + voice.say(said.FOLLOWED, name=name, what=f"{value} ({rests})"))
     if made.kind == "drill":
         value = _age(made.rpo_s, voice) if made.rpo_s is not None else voice.say(said.RPO_NONE)
-        lines.append(f"  {voice.say(said.RPO)}\u00a0: {value}")
+        lines.append("  " + voice.say(said.FOLLOWED, name=voice.say(said.RPO), what=value))
     for check in made.checks:
         remarks = voice.listed(_reasons(check, voice))
         outcome = voice.say(said.OUTCOMES[check.outcome])
-        lines.append(
-            f"  [{outcome}] {voice.say(said.CHECKS[check.name])}{': ' if remarks else ''}{remarks}"
-        )
+        name = _name(check, made, voice)
+        if remarks:
+            name = voice.say(said.FOLLOWED, name=name, what=remarks)
+        lines.append(f"  [{outcome}] {name}")
     return "\n".join(lines)
 
 
@@ -134,9 +135,9 @@ def _failures(made: Certificate, voice: Voice) -> tuple[str, ...]:
     for check in made.checks:
         if check.outcome in _WORSE:
             reasons = voice.listed(_reasons(check, voice))
-            name = voice.say(said.CHECKS[check.name])
             outcome = voice.say(said.OUTCOMES[check.outcome]).lower()
-            found.append(f"{name}: {outcome}" + (f" — {reasons}" if reasons else ""))
+            what = f"{outcome} — {reasons}" if reasons else outcome
+            found.append(voice.say(said.FOLLOWED, name=_name(check, made, voice), what=what))
     return tuple(found)
 
 
@@ -190,7 +191,7 @@ def _age(seconds: float, voice: Voice) -> str:
 def _controls(made: Certificate, voice: Voice) -> Section:
     rows = tuple(
         (
-            Cell(main=voice.say(said.CHECKS[check.name])),
+            Cell(main=_name(check, made, voice)),
             Cell(
                 main=voice.say(said.OUTCOMES[check.outcome]),
                 tone=_TONES[check.outcome],
@@ -235,6 +236,12 @@ def _databases(made: Certificate, voice: Voice) -> Table | None:
         rows=rows,
         numeric=(1, 2, 3),
     )
+
+
+def _name(check: Check, made: Certificate, voice: Voice) -> str:
+    if made.kind == "certify" and check.name == "hashes":
+        return voice.say(said.COMPARED)
+    return voice.say(said.CHECKS[check.name])
 
 
 def _reasons(check: Check, voice: Voice) -> list[str]:

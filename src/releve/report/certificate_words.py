@@ -85,6 +85,7 @@ CHECKS: dict[str, Text] = {
     ),
     "databases": text("Bases ouvertes, contrôlées, comptées", "Databases opened, checked, counted"),
     "all_local": text("Restauration complète", "Full restore"),
+    "readable": text("Fichiers présents et lus en entier", "Files there and read whole"),
     "hashes": text(
         "Empreintes comparées à celles du poste, prises à la sauvegarde",
         "Hashes compared with the host’s own, taken at backup time",
@@ -93,6 +94,10 @@ CHECKS: dict[str, Text] = {
     "dicom": text("Images DICOM décodées", "DICOM images decoded"),
     "canaries": text("Fichiers témoins inchangés", "Witness files unchanged"),
 }
+COMPARED = text(
+    "Empreintes comparées à la liste fournie", "Hashes compared with the list that was given"
+)
+FOLLOWED = text("{name} : {what}", "{name}: {what}")
 OUTCOMES: dict[str, Text] = {
     "passed": text("Réussi", "Passed"),
     "failed": text("Échec", "Failed"),
@@ -160,6 +165,14 @@ REASONS: dict[str, Text] = {
         "{seen} exports PostgreSQL non chargés : pas de serveur d’essai sur cette machine",
         "{seen} PostgreSQL dumps not loaded: no scratch server on this machine",
     ),
+    "dump_not_loaded": text(
+        "Un export MariaDB est intact, mais n’a pas été chargé dans un serveur",
+        "A MariaDB dump is intact, but was not loaded into a server",
+    ),
+    "rows_not_as_dumped": text(
+        "Un export contient moins de lignes qu’à la sauvegarde",
+        "A dump holds fewer rows than at backup time",
+    ),
     "dicom_pixels": text(
         "{seen} images décodées jusqu’aux pixels, sur {wanted}",
         "{seen} images decoded down to the pixels, of {wanted}",
@@ -176,7 +189,19 @@ REASONS: dict[str, Text] = {
         "{seen} images sur {wanted} ne se décodent pas", "{seen} images of {wanted} do not decode"
     ),
     "canary_changed": text("{seen} fichiers témoins modifiés", "{seen} witness files changed"),
-    "not_asked": text("Non demandé", "Not asked for"),
+    "unreadable": text("{seen} fichiers illisibles", "{seen} unreadable files"),
+    "no_file_there": text("Aucun fichier à cet endroit", "No file at that place"),
+    "no_image": text(
+        "Aucune image dans le dossier indiqué", "No image in the folder that was named"
+    ),
+    "no_manifest": text(
+        "Aucune liste d’empreintes fournie : contenu lu, non comparé",
+        "No list of hashes was given: content read, not compared",
+    ),
+    "manifest_empty": text(
+        "La liste d’empreintes fournie ne contient aucune empreinte",
+        "The list of hashes that was given holds none",
+    ),
 }
 
 DATABASES = text("Bases", "Databases")
@@ -187,7 +212,7 @@ ROWS_BEFORE = text("Au dernier essai", "At the last drill")
 NEWEST = text("Saisie la plus récente", "Newest entry")
 FIRST_TIME = text("premier essai", "first drill")
 NO_DATE = text("sans date", "no date")
-KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "dump": "SQL"}
 
 PROOF = text("Référent métier", "Business referent")
 PROOF_FOR = text("Pièce pour", "Piece for")

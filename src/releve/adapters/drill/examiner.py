@@ -15,6 +15,7 @@ from releve.adapters.restic.fingerprints import load as load_fingerprints
 from releve.adapters.store import canaries
 from releve.model.backup import Manifest
 from releve.model.drill import Check, Opened, Outcome, Reason, StepName
+from releve.model.sources import SourcesManifest
 
 _DUMP_MAGIC = b"PGDMP"
 _DICOM_MOST = 200  # images decoded in one drill, spread over all
@@ -32,14 +33,27 @@ class RoomExaminer:
         except (OSError, msgspec.DecodeError):
             return None
 
+    def sources(self, folder: str) -> SourcesManifest | None:
+        try:
+            content = Path(folder, "sources.json").read_bytes()
+            return msgspec.json.decode(content, type=SourcesManifest)
+        except (OSError, msgspec.DecodeError):
+            return None
+
     def database(self, path: str, belongs: str) -> Opened:
         return sqlite.open_sqlite(path, belongs, dt.datetime.now(dt.UTC), self._scratch)
 
     def dumps(self, folders: Sequence[str]) -> list[str]:
         return [path for path in files(folders) if head(path, 5) == _DUMP_MAGIC]
 
-    def load_dumps(self, paths: Sequence[str]) -> tuple[list[Opened], str]:
-        return postgres.load(paths, self._scratch, is_shut_in=self._is_shut_in)
+    def load_dumps(
+        self, paths: Sequence[str], named: Sequence[str] = ()
+    ) -> tuple[list[Opened], str]:
+        return postgres.load(paths, named, self._scratch, is_shut_in=self._is_shut_in)
+
+    def server(self, url: str) -> Opened:
+        """A database on its own server, by its address."""
+        return postgres.count_server(url)
 
     def sha256(self, path: str) -> str:
         """Empty when it cannot be read."""

@@ -12,8 +12,10 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from releve.adapters.drill import namespace
 from releve.adapters.drill.sqlite import moment
@@ -39,19 +41,23 @@ _COLUMNS = (
 )
 
 
+_PLAIN = ("-X", "-A", "-t", "-q", "-F", "\t")
+
+
 class _NoServer(Exception):  # noqa: N818 (an answer, not an error for people)
     pass
 
 
-def load(paths: Sequence[str], scratch: str, *, is_shut_in: bool) -> tuple[list[Opened], str]:
+def load(
+    paths: Sequence[str], named: Sequence[str], scratch: str, *, is_shut_in: bool
+) -> tuple[list[Opened], str]:
     """Each dump in a database of its own; or why no server could be had."""
     room = Path(scratch).parent
+    names = named or [f"{os.path.relpath(path, room)}#dump" for path in paths]
     try:
         with _server(Path(scratch), is_shut_in=is_shut_in) as server:
-            return [
-                server.loaded(path, os.path.relpath(path, room), f"d{n}")
-                for n, path in enumerate(paths)
-            ], ""
+            both = zip(paths, names, strict=True)
+            return [server.loaded(*one, f"d{n}") for n, one in enumerate(both)], ""
     except _NoServer as why:
         return [], str(why)
 
@@ -113,6 +119,58 @@ def _known(name: str) -> bool:
         return False
 
 
+def count_server(url: str) -> Opened:
+    """A restored database on its own server, read-only; the password comes from PGPASSFILE or .pgpass."""
+    parts = urlsplit(url)
+    named = {
+        "PGHOST": unquote(parts.hostname or ""),
+        "PGPORT": str(parts.port or ""),
+        "PGUSER": unquote(parts.username or ""),
+        "PGDATABASE": unquote(parts.path.lstrip("/")),
+    }
+    environment = os.environ | {name: value for name, value in named.items() if value}
+    environment |= {"PGOPTIONS": "-c default_transaction_read_only=on", "PGTZ": "UTC"}
+    environment |= {"PGCONNECT_TIMEOUT": "20"}
+    folder = binaries()
+    psql = str(Path(folder, "psql")) if folder else shutil.which("psql")
+
+    def ask(query: str) -> subprocess.CompletedProcess[str]:
+        command = [psql or "psql", *_PLAIN, "-w", "-c", query]
+        return subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LOAD_S,
+            check=False,
+        )
+
+    if psql is None:
+        return Opened(path="server", kind="postgresql", error="psql")
+    if ask("SELECT 1").returncode:
+        return Opened(path="server", kind="postgresql", error="connect")
+    return counted(ask, "server")
+
+
+def counted(ask: Callable[[str], subprocess.CompletedProcess[str]], belongs: str) -> Opened:
+    """Rows of all tables, and the newest date up to now that one holds."""
+    tables = {}
+    for name in filter(None, ask(_TABLES).stdout.split("\n")):
+        said = ask(f"SELECT count(*) FROM {name}")  # noqa: S608 (quote_ident)
+        if said.returncode:
+            return Opened(path=belongs, kind="postgresql", error="count")
+        tables[name] = int(said.stdout)
+    newest = ""
+    for row in filter(None, ask(_COLUMNS).stdout.split("\n")):
+        table, _, column = row.partition("\t")
+        soon = "now() + interval '1 day'"
+        said = ask(f"SELECT max({column}) FROM {table} WHERE {column} < {soon}")  # noqa: S608
+        newest = max(newest, moment(said.stdout.strip()))
+    return Opened(path=belongs, kind="postgresql", tables=tables, newest=newest)
+
+
 class _Server:
     """One scratch server."""
 
@@ -155,7 +213,6 @@ class _Server:
 
     def loaded(self, dump: str, belongs: str, name: str) -> Opened:
         """A dump that does not load whole is damaged: its rows count for nothing."""
-        belongs = f"{belongs}#dump"
         reachable = f"{self._place}/{name}.dump"
         self._bring(dump, reachable)
         try:
@@ -164,7 +221,7 @@ class _Server:
             words = ("-j2", "--no-owner", "--no-privileges", "-h", self._place, "-U", "drill")
             if self._run("pg_restore", *words, "-d", name, reachable).returncode:
                 return Opened(path=belongs, kind="postgresql", error="pg_restore")
-            return self._counted(name, belongs)
+            return counted(partial(self._ask, name), belongs)
         finally:
             Path(reachable).unlink(missing_ok=True)
 
@@ -174,25 +231,10 @@ class _Server:
             known = pwd.getpwnam(self._user)
             os.chown(reachable, known.pw_uid, known.pw_gid)
 
-    def _counted(self, database: str, belongs: str) -> Opened:
-        names = self._ask(database, _TABLES).stdout.split("\n")
-        tables = {}
-        for name in filter(None, names):
-            said = self._ask(database, f"SELECT count(*) FROM {name}")  # noqa: S608 (quote_ident)
-            if said.returncode:
-                return Opened(path=belongs, kind="postgresql", error="count")
-            tables[name] = int(said.stdout)
-        newest = ""
-        for row in filter(None, self._ask(database, _COLUMNS).stdout.split("\n")):
-            table, _, column = row.partition("\t")
-            soon = "now() + interval '1 day'"
-            said = self._ask(database, f"SELECT max({column}) FROM {table} WHERE {column} < {soon}")  # noqa: S608
-            newest = max(newest, moment(said.stdout.strip()))
-        return Opened(path=belongs, kind="postgresql", tables=tables, newest=newest)
-
     def _ask(self, database: str, query: str) -> subprocess.CompletedProcess[str]:
-        words = ("-X", "-A", "-t", "-q", "-F", "\t", "-h", self._place, "-U", "drill")
-        return self._run("psql", *words, "-d", database, "-c", query)
+        return self._run(
+            "psql", *_PLAIN, "-h", self._place, "-U", "drill", "-d", database, "-c", query
+        )
 
     def _run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

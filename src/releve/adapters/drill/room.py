@@ -40,7 +40,6 @@ class CleanRoom:
     def folder(self, name: str) -> str:
         place = self._top / name
         place.mkdir(mode=0o700, exist_ok=True)
-        (self._top / _INTACT).touch(mode=0o600)
         return str(place)
 
     def home(self, path: str) -> str:
@@ -52,6 +51,9 @@ class CleanRoom:
         place = self._top / "scratch"
         place.mkdir(mode=0o700, exist_ok=True)
         return str(place)
+
+    def mark(self) -> None:
+        (self._top / _INTACT).touch(mode=0o600)
 
     def is_intact(self) -> bool:
         return (self._top / _INTACT).exists()

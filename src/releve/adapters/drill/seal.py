@@ -3,41 +3,17 @@
 import base64
 import binascii
 import hashlib
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from releve.flow.drill.ports import CertificateBadError
 from releve.model.drill import Certificate, Signed
 
 _CONTEXT = b"releve-drill-certificate-v1\n"  # a signature made for another purpose is none here
-
-
-def own_key(file: Path) -> Ed25519PrivateKey:
-    """The key of this installation, made at first use, root's alone."""
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        made = Ed25519PrivateKey.generate()
-        raw = made.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-        new = file.with_name(f"{file.name}.{os.getpid()}.new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as out:  # noqa: PTH123 (a descriptor)
-            out.write(raw)
-            out.flush()
-            os.fsync(descriptor)
-        new.replace(file)
-    return Ed25519PrivateKey.from_private_bytes(raw)
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:

@@ -11,6 +11,8 @@ from releve.adapters.drill import seal
 from releve.adapters.drill.room import BootTicks
 from releve.apps.backup.cli import Teller
 from releve.apps.backup.state import State
+from releve.apps.drill.certify import Asked
+from releve.apps.drill.certify import certify as certify_restore
 from releve.apps.drill.state import DrillHome, find
 from releve.apps.drill.wiring import Scene, host_name, work
 from releve.flow.drill.ports import (
@@ -19,7 +21,7 @@ from releve.flow.drill.ports import (
     NothingToResumeError,
     UnknownDrillError,
 )
-from releve.model.drill import Certificate, Drill, Outcome, Schedule
+from releve.model.drill import Certificate, Drill, Outcome, Referent, Schedule
 from releve.recover.drill import next_due
 from releve.report.certificate import certificate_text
 
@@ -80,6 +82,11 @@ def run(
             journal.order(wanted)
         scene = Scene(live=config.folders, room=room, structure=structure, patients=patients)
         made = work(home, journal, restic, wanted, scene, Teller(as_json=as_json))
+    _end(made, home, as_json=as_json)
+
+
+def _end(made: Certificate, home: DrillHome, *, as_json: bool) -> None:
+    """Raises: DrillFailedError."""
     _tell(made, home, as_json=as_json)
     if made.verdict != "passed":
         bad = (Outcome.FAILED, Outcome.NOT_DONE)
@@ -90,7 +97,7 @@ def _which(
     home: DrillHome, known: list[Drill], snapshot: str, *, resume: bool, if_due: bool
 ) -> Drill | None:
     """The interrupted one, or a new one; None: none is due. Raises: NothingToResumeError."""
-    open_ = [one for one in known if one.ended_at is None]
+    open_ = [one for one in known if one.kind == "drill" and one.ended_at is None]
     if resume and open_:
         return open_[-1]
     now = BootTicks().moment()
@@ -103,8 +110,8 @@ def _which(
 
 
 def _next(home: DrillHome, known: list[Drill]) -> dt.datetime:
-    last = known[-1].ordered.at if known else None
-    return next_due(last, home.schedule(), dt.datetime.now().astimezone())
+    last = [one.ordered.at for one in known if one.kind == "drill"][-1:]
+    return next_due(last[0] if last else None, home.schedule(), dt.datetime.now().astimezone())
 
 
 @drill.command(name="list")
@@ -178,6 +185,52 @@ def schedule(
 
 
 @drill.command()
+@click.argument("paths", nargs=-1, required=True, metavar="CHEMIN...")
+@click.option("--referent", required=True, help="Nom du référent métier.")
+@click.option("--role", required=True, help="Sa fonction.")
+@click.option("--manifest", default="", help="Empreintes d'avant (sha256sum) à comparer.")
+@click.option(
+    "--database", "databases", multiple=True, help="Base restaurée : fichier ou postgresql://…"
+)
+@click.option("--dicom", multiple=True, help="Dossier d'images restauré.")
+@click.option("--product", default="", help="Produit qui a restauré.")
+@click.option("--production/--no-production", default=None, help="Remis en production, ou non.")
+@click.option("--structure", default="", help="Nom de la structure, pour le certificat.")
+@_home
+@_json
+def certify(
+    paths: tuple[str, ...],
+    referent: str,
+    role: str,
+    manifest: str,
+    databases: tuple[str, ...],
+    dicom: tuple[str, ...],
+    product: str,
+    structure: str,
+    drills: str | None,
+    *,
+    production: bool | None,
+    as_json: bool,
+) -> None:
+    """Certifier une restauration faite par un autre produit ; rien n'y est modifié.
+
+    Example: releve drill certify /srv/restaure --referent "Anne Roy" --role "Cadre de santé"
+    --manifest avant.sha256 --product "Veeam 13" --production
+    """
+    home = DrillHome(drills)
+    asked = Asked(
+        paths=tuple(str(Path(path).absolute()) for path in paths),
+        referent=Referent(name=referent, role=role, in_production=production),
+        manifest=manifest,
+        databases=databases,
+        dicom=dicom,
+        product=product,
+        structure=structure,
+    )
+    _end(certify_restore(home, home.journal(), asked), home, as_json=as_json)
+
+
+@drill.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--key", "named", default="", help="Clé publique attendue (64 chiffres hexadécimaux)."
@@ -208,8 +261,7 @@ def verify(file: Path, named: str, drills: str | None, *, as_json: bool) -> None
 
 
 def _own(drills: str | None) -> set[str]:
-    home = DrillHome(drills)
-    return {seal.public_hex(seal.own_key(home.key_file))} if home.key_file.exists() else set()
+    return {seal.public_hex(DrillHome(drills).key())}
 
 
 def _tell(made: Certificate, home: DrillHome, *, as_json: bool) -> None:

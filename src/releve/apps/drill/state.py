@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.adapters import durable
 from releve.adapters.drill.journal import SqliteJournal
 from releve.adapters.private import private_store
 from releve.flow.drill.ports import UnknownDrillError
@@ -23,7 +25,7 @@ class DrillHome:
     def __init__(self, folder: str | None = None) -> None:
         self.folder = Path(private_store(folder or os.environ.get(ENVIRONMENT) or DEFAULT))
         self.folder.chmod(0o700)
-        self.key_file = self.folder / "key"
+        self._key = self.folder / "key"
         self._schedule = self.folder / "schedule.json"
 
     def journal(self) -> SqliteJournal:
@@ -33,6 +35,10 @@ class DrillHome:
         """Dot name: if it lies in a folder that is backed up whole, it is left out of backups."""
         return str((Path(named) if named else self.folder / "rooms") / f".releve-room-{drill}")
 
+    def key(self) -> Ed25519PrivateKey:
+        """The key that signs the certificates of this installation."""
+        return durable.own_key(self._key)
+
     def schedule(self) -> Schedule:
         try:
             return msgspec.json.decode(self._schedule.read_bytes(), type=Schedule)
@@ -40,14 +46,14 @@ class DrillHome:
             return Schedule()
 
     def set_schedule(self, schedule: Schedule) -> None:
-        write(self._schedule, msgspec.json.encode(schedule))
+        durable.write(self._schedule, msgspec.json.encode(schedule))
 
     def keep(self, documents: dict[str, bytes]) -> Path:
         """Put the forms of a certificate on disk; the folder they are in."""
         folder = self.folder / "certificates"
         folder.mkdir(mode=0o700, exist_ok=True)
         for name, content in documents.items():
-            write(folder / name, content)
+            durable.write(folder / name, content)
         return folder
 
 
@@ -57,14 +63,3 @@ def find(drills: list[Drill], named: str) -> Drill:
     if len(fitting) != 1:
         raise UnknownDrillError(named)
     return fitting[0]
-
-
-def write(file: Path, content: bytes) -> None:
-    """Whole or not at all, for the owner only."""
-    new = file.with_name(f".{file.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as out:  # noqa: PTH123 (a descriptor)
-        out.write(content)
-        out.flush()
-        os.fsync(descriptor)
-    new.replace(file)

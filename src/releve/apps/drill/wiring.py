@@ -133,7 +133,7 @@ def _earlier(journal: SqliteJournal, drill: Drill) -> list[Verified]:
 
 def issue(home: DrillHome, made: Certificate, keep: Callable[[bytes], None]) -> None:
     """Write HTML, PDF and JSON, signed; then let the journal have it. Again is harmless."""
-    key = seal.own_key(home.key_file)
+    key = home.key()
     print_ = seal.fingerprint(seal.public_hex(key))
     zone = dt.datetime.now().astimezone().tzinfo or dt.UTC
     setting = Setting(fingerprint=print_, care=care_d2() if made.referent else None, zone=zone)

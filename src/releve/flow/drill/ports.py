@@ -8,6 +8,7 @@ from releve.flow.backup import Tell
 from releve.model.backup import Manifest, Snapshot
 from releve.model.drill import Check, Done, Drill, Moment, Opened, StepName, Stretch
 from releve.model.errors import ReleveError
+from releve.model.sources import SourcesManifest
 
 
 class DrillRunningError(ReleveError):
@@ -131,6 +132,9 @@ class Room(Protocol):
     def home(self, path: str) -> str:
         """The folder under which the live path `path` is restored: no two live folders share one."""
 
+    def mark(self) -> None:
+        """What is restored from here on is this drill's."""
+
     def is_intact(self) -> bool:
         """What was restored into it by an earlier life of the drill is still there."""
 
@@ -144,12 +148,20 @@ class Examiner(Protocol):
     def manifest(self, folder: str) -> Manifest | None:
         """The databases' manifest in a restored folder; None: there is none."""
 
+    def sources(self, folder: str) -> SourcesManifest | None:
+        """What the backup took of servers, in a restored folder; None: it took nothing."""
+
     def database(self, path: str, belongs: str) -> Opened: ...
     def dumps(self, folders: Sequence[str]) -> list[str]:
         """Restored PostgreSQL dumps."""
 
-    def load_dumps(self, paths: Sequence[str]) -> tuple[list[Opened], str]:
-        """Load them into a scratch server and count; why not, if no server can be had."""
+    def load_dumps(
+        self, paths: Sequence[str], named: Sequence[str] = ()
+    ) -> tuple[list[Opened], str]:
+        """Load them into a scratch server and count; why not, if no server can be had.
+
+        `named` says what to call them, in place of where they lie in the room.
+        """
 
     def sha256(self, path: str) -> str: ...
     def hashes(self, folders: Mapping[str, str], manifest: str) -> tuple[Check, tuple[str, ...]]:

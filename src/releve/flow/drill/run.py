@@ -31,6 +31,7 @@ from releve.model.drill import (
     Work,
 )
 from releve.model.errors import ReleveError
+from releve.model.sources import SourcesManifest
 from releve.recover import drill as judge
 
 NAMES_KEPT = 100
@@ -74,6 +75,8 @@ class DrillRun:
         self._drill, self._before = drill.id, before
         self._stretch = self._journal.begin_stretch(drill.id, self._ticks.moment())
         lost = bool(self._journal.done(drill.id)) and not self._room.is_intact()
+        if not lost:
+            self._room.mark()
         for name in StepName:
             done = self._journal.done(drill.id)
             if name in done:
@@ -189,8 +192,10 @@ class DrillRun:
                 opened.append(self._examiner.database(place, copy.path))
             self._alive()
         loaded, lacking = self._loaded([brought])
+        sourced, more = self._servers(self._examiner.sources(brought))
+        loaded, lacking = [*loaded, *sourced], [*lacking, *more]
         size = self._examiner.size([brought])[1]
-        known = {p: one for p, one in self._before.items() if not p.endswith("#dump")}
+        known = {p: one for p, one in self._before.items() if not p.startswith("live-")}
         check = judge.judge_databases(name, [*opened, *loaded], known, bytes_=size)
         skipped = tuple(Reason(kind="database_not_copied") for _ in manifest.skipped)
         check = _with(check, Outcome.FAILED, *skipped)
@@ -227,7 +232,7 @@ class DrillRun:
 
     def _dumps(self, snapshot: Snapshot, wanted: Wanted) -> Work:
         opened, lacking = self._loaded(self._people(snapshot, wanted))
-        known = {p: one for p, one in self._before.items() if p.endswith("#dump")}
+        known = {p: one for p, one in self._before.items() if p.startswith("live-")}
         check = judge.judge_databases(StepName.DUMPS, opened, known)
         return Work(checks=(_with(check, Outcome.NOT_DONE, *lacking),), opened=tuple(opened))
 
@@ -246,6 +251,29 @@ class DrillRun:
         opened, why = self._examiner.load_dumps(dumps)
         self._alive()
         return opened, [Reason(kind="no_server", seen=str(len(dumps)))] if why else []
+
+    def _servers(self, manifest: SourcesManifest | None) -> tuple[list[Opened], list[Reason]]:
+        """Dumps of servers are in snapshots of their own, named by the manifest with their hash."""
+        opened, lacking, places, names = [], [], [], []
+        for number, dump in enumerate(manifest.dumps if manifest else ()):
+            into = self._room.folder(f"dump-{number}")
+            place = self._engine.restore(dump.snapshot, dump.path, into, self._hear)
+            name = f"{dump.source}#dump"
+            if self._examiner.sha256(place) != dump.sha256:
+                opened.append(Opened(path=name, kind="dump", error="sha256"))
+            elif dump.kind == "postgres":
+                places.append(place)
+                names.append(name)
+            else:
+                lacking.append(Reason(kind="dump_not_loaded"))
+        if places:
+            loaded, why = self._examiner.load_dumps(places, names)
+            opened += loaded
+            lacking += [Reason(kind="no_server", seen=str(len(places)))] if why else []
+        wants = {f"{dump.source}#dump": dump for dump in (manifest.dumps if manifest else ())}
+        short = [one for one in opened if judge.is_short(one, wants[one.path].rows)]
+        lacking += [Reason(kind="rows_not_as_dumped") for _ in short]
+        return opened, lacking
 
     def _manifest(self, snapshot: Snapshot, wanted: Wanted) -> Manifest | None:
         folder = _named(snapshot, wanted.databases)

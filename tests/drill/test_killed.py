@@ -1,0 +1,78 @@
+"""A drill killed with kill -9 at random moments goes on where it was."""
+
+import os
+import sqlite3
+from random import Random
+
+import pytest
+
+from tests.drill.conftest import PATIENTS, VISITS, check
+
+pytestmark = [pytest.mark.restic, pytest.mark.timeout(600)]
+KILLS = int(os.environ.get("RELEVE_DRILL_KILLS", "12"))
+IN_ONE = 4  # deaths of one drill
+RUN_S = 6.0  # about what one takes here
+
+
+def test_killed_at_random_moments_it_goes_on_and_counts_nothing_twice(practice):
+    practice.back_up()
+    assert practice.call("schedule", "--hour", "0")[0] == 0
+    rng, deaths, lives = Random(os.environ.get("RELEVE_DRILL_SEED", "11")), 0, set()
+    while deaths < KILLS:
+        killed = 0
+        for _ in range(IN_ONE):
+            killed += practice.kill_at(rng.uniform(0.4, RUN_S / 2), "--if-due", "--resume")
+        deaths += killed
+        status, made = practice.drill("--resume", "--if-due") if killed else (0, None)
+        if made is None:
+            continue
+        assert status == 0, [one for one in made["checks"] if one["outcome"] != "passed"]
+        assert check(made, "databases")["parts"][0]["rows"] == PATIENTS + VISITS
+        assert check(made, "all_local")["counted"] == made["files"]
+        assert len({one["name"] for one in made["checks"]}) == len(made["checks"]) == 8
+        marks = made["rto"]
+        assert all(0 <= m["worked_s"] <= m["elapsed_s"] for m in marks)
+        if made["interruptions"]:
+            assert marks[-1]["is_interrupted"]
+            assert made["idle_s"] >= 0
+            assert marks[-1]["elapsed_s"] > marks[-1]["worked_s"]
+        lives.add(made["interruptions"])
+        assert not list((practice.drills / "rooms").iterdir()), "no room stays"
+        make_due(practice)
+    assert max(lives) > 0, "at least one was interrupted in its middle"
+
+
+def make_due(practice) -> None:
+    """A week goes by."""
+    with sqlite3.connect(practice.drills / "drills.db") as journal:
+        journal.execute(
+            "UPDATE drill SET body = json_set(CAST(body AS TEXT), '$.ordered.at', ?)",
+            ("2026-01-02T03:04:05Z",),
+        )
+    journal.close()
+
+
+def test_without_an_interrupted_drill_there_is_nothing_to_resume(practice):
+    status, _, err = practice.call("run", "--state", str(practice.state.folder), "--resume")
+    assert status == 182, err
+
+
+def test_two_drills_of_one_machine_do_not_run_at_once(practice):
+    practice.back_up()
+    first = practice.start("run", "--state", str(practice.state.folder))
+    while not (practice.drills / "lock").exists():
+        assert first.poll() is None
+    while not _has_drill(practice):
+        assert first.poll() is None
+    status, _, err = practice.call("run", "--state", str(practice.state.folder))
+    assert status == 180, err
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def _has_drill(practice) -> bool:
+    try:
+        with sqlite3.connect(practice.drills / "drills.db") as journal:
+            return bool(journal.execute("SELECT count(*) FROM drill").fetchone()[0])
+    except sqlite3.Error:
+        return False
