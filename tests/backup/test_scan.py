@@ -1,5 +1,6 @@
 """Snapshots are judged after each backup, and the plan names the last clean one: real restic."""
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -84,3 +85,64 @@ def test_a_database_that_lost_its_rows_is_not_clean(back_up, letters, call, shar
     (plan,) = call("recover", "plan")
     sets = {one["data_set"]: one for one in plan["sets"]}
     assert sets[str(share / "patients.db")]["snapshot"] == good.snapshot
+
+
+def test_a_backup_judges_itself_once_a_scan_was_made(back_up, letters, call, state, capsys):
+    back_up()
+    call("recover", "scan")
+    docx(letters / "nouvelle.docx", "Compte rendu " * 100)
+    lines = call("backup", "run")
+    assert [s["verdict"] for s in scanned(lines)] == ["clean"]
+    for path in letters.glob("*.docx"):
+        path.write_bytes(os.urandom(path.stat().st_size))
+    assert run(["backup", "run", "--state", str(state.folder), "--json"]) == 164
+    said = capsys.readouterr()
+    assert scanned(map(json.loads, said.out.splitlines()))[0]["verdict"] == "bad"
+    assert json.loads(said.err)["status"] == 164
+    assert call("backup", "run", "--no-judge")[-1]["event"] == "backup"
+
+
+def test_a_new_indicator_judges_the_past_without_the_vault(back_up, letters, call, share, server):
+    tool = share / "outil.bin"
+    tool.write_bytes(b"MZ" + b"jamais vu" * 300)
+    first = back_up()
+    tool.unlink()
+    back_up()
+    call("recover", "scan")
+    server.stop()
+    wanted = hashlib.sha256(b"MZ" + b"jamais vu" * 300).hexdigest()
+    (hunted,) = call("recover", "hunt", wanted, "--name", "famille")
+    assert [found["path"] for found in hunted["found"]] == [str(tool)]
+    (plan,) = call("recover", "plan")
+    listed = call("recover", "scan", "--list")
+    of_share = [j for p in listed for j in p["judgements"] if j["data_set"] == str(share)]
+    assert [j["verdict"] for j in of_share] == ["bad", "clean"]
+    assert plan["sets"][0]["snapshot"] != first.snapshot
+
+
+def test_a_person_accepts_what_only_a_person_can(back_up, letters, call, share):
+    for number in range(60):
+        docx(letters / f"ancienne {number}.docx", f"Archive {number} " * 100)
+    back_up()
+    for path in letters.glob("ancienne*"):
+        path.unlink()
+    emptied = back_up()
+    assert [s["verdict"] for s in scanned(call("recover", "scan"))] == ["clean", "bad"]
+    call("recover", "accept", emptied.snapshot[:10], "--by", "Dr Martin", "--reason", "rangement")
+    (plan,) = call("recover", "plan")
+    assert plan["sets"][0]["snapshot"] == emptied.snapshot
+
+
+def test_what_the_time_did_not_suffice_for_is_unjudged_and_comes_first_next_time(
+    back_up, letters, call, share
+):
+    back_up()
+    docx(letters / "nouvelle.docx", "Compte rendu " * 100)
+    second = back_up()
+    call("recover", "scan", "--minutes", "0.0001")
+    (plan,) = call("recover", "plan")
+    assert all(one["snapshot"] is None for one in plan["sets"])
+    judged = scanned(call("recover", "scan"))
+    assert judged[-1]["snapshot"] == second.snapshot
+    (plan,) = call("recover", "plan")
+    assert plan["sets"][0]["snapshot"] == second.snapshot

@@ -1,30 +1,21 @@
 """`releve recover scan`, `hunt` and `accept`: what the snapshots are worth."""
 
-import datetime as dt
 import re
-import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
+from releve.apps.backup.judging import WORDS, Teller, catalogue, scan_now, tell_scanned
 from releve.apps.backup.state import State, SystemClock
-from releve.apps.recover.wiring import bench, catalogue
-from releve.flow.scan import BUDGET, Reading, RulesError, Scanned
+from releve.flow.scan import RulesError
 from releve.flow.scan import hunt as judge_again
-from releve.model.clean import Verdict, Why
+from releve.model.clean import Why
 
 _state = click.option(
     "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
-WORDS: Mapping[Verdict, str] = {
-    Verdict.CLEAN: "saine",
-    Verdict.UNJUDGED: "pas encore jugée",
-    Verdict.SUSPECT: "douteuse",
-    Verdict.BAD: "atteinte",
-}
 _SHA256 = re.compile(r"\b[0-9a-fA-F]{64}\b")
 
 
@@ -46,24 +37,7 @@ def scan(
     if listed:
         _list(kept, as_json=as_json)
         return
-    for done in scan_now(kept, minutes, live=not no_live, teller=_Teller(as_json=as_json)):
-        tell_scanned(done, as_json=as_json)
-
-
-def scan_now(
-    state: State, minutes: float | None = None, *, live: bool = True, teller: "_Teller"
-) -> Iterable[Scanned]:
-    """Judge what waits; also called after each backup. Raises: those of `bench`."""
-    budget = BUDGET if minutes is None else dt.timedelta(minutes=minutes)
-    with bench(state, live=live) as made:
-        if not made.rules.names and not teller.as_json:
-            click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
-        yield from made.scan.run(budget, teller)
-
-
-def after_backup(state: State, *, as_json: bool) -> None:
-    """Judge the new snapshot and tell the verdicts."""
-    for done in scan_now(state, teller=_Teller(as_json=as_json)):
+    for done in scan_now(kept, minutes, live=not no_live, teller=Teller(as_json=as_json)):
         tell_scanned(done, as_json=as_json)
 
 
@@ -144,40 +118,6 @@ def accept(snapshot: str, by: str, reason: str, state: str | None, *, as_json: b
         _print({"event": "accepted", "snapshot": whole, "by": by})
     else:
         click.echo(f"Sauvegarde {whole[:8]} acceptée par {by}.")
-
-
-class _Teller:
-    """Shows how far a scan is: JSON lines, or one changing line on a terminal's stderr."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
-        self._last: dt.datetime | None = None
-
-    def __call__(self, reading: Reading) -> None:
-        now = SystemClock().now()
-        if self._last is not None and now - self._last < dt.timedelta(milliseconds=400):
-            return
-        self._last = now
-        if self.as_json:
-            _print(reading)
-        elif sys.stderr.isatty():
-            click.echo(f"\r{reading.files}/{reading.of} fichiers jugés\033[K", nl=False, err=True)
-
-
-def tell_scanned(done: Scanned, *, as_json: bool) -> None:
-    if as_json:
-        _print(done)
-        return
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
-    waiting = f", {done.waiting} encore à juger" if done.waiting else ""
-    click.echo(
-        f"Sauvegarde {done.snapshot[:8]} : {WORDS[done.verdict]} ({done.files} fichiers jugés,"
-        f" {done.bytes / 1e6:.1f} Mo, {done.ms / 1000:.1f} s{waiting})."
-    )
-    for j in done.judgements:
-        for why in j.why:
-            click.echo(f"  {j.data_set} : {why.fr}")
 
 
 def _print(what: object) -> None:

@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from releve.adapters.scan.catalogue import SqliteCatalogue
+from releve.apps.backup.judging import catalogue
 from releve.apps.backup.state import State
-from releve.apps.recover.wiring import catalogue, when
 from releve.model.clean import DataSet, Plan, SetPlan
 from releve.model.errors import ReleveError, UsageError
 from releve.model.incident import Incident
@@ -144,6 +144,11 @@ def _incident(name: str, home: str | None) -> Incident:
             if found := unit.incident(name):
                 return found
     raise IncidentUnknownError(name, "no structure has it")
+
+
+def when(said: str) -> dt.datetime:
+    """A time as people type it; local if it names no zone."""
+    return dt.datetime.fromisoformat(said).astimezone(dt.UTC)
 
 
 def _local(at: dt.datetime) -> str:

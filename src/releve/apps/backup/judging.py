@@ -1,0 +1,145 @@
+"""Judging the snapshots of this machine: what it is made of, after each backup and by `releve recover`."""
+
+import contextlib
+import datetime as dt
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+
+import click
+import msgspec
+
+from releve.adapters.scan.catalogue import SqliteCatalogue
+from releve.adapters.scan.past import SnapshotPast
+from releve.adapters.scan.rules import NoRules, YaraRules, rules
+from releve.apps.backup.state import State, SystemClock
+from releve.flow.scan import BUDGET, Reading, Scan, Scanned
+from releve.model.clean import Verdict
+from releve.model.errors import ReleveError
+
+WORDS: Mapping[Verdict, str] = {
+    Verdict.CLEAN: "saine",
+    Verdict.UNJUDGED: "pas encore jugée",
+    Verdict.SUSPECT: "douteuse",
+    Verdict.BAD: "atteinte",
+}
+CATALOGUE = "catalogue.sqlite"
+SCRATCH = "scan"
+RULES = "yara"  # a practice's own rules, beside the catalogue
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """A scan with what it writes to."""
+
+    scan: Scan
+    catalogue: SqliteCatalogue
+    rules: YaraRules | NoRules
+
+
+@contextlib.contextmanager
+def catalogue(state: State) -> Iterator[SqliteCatalogue]:
+    """The catalogue beside the backup's state. Raises: CatalogueError."""
+    state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    opened = SqliteCatalogue(state.folder / CATALOGUE)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextlib.contextmanager
+def bench(state: State, *, live: bool = True) -> Iterator[Bench]:
+    """Everything a scan needs. Raises: BackupNotSetUpError, CatalogueError, RulesError."""
+    config = state.config()
+    own = state.folder / RULES
+    known = rules(own if own.is_dir() else None)
+    with catalogue(state) as kept:
+        past = SnapshotPast(state.engine(), config.url, state.folder / SCRATCH, live=live)
+        yield Bench(scan=Scan(past, kept, known, SystemClock()), catalogue=kept, rules=known)
+
+
+def scan_now(
+    state: State, minutes: float | None = None, *, live: bool = True, teller: "Teller"
+) -> Iterable[Scanned]:
+    """Judge what waits; also called after each backup. Raises: those of `bench`."""
+    budget = BUDGET if minutes is None else dt.timedelta(minutes=minutes)
+    with bench(state, live=live) as made:
+        if not made.rules.names and not teller.as_json:
+            click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
+        yield from made.scan.run(budget, teller)
+
+
+class SnapshotHarmedError(ReleveError):
+    """The snapshot was made, but what changed since the one before was destroyed or is malicious."""
+
+    status = 164
+    remedy = (
+        "Look at `releve recover plan`: it names the last clean snapshots. If a person knows the"
+        " change as good: `releve recover accept`."
+    )
+
+    def __init__(self, snapshot: str, why: str) -> None:
+        super().__init__(f"Snapshot {snapshot[:8]} shows harm: {why}.")
+        self.snapshot = snapshot
+
+
+def is_enabled(state: State) -> bool:
+    """Whether each backup is judged: from the first `releve recover scan` on."""
+    return (state.folder / CATALOGUE).exists()
+
+
+def after_backup(state: State, snapshot: str, *, as_json: bool) -> None:
+    """Judge the new snapshot and those before it that wait; the backup is made whatever happens here.
+
+    Raises: SnapshotHarmedError.
+    """
+    harm = ""
+    try:
+        for done in scan_now(state, teller=Teller(as_json=as_json)):
+            tell_scanned(done, as_json=as_json)
+            if done.snapshot == snapshot and done.verdict is Verdict.BAD:
+                harm = next(j.why[0].en for j in done.judgements if j.verdict is Verdict.BAD)
+    except ReleveError as error:
+        if as_json:
+            _print({"event": "not_judged", "status": error.status, "why": str(error)})
+        else:
+            click.echo(f"Sauvegarde faite, mais pas jugée : {error}", err=True)
+    if harm:
+        raise SnapshotHarmedError(snapshot, harm)
+
+
+class Teller:
+    """Shows how far a scan is: JSON lines, or one changing line on a terminal's stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._last: dt.datetime | None = None
+
+    def __call__(self, reading: Reading) -> None:
+        now = SystemClock().now()
+        if self._last is not None and now - self._last < dt.timedelta(milliseconds=400):
+            return
+        self._last = now
+        if self.as_json:
+            _print(reading)
+        elif sys.stderr.isatty():
+            click.echo(f"\r{reading.files}/{reading.of} fichiers jugés\033[K", nl=False, err=True)
+
+
+def tell_scanned(done: Scanned, *, as_json: bool) -> None:
+    if as_json:
+        _print(done)
+        return
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    waiting = f", {done.waiting} encore à juger" if done.waiting else ""
+    click.echo(
+        f"Sauvegarde {done.snapshot[:8]} : {WORDS[done.verdict]} ({done.files} fichiers jugés,"
+        f" {done.bytes / 1e6:.1f} Mo, {done.ms / 1000:.1f} s{waiting})."
+    )
+    for j in done.judgements:
+        for why in j.why:
+            click.echo(f"  {j.data_set} : {why.fr}")
+
+
+def _print(what: object) -> None:
+    click.echo(msgspec.json.encode(what).decode())
