@@ -88,16 +88,16 @@ def certificate_text(made: Certificate, lang: Lang) -> str:
     lines = [_lead(made, voice)]
     for mark in made.rto:
         name, value, rests, _ = _mark(mark, voice)
-        lines.append("  " + voice.say(said.FOLLOWED, name=name, what=f"{value} ({rests})"))
+        lines.append("  " + voice.say(said.FOLLOWED, name=name, told=f"{value} ({rests})"))
     if made.kind == "drill":
         value = _age(made.rpo_s, voice) if made.rpo_s is not None else voice.say(said.RPO_NONE)
-        lines.append("  " + voice.say(said.FOLLOWED, name=voice.say(said.RPO), what=value))
+        lines.append("  " + voice.say(said.FOLLOWED, name=voice.say(said.RPO), told=value))
     for check in made.checks:
         remarks = voice.listed(_reasons(check, voice))
         outcome = voice.say(said.OUTCOMES[check.outcome])
         name = _name(check, made, voice)
         if remarks:
-            name = voice.say(said.FOLLOWED, name=name, what=remarks)
+            name = voice.say(said.FOLLOWED, name=name, told=remarks)
         lines.append(f"  [{outcome}] {name}")
     return "\n".join(lines)
 
@@ -137,7 +137,7 @@ def _failures(made: Certificate, voice: Voice) -> tuple[str, ...]:
             reasons = voice.listed(_reasons(check, voice))
             outcome = voice.say(said.OUTCOMES[check.outcome]).lower()
             what = f"{outcome} — {reasons}" if reasons else outcome
-            found.append(voice.say(said.FOLLOWED, name=_name(check, made, voice), what=what))
+            found.append(voice.say(said.FOLLOWED, name=_name(check, made, voice), told=what))
     return tuple(found)
 
 

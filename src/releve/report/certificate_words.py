@@ -97,7 +97,7 @@ CHECKS: dict[str, Text] = {
 COMPARED = text(
     "Empreintes comparées à la liste fournie", "Hashes compared with the list that was given"
 )
-FOLLOWED = text("{name} : {what}", "{name}: {what}")
+FOLLOWED = text("{name} : {told}", "{name}: {told}")
 OUTCOMES: dict[str, Text] = {
     "passed": text("Réussi", "Passed"),
     "failed": text("Échec", "Failed"),
