@@ -215,7 +215,7 @@ def _databases(made: Certificate, voice: Voice) -> Table | None:
     parts = [p for check in made.checks if check.name != "patient_list" for p in check.parts]
     if not parts:
         return None
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             Cell(main=f"{voice.say(said.DATABASE)} {part.label}", small=said.KINDS[part.kind]),
             Cell(main=voice.number(part.tables)),
@@ -229,7 +229,10 @@ def _databases(made: Certificate, voice: Voice) -> Table | None:
         )
         for part in parts
     )
-    head = (said.DATABASE, said.TABLES, said.ROWS, said.ROWS_BEFORE, said.NEWEST)
+    head = [said.DATABASE, said.TABLES, said.ROWS, said.ROWS_BEFORE, said.NEWEST]
+    if made.kind != "drill":  # nothing came before
+        head.remove(said.ROWS_BEFORE)
+        rows = tuple((*row[:3], row[4]) for row in rows)
     return Table(
         caption=voice.say(said.DATABASES),
         head=tuple(map(voice.say, head)),
@@ -249,9 +252,15 @@ def _reasons(check: Check, voice: Voice) -> list[str]:
 
 
 def _reason(reason: Reason, voice: Voice) -> str:
-    return voice.say(
-        said.REASONS[reason.kind], label=reason.label, seen=reason.seen, wanted=reason.wanted
-    )
+    seen, wanted = _figure(reason.seen, voice), _figure(reason.wanted, voice)
+    return voice.say(said.REASONS[reason.kind], label=reason.label, seen=seen, wanted=wanted)
+
+
+def _figure(value: str, voice: Voice) -> str:
+    """Numbers and times as people write them; words as they came."""
+    if value.isdecimal():
+        return voice.number(int(value))
+    return voice.moment(value) if value[4:5] == "-" else value
 
 
 def _proof(made: Certificate, setting: Setting, voice: Voice) -> Section:
@@ -273,8 +282,8 @@ def _proof(made: Certificate, setting: Setting, voice: Voice) -> Section:
         ]
         blocks.append(Prose(words=voice.say(care.caution), tone="quiet"))
     declares = said.DECLARES if made.verdict == "passed" else said.DECLARES_NOT
-    pairs.append((voice.say(said.SIGN_HERE), "\u00a0"))
-    blocks = [Terms(pairs=tuple(pairs)), *blocks, Prose(words=voice.say(declares))]
+    sign = Terms(pairs=((voice.say(said.SIGN_HERE), "\u00a0"),))
+    blocks = [Terms(pairs=tuple(pairs)), *blocks, Prose(words=voice.say(declares)), sign]
     title = voice.say(said.PROOF)
     return Section(anchor="referent", title=title, blocks=tuple(blocks), sheet=False)
 

@@ -10,7 +10,7 @@ DESCRIPTION = text(
     "Un essai de restauration mesuré et signé.", "A restore drill, measured and signed."
 )
 FOOTER = text(
-    "Relève — chaque chiffre a été mesuré lors de cet essai. Aucun nom de fichier ni de patient.",
+    "Relève — chaque chiffre a été mesuré à cette occasion. Aucun nom de fichier ni de patient.",
     "Relève — every figure was measured in this drill. No file name, no patient name.",
 )
 STRUCTURE = text("Structure", "Structure")
