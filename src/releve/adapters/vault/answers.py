@@ -32,30 +32,36 @@ async def answer(
     await send({"type": "http.response.body", "body": body})
 
 
-async def pieces(receive: Receive) -> AsyncIterator[bytes]:
-    """The request's body as it comes. Raises: ClientGoneError."""
-    loop, more = asyncio.get_running_loop(), True
-    try:
-        async with asyncio.timeout(STALL_S) as patience:
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                patience.reschedule(loop.time() + STALL_S)
-                more = message.get("more_body", False)
-                if piece := message.get("body", b""):
-                    yield piece
-    except TimeoutError as error:
-        raise ClientGoneError from error
+class Body:
+    """The request's body, to be read once; asked again after its end the server would only wait."""
 
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_over = False
 
-async def swallow(receive: Receive, most: int) -> None:
-    """Take a refused body in, so that the client reads the answer; not more than `most` bytes."""
-    taken = 0
-    async for piece in pieces(receive):
-        taken += len(piece)
-        if taken > most:
-            return
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What is left of it, as it comes. Raises: ClientGoneError."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(STALL_S) as patience:
+                while not self._is_over:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    patience.reschedule(loop.time() + STALL_S)
+                    self._is_over = not message.get("more_body", False)
+                    if piece := message.get("body", b""):
+                        yield piece
+        except TimeoutError as error:
+            raise ClientGoneError from error
+
+    async def swallow(self, most: int) -> None:
+        """Take a refused body in, so that the client reads the answer; `most` bytes at most."""
+        taken = 0
+        async for piece in self.pieces():
+            taken += len(piece)
+            if taken > most:
+                return
 
 
 def header(scope: Scope, name: bytes) -> str:

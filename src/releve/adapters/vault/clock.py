@@ -7,6 +7,7 @@ was wrong from the start is put right by `releve vault clock`, which is a deed i
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -26,24 +27,21 @@ class _Anchor(msgspec.Struct, frozen=True, kw_only=True):
 class VaultClock:
     """Clock of one vault, the same for all its processes of one boot."""
 
-    def __init__(self, anchor_file: Path) -> None:
-        self._file = anchor_file
+    def __init__(self, anchor_file: Path, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._file, self.wall_ns = anchor_file, wall_ns
         self._shift_ns = 0
         anchor = self._read()
         if anchor is None or not anchor.boot or anchor.boot != _boot():
-            self.set(time.time_ns())
+            self.set(wall_ns())
         else:
             self._shift_ns = anchor.vault_ns - anchor.elapsed_ns
 
     def now_ns(self) -> int:
         return self._shift_ns + _elapsed_ns()
 
-    def wall_ns(self) -> int:
-        return time.time_ns()
-
     def ahead_ns(self) -> int:
         """How far the wall clock is before the vault's."""
-        return time.time_ns() - self.now_ns()
+        return self.wall_ns() - self.now_ns()
 
     def set(self, now_ns: int) -> None:
         """From now on it is so late; the chain still lets no time go back."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from releve.adapters.vault.answers import (
+    Body,
     ClientGoneError,
     Receive,
     RefusedError,
@@ -19,7 +20,6 @@ from releve.adapters.vault.answers import (
     Send,
     answer,
     header,
-    swallow,
 )
 from releve.adapters.vault.giving import Giver
 from releve.adapters.vault.layout import Layout
@@ -66,29 +66,30 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        body = Body(receive)
         try:
-            await self._serve(scope, receive, send)
+            await self._serve(scope, body, send)
         except ClientGoneError:
             log.info("client_gone", path=scope["path"])
         except RefusedError as refused:
-            await self._refuse(refused, scope, receive, send)
+            await self._refuse(refused, scope, body, send)
         except (StoreDownError, NotWrittenError) as error:
             log.warning("not_served", path=scope["path"], why=str(error))
-            await self._refuse(RefusedError(503, "try again"), scope, receive, send)
+            await self._refuse(RefusedError(503, "try again"), scope, body, send)
 
-    async def _refuse(
-        self, refused: RefusedError, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _refuse(self, refused: RefusedError, scope: Scope, body: Body, send: Send) -> None:
         log.info("refused", method=scope["method"], status=refused.status, why=refused.why)
         try:
-            if scope["method"] == "POST" and refused.status != 401:
-                await swallow(receive, _SWALLOWED)
+            length = header(scope, b"content-length")
+            is_bearable = length.isdecimal() and int(length) <= _SWALLOWED
+            if scope["method"] == "POST" and refused.status != 401 and is_bearable:
+                await body.swallow(_SWALLOWED)
             extra = _CHALLENGE if refused.status == 401 else ()
             await answer(send, refused.status, f"{refused.why}\n".encode(), extra)
         except ClientGoneError:
             return
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, body: Body, send: Send) -> None:
         credential = self._who(scope)
         target = read_target(scope["raw_path"].decode("latin-1"))
         if target is None:
@@ -105,7 +106,7 @@ class Gate:
             case "POST" if target.kind is None:
                 await self._begin(credential, target, scope)
             case "POST":
-                await self._receive(credential, target, buckets.bytes, scope, receive)
+                await self._receive(credential, target, buckets.bytes, scope, body)
             case "DELETE":
                 await self._giver.delete(target)
             case _:
@@ -155,7 +156,7 @@ class Gate:
         target: Target,
         bucket: Bucket,
         scope: Scope,
-        receive: Receive,
+        body: Body,
     ) -> None:
         length = header(scope, b"content-length")
         if target.repository is None or target.kind is None or not length.isdecimal():
@@ -167,4 +168,4 @@ class Gate:
             size=int(length),
             by=credential.id,
         )
-        await self._receiver.take(coming, credential, bucket, receive)
+        await self._receiver.take(coming, credential, bucket, body)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.vault.answers import Receive, RefusedError, pieces
+from releve.adapters.vault.answers import Body, RefusedError
 from releve.adapters.vault.layout import Layout
 from releve.adapters.vault.ledger import Ledger
 from releve.adapters.vault.store import Store
@@ -55,9 +55,7 @@ class Receiver:
         self._busy: set[tuple[Repository, ObjectKind, str]] = set()
         self._coming: dict[tuple[str, str], int] = {}  # bytes under way, by structure and host
 
-    async def take(
-        self, coming: Coming, owner: Credential, bucket: Bucket, receive: Receive
-    ) -> None:
+    async def take(self, coming: Coming, owner: Credential, bucket: Bucket, body: Body) -> None:
         """Return when it is received. Raises: RefusedError, ClientGoneError."""
         self._check(coming, owner)
         place = (coming.repository, coming.kind, coming.name)
@@ -67,22 +65,22 @@ class Receiver:
         self._busy.add(place)
         self._coming[host] = self._coming.get(host, 0) + coming.size
         try:
-            await self._take(coming, bucket, receive)
+            await self._take(coming, bucket, body)
         finally:
             self._busy.discard(place)
             self._coming[host] -= coming.size
 
-    async def _take(self, coming: Coming, bucket: Bucket, receive: Receive) -> None:
+    async def _take(self, coming: Coming, bucket: Bucket, body: Body) -> None:
         held = self._book.held(*_place(coming))
         path = self._layout.object(*_place(coming))
         if held or path.exists():
-            digest = await _read_through(bucket, receive)
+            digest = await _read_through(bucket, body)
             await self._take_again(coming, digest, held, path)
             return
         if not await self._store.ready():
             raise RefusedError(503, "the store is starting")
         try:
-            digest, status = await self._pass_on(coming, bucket, receive)
+            digest, status = await self._pass_on(coming, bucket, body)
         except StoreDownError as error:
             raise RefusedError(503, "the store broke off") from error
         if status == 200:
@@ -112,13 +110,13 @@ class Receiver:
             if locks.is_dir() and len(list(locks.iterdir())) >= _MOST_LOCKS:
                 raise RefusedError(403, "too many locks")
 
-    async def _pass_on(self, coming: Coming, bucket: Bucket, receive: Receive) -> tuple[str, int]:
+    async def _pass_on(self, coming: Coming, bucket: Bucket, body: Body) -> tuple[str, int]:
         """Send the body on as it comes, its end only once the hash is right; hash and status."""
         digest, left, last = hashlib.sha256(), coming.size, b""
         async with self._upstream.call() as call:
             path = self._layout.served_path(coming.repository, coming.kind, coming.name)
             call.start("POST", path, [("Content-Length", str(coming.size))])
-            async for piece in pieces(receive):
+            async for piece in body.pieces():
                 digest.update(piece)
                 left -= len(piece)
                 await _pace(bucket, len(piece))
@@ -174,9 +172,9 @@ def _place(coming: Coming) -> tuple[Repository, ObjectKind, str]:
     return coming.repository, coming.kind, coming.name
 
 
-async def _read_through(bucket: Bucket, receive: Receive) -> str:
+async def _read_through(bucket: Bucket, body: Body) -> str:
     digest = hashlib.sha256()
-    async for piece in pieces(receive):
+    async for piece in body.pieces():
         digest.update(piece)
         await _pace(bucket, len(piece))
     return digest.hexdigest()

@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 
 from releve.adapters.restic import tools
+from releve.adapters.vault.door import Door
 from releve.adapters.vault.gate import Gate
 from releve.adapters.vault.giving import Giver
 from releve.adapters.vault.ledger import Ledger
@@ -106,7 +107,7 @@ class Running:
     ) -> None:
         """Until SIGTERM or SIGINT. `ready` is called when store and gate answer."""
         config = uvicorn.Config(
-            self.gate,
+            Door(self.gate, self.vault.layout, self.vault.credentials, self.vault.clock.now_ns),
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -1,0 +1,123 @@
+"""A thief who may add poisons the repository; the view as of before restores identically."""
+
+import datetime as dt
+import hashlib
+import json
+import os
+
+import pytest
+
+from tests.vault.conftest import month, releve, restic_at, same_tree
+
+pytestmark = [pytest.mark.restic, pytest.mark.timeout(180)]
+
+
+def now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat()
+
+
+def view_of(gate, host, at, *words):
+    done = releve(
+        "vault", "view", "--data", str(gate.data), "--as-of", at,
+        "--structure", "cabinet", "--host", host, "--json", *words,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def test_a_poisoned_repository_restores_identically_through_the_view(
+    gate, host, backed_up, tmp_path
+):
+    client, where, documents = backed_up
+    at = now()
+    assert client.put("index", os.urandom(64), repository=where) == 200
+    assert client.put("data", os.urandom(3000), repository=where) == 200
+    assert client.put("snapshots", os.urandom(300), repository=where) == 200
+    assert client.put("keys", b'{"created":"2026-01-01T00:00:00Z"}', repository=where) == 200
+    broken = client.restic(where, "restore", "latest", "--target", str(tmp_path / "a"), check=False)
+    assert broken.returncode != 0, "the poison has no effect: the test proves nothing"
+    made = view_of(gate, host, at, "--verify")
+    assert made["left_out"] == 4
+    assert made["verified"]
+    restic_at(made["folder"], "restore", "latest", "--target", str(tmp_path / "b"))
+    assert same_tree(documents, tmp_path / "b" / str(documents).lstrip("/"))
+    restic_at(made["folder"], "check", "--read-data")
+    assert not list(tmp_path.glob("**/*.new"))
+
+
+def test_forged_dates_of_snapshots_do_not_enter_the_view(gate, host, backed_up, tmp_path):
+    client, where, documents = backed_up
+    at = now()
+    (documents / "lettres" / "CR 1.txt").write_bytes(b"encrypted")
+    for date in ("2019-01-01 00:00:00", "2099-01-01 00:00:00"):
+        client.restic(where, "backup", "--time", date, str(documents))
+    made = view_of(gate, host, at)
+    listed = restic_at(made["folder"], "snapshots", "--json").stdout
+    assert len(json.loads(listed)) == 1
+
+
+def test_a_view_is_read_through_the_gate_with_the_right_to_restore_only(
+    gate, host, backed_up, tmp_path
+):
+    client, _, documents = backed_up
+    made = view_of(gate, host, now())
+    assert client.ask("GET", made["url_path"] + "config")[0] == 403
+    key = [tmp_path / "a.key", tmp_path / "b.key"]
+    for path in key:
+        releve("vault", "approver", "make-key", str(path))
+        name = host + path.stem
+        releve(
+            "vault",
+            "approver",
+            "add",
+            name,
+            "--public-key",
+            f"{path}.pub",
+            "--data",
+            str(gate.data),
+        )
+    asked = json.loads(
+        releve(
+            "vault", "credential", "open", "--data", str(gate.data), "--structure", "cabinet",
+            "--host", host, "--incident", "i1", "--reason", "essai", "--by", "A. Martin", "--json",
+        ).stdout
+    )  # fmt: skip
+    reader = gate.client((asked["credential"], asked["secret"]))
+    assert reader.ask("GET", made["url_path"] + "config")[0] == 401
+    for path in key:
+        assert reader.ask("GET", made["url_path"] + "config")[0] == 401
+        releve(
+            "vault", "credential", "approve", asked["opening"], "--data", str(gate.data),
+            "--approver", host + path.stem, "--key", str(path), "--json",
+        )  # fmt: skip
+    reader.restic(
+        made["url_path"], "--no-lock", "restore", "latest", "--target", str(tmp_path / "c")
+    )
+    assert same_tree(documents, tmp_path / "c" / str(documents).lstrip("/"))
+    name = hashlib.sha256(b"x").hexdigest()
+    for path in (made["url_path"], f"/cabinet/{host}/{month()}/"):
+        assert reader.ask("POST", f"{path}data/{name}", b"x")[0] == 403
+        assert reader.ask("DELETE", f"{path}snapshots/{name}")[0] == 403
+    listed = releve("vault", "credential", "list", "--data", str(gate.data), "--json").stdout
+    [told] = [
+        row for row in map(json.loads, listed.splitlines()) if row["credential"] == asked["opening"]
+    ]
+    assert 0 < told["steps"]["to_first_signature_s"] <= told["steps"]["to_open_s"]
+    assert told["steps"]["to_open_s"] < told["steps"]["to_first_read_s"]
+    steps = [notice["notice"] for notice in gate.notices() if asked["opening"] in notice["about"]]
+    assert steps == ["restore_asked", "restore_signed", "restore_opened"]
+    releve("vault", "credential", "close", asked["opening"], "--data", str(gate.data))
+    assert reader.ask("GET", made["url_path"] + "config")[0] == 401
+    view_count = len(list((gate.data / "repos/cabinet" / host).rglob("*")))
+    releve("vault", "view", "--remove", made["id"], "--data", str(gate.data))
+    assert not (gate.data / "views" / made["id"]).exists()
+    assert len(list((gate.data / "repos/cabinet" / host).rglob("*"))) == view_count
+
+
+def test_before_the_first_snapshot_there_is_no_view(gate, host):
+    client = gate.client(gate.credential(host))
+    client.restic(f"/cabinet/{host}/{month()}/", "init")
+    done = releve(
+        "vault", "view", "--data", str(gate.data), "--as-of", now(), "--structure", "cabinet",
+        "--host", host, check=False,
+    )  # fmt: skip
+    assert done.returncode == 146
