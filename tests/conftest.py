@@ -7,6 +7,7 @@ ran. Elsewhere the test is skipped, and the closing summary names and counts wha
 import os
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -55,6 +56,21 @@ def _restic() -> str:
     return ""
 
 
+def _overlay() -> str:
+    """FUSE and overlayfs: a module may have to be loaded first, which mounting does by itself."""
+    if _root() or not Path("/dev/fuse").exists():
+        return "root with /dev/fuse"
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("lower", "upper", "work", "view"):
+            Path(folder, name).mkdir()
+        words = ",".join(f"{name}dir={folder}/{name}" for name in ("lower", "upper", "work"))
+        command = ["mount", "-t", "overlay", "essai", "-o", words, f"{folder}/view"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            return "overlayfs on the folder for temporary files"
+        subprocess.run(["umount", f"{folder}/view"], check=True)
+    return ""
+
+
 def _browser() -> str:
     names = ("chromium", "chromium-browser", "google-chrome")
     return "" if any(map(shutil.which, names)) else "chromium"
@@ -78,6 +94,8 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "poppler": lambda: _programs("pdftotext", "pdftoppm"),
     "postgres": _postgres,
     "restic": _restic,
+    "mariadb": lambda: _programs("mariadbd", "mariadb", "mariadb-dump", "mariadb-install-db"),
+    "overlay": _overlay,
     "encryptors": lambda: _programs("gpg", "openssl", "7z", "zip", "ccrypt", "age"),
 }
 

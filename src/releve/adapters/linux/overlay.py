@@ -82,6 +82,8 @@ class Overlay:
         below = ":".join(f"{self.lower}/{name}" for name in names)
         work = self._fresh_work()
         os.makedirs(self.target, mode=0o755, exist_ok=True)
+        # While no view is there nobody may write into the bare folder: it would be hidden later.
+        mounts.seal(self.target)
         options = f"lowerdir={below},upperdir={self.upper},workdir={work},{_OPTIONS}"
         try:
             mounts.mount("releve-reprise", self.target, "overlay", options)
@@ -172,8 +174,11 @@ class Overlay:
         return deleted
 
     def hand_over(self) -> None:
-        """Put the upper folder where the view was."""
+        """Put the upper folder where the view was. Raises: TargetError."""
         if os.path.isdir(self.upper):
+            mounts.unseal(self.target)
+            if os.listdir(self.target):  # a file system that cannot seal
+                raise TargetError(self.target, "somebody wrote into it while it was closed")
             os.rename(self.upper, self.target)
         sync(os.path.dirname(self.target))
 

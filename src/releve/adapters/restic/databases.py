@@ -33,8 +33,9 @@ _BUSY_S = 15.0
 class SqliteDatabases:
     """Databases: those of SQLite."""
 
-    def __init__(self, state_folder: str) -> None:
-        self.folder = str(Path(state_folder) / FOLDER)
+    def __init__(self, state_folder: str, named: Sequence[str] = ()) -> None:
+        """`named` are copied wherever they are and whatever their ending is."""
+        self.folder, self._named = str(Path(state_folder) / FOLDER), named
 
     def stage(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Manifest:
         root = Path(self.folder)
@@ -42,7 +43,8 @@ class SqliteDatabases:
         before = {copy.path: copy for copy in load_manifest(root).databases}
         copies: list[DatabaseCopy] = []
         skipped: list[DatabaseSkipped] = []
-        for path in _databases(folders, exclude):
+        named = [path for path in self._named if _is_database(path)]
+        for path in dict.fromkeys((*named, *_databases(folders, exclude))):
             try:
                 copies.append(_copied(path, root, before.get(path)))
             except (OSError, sqlite3.Error, UnicodeError) as error:
@@ -127,7 +129,25 @@ def _copied(path: str, root: Path, before: DatabaseCopy | None) -> DatabaseCopy:
         gid=facts.st_gid,
         mtime_ns=facts.st_mtime_ns,
         state=state,
+        rows=_rows(target),
     )
+
+
+def _rows(copy: Path) -> dict[str, int]:
+    """How many rows each table has; of tables that need an extension that we lack: none.
+
+    Raises: sqlite3.Error.
+    """
+    with contextlib.closing(
+        sqlite3.connect(f"file:{quote(str(copy))}?mode=ro&immutable=1", uri=True)
+    ) as reader:
+        asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        found: dict[str, int] = {}
+        for (table,) in reader.execute(asked).fetchall():
+            quoted = '"' + table.replace('"', '""') + '"'
+            with contextlib.suppress(sqlite3.OperationalError):
+                found[table] = reader.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0]  # noqa: S608
+    return found
 
 
 def _copy(path: str, target: Path) -> None:

@@ -1,10 +1,12 @@
 """`releve recover`: open a clean point at once, bring it home while people work, hand it over."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -12,21 +14,22 @@ import click
 import msgspec
 
 from releve.adapters.linux.overlay import Overlay
-from releve.adapters.restic.lent import Lent, LentRepository
+from releve.adapters.restic.databases import FOLDER as BASES
+from releve.adapters.restic.lent import Lent
 from releve.apps.recover.driver import Driver
 from releve.apps.recover.finishing import Finishing, Report
 from releve.apps.recover.judging import accept, hunt, scan
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.planning import plan
 from releve.apps.recover.sharing import Sharing
-from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome, SharedAs
+from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome, SharedAs, State
 from releve.flow.recovery.errors import (
     CareListError,
     NoRecoveryError,
     StillInUseError,
     TargetError,
 )
-from releve.model.errors import UsageError
+from releve.model.errors import ReleveError, UsageError
 from releve.recover.care_order import CareList
 
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
@@ -98,7 +101,10 @@ def start(
     home = RecoveryHome(target)
     wanted = msgspec.convert(given, Given)
     if wanted.repository:
-        _order(home, _asked(home, wanted, ordered_ns), _care(wanted.care, wanted.today))
+        asked = _asked(home, wanted, ordered_ns)
+        _check(home, asked)
+        with home.alone():
+            _order(home, asked, _care(wanted.care, wanted.today))
     home.asked()
     if background:
         _in_background(home, as_json=as_json)
@@ -153,29 +159,49 @@ def _asked(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
     )
 
 
-def _order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
-    """Write the order down, once; the same order again goes on with what there is."""
+def _check(home: RecoveryHome, asked: Asked) -> None:
+    """Raises: TargetError, NoRecoveryError."""
     if not home.target.parent.is_dir():
         raise TargetError(asked.target, f"{home.target.parent} is not there")
     home.make()
     Overlay(str(home.path), asked.target).check()
+
+
+def _order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
+    """Write the order down, once; the same order again goes on with what there is.
+
+    The vault is mounted while the snapshot is looked up: each costs restic half a second.
+    """
     before = home.read("asked.json", Asked)
     if before is not None and home.state().phase is not Phase.DONE:
         return
     if before is not None:
         raise NoRecoveryError(asked.target, f"one is finished; remove {home.path} to begin another")
-    repository = LentRepository(asked.lent, str(home.path))
-    whole, folders = repository.snapshot(asked.snapshot)
-    bases = next((f for f in folders if f.rpartition("/")[2] == "releve-bases"), "")
+    opening = Opening(home, asked)
+    with ThreadPoolExecutor(1) as pool:
+        mounting = pool.submit(opening.mount_vault)
+        try:
+            wanted = _folders(asked, *opening.repository.snapshot(asked.snapshot))
+        except ReleveError:
+            with contextlib.suppress(ReleveError):
+                program, point = mounting.result()
+                opening.unmount_vault(point, program)
+            raise
+        program, point = mounting.result()
+    home.keep("care.json", care)
+    home.keep("state.json", State(vault=program, vault_point=point))
+    home.keep("asked.json", wanted)
+
+
+def _folders(asked: Asked, snapshot: str, folders: tuple[str, ...]) -> Asked:
+    """Raises: UsageError when the folder is to be named."""
+    bases = next((f for f in folders if f.rpartition("/")[2] == BASES), "")
     # What Relève itself puts beside people's folders (consistent copies, fingerprints).
     others = [f for f in folders if not f.rpartition("/")[2].startswith("releve-")]
     if not asked.folder and len(others) != 1:
         raise UsageError(f"--folder: one of {', '.join(others)}")
     folder = asked.folder or others[0]
-    home.keep("care.json", care)
-    home.keep(
-        "asked.json", msgspec.structs.replace(asked, snapshot=whole, folder=folder, bases=bases)
-    )
+    return msgspec.structs.replace(asked, snapshot=snapshot, folder=folder, bases=bases)
 
 
 def _shared(given: Given) -> SharedAs | None:
@@ -225,6 +251,7 @@ def _drive(home: RecoveryHome, *, until_local: bool, as_json: bool) -> None:
 
 def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
     command = [sys.executable, "-m", "releve.apps.cli.main", "recover", "start", str(home.target)]
+    (home.path / "progress.json").unlink(missing_ok=True)  # the driver tells when it has opened
     with (home.path / "driver.out").open("ab") as out:
         begun = subprocess.Popen(
             [*command, "--json"],
@@ -237,7 +264,7 @@ def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
     told = None
     while begun.poll() is None:
         told = home.progress()
-        if told is not None and "first_write" in told.seconds and home.driver() is not None:
+        if told is not None and not told.waiting_for:
             break
         time.sleep(0.02)
     else:

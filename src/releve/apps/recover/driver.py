@@ -1,6 +1,7 @@
 """The driver of one recovery: opens, watches over its processes, brings home, tells how far it is."""
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
@@ -17,12 +18,18 @@ from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.staging import Staging
 from releve.apps.recover.state import Phase, Progress, RecoveryHome
-from releve.flow.recovery.errors import MountFailedError, NoRecoveryError, StillInUseError
+from releve.flow.recovery.errors import (
+    MountFailedError,
+    NoRecoveryError,
+    RoomError,
+    StillInUseError,
+)
 from releve.flow.recovery.hydrate import Hydration
 from releve.model.errors import ReleveError
 from releve.recover.care_order import Group, Item, Plan, plan
 
 _TICK_S = 0.1
+_LOOK_S = 1.0  # between looks at the file server: it means reading all of /proc
 _POLITE_S = 3.0  # that programs on this machine get to leave the folder before it is built again
 _HEAD = b"SQLite format 3\0"
 _ARRIVED = {Group.TODAY: "today_local", Group.DATABASES: "databases_local"}
@@ -43,6 +50,7 @@ class Driver:
         self._stop = threading.Event()
         self._done = threading.Event()
         self._waiting_for: tuple[str, ...] = ()
+        self._look_again = 0.0
         self._told = Progress(target="", phase="", running=True, seconds={}, since_order_s=0)
 
     def stop(self) -> None:
@@ -58,6 +66,14 @@ class Driver:
         """
         if self._state.phase not in {Phase.OPEN, Phase.LOCAL}:
             raise NoRecoveryError(self._asked.target, "it is being handed over: `recover finish`")
+        try:
+            self._run(until_local=until_local)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise RoomError(self._asked.reserve, self._opening.view.room()) from error
+
+    def _run(self, *, until_local: bool) -> None:
         self._open()
         worker = threading.Thread(target=self._bring_home, daemon=True)
         worker.start()
@@ -104,13 +120,14 @@ class Driver:
         if not first:
             self._sharing.stop()
             self._let_go()
-        self._opening.unmount_vault(old_point, old)
-        count = self._state.rebuilt + (0 if first else 1)
-        self._keep(vault=program, vault_point=point, rebuilt=count)
+        self._opening.unmount_vault(old_point, old, keep=point)
+        self._keep(vault=program, vault_point=point)
         if self._state.staged:
             self._opening.mount_staged()
         else:
             self._opening.mount_view(point)
+        if not first:
+            self._keep(rebuilt=self._state.rebuilt + 1)
         if self._hydration is not None:
             self._hydration.go_on()
 
@@ -151,9 +168,9 @@ class Driver:
         if not alive or not self._opening.view.is_mounted:
             self._rebuild()
             self._share()
-        elif self._asked.share is not None:
-            if not self._sharing.lives():
-                self._sharing.start()
+        elif self._asked.share is not None and time.monotonic() > self._look_again:
+            self._look_again = time.monotonic() + _LOOK_S
+            self._sharing.start()  # does nothing while it serves
             self._sharing.follow()
 
     # bringing home
@@ -178,6 +195,10 @@ class Driver:
                 self._done.set()
         except ReleveError as error:
             self._failed = error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            self._failed = RoomError(self._asked.reserve, self._opening.view.room())
 
     def _plan(self) -> Plan:
         nodes = self._home.catalogue()
@@ -270,7 +291,8 @@ class Driver:
         if told != self._told:
             self._told = told
             shown = msgspec.structs.replace(told, since_order_s=self._since_order())
-            self._home.show(shown)
+            with contextlib.suppress(OSError):  # a full disk: the next one tells
+                self._home.show(shown)
             self._tell(shown)
 
     def _counts(self) -> Progress:

@@ -139,8 +139,8 @@ class Finishing:
         """Renamed files are compared through the vault's mount: there it must be."""
         state = self._state
         if not self._opening.vault_answers(state.vault, state.vault_point):
-            self._opening.unmount_vault(state.vault_point, state.vault)
             program, point = self._opening.mount_vault()
+            self._opening.unmount_vault(state.vault_point, state.vault, keep=point)
             self._keep(vault=program, vault_point=point)
 
     def _present(self) -> dict[str, Found]:

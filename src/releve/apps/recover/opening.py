@@ -78,16 +78,17 @@ class Opening:
         inside = self._asked.folder.rstrip("/") + "/"
         return [copy for copy in manifest.databases if copy.path.startswith(inside)]
 
-    def unmount_vault(self, point: str, program: Program | None) -> None:
-        """End restic's mount; only after the view is gone."""
+    def unmount_vault(self, point: str, program: Program | None, *, keep: str = "") -> None:
+        """End restic's mount, and what a kill left of others; only after the view is gone."""
         if program is not None and program.lives():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(program.pid, signal.SIGINT)
-        if point and mounts.mounted(point):
+        for place in {point, *map(str, self._home.path.glob("vault-*"))} - {keep, ""}:
+            if mounts.mounted(place):
+                with contextlib.suppress(OSError):
+                    mounts.unmount(place, lazily=True)  # restic ends with its mount
             with contextlib.suppress(OSError):
-                mounts.unmount(point, lazily=True)
-        with contextlib.suppress(OSError):
-            Path(point).rmdir()
+                Path(place).rmdir()
 
     def close_view(self, wait: Callable[[tuple[str, ...]], bool]) -> bool:
         """Unmount the view; `wait(holders)` says whether to try again. False: it is still there."""

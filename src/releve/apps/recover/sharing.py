@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from releve.flow.recovery.errors import SharingFailedError
 _START_S = 15.0
 _POLITE_S = 3.0
 _MARK = b"|create_file|"
+_HEAD = re.compile(rb"\[(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
 _READ_DATA, _WRITE_DATA, _APPEND_DATA, _DELETE = 0x1, 0x2, 0x4, 0x10000
 
 
@@ -129,14 +131,17 @@ class Sharing:
             return mark
         whole = said.rpartition(b"\n")[0]
         last = mark.last
+        at = ""
         for line in whole.splitlines():
-            if (opened := self._understood(line, last)) is not None:
+            if (head := _HEAD.match(line)) is not None:
+                at = _utc(head[1].decode())
+            elif (opened := self._understood(line, at, last)) is not None:
                 last = opened.hash
                 kept.append(msgspec.json.encode(opened) + b"\n")
         step = len(whole) + 1 if whole else 0
         return Mark(inode=mark.inode, offset=mark.offset + step, last=last)
 
-    def _understood(self, line: bytes, previous: str) -> Opened | None:
+    def _understood(self, line: bytes, when: str, previous: str) -> Opened | None:
         """One line of the server's audit; clients cannot write `|` or line ends into a name."""
         if _MARK not in line:
             return None
@@ -148,7 +153,7 @@ class Sharing:
         how = _how(int(words[at + 2], 16)) if words[at + 1] == "ok" else "refused"
         if not how or self._is_repeated(user, path, how):
             return None
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        path = path.removeprefix(f"{self._asked.target}/")
         facts = Opened(at=when, address=address, user=user, path=path, how=how, previous=previous)
         digest = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
         return msgspec.structs.replace(facts, hash=digest)
@@ -168,7 +173,6 @@ class Sharing:
         if share is None:
             return
         self._box_home.make()
-        self._people(share.people_of)
         entry = Share(
             name=share.name, path=self._asked.target, group="", users=share.users, as_found=True
         )
@@ -179,12 +183,14 @@ class Sharing:
             audit_opens=True,
             must_encrypt=bool(self._asked.structure),
         )
-        Box(self._box_home).configure(lambda _: config)
+        box = Box(self._box_home)
+        if share.people_of and not self._box_home.passdb.exists():
+            box.configure(lambda _: config)  # Samba's tools find no people without it
+            self._people(share.people_of)
+        box.configure(lambda _: config)
 
     def _people(self, box: str) -> None:
         """People keep their passwords: those of the machine's own box come along."""
-        if not box or self._box_home.passdb.exists():
-            return
         source = Home(Path(box))
         for name in ("passdb.tdb", "secrets.tdb"):
             file = source.passdb.with_name(name)
@@ -212,6 +218,12 @@ def _how(mask: int) -> str:
     if mask & _DELETE:
         return "delete"
     return "read" if mask & _READ_DATA else ""
+
+
+def _utc(said: str) -> str:
+    """The server's own time of an entry; it writes the machine's local time."""
+    moment = time.mktime(time.strptime(said, "%Y/%m/%d %H:%M:%S"))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def _inode(path: Path) -> int:

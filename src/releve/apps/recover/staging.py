@@ -6,6 +6,7 @@ from pathlib import Path
 from releve.adapters.linux import overlay
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.state import Asked, RecoveryHome
+from releve.flow.recovery.errors import RoomError
 from releve.recover.care_order import Plan, batches
 
 _MOST_EXCLUDED = 200  # words on restic's command line
@@ -19,9 +20,13 @@ class Staging:
         self._home, self._asked, self._opening = home, asked, opening
 
     def restore(self, plan: Plan, heard: Callable[[int, int], None]) -> None:
-        """Databases are left out: they are here already, by copy-up from their consistent copies."""
+        """Databases are left out: they are here already, by copy-up from their consistent copies.
+
+        Raises: RoomError before anything is begun, and those of the repository.
+        """
         stage = Path(self._opening.view.stage)
         stage.mkdir(mode=0o700, exist_ok=True)
+        self._need_room(plan, stage)
         here = sorted(plan.databases, key=lambda item: -item.size)[:_MOST_EXCLUDED]
         exclude = [item.path for item in here if item.size > _WORTH_BYTES]
         for places in batches(self._home.care()):
@@ -34,3 +39,20 @@ class Staging:
                 hear=heard,
             )
         overlay.sync_all(str(stage))
+
+    def _need_room(self, plan: Plan, stage: Path) -> None:
+        """Restoring until the disk is full would stop people's work: so it is not begun.
+
+        Raises: RoomError.
+        """
+        left = sum(item.size for item in plan.rest if _size(stage / item.path) != item.size)
+        free = self._opening.view.room()
+        if free < left + self._asked.reserve:
+            raise RoomError(left + self._asked.reserve, free)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return -1

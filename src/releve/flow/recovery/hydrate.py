@@ -190,9 +190,10 @@ class Hydration:
                 self._bulk.restore(self._plan, self._heard)
             except Stopped:
                 return False
-            except ReleveError:
-                self.short_of_room = self._ground.room() < self._reserve
-                self.failures += 1
+            except ReleveError as error:
+                full = isinstance(error, RoomError) or self._ground.room() < self._reserve
+                self.short_of_room = full
+                self.failures += not full
                 self._stop.wait(_PATIENCE_S)
             else:
                 tally = self.tally[Group.REST]

@@ -1,0 +1,23 @@
+import pytest
+
+from tests.recover import practice
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A practice and its repository; key derivation is slow on purpose, so once for all."""
+    root = tmp_path_factory.mktemp("vault")
+    source = root / "cabinet"
+    source.mkdir()
+    practice.build(source)
+    practice.back_up(root, source)
+    return root, source
+
+
+@pytest.fixture
+def recovery(tmp_path, need, request):
+    need("root", "restic", "overlay")
+    root, source = request.getfixturevalue("made")
+    begun = practice.Recovery(root, source, tmp_path / "cabinet")
+    yield begun
+    begun.close()
