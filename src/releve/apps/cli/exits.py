@@ -67,6 +67,16 @@ _RULE = _of(_RETENTION, "RetentionPolicyError")
 _CLOCK = _of(_RETAINING, "ClockNotTrustedError")
 _REQUEST = _of(_RETENTION, "RequestUnknownError")
 _REQUEST_FILE = _of("releve.apps.vault.retention_cli", "RequestFileError")
+_VAULT = (
+    *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
+    *_of("releve.adapters.vault.journal", "JournalBrokenError"),
+)
+_NAMED = (*_VAULT, *_of("releve.apps.vault.access", "VaultNameError"))
+_OPENING = (*_NAMED, *_of("releve.flow.vault.openings", "OpeningError"))
+_SIGNED = (
+    *_of("releve.flow.vault.signoffs", "ApproverUnknownError", "SignatureError"),
+    *_of("releve.apps.vault.rights", "KeyFileError"),
+)
 
 EXITS: dict[str, tuple[str, ...]] = {
     "guard run": (*_PROTECT, *_of(_BOX, "BoxFileError", "BoxRootError")),
@@ -176,6 +186,30 @@ EXITS: dict[str, tuple[str, ...]] = {
     "vault retention release": (*_VAULT_FOLDER, *_RULE, *_REQUEST),
     "vault approve": (*_REQUEST_FILE, *_of("releve.apps.vault.rights", "KeyFileError")),
     "vault forecast": _VAULT_FOLDER,
+    "vault init": _NAMED,
+    "vault serve": (*_VAULT, *_TOOL, *_of("releve.apps.vault.opened", "GateRunningError")),
+    "vault status": _VAULT,
+    "vault credential add": _NAMED,
+    "vault credential list": _VAULT,
+    "vault credential close": _OPENING,
+    "vault credential open": (*_OPENING, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault credential approve": (*_OPENING, *_SIGNED),
+    "vault approver make-key": _of("releve.apps.vault.rights", "KeyFileError"),
+    "vault approver add": (*_NAMED, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault approver remove": (
+        *_NAMED, *_of("releve.flow.vault.signoffs", "ApproverUnknownError"),
+    ),
+    "vault approver list": _VAULT,
+    "vault agreement add": (*_OPENING, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault agreement sign": (*_OPENING, *_SIGNED),
+    "vault agreement end": _OPENING,
+    "vault receipts": _VAULT,
+    "vault head": (*_VAULT, *_of("releve.adapters.vault.heads", "HeadMismatchError")),
+    "vault view": (
+        *_VAULT, *_of("releve.adapters.vault.view", "ViewError", "NothingReceivedError"),
+    ),
+    "vault scrub": (*_VAULT, *_of("releve.apps.vault.look", "ScrubFoundError")),
+    "vault clock": _VAULT,
     "agent enrol": (
         *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
         *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),

@@ -1,0 +1,44 @@
+"""Heads reach a second place; what is not reachable is told; a cut journal is found by them."""
+
+import json
+import time
+
+import pytest
+
+from tests.vault.conftest import Gate, address, releve
+
+pytestmark = [pytest.mark.restic, pytest.mark.timeout(120)]
+
+
+def test_heads_go_to_the_second_place_and_prove_that_nothing_was_cut_off(tmp_path, need):
+    need("restic")
+    usb, gone = tmp_path / "usb", tmp_path / "gone"
+    usb.mkdir()
+    gate = Gate(tmp_path / "vault")
+    releve(
+        "vault", "init", "--name", "coffre", "--reserve", "1M", "--data", str(gate.data),
+        "--head-place", str(usb), "--head-place", str(gone),
+    )  # fmt: skip
+    config = json.loads((gate.data / "vault.json").read_bytes()) | {"head_every_s": 0.2}
+    (gate.data / "vault.json").write_text(json.dumps(config))
+    gate.start()
+    try:
+        client = gate.client(gate.credential("srv"))
+        client.ask("POST", address("srv") + "?create=true", b"")
+        for number in range(3):
+            client.put("data", b"%d" % number, repository=address("srv"))
+        time.sleep(1.0)
+    finally:
+        gate.stop()
+    assert not gone.exists(), "a disk that is not mounted does not become a folder"
+    told = [n for n in gate.notices() if n["notice"] == "head_not_delivered"]
+    assert [n["about"] for n in told] == [str(gone)], "once, not each time"
+    kept = next(usb.glob("heads-*.jsonl"))
+    words = ("vault", "head", "--data", str(gate.data), "--check", str(kept))
+    assert releve(*words, check=False).returncode == 0
+    journal = gate.data / "receipts/journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    assert releve(*words, check=False).returncode == 147
+    journal.write_bytes(whole.replace(b'"size":1', b'"size":2', 1))
+    assert releve(*words, check=False).returncode == 122
