@@ -57,6 +57,7 @@ class Chain(Past):
         self._past, self._chain = past, chain
         self.repository = past.repository
         self.differences, self.copies = past.differences, past.copies
+        self.dumps = past.dumps
         self.opened, self.batches, self.rows = past.opened, past.batches, past.rows
 
     def snapshots(self) -> Sequence[Snapshot]:

@@ -30,9 +30,11 @@ from releve.model.clean import (
     Why,
 )  # fmt: skip
 from releve.model.errors import ReleveError
+from releve.model.sources import DumpMade
 
 _PIECE = 1 << 20
 BUDGET = dt.timedelta(minutes=5)
+OWN = "releve-"  # folders of the backup itself: copies of databases, notes of the run
 
 
 class CatalogueError(ReleveError):
@@ -107,6 +109,9 @@ class Past(Protocol):
 
     def copies(self, snapshot: Snapshot) -> Sequence[DatabaseCopy]:
         """The consistent copies of databases that it holds."""
+
+    def dumps(self, snapshot: Snapshot) -> Sequence[DumpMade]:
+        """The dumps of database servers that its run made, each in a snapshot of its own."""
 
     def opened(
         self, newer: Snapshot, older: Snapshot | None, wanted: Sequence[Planned]
@@ -220,12 +225,13 @@ class Scan:
         tell: Tell,
     ) -> Scanned:
         begun = self._clock.now()
-        copies = self._past.copies(snapshot)
+        copies, dumps = self._past.copies(snapshot), self._past.dumps(snapshot)
         if not self._catalogue.is_planned(place):
-            self._plan(place, snapshot, older, copies)
+            self._plan(place, snapshot, older, data_sets(snapshot, copies, dumps))
         waiting = self._catalogue.waiting(place)
         files, size = self._files(place, snapshot, older, waiting, end, tell)
         based = self._bases(place, snapshot, copies, end)
+        based += [self._dump(place, dump) for dump in dumps]
         judgements = [*_judged(self._catalogue, place, self._limits), *based]
         unjudged = len(waiting) - files + sum(j.verdict is Verdict.UNJUDGED for j in based)
         self._catalogue.judge(place, judgements, done=not unjudged)
@@ -245,10 +251,9 @@ class Scan:
         place: int,
         snapshot: Snapshot,
         older: Snapshot | None,
-        copies: Sequence[DatabaseCopy],
+        sets: Sequence[DataSet],
     ) -> None:
-        sets = data_sets(snapshot, copies)
-        apart = {copy.path for copy in copies}
+        apart = {s.path for s in sets if s.is_database}
         differing = self._past.differences(older, snapshot)
         planned = [
             Planned(path=d.path, data_set=name, how=d.how)
@@ -332,6 +337,15 @@ class Scan:
             found.append(databases.judge(copy.path, rows, before and before[1], self._limits))
         return found
 
+    def _dump(self, place: int, dump: DumpMade) -> Judgement:
+        """A dump by the rows that its server counted when it was made; it is not read again."""
+        data_set = _set_of_dump(dump)
+        before = self._catalogue.rows_before(place, data_set.name)
+        counts = {name: rows.high for name, rows in dump.rows.items()} if dump.counted else {}
+        rows = TableRows(opens=True, is_sound=True, rows=counts)
+        self._catalogue.put_rows(place, data_set, dump.sha256, rows)
+        return databases.judge(data_set.name, rows, before and before[1], self._limits)
+
 
 def hunt(
     catalogue: Catalogue, indicators: Mapping[str, Why], limits: FileLimits = LIMITS
@@ -386,14 +400,20 @@ def worst(judgements: Sequence[Judgement]) -> Verdict:
     return max((j.verdict for j in judgements), key=rank.index, default=Verdict.CLEAN)
 
 
-def data_sets(snapshot: Snapshot, copies: Sequence[DatabaseCopy]) -> list[DataSet]:
-    """Each folder of the backup, and each database with a consistent copy."""
-    holders = {_above(copy.copy) for copy in copies}
-    folders = [f for f in snapshot.folders if f not in holders and not f.endswith("/releve-bases")]
+def data_sets(
+    snapshot: Snapshot, copies: Sequence[DatabaseCopy], dumps: Sequence[DumpMade] = ()
+) -> list[DataSet]:
+    """Each folder of the backup, each database with a consistent copy, each dump."""
+    folders = [f for f in snapshot.folders if not f.rpartition("/")[2].startswith(OWN)]
     return [
         *(DataSet(name=f, path=f) for f in folders),
         *(DataSet(name=c.path, path=c.path, is_database=True) for c in copies),
+        *(_set_of_dump(dump) for dump in dumps),
     ]
+
+
+def _set_of_dump(dump: DumpMade) -> DataSet:
+    return DataSet(name=f"{dump.kind} {dump.database}", path=dump.path, is_database=True)
 
 
 def set_of(path: str, sets: Sequence[DataSet]) -> str:
@@ -411,10 +431,6 @@ def sha256(content: Bytes) -> str:
 
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _above(path: str) -> str:
-    return path.rpartition("/")[0]
 
 
 def _is_of_database(path: str, databases: Collection[str]) -> bool:

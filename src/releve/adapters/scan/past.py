@@ -27,9 +27,12 @@ from releve.flow.backup import EngineFailedError
 from releve.flow.scan import Differing, Opened, Planned
 from releve.model.backup import DatabaseCopy, Manifest, Snapshot
 from releve.model.clean import How, TableRows
+from releve.model.sources import DumpMade, SourcesManifest
 
 PORTION_FILES = 2_000  # patterns of one restore: each is compared with each name of the snapshot
 PORTION_BYTES = 512 << 20  # on the scratch place at once, twice that with the versions before
+_DUMPS = "/releve-dump-"  # how a dump is called in its snapshot
+_SOURCES = ("releve-sources", "sources.json")  # where a run notes its dumps
 _STEPS = 100_000  # of SQLite's machine between two looks at the clock: about 10 ms
 
 
@@ -71,7 +74,9 @@ class SnapshotPast:
         self._seen: dict[str, _Seen] = {}
 
     def snapshots(self) -> Sequence[Snapshot]:
-        return self._engine.snapshots()
+        """Those of folders; a dump of a database server has a snapshot of its own."""
+        found = self._engine.snapshots()
+        return [s for s in found if not all(f.startswith(_DUMPS) for f in s.folders)]
 
     def differences(self, older: Snapshot | None, newer: Snapshot) -> Iterator[Differing]:
         if older is None:
@@ -93,13 +98,28 @@ class SnapshotPast:
                 yield Differing(path=change.path, how=How.REMOVED)
 
     def copies(self, snapshot: Snapshot) -> Sequence[DatabaseCopy]:
+        found = self._noted(snapshot, FOLDER, MANIFEST)
+        try:
+            return msgspec.json.decode(found, type=Manifest).databases if found else ()
+        except msgspec.DecodeError:
+            return ()
+
+    def dumps(self, snapshot: Snapshot) -> Sequence[DumpMade]:
+        found = self._noted(snapshot, *_SOURCES)
+        try:
+            return msgspec.json.decode(found, type=SourcesManifest).dumps if found else ()
+        except msgspec.DecodeError:
+            return ()
+
+    def _noted(self, snapshot: Snapshot, place: str, name: str) -> bytes:
+        """A note of the backup in its own snapshot; empty if there is none."""
         for folder in snapshot.folders:
-            if PurePath(folder).name == FOLDER:
+            if PurePath(folder).name == place:
                 into = io.BytesIO()
-                with contextlib.suppress(EngineFailedError, msgspec.DecodeError):
-                    self._engine.dump(snapshot.id, f"{folder}/{MANIFEST}", into)
-                    return msgspec.json.decode(into.getvalue(), type=Manifest).databases
-        return ()
+                with contextlib.suppress(EngineFailedError):
+                    self._engine.dump(snapshot.id, f"{folder}/{name}", into)
+                    return into.getvalue()
+        return b""
 
     def batches(self, newer: Snapshot, wanted: Sequence[Planned]) -> Iterator[Sequence[Planned]]:
         if self._seen_in != newer.id:
