@@ -10,6 +10,7 @@ import msgspec
 from releve.flow.clock import Clock
 from releve.model.backup import Backup, Entry, Manifest, Progress, Snapshot, Version
 from releve.model.errors import ReleveError
+from releve.model.sources import Gathered, Lack, Want
 
 Tell = Callable[[Progress], None]
 HOURLY = dt.timedelta(hours=1)
@@ -94,6 +95,27 @@ class BackupFolderMissingError(BackupIncompleteError):
         super().__init__(unread)
         self.args = (f"Not there, and so not backed up: {', '.join(missing)}.",)
         self.missing = tuple(missing)
+
+
+class BackupSourceMissingError(BackupIncompleteError):
+    """A source that is to be backed up is not there or cannot be read: it is in no new snapshot."""
+
+    status = 157
+    remedy = "Start it or mend its access (`releve backup sources test`); if it is gone on purpose, remove it there."
+
+
+class BackupSourceEmptyError(BackupIncompleteError):
+    """A source is there but has nothing in it, or nothing new for too long."""
+
+    status = 158
+    remedy = "Look at the source: is it the right one, and does what fills it still run?"
+
+
+class BackupHookFailedError(BackupIncompleteError):
+    """A command that the administrator put before or after the backup failed."""
+
+    status = 159
+    remedy = "Run it by hand and mend it (`releve backup sources list` shows it)."
 
 
 class EngineFailedError(ReleveError):
@@ -186,6 +208,16 @@ class Fingerprints(Protocol):
         """Renew the list; how many files are on it."""
 
 
+class Sources(Protocol):
+    """What the backup takes besides folders, and the commands around it."""
+
+    def before(self, folders: Sequence[str], databases: Manifest, tell: Tell) -> Gathered:
+        """Dump, survey, note; what is not as configured is in the manifest's `lacks`."""
+
+    def after(self) -> list[Lack]:
+        """Run the commands that come after, whatever became of the backup."""
+
+
 class Source(Protocol):
     """Where versions of files can be fetched from: held originals, snapshots."""
 
@@ -240,10 +272,11 @@ class BackupRun:
         records: Records,
         clock: Clock,
         fingerprints: Fingerprints | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self._engine, self._databases = engine, databases
         self._records, self._clock = records, clock
-        self._fingerprints = fingerprints
+        self._fingerprints, self._sources = fingerprints, sources
 
     def run(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Backup:
         """Make one snapshot of the folders.
@@ -252,21 +285,18 @@ class BackupRun:
         """
         with self._records.alone():
             started, before = self._clock.now(), self._records.load()
+            after: list[Lack] = []
             try:
-                manifest = self._databases.stage(folders, exclude, tell)
-                staged = [self._databases.folder]
-                if self._fingerprints is not None:
-                    self._fingerprints.stage(folders, exclude, tell)
-                    staged.append(self._fingerprints.folder)
-                made = self._engine.backup((*folders, *staged), exclude, tell)
+                try:
+                    made = self._made(folders, exclude, tell)
+                finally:
+                    after = self._sources.after() if self._sources else []
             except ReleveError as error:
                 kept = msgspec.structs.replace(before, started_at=started, error=str(error))
                 self._records.save(kept)
                 raise
-            made = msgspec.structs.replace(
-                made, databases=len(manifest.databases), skipped=manifest.skipped
-            )
-            lacks = _lacks(folders, made.unread)
+            made = msgspec.structs.replace(made, lacks=(*made.lacks, *after))
+            lacks = lacking(folders, made.unread, made.lacks)
             self._records.save(
                 Record(
                     started_at=started,
@@ -279,9 +309,48 @@ class BackupRun:
             raise lacks
         return made
 
+    def _made(self, folders: Sequence[str], exclude: Sequence[str], tell: Tell) -> Backup:
+        """Dumps first: the snapshot of the folders names them, so it comes when they are whole."""
+        databases = self._databases.stage(folders, exclude, tell)
+        staged = [self._databases.folder]
+        gathered = Gathered()
+        if self._sources is not None:
+            gathered = self._sources.before(folders, databases, tell)
+            staged += gathered.folders
+        if self._fingerprints is not None:
+            self._fingerprints.stage(folders, exclude, tell)
+            staged.append(self._fingerprints.folder)
+        made = self._engine.backup((*folders, *staged), (*exclude, *gathered.leave), tell)
+        return msgspec.structs.replace(
+            made,
+            databases=len(databases.databases),
+            skipped=databases.skipped,
+            dumps=gathered.manifest.dumps,
+            images=gathered.manifest.dicom,
+            lacks=gathered.manifest.lacks,
+        )
 
-def _lacks(folders: Sequence[str], unread: Sequence[str]) -> BackupIncompleteError | None:
+
+def lacking(
+    folders: Sequence[str], unread: Sequence[str], lacks: Sequence[Lack]
+) -> BackupIncompleteError | None:
+    """The error that tells it all, of the class of the gravest; None if nothing lacks."""
     missing = [folder for folder in folders if folder in unread]
+    wants = {lack.want for lack in lacks}
+    error: BackupIncompleteError
     if missing:
-        return BackupFolderMissingError(missing, unread)
-    return BackupIncompleteError(unread) if unread else None
+        error = BackupFolderMissingError(missing, unread)
+    elif Want.MISSING in wants:
+        error = BackupSourceMissingError(unread)
+    elif wants & {Want.EMPTY, Want.STALE}:
+        error = BackupSourceEmptyError(unread)
+    elif unread:
+        error = BackupIncompleteError(unread)
+    elif wants:
+        error = BackupHookFailedError(unread)
+    else:
+        return None
+    said = [str(error)] if unread or missing else []
+    said += [f"{lack.source}: {lack.want}: {lack.why}." for lack in lacks]
+    error.args = (" ".join(said),)
+    return error

@@ -52,16 +52,6 @@ class EnvelopeError(ReleveError):
         self.envelope = envelope
 
 
-class UnknownEnvelopeError(ReleveError):
-    """No envelope of that name was made on this host."""
-
-    status = 154
-    remedy = "See `releve key status`."
-
-    def __init__(self, envelope: str) -> None:
-        super().__init__(f"There is no envelope {envelope} here.")
-
-
 class Ring(Protocol):
     """The keys of one repository; opened by one of them."""
 
@@ -174,12 +164,12 @@ class Keys:
     def revoke(self, envelope: str, why: str) -> Envelope:
         """Mark it as revoked, dated. Whoever unwrapped it before still has the key: then rotate.
 
-        Raises: UnknownEnvelopeError.
+        Raises: EnvelopeError.
         """
         book, now = self._books.load(), self._clock.now()
         found = next((one for one in book.envelopes if one.id == envelope), None)
         if found is None:
-            raise UnknownEnvelopeError(envelope)
+            raise EnvelopeError(envelope, "was never made on this host")
         ended = msgspec.structs.replace(found, revoked_at=found.revoked_at or now, revoked_why=why)
         kept = tuple(ended if one.id == envelope else one for one in book.envelopes)
         self._books.save(msgspec.structs.replace(book, envelopes=kept))

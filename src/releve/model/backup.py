@@ -4,6 +4,8 @@ import datetime as dt
 
 import msgspec
 
+from releve.model.sources import DicomFound, DumpMade, Lack
+
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One state of folders at the backup server."""
@@ -32,6 +34,7 @@ class DatabaseCopy(msgspec.Struct, frozen=True, kw_only=True):
     gid: int
     mtime_ns: int
     state: str  # what the original looked like; unchanged means that the copy can stay
+    rows: dict[str, int] = {}  # by table, of the copy
 
 
 class DatabaseSkipped(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="progress"):
     """How far a backup or restore is; `percent` is None until the size is known."""
 
-    phase: str  # "databases", "backup", "restore"
+    phase: str  # "databases", "sources", "dump", "images", "backup", "restore"
     files: int
     bytes: int
     percent: float | None = None
@@ -72,6 +75,9 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     databases: int = 0
     skipped: tuple[DatabaseSkipped, ...] = ()
     unread: tuple[str, ...] = ()  # files or folders that could not be read: they are not in it
+    dumps: tuple[DumpMade, ...] = ()
+    images: tuple[DicomFound, ...] = ()
+    lacks: tuple[Lack, ...] = ()  # what is configured and was not as it should be
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ class PostgresSource(_Source, frozen=True, kw_only=True, tag_field="kind", tag="
     host: str = ""  # empty: the local socket; or a socket's folder
     port: int = 5432
     password_file: str = ""  # in pgpass form, 0600
+    programs: str = ""  # folder of pg_dump and psql, which may not be older than the server
     count_rows: bool = True
 
 
@@ -103,7 +104,8 @@ class DumpMade(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     at: dt.datetime
     server_version: str
-    rows: dict[str, TableRows] = {}
+    rows: dict[str, TableRows] = {}  # by table, of every one
+    counted: bool = True  # False: the numbers in `rows` were not asked for
 
 
 class StudyCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +124,7 @@ class DicomFound(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     studies: tuple[StudyCount, ...] = ()
     newest_at: dt.datetime | None = None
-
-
-class SqliteRows(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows the consistent copy has."""
-
-    source: str  # its name; empty: found by itself
-    path: str
-    rows: dict[str, TableRows] = {}
+    stale: bool = False
 
 
 class SourcesManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,5 +133,12 @@ class SourcesManifest(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     dumps: tuple[DumpMade, ...] = ()
     dicom: tuple[DicomFound, ...] = ()
-    sqlite: tuple[SqliteRows, ...] = ()
     lacks: tuple[Lack, ...] = ()
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """What the snapshot of the folders is to take besides, leave out, and lacks."""
+
+    folders: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()  # paths of files that are still being written
+    manifest: SourcesManifest = SourcesManifest()

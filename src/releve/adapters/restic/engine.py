@@ -1,19 +1,16 @@
 """The engine: restic (0.17 or newer) driven by subprocess, its JSON lines parsed at the door."""
 
-import contextlib
 import datetime as dt
-import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import BinaryIO, NoReturn
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 
 from releve.adapters.restic import child, probe, tools
+from releve.adapters.restic.files import left_out, repository_file
 from releve.flow.backup import (
     EngineFailedError,
     RepositoryLockedError,
@@ -133,9 +130,13 @@ _listed = msgspec.json.Decoder(_LsNode | _LsSnapshot).decode
 class Restic:
     """Engine behind a rest-server."""
 
-    def __init__(self, repository: Repository, *, stall_s: float = STALL_S) -> None:
+    def __init__(
+        self, repository: Repository, *, stall_s: float = STALL_S, upload_kib_per_s: int = 0
+    ) -> None:
         self._repository, self._stall_s = repository, stall_s
+        self._upload_kib_per_s = upload_kib_per_s  # 0: no limit
         self._restic = ""
+        self._more: dict[str, str] = {}  # environment of one call besides
 
     def init(self) -> bool:
         if self._probe():
@@ -150,7 +151,12 @@ class Restic:
         unread = [folder for folder in folders if folder not in there]
         if not there:
             raise EngineFailedError(1, "none of the folders exists")
-        summary = _Summary()
+        with left_out(exclude, self._repository.cache) as file:
+            made = self._backup(["backup", "--exclude-file", file, "--", *there], tell)
+        return msgspec.structs.replace(made, unread=tuple(dict.fromkeys((*unread, *made.unread))))
+
+    def _backup(self, words: Sequence[str], tell: Tell) -> Backup:
+        summary, unread = _Summary(), list[str]()
 
         def hear(said: object) -> None:
             nonlocal summary
@@ -164,8 +170,7 @@ class Restic:
                 case _:
                     pass
 
-        words = [word for pattern in exclude for word in ("--exclude", pattern)]
-        ended = self._run(["backup", *words, "--", *there], hear)
+        ended = self._run(words, hear)
         for record in ended.stderr:
             hear(_understood(record.encode()))
         if ended.status != INCOMPLETE:
@@ -181,7 +186,7 @@ class Restic:
             bytes=summary.total_bytes_processed,
             bytes_added=summary.data_added_packed,
             ms=summary.total_duration * 1000,
-            unread=tuple(dict.fromkeys(unread)),
+            unread=tuple(unread),
         )
 
     def snapshots(self) -> list[Snapshot]:
@@ -286,17 +291,22 @@ class Restic:
         held = self._repository
         authority = ["--cacert", held.ca_file] if held.ca_file else []
         hanging = ["--stuck-request-timeout", "30s"]  # then it is asked again; 5 min by default
-        return [self._restic, "--json", "--cache-dir", held.cache, *authority, *hanging]
+        limit = self._upload_kib_per_s
+        slower = ["--limit-upload", str(limit)] if limit else []
+        return [self._restic, "--json", "--cache-dir", held.cache, *authority, *hanging, *slower]
 
     def _environment(self) -> dict[str, str]:
         held = self._repository
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
-        return kept | {
-            "RESTIC_REPOSITORY_FILE": _repository_file(held),
+        ours = {
+            "RESTIC_REPOSITORY_FILE": repository_file(
+                held.url, held.user, _secret(held.http_password_file), held.cache
+            ),
             "RESTIC_PASSWORD_FILE": held.password_file,
             "RESTIC_PROGRESS_FPS": "2",
             "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2)),  # care comes first
         }
+        return kept | self._more | ours
 
     def _run(
         self,
@@ -374,24 +384,6 @@ class Restic:
 def pattern(path: str) -> str:
     """The pattern that matches exactly this path: restic takes * ? [ ] as wildcards."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", path)
-
-
-def _repository_file(held: Repository) -> str:
-    """Address and credential in a file beside the cache: no secret in words or environment."""
-    place = urlsplit(held.url)
-    credential = f"{quote(held.user, safe='')}:{quote(_secret(held.http_password_file), safe='')}"
-    address = urlunsplit(place._replace(netloc=f"{credential}@{place.netloc}"))
-    folder = Path(held.cache)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    named = hashlib.sha256(f"{held.user}@{held.url}".encode()).hexdigest()[:12]
-    file = folder / f"address-{named}"
-    with contextlib.suppress(OSError):
-        if file.read_text() == f"rest:{address}" and not file.stat().st_mode & 0o077:
-            return str(file)
-    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".address", delete=False) as new:
-        new.write(f"rest:{address}")  # 0600 from its first moment
-    Path(new.name).replace(file)
-    return str(file)
 
 
 def _secret(file: str) -> str:

@@ -11,10 +11,14 @@ from typing import NoReturn
 import click
 import msgspec
 
+from releve.adapters.process.gently import gently
 from releve.adapters.restic.rest_server import RestServer
+from releve.apps.backup.judging import after_backup, is_enabled
+from releve.apps.backup.sources import pace, shown, sources
 from releve.apps.backup.state import EXCLUDE, Config, State, SystemClock
-from releve.flow.backup import HOURLY, BackupIncompleteError, due
+from releve.flow.backup import BackupIncompleteError, due
 from releve.model.backup import Backup, Progress
+from releve.model.sources import Pace
 
 _state = click.option(
     "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
@@ -30,6 +34,10 @@ def backup() -> None:
     """
 
 
+backup.add_command(sources)
+backup.add_command(pace)
+
+
 @backup.command()
 @click.option("--url", required=True, help="Adresse du dépôt : http(s)://hôte:port/utilisateur/")
 @click.option("--user", default=socket.gethostname, help="Utilisateur du serveur (nom d'hôte).")
@@ -38,6 +46,7 @@ def backup() -> None:
 @click.option("--http-password-file", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--password-file", default="", help="Mot de passe du dépôt ; sinon il est créé.")
 @click.option("--ca-file", default="", help="Autorité du serveur, si elle est privée.")
+@click.option("--structure", default="", help="Nom de la structure, pour les feuilles des clés.")
 @_state
 @_json
 def setup(
@@ -48,6 +57,7 @@ def setup(
     http_password_file: str,
     password_file: str,
     ca_file: str,
+    structure: str,
     state: str | None,
     *,
     as_json: bool,
@@ -57,7 +67,12 @@ def setup(
     The repository's password is made here, once: keep a copy of it on paper.
     """
     kept = State(state)
+    before = kept.config() if kept.is_configured() else None
     config = Config(
+        sources=before.sources if before else (),
+        hooks=before.hooks if before else (),
+        pace=before.pace if before else Pace(),
+        structure=structure or (before.structure if before else ""),
         url=url.rstrip("/") + "/",
         user=user,
         folders=tuple(str(Path(folder).absolute()) for folder in folders),
@@ -76,27 +91,36 @@ def setup(
 
 
 @backup.command()
-@click.option("--if-due", is_flag=True, help="Ne rien faire si la dernière a moins d'une heure.")
+@click.option("--if-due", is_flag=True, help="Ne rien faire si ce n'est pas encore l'heure.")
+@click.option(
+    "--judge/--no-judge", default=None, help="Juger ce qui a changé (dès un `recover scan`)."
+)
 @_state
 @_json
-def run(state: str | None, *, if_due: bool, as_json: bool) -> None:
+def run(state: str | None, *, if_due: bool, judge: bool | None, as_json: bool) -> None:
     """Faire une sauvegarde maintenant.
 
-    With --if-due this may be called each minute: it then backs up once an hour.
+    With --if-due this may be called each minute: it then backs up once an hour, or as
+    `releve backup pace` says.
     """
     kept = State(state)
     config = kept.config()
-    if if_due and not due(SystemClock().now(), kept.load().started_at, HOURLY):
+    every = dt.timedelta(minutes=config.pace.every_minutes)
+    if if_due and not due(SystemClock().now(), kept.load().started_at, every):
         if as_json:
             _print({"event": "not_due"})
         return
     try:
-        made = kept.run().run(config.folders, config.exclude, _teller(as_json=as_json))
+        with gently(config.pace.nice, config.pace.io):
+            made = kept.run().run(config.folders, config.exclude, _teller(as_json=as_json))
     except BackupIncompleteError:
         if (incomplete := kept.load().backup) is not None:
             _tell_made(incomplete, as_json=as_json)
         raise
     _tell_made(made, as_json=as_json)
+    if is_enabled(kept) if judge is None else judge:
+        with gently(config.pace.nice, config.pace.io):
+            after_backup(kept, made.snapshot, as_json=as_json)
 
 
 @backup.command(name="list")
@@ -195,6 +219,19 @@ def _tell_made(made: Backup, *, as_json: bool) -> None:
         f"{made.files_new} nouveaux et {made.files_changed} modifiés ; {sent:.1f} Mo envoyés en "
         f"{made.ms / 1000:.1f} s ; {made.databases} bases copiées de façon cohérente."
     )
+    for dump in made.dumps:
+        rows = sum(count.low for count in dump.rows.values())
+        click.echo(
+            f"{dump.source} : {dump.size / 1e6:.1f} Mo, {len(dump.rows)} tables, {rows} lignes."
+        )
+    for images in made.images:
+        coming = sum(study.arriving for study in images.studies)
+        click.echo(
+            f"{images.source} : {images.files} images, {len(images.studies)} examens, "
+            f"{coming} encore en arrivée."
+        )
+    for lack in made.lacks:
+        click.echo(f"ALERTE {lack.source} : {shown(lack)}", err=True)
     for skipped in made.skipped:
         click.echo(f"Base copiée telle quelle : {skipped.path} ({skipped.why})", err=True)
 

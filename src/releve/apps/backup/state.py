@@ -9,18 +9,30 @@ import datetime as dt
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from releve.adapters.restic.commands import HookCommands
 from releve.adapters.restic.databases import SqliteDatabases
+from releve.adapters.restic.dumps import Dumps
 from releve.adapters.restic.engine import Repository, Restic
 from releve.adapters.restic.fingerprints import FileFingerprints
-from releve.flow.backup import BackupRun, BackupRunningError, Record
+from releve.adapters.restic.images import Images
+from releve.adapters.restic.notes import SourceNotes
+from releve.flow.backup import (
+    BackupIncompleteError,
+    BackupRun,
+    BackupRunningError,
+    Record,
+    lacking,
+)
+from releve.flow.sources import Gatherer, lacks_now
 from releve.model.errors import ReleveError
+from releve.model.sources import Hook, Lack, Pace, Source, SqliteSource
 
-from releve.model.sources import Hook, Pace, Source
 DEFAULT = "/var/lib/releve/backup"
 ENVIRONMENT = "RELEVE_BACKUP_STATE"
 # Held originals are not backed up: they would double every snapshot.
@@ -47,11 +59,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exclude: tuple[str, ...] = EXCLUDE
     password_file: str = ""  # empty: `password` in the state folder
     ca_file: str = ""
-
     structure: str = ""  # as the sheets of the keys name it; empty: as the address does
     sources: tuple[Source, ...] = ()
     hooks: tuple[Hook, ...] = ()
     pace: Pace = Pace()
+
 
 class SystemClock:
     """Clock: the machine's."""
@@ -75,11 +87,14 @@ class State:
         self._private("http-password", http_password)
         if not config.password_file and not self.password_file.exists():
             self._private("password", secrets.token_urlsafe(32))
-        self._private("config.json", msgspec.json.format(msgspec.json.encode(config)).decode())
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
         """Replace the configuration; secrets stay."""
+        self._private("config.json", msgspec.json.format(msgspec.json.encode(config)).decode())
+
+    def is_configured(self) -> bool:
+        return (self.folder / "config.json").exists()
 
     def config(self) -> Config:
         """Raises: BackupNotSetUpError."""
@@ -94,7 +109,6 @@ class State:
     def password_file(self) -> Path:
         return self.folder / "password"
 
-    def _private(self, name: str, content: str) -> None:
     def new_password(self, generation: str) -> str:
         """The file of a new repository's password: made once, so that an aborted start goes on."""
         file = self._generation(generation) / "password"
@@ -120,6 +134,7 @@ class State:
         """The next backup is due at once."""
         self.save(Record())
 
+    def _private(self, name: str, content: str) -> None:
         place = self.folder / name
         new = place.with_name(f".{place.name}.new")
         new.unlink(missing_ok=True)
@@ -131,7 +146,7 @@ class State:
 
     def engine(self) -> Restic:
         """Raises: BackupNotSetUpError."""
-        return Restic(self.repository())
+        return Restic(self.repository(), upload_kib_per_s=self.config().pace.upload_kib_per_s)
 
     def repository(self, config: Config | None = None) -> Repository:
         """Raises: BackupNotSetUpError."""
@@ -147,9 +162,47 @@ class State:
 
     def run(self) -> BackupRun:
         """Raises: BackupNotSetUpError."""
-        databases = SqliteDatabases(str(self.folder))
+        config, clock = self.config(), SystemClock()
+        databases = SqliteDatabases(str(self.folder), _named(config.sources))
         hashes = FileFingerprints(str(self.folder))
-        return BackupRun(self.engine(), databases, self, SystemClock(), hashes)
+        return BackupRun(self.engine(), databases, self, clock, hashes, self.gatherer(config))
+
+    def gatherer(self, config: Config) -> Gatherer:
+        """Raises: BackupNotSetUpError."""
+        return Gatherer(
+            config.sources,
+            config.hooks,
+            dumper=self.dumps(config),
+            surveyor=Images(self.folder / "images.db", SystemClock()),
+            commands=HookCommands(),
+            notes=SourceNotes(self.folder),
+        )
+
+    def try_sources(self, config: Config) -> list[Lack]:
+        """What lacks right now, asked without a backup."""
+        found: list[Lack] = []
+        with tempfile.TemporaryDirectory(prefix="releve-try-") as scratch:
+            images = Images(Path(scratch) / "images.db", SystemClock())
+            for source in config.sources:
+                found += lacks_now(
+                    source, self.dumps(config), images, SqliteDatabases(scratch, _named((source,)))
+                )
+        return found
+
+    def lacking(self, lacks: Sequence[Lack]) -> BackupIncompleteError | None:
+        return lacking((), (), lacks)
+
+    def keep_source_password(self, name: str, content: str) -> str:
+        """The file, which only we can read."""
+        (self.folder / "sources").mkdir(mode=0o700, exist_ok=True)
+        self._private(f"sources/{name}", content)
+        return str(self.folder / "sources" / name)
+
+    def drop_source_password(self, name: str) -> None:
+        (self.folder / "sources" / name).unlink(missing_ok=True)
+
+    def dumps(self, config: Config) -> Dumps:
+        return Dumps(self.repository(config), upload_kib_per_s=config.pace.upload_kib_per_s)
 
     # records
 
@@ -172,3 +225,7 @@ class State:
             except BlockingIOError as error:
                 raise BackupRunningError(str(self.folder)) from error
             yield
+
+
+def _named(sources: Sequence[Source]) -> list[str]:
+    return [one.path for one in sources if isinstance(one, SqliteSource)]
