@@ -98,6 +98,8 @@ class TableRows(msgspec.Struct, frozen=True, kw_only=True):
     is_sound: bool = False
     rows: dict[str, int] = {}
     why: str = ""
+    legible: tuple[str, ...] = ()  # samples of text that read ("table.column", first or last rows)
+    sealed: tuple[str, ...] = ()  # samples that only a key opens, or that are no words at all
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ import msgspec
 
 from releve.adapters.restic.databases import FOLDER, MANIFEST
 from releve.adapters.restic.engine import Difference, Node, Restic, pattern
+from releve.detect.files.databases import is_sealed
 from releve.flow.backup import EngineFailedError
 from releve.flow.scan import Differing, Opened, Planned
 from releve.model.backup import DatabaseCopy, Manifest, Snapshot
@@ -33,6 +34,7 @@ PORTION_FILES = 2_000  # patterns of one restore: each is compared with each nam
 PORTION_BYTES = 512 << 20  # on the scratch place at once, twice that with the versions before
 _DUMPS = "/releve-dump-"  # how a dump is called in its snapshot
 _SOURCES = ("releve-sources", "sources.json")  # where a run notes its dumps
+_CELL, _CELLS = 128, 200  # of a column: 25 kB say whether its text reads
 _STEPS = 100_000  # of SQLite's machine between two looks at the clock: about 10 ms
 
 
@@ -258,13 +260,40 @@ def count_rows(path: str, end: float) -> TableRows | None:
             if not said or said[0] != "ok":
                 return TableRows(opens=True, why=str(said and said[0])[:200])
             rows = {name: _count(db, name) for name in names}
+            samples = {key: sample for name in names for key, sample in _samples(db, name)}
         except sqlite3.OperationalError as error:
             if monotonic() > end:
                 return None
             return TableRows(opens=False, why=str(error))
         except sqlite3.DatabaseError as error:
             return TableRows(opens=False, why=str(error))
-    return TableRows(opens=True, is_sound=True, rows=rows)
+    if monotonic() > end:  # an interrupted question looks like a table without row ids
+        return None
+    told = {key: is_sealed(sample) for key, sample in samples.items()}
+    return TableRows(
+        opens=True,
+        is_sound=True,
+        rows=rows,
+        legible=tuple(sorted(key for key, sealed in told.items() if sealed is False)),
+        sealed=tuple(sorted(key for key, sealed in told.items() if sealed)),
+    )
+
+
+def _samples(db: sqlite3.Connection, table: str) -> Iterator[tuple[str, bytes]]:
+    """The text of each column in the first and in the last rows, joined, under its name."""
+    quoted = table.replace('"', '""')
+    columns = [str(row[1]) for row in db.execute(f'PRAGMA table_info("{quoted}")')]
+    for column in columns:
+        name = column.replace('"', '""')
+        for where, order in (("first", "ASC"), ("last", "DESC")):
+            said = (
+                f'SELECT substr("{name}", 1, {_CELL}) FROM "{quoted}"'  # noqa: S608 - quoted
+                f" WHERE typeof(\"{name}\") IN ('text', 'blob') ORDER BY rowid {order} LIMIT {_CELLS}"
+            )
+            with contextlib.suppress(sqlite3.OperationalError):  # a table without row ids, a view
+                cells = [row[0] for row in db.execute(said)]
+                sample = b"".join(c if isinstance(c, bytes) else c.encode() for c in cells)
+                yield f"{table}.{column} ({where})", sample
 
 
 def _count(db: sqlite3.Connection, name: str) -> int:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from releve.detect.files.limits import LIMITS, FileLimits
+from releve.detect.ransom.formats import LIMITS as LIMITS_OF_CONTENT
+from releve.detect.ransom.formats.uniform import is_flat, looks_uniform
 from releve.model.clean import Judgement, TableRows, Verdict, Why
 
 
@@ -18,6 +20,15 @@ def judge(
             code="database", fr="la base est endommagée", en="the database fails its own check"
         )
         return Judgement(data_set=data_set, verdict=Verdict.BAD, why=(why,), wounds=(data_set,))
+    if before and (turned := sorted(set(before.legible) & set(now.sealed))):
+        names = ", ".join(turned[:3])
+        why = Why(
+            code="columns",
+            fr=f"colonnes devenues illisibles : {names}",
+            en=f"columns that became unreadable: {names}",
+            count=len(turned),
+        )
+        return _harmed(data_set, Verdict.BAD, why)
     lost = _lost(now.rows, before.rows if before and before.is_sound else {}, limits)
     if not lost:
         return Judgement(data_set=data_set, verdict=Verdict.CLEAN, healed=(data_set,))
@@ -29,13 +40,20 @@ def judge(
         en=f"rows gone: {names}",
         count=sum(before - after for _, before, after in lost),
     )
-    return Judgement(
-        data_set=data_set,
-        verdict=Verdict.BAD if emptied else Verdict.SUSPECT,
-        why=(why,),
-        wounds=(data_set,),
-        alarmed=True,
-    )
+    return _harmed(data_set, Verdict.BAD if emptied else Verdict.SUSPECT, why)
+
+
+def is_sealed(sample: bytes) -> bool | None:
+    """Whether values of one column, joined, are ciphertext or its hex or base64; None: too short."""
+    if len(sample) < LIMITS_OF_CONTENT.sample_least:
+        return None
+    return looks_uniform(sample, LIMITS_OF_CONTENT) or is_flat(sample, LIMITS_OF_CONTENT)
+
+
+def _harmed(data_set: str, verdict: Verdict, why: Why) -> Judgement:
+    """Sound for its engine, yet not as it should be: the next state looks normal beside this one."""
+    wounds = (data_set,)
+    return Judgement(data_set=data_set, verdict=verdict, why=(why,), wounds=wounds, alarmed=True)
 
 
 def _lost(
