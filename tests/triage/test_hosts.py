@@ -101,3 +101,27 @@ def test_a_backup_that_fails_asks_for_a_person_after_a_day_or_when_a_folder_is_m
     assert concerns(run(bad), T0 + hour) == ["backup_late"]
     assert concerns(run(good, lacks), T0 + hour) == ["backup_folder"]
     assert concerns(run(lacks, good), T0 + hour) == []
+    for detail in (ev.SOURCE_MISSING, ev.SOURCE_EMPTY, ev.HOOK_FAILED):
+        lacks = ev.BackupRan(seen_at=T0 + hour, ok=False, ms=1, status=157, detail=detail)
+        assert concerns(run(good, lacks), T0 + hour) == [f"backup_{detail}"]
+        assert concerns(run(lacks, good), T0 + hour) == []
+
+
+def test_a_drill_that_failed_or_never_came_asks_for_a_person() -> None:
+    def concerns(state: HostState, now: dt.datetime) -> list[str]:
+        seen = msgspec.structs.replace(host(now, "enforcing"), state=state)
+        return [c.kind for c in outlook((seen,), (), 0, now).concerns]
+
+    day = dt.timedelta(days=1)
+    expected = ev.DrillRan(seen_at=T0, ok=True, is_expected=True)
+    good = ev.DrillRan(seen_at=T0 + day, ok=True, all_local_s=54.1, rpo_s=608)
+    bad = ev.DrillRan(seen_at=T0 + 2 * day, ok=False, status=181)
+    assert concerns(run(expected), T0 + 7 * day) == []
+    assert concerns(run(expected), T0 + 9 * day) == ["drill_late"]
+    assert concerns(run(expected, good), T0 + 9 * day) == []
+    assert concerns(run(expected, good, expected), T0 + 10 * day) == ["drill_late"]
+    assert concerns(run(expected, good, bad), T0 + 3 * day) == ["drill_failed"]
+    assert concerns(run(expected, bad, good), T0 + 3 * day) == []
+    drill = run(expected, good, bad).drill
+    assert drill is not None
+    assert (drill.last_good_at, drill.all_local_s) == (T0 + day, 54.1)

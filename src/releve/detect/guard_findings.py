@@ -43,7 +43,7 @@ def finding_id(host: str, spool: str, seq: int) -> str:
     return hashlib.sha256(f"{host}\0{spool}\0{seq}".encode()).hexdigest()[:24]
 
 
-def find(  # noqa: PLR0911  # one row per event is the point
+def find(  # noqa: C901, PLR0911  # one row per event is the point
     event: ev.AnyEvent, *, host: str, identity: str
 ) -> Finding | None:
     """What the event means; None when it only tells the host's state."""
@@ -59,6 +59,8 @@ def find(  # noqa: PLR0911  # one row per event is the point
             return _counted(event, host, identity, "guard_down", event.restarts)
         case ev.BackupRan(ok=False):
             return _plain(event, host, identity, "backup_failed", Severity.NOTICE)
+        case ev.DrillRan(ok=False):
+            return _plain(event, host, identity, "drill_failed", Severity.NOTICE)
         case ev.OrderEnded():
             severity = Severity.INFO if event.ok else Severity.NOTICE
             kind = "order_done" if event.ok else "order_failed"
@@ -71,6 +73,7 @@ def find(  # noqa: PLR0911  # one row per event is the point
             ev.HostIsolated()
             | ev.HostReleased()
             | ev.BackupRan()
+            | ev.DrillRan()
             | ev.BaselineAdvanced()
             | ev.GuardReady()
             | ev.WindowMeasured()
@@ -103,7 +106,11 @@ def _counted(event: ev.AnyEvent, host: str, identity: str, kind: str, count: int
 
 
 def _plain(
-    event: ev.BackupRan | ev.OrderEnded, host: str, identity: str, kind: str, severity: Severity
+    event: ev.BackupRan | ev.DrillRan | ev.OrderEnded,
+    host: str,
+    identity: str,
+    kind: str,
+    severity: Severity,
 ) -> Finding:
     return Finding(
         id=identity,

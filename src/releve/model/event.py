@@ -116,6 +116,8 @@ class WindowMeasured(Event, frozen=True, kw_only=True, tag="window_measured"):
 
 
 FOLDER_MISSING = "folder_missing"  # the detail of a backup that lacks a whole folder
+# Details of backups that were made, but lack a source: a database, a store of images, a command.
+SOURCE_MISSING, SOURCE_EMPTY, HOOK_FAILED = "source_missing", "source_empty", "hook_failed"
 
 
 class BackupRan(Event, frozen=True, kw_only=True, tag="backup_ran"):
@@ -123,6 +125,20 @@ class BackupRan(Event, frozen=True, kw_only=True, tag="backup_ran"):
     ms: float
     status: int | None = None  # exit status; None: the command could not be started
     detail: str = ""
+
+
+class DrillRan(Event, frozen=True, kw_only=True, tag="drill_ran"):
+    """A restore drill ended. `is_expected`: none did; drills are expected of this host from now on."""
+
+    ok: bool
+    is_expected: bool = False
+    status: int | None = None
+    detail: str = ""
+    drill: str = ""
+    all_local_s: float | None = None  # None: not reached, or interrupted
+    rpo_s: float | None = None
+    files: int = 0
+    bytes: int = 0
 
 
 class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
@@ -163,7 +179,7 @@ class LinesUnreadable(Event, frozen=True, kw_only=True, tag="lines_unreadable"):
 GuardEvent = (
     BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
 )
-AgentEvent = GuardWentDown | BackupRan | OrderEnded | HostIsolated | HostReleased
+AgentEvent = GuardWentDown | BackupRan | DrillRan | OrderEnded | HostIsolated | HostReleased
 AnyEvent = GuardEvent | AgentEvent | EventsDropped | LinesUnreadable
 
 

@@ -27,6 +27,19 @@ class BackupState(msgspec.Struct, frozen=True, kw_only=True):
     ms: float
     last_good_at: dt.datetime | None = None
     folder_missing: bool = False  # the last one lacks a whole folder
+    source_lack: str = ""  # "source_missing", "source_empty", "hook_failed": of the last one
+
+
+class DrillState(msgspec.Struct, frozen=True, kw_only=True):
+    """The restore drills of a host; `since`: when they were first expected of it."""
+
+    since: dt.datetime
+    at: dt.datetime | None = None
+    ok: bool = True
+    last_good_at: dt.datetime | None = None
+    all_local_s: float | None = None  # of the last good one
+    rpo_s: float | None = None
+    bytes: int = 0
 
 
 class Isolation(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +59,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     events_dropped: int = 0
     lines_unreadable: int = 0
     backup: BackupState | None = None
+    drill: DrillState | None = None
     isolation: Isolation | None = None
     told_at: dt.datetime | None = None  # of the newest event folded in
 

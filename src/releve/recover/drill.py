@@ -29,7 +29,6 @@ RTO_STEPS = (
 # A practice deletes and merges records, but not a tenth of a table within a week.
 LEAST_SHARE = 0.9
 FEW_ROWS = 20  # tables of settings: a tenth of five rows says nothing
-LATE_AFTER = dt.timedelta(days=1)  # beyond the schedule, before a person is asked
 _MUST = frozenset({Outcome.FAILED, Outcome.NOT_DONE})
 
 
@@ -185,13 +184,3 @@ def next_due(ordered: dt.datetime | None, schedule: Schedule, now: dt.datetime) 
     day -= dt.timedelta(hours=12)
     at = day.replace(hour=schedule.hour, minute=0, second=0, microsecond=0)
     return at if at >= day else at + dt.timedelta(days=1)
-
-
-def is_overdue(
-    good: dt.datetime | None, since: dt.datetime, every: dt.timedelta, now: dt.datetime
-) -> bool:
-    """Whether a person must be asked: no drill passed for the period and a day.
-
-    `since` is when drills were first expected of this host.
-    """
-    return now - (good or since) > every + LATE_AFTER

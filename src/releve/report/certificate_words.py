@@ -146,6 +146,10 @@ REASONS: dict[str, Text] = {
         "La base de la liste des patients n’est pas dans la sauvegarde",
         "The database of the patient list is not in the backup",
     ),
+    "no_room": text(
+        "Place libre {seen} Mo, à restaurer {wanted} Mo : rien n’a été écrit de plus",
+        "Free space {seen} MB, to restore {wanted} MB: nothing more was written",
+    ),
     "files_missing": text(
         "{seen} fichiers restaurés, {wanted} attendus", "{seen} files restored, {wanted} expected"
     ),

@@ -3,9 +3,11 @@
 import msgspec
 
 from releve.model import event as ev
-from releve.model.host import BackupState, FolderState, HostState, Isolation
+from releve.model.host import BackupState, DrillState, FolderState, HostState, Isolation
 
 _replace = msgspec.structs.replace
+
+_LACKS = frozenset({ev.SOURCE_MISSING, ev.SOURCE_EMPTY, ev.HOOK_FAILED})
 
 
 def step(  # noqa: C901, PLR0911  # one row per event is the point
@@ -32,8 +34,11 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
                 ms=event.ms,
                 last_good_at=event.seen_at if event.ok else last_good,
                 folder_missing=event.detail == ev.FOLDER_MISSING,
+                source_lack=event.detail if event.detail in _LACKS else "",
             )
             return _replace(state, backup=backup)
+        case ev.DrillRan():
+            return _replace(state, drill=_drilled(state.drill, event))
         case ev.HostIsolated():
             return _replace(
                 state, isolation=Isolation(since=event.since, until=event.until, by=event.by)
@@ -46,6 +51,22 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
             return _replace(state, lines_unreadable=state.lines_unreadable + event.count)
         case ev.FamilyStopped() | ev.FamilyRolledBack() | ev.GuardAlerted() | ev.OrderEnded():
             return state
+
+
+def _drilled(before: DrillState | None, event: ev.DrillRan) -> DrillState:
+    known = before or DrillState(since=event.seen_at)
+    if event.is_expected:
+        return known
+    if not event.ok:
+        return _replace(known, at=event.seen_at, ok=False)
+    return DrillState(
+        since=known.since,
+        at=event.seen_at,
+        last_good_at=event.seen_at,
+        all_local_s=event.all_local_s,
+        rpo_s=event.rpo_s,
+        bytes=event.bytes,
+    )
 
 
 def _ready(state: HostState, facts: ev.FolderFacts) -> FolderState:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from releve.model.host import BackupState, Host
+from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
 from releve.triage.incidents import HOLDS
 
 BACKUP_LATE_AFTER = dt.timedelta(
     hours=24
 )  # hourly backups that fail a night are told in the morning
+DRILL_LATE_AFTER = dt.timedelta(days=8)  # weekly, and a day for a machine that was off
 SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
 
 
@@ -111,9 +112,21 @@ def _of_hosts(hosts: Sequence[Host], now: dt.datetime) -> list[Concern]:
         backup = host.state.backup
         if backup is not None and backup.folder_missing:
             found.append(Concern(kind="backup_folder", host=host.id))
+        elif backup is not None and backup.source_lack:
+            found.append(Concern(kind=f"backup_{backup.source_lack}", host=host.id))
         elif backup is not None and not backup.ok and _is_late(backup, now):
             found.append(Concern(kind="backup_late", host=host.id))
+        if host.state.drill is not None:
+            found += _of_drills(host.id, host.state.drill, now)
     return found
+
+
+def _of_drills(host: str, drill: DrillState, now: dt.datetime) -> list[Concern]:
+    """One that failed is told at once; one that did not come, after its week and a day."""
+    if not drill.ok:
+        return [Concern(kind="drill_failed", host=host)]
+    late = now - (drill.last_good_at or drill.since) > DRILL_LATE_AFTER
+    return [Concern(kind="drill_late", host=host)] if late else []
 
 
 def _is_late(backup: BackupState, now: dt.datetime) -> bool:

@@ -58,6 +58,9 @@ class CleanRoom:
     def is_intact(self) -> bool:
         return (self._top / _INTACT).exists()
 
+    def free(self) -> int:
+        return shutil.disk_usage(self._top).free
+
     def remove(self) -> None:
         """Folders that were backed up without the right to write in them are given it first."""
         for parent, folders, _ in os.walk(self._top):

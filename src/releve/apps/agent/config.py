@@ -56,6 +56,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     guard: tuple[str, ...] = ()  # words after `releve guard run`; empty: no guard on this host
     backup: tuple[str, ...] = ()  # words after `releve backup run`; empty: no backup from here
     backup_every_seconds: float = 3600.0
+    drill: tuple[str, ...] = ()  # words after `releve drill run`
+    drills: bool = True  # restore drills of what is backed up from here
+    drill_asked_every_seconds: float = 3600.0
     labels: dict[str, str] = {}  # protected folder -> the name that may leave the host
     heartbeat_seconds: float = 30.0
     spool_bytes: int = 256 * 1024 * 1024

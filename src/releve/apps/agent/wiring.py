@@ -24,6 +24,7 @@ from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
+from releve.flow.agent.drill import drill_forever
 from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
 from releve.flow.agent.ports import Commands
@@ -93,6 +94,17 @@ def guard_command(config: Config) -> tuple[str, ...]:
 
 def backup_command(config: Config) -> tuple[str, ...]:
     return (*RELEVE, "backup", "run", *config.backup)
+
+
+def drill_command(config: Config) -> tuple[str, ...]:
+    """With the state of the backup's own words, unless the drill's say otherwise."""
+    words = config.drill
+    place: tuple[str, ...] = ()
+    if "--state" in config.backup and "--state" not in words:
+        at = config.backup.index("--state")
+        place = config.backup[at : at + 2]
+    structure = () if "--structure" in words else ("--structure", config.structure_name)
+    return (*RELEVE, "drill", "run", "--if-due", "--resume", "--json", *place, *structure, *words)
 
 
 def isolation_sight(commands: Commands) -> CommandIsolation:
@@ -177,6 +189,9 @@ async def run(home: Home, config: Config) -> None:
             every = config.backup_every_seconds
             words = backup_command(config)
             tasks.start_soon(back_up_forever, commands, spool, clock, words, every, chance)
+        if config.backup and config.drills:
+            every, words = config.drill_asked_every_seconds, drill_command(config)
+            tasks.start_soon(drill_forever, commands, spool, clock, words, every, chance)
         log.info("agent_runs", host=config.host, url=config.url, guard=bool(config.guard))
     await server.close()
     spool.close()

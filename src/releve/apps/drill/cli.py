@@ -80,7 +80,14 @@ def run(
             return
         if wanted not in journal.drills():
             journal.order(wanted)
-        scene = Scene(live=config.folders, room=room, structure=structure, patients=patients)
+        last = kept.load().backup
+        scene = Scene(
+            live=config.folders,
+            room=room,
+            structure=structure,
+            patients=patients,
+            bytes=last.bytes if last else 0,
+        )
         made = work(home, journal, restic, wanted, scene, Teller(as_json=as_json))
     _end(made, home, as_json=as_json)
 

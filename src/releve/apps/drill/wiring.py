@@ -41,6 +41,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     room: str = ""  # a folder for clean rooms; empty: in the drills' folder
     structure: str = ""
     patients: str = ""
+    bytes: int = 0  # of the last backup
     isolate: bool = True  # in a view of the disks of this process's own
 
 
@@ -55,7 +56,9 @@ def work(
     is_shut_in = scene.isolate and namespace.shut_in(scene.live)
     examiner = RoomExaminer(room.folder_for_scratch(), is_shut_in=is_shut_in)
     run = DrillRun(DrillEngine(restic), room, examiner, journal, BootTicks(), tell)
-    done = run.run(drill, Wanted(patients=scene.patients), baseline(journal, drill))
+    done = run.run(
+        drill, Wanted(patients=scene.patients, bytes=scene.bytes), baseline(journal, drill)
+    )
     made = certificate(journal, drill, done, scene, is_shut_in=is_shut_in)
     issue(
         home, made, lambda content: journal.close(drill.id, content, made.verdict, done[-1].ended)

@@ -138,6 +138,9 @@ class Room(Protocol):
     def is_intact(self) -> bool:
         """What was restored into it by an earlier life of the drill is still there."""
 
+    def free(self) -> int:
+        """Bytes that can still be written there."""
+
     def remove(self) -> None:
         """Leave nothing of it; harmless when it is gone."""
 

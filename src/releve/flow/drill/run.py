@@ -35,6 +35,7 @@ from releve.model.sources import SourcesManifest
 from releve.recover import drill as judge
 
 NAMES_KEPT = 100
+SPARE_BYTES = 2 * 10**9  # a drill never fills the disk that the practice works on
 _MANIFEST = "databases.json"
 
 
@@ -43,6 +44,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     patients: str = ""  # path of the database of the patient list; empty: the largest one
     databases: str = "releve-bases"  # name of the snapshot's folder of consistent copies
+    bytes: int = 0  # about how much comes back; 0: not known
     fingerprints: str = "releve-empreintes"  # and of the list of hashes made at backup time
 
 
@@ -204,6 +206,12 @@ class DrillRun:
         return Work(checks=(check,), opened=(*opened, *loaded), bad_paths=names)
 
     def _all_local(self, snapshot: Snapshot, wanted: Wanted) -> Work:
+        there = self._examiner.size([self._room.folder("databases")])[1]
+        if (free := self._room.free()) < wanted.bytes - there + SPARE_BYTES:
+            reason = Reason(
+                kind="no_room", seen=str(free // 10**6), wanted=str(wanted.bytes // 10**6)
+            )
+            return _failed(StepName.ALL_LOCAL, reason, stop=True)
         for folder in snapshot.folders:
             if PurePath(folder).name != wanted.databases:
                 self._engine.restore(snapshot.id, folder, self._room.home(folder), self._hear)

@@ -1,0 +1,88 @@
+"""Restore drills on the agent's clock: goes on with an interrupted one, starts what is due, tells.
+
+The command itself knows when a drill is due; here it is only asked once an hour.
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+import anyio
+import msgspec
+import structlog
+from anyio import to_thread
+
+from releve.flow.agent.ports import Commands, Outcome, Spool
+from releve.flow.clock import Clock
+from releve.flow.drill.ports import DrillRunningError
+from releve.model.drill import Certificate
+from releve.model.event import DrillRan
+
+log = structlog.get_logger()
+
+LONGEST_SECONDS = 24 * 3600.0
+
+
+class _Ended(msgspec.Struct):
+    """The last line of `releve drill run --json`."""
+
+    event: str
+    certificate: Certificate | None = None
+
+
+async def drill_once(
+    commands: Commands, spool: Spool, clock: Clock, command: Sequence[str]
+) -> DrillRan | None:
+    """Run the command; None when no drill was due, or one runs already."""
+    outcome = await commands.run(command, seconds=LONGEST_SECONDS)
+    if outcome.status == DrillRunningError.status:
+        return None
+    said = _said(outcome)
+    if said is not None and said.event == "not_due":
+        return None
+    event = _told(outcome, said.certificate if said else None, clock)
+    if not event.ok:
+        log.warning("drill_failed", status=outcome.status, drill=event.drill)
+    await to_thread.run_sync(spool.add, [event])
+    return event
+
+
+async def drill_forever(
+    commands: Commands,
+    spool: Spool,
+    clock: Clock,
+    command: Sequence[str],
+    every_seconds: float,
+    chance: Random,
+) -> None:
+    """First tell that drills are expected of this host: none that never ran goes unnoticed."""
+    await to_thread.run_sync(spool.add, [DrillRan(seen_at=clock.now(), ok=True, is_expected=True)])
+    await anyio.sleep(every_seconds * chance.uniform(0.01, 0.1))
+    while True:
+        await drill_once(commands, spool, clock, command)
+        await anyio.sleep(every_seconds * chance.uniform(0.9, 1.1))
+
+
+def _said(outcome: Outcome) -> _Ended | None:
+    lines = outcome.stdout.strip().splitlines()
+    try:
+        return msgspec.json.decode(lines[-1], type=_Ended) if lines else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _told(outcome: Outcome, made: Certificate | None, clock: Clock) -> DrillRan:
+    if made is None:
+        detail = "timed_out" if outcome.timed_out else f"status {outcome.status}"
+        return DrillRan(seen_at=clock.now(), ok=False, status=outcome.status, detail=detail)
+    last = made.rto[-1] if made.rto else None
+    return DrillRan(
+        seen_at=made.ended_at,
+        ok=made.verdict == "passed",
+        status=outcome.status,
+        drill=made.id,
+        detail="" if made.verdict == "passed" else "failed",
+        all_local_s=last.elapsed_s if last and not last.is_interrupted else None,
+        rpo_s=made.rpo_s,
+        files=made.files,
+        bytes=made.bytes,
+    )

@@ -1,0 +1,47 @@
+"""The agent's drills, with the real command: it tells how each ended, and that they are expected."""
+
+from random import Random
+
+import anyio
+import pytest
+
+from releve.adapters.process.commands import ProcessCommands
+from releve.adapters.spool.sqlite import SqliteSpool
+from releve.adapters.system import SystemClock
+from releve.apps.agent.config import Config
+from releve.apps.agent.wiring import drill_command
+from releve.flow.agent.drill import drill_forever, drill_once
+from tests.agent.hands import events
+
+pytestmark = pytest.mark.restic
+
+
+def command(practice) -> tuple[str, ...]:
+    config = Config(
+        url="http://127.0.0.1:9", structure="s", structure_name="Cabinet", host="h",
+        host_name="accueil", server_key=b"", has_authority=False,
+        backup=("--state", str(practice.state.folder), "--json"),
+        drill=("--drills", str(practice.drills)),
+    )  # fmt: skip
+    return drill_command(config)
+
+
+def test_the_agent_goes_on_with_an_interrupted_drill_and_tells_how_it_ended(practice, tmp_path):
+    practice.back_up()
+    practice.call("schedule", "--hour", "0")
+    assert practice.kill_at(2.5, "--if-due", "--resume")
+    spool = SqliteSpool(tmp_path / "agent.db")
+    parts = (ProcessCommands(), spool, SystemClock(), command(practice))
+    told = anyio.run(drill_once, *parts)
+    assert told is not None
+    assert (told.ok, told.status, told.detail) == (True, 0, "")
+    assert told.bytes > 0
+    assert told.rpo_s is not None
+    assert anyio.run(drill_once, *parts) is None, "the next one is due in a week"
+
+    async def for_a_moment() -> None:
+        with anyio.move_on_after(0.3):
+            await drill_forever(*parts, 3600.0, Random(1))
+
+    anyio.run(for_a_moment)
+    assert [event.is_expected for event in events(spool)] == [False, True]
