@@ -105,6 +105,7 @@ def leaves(command: click.Command, words: str) -> dict[str, str]:
     """Every command below by its words, and the module that carries it out."""
     if not isinstance(command, click.Group):
         return {words: command.callback.__module__}
+    command.list_commands(click.Context(command))  # a group may load its commands only now
     inner = (leaves(one, f"{words} {name}") for name, one in command.commands.items())
     return {words: module for some in inner for words, module in some.items()}
 

@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -104,30 +105,15 @@ class LentRepository:
         self._lent, self._home = lent, Path(home)
         self._restic = ""
 
-    def snapshot(self, name: str) -> tuple[str, tuple[str, ...]]:
-        """The whole id and the folders of a snapshot ("latest" too).
-
-        Raises: EngineFailedError, WrongPasswordError, RepositoryMissingError.
-        """
-        said: list[bytes] = []
-        self._run(["snapshots", name], said.append)
-        found = msgspec.json.decode(b"".join(said) or b"[]", type=list[_Snapshot])
-        if not found:
-            raise EngineFailedError(1, f"there is no snapshot {name}")
-        return found[-1].id, found[-1].paths
+    def listing(self, name: str, folder: str) -> "Listing":
+        """Begin to list a snapshot ("latest" too), or one folder of it; see Listing."""
+        return Listing(
+            lambda line: self._run(["ls", "--recursive", name, *filter(None, [folder])], line)
+        )
 
     def nodes(self, snapshot: str, folder: str) -> list[Node]:
         """Every entry of a folder of the snapshot, its paths relative to that folder."""
-        found: list[Node] = []
-        start = len(folder.rstrip("/")) + 1
-
-        def line(record: bytes) -> None:
-            node = _node(record) if b'"node"' in record else None
-            if node is not None and len(node.path) > start:
-                found.append(msgspec.structs.replace(node, path=node.path[start:]))
-
-        self._run(["ls", "--recursive", snapshot, folder], line)
-        return found
+        return self.listing(snapshot, folder).nodes(folder)
 
     def compare(
         self, snapshot: str, folder: str, target: str, hear: Callable[[str, str], None]
@@ -274,6 +260,55 @@ class LentRepository:
                 raise WrongPasswordError
             case status:
                 raise EngineFailedError(status, "; ".join(ended.stderr[-2:]) or "it said nothing")
+
+
+class Listing:
+    """One run of `restic ls`: which snapshot it is, is known long before the last entry came."""
+
+    def __init__(self, run: Callable[[Callable[[bytes], None]], None]) -> None:
+        self._found: list[Node] = []
+        self._snapshot: _Snapshot | None = None
+        self._failed: BaseException | None = None
+        self._known = threading.Event()
+        self._thread = threading.Thread(target=self._list, args=(run,), daemon=True)
+        self._thread.start()
+
+    def snapshot(self) -> tuple[str, tuple[str, ...]]:
+        """The whole id and the folders.
+
+        Raises: EngineFailedError, WrongPasswordError, RepositoryMissingError.
+        """
+        self._known.wait()
+        if self._snapshot is None:
+            raise self._failed or EngineFailedError(1, "there is no such snapshot")
+        return self._snapshot.id, self._snapshot.paths
+
+    def nodes(self, folder: str) -> list[Node]:
+        """Every entry of a folder, its paths relative to that folder. Raises: as `snapshot`."""
+        self._thread.join()
+        if self._failed is not None:
+            raise self._failed
+        inside = folder.rstrip("/") + "/"
+        return [
+            msgspec.structs.replace(node, path=node.path[len(inside) :])
+            for node in self._found
+            if node.path.startswith(inside)
+        ]
+
+    def _list(self, run: Callable[[Callable[[bytes], None]], None]) -> None:
+        try:
+            run(self._line)
+        except BaseException as error:  # noqa: BLE001 (it is raised where somebody waits for the list)
+            self._failed = error
+        finally:
+            self._known.set()
+
+    def _line(self, record: bytes) -> None:
+        if not self._known.is_set():
+            self._snapshot = msgspec.json.decode(record, type=_Snapshot)
+            self._known.set()
+        elif b'"node"' in record:
+            self._found.append(_node(record))
 
 
 def same(left: str, right: str) -> bool:

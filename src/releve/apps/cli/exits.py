@@ -51,6 +51,11 @@ _PAPER = _of("releve.adapters.keys.shares", "SheetToolMissingError")
 _TYPED = (*_PAPER, *_of("releve.recover.paper", "PaperKeyMistypedError"))
 _ESCROW = _of("releve.adapters.keys.escrow", "EscrowKeyError")
 _KEY_FILE = _of(_KEY_WIRING, "SheetPlaceError")
+_RECOVERING = "releve.flow.recovery.errors"
+_RECOVERY = (
+    *_of("releve.model.errors", "NotRootError"),
+    *_of(_RECOVERING, "NoRecoveryError", "RecoveryRunningError"),
+)
 _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
@@ -147,6 +152,18 @@ EXITS: dict[str, tuple[str, ...]] = {
     "restore": (
         *_of(_RESTORE, "NoVersionError", "WouldReplaceError", "RestoreIncompleteError"),
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),
+    ),
+    "recover start": (
+        *_REPOSITORY, *_RECOVERY, *_SHARE,
+        *_of(_RECOVERING, "MountFailedError", "TargetError", "CareListError", "DiskRoomError"),
+        *_of(_RECOVERING, "SharingFailedError", "StillInUseError"),
+    ),
+    "recover status": _RECOVERY,
+    "recover stop": (*_RECOVERY, *_of(_RECOVERING, "StillInUseError", "SharingFailedError")),
+    "recover finish": (
+        *_REPOSITORY, *_RECOVERY,
+        *_of(_RECOVERING, "NotAllLocalError", "StillInUseError", "DoubtfulFilesError"),
+        *_of(_RECOVERING, "MountFailedError", "TargetError", "SharingFailedError"),
     ),
     "recover scan": (
         *_REPOSITORY, *_NOT_SET_UP, *_of("releve.flow.scan", "CatalogueError", "RulesError"),

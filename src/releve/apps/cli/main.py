@@ -93,6 +93,7 @@ def cli() -> None:
 def tell_statuses(command: click.Command, words: str) -> None:
     """End the help of a command and its sub-commands with the exit statuses it can give."""
     if isinstance(command, click.Group):
+        command.list_commands(click.Context(command))  # a group may load its commands only now
         for name, inner in command.commands.items():
             tell_statuses(inner, f"{words} {name}")
     if command.epilog is not None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
@@ -15,12 +16,10 @@ import msgspec
 
 from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import FOLDER as BASES
-from releve.adapters.restic.lent import Lent
+from releve.adapters.restic.lent import Lent, Listing
 from releve.apps.recover.driver import Driver
 from releve.apps.recover.finishing import Finishing, Report
-from releve.apps.recover.judging import accept, hunt, scan
 from releve.apps.recover.opening import Opening
-from releve.apps.recover.planning import plan
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome, SharedAs, State
 from releve.flow.recovery.errors import (
@@ -47,7 +46,36 @@ _STEPS = {
 }
 
 
-@click.group()
+# What judges snapshots imports scanners and their rules: not while a practice waits for its files.
+_LATER = {
+    "scan": "releve.apps.recover.judging",
+    "plan": "releve.apps.recover.planning",
+    "hunt": "releve.apps.recover.judging",
+    "accept": "releve.apps.recover.judging",
+}
+
+
+class Recover(click.Group):
+    """The commands of this module at once, the others when somebody asks for them."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import no more than this command needs."""
+        if cmd_name in _LATER:
+            self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def _load(self) -> None:
+        for name, module in _LATER.items():
+            if name not in self.commands:
+                self.add_command(getattr(import_module(module), name))
+
+
+@click.group(cls=Recover)
 def recover() -> None:
     """Rouvrir le dossier du cabinet tout de suite, et le ramener pendant qu'on y travaille.
 
@@ -100,16 +128,19 @@ def start(
     ordered_ns = time.time_ns()
     home = RecoveryHome(target)
     wanted = msgspec.convert(given, Given)
-    if wanted.repository:
-        asked = _asked(home, wanted, ordered_ns)
+    asked = _asked(home, wanted, ordered_ns) if wanted.repository else None
+    if asked is not None:
         _check(home, asked)
-        with home.alone():
-            _order(home, asked, _care(wanted.care, wanted.today))
-    home.asked()
+    else:
+        home.asked()
     if background:
         _in_background(home, as_json=as_json)
-    else:
-        _drive(home, until_local=until_local, as_json=as_json)
+        return
+    with home.alone():
+        listing = _order(home, asked, _care(wanted.care, wanted.today)) if asked else None
+        _drive(home, listing, until_local=until_local, as_json=as_json)
+    if not as_json:
+        click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,21 +198,22 @@ def _check(home: RecoveryHome, asked: Asked) -> None:
     Overlay(str(home.path), asked.target).check()
 
 
-def _order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
+def _order(home: RecoveryHome, asked: Asked, care: CareList) -> Listing | None:
     """Write the order down, once; the same order again goes on with what there is.
 
-    The vault is mounted while the snapshot is looked up: each costs restic half a second.
+    The vault is mounted while the snapshot is listed: each costs restic half a second.
     """
     before = home.read("asked.json", Asked)
     if before is not None and home.state().phase is not Phase.DONE:
-        return
+        return None
     if before is not None:
         raise NoRecoveryError(asked.target, f"one is finished; remove {home.path} to begin another")
     opening = Opening(home, asked)
     with ThreadPoolExecutor(1) as pool:
         mounting = pool.submit(opening.mount_vault)
         try:
-            wanted = _folders(asked, *opening.repository.snapshot(asked.snapshot))
+            listing = opening.repository.listing(asked.snapshot, asked.folder)
+            wanted = _folders(asked, *listing.snapshot())
         except ReleveError:
             with contextlib.suppress(ReleveError):
                 program, point = mounting.result()
@@ -191,6 +223,7 @@ def _order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
     home.keep("care.json", care)
     home.keep("state.json", State(vault=program, vault_point=point))
     home.keep("asked.json", wanted)
+    return listing
 
 
 def _folders(asked: Asked, snapshot: str, folders: tuple[str, ...]) -> Asked:
@@ -235,22 +268,23 @@ def _care(care: str, today: str) -> CareList:
     return found
 
 
-def _drive(home: RecoveryHome, *, until_local: bool, as_json: bool) -> None:
-    with home.alone():
-        driver = Driver(home, Teller(as_json=as_json))
+def _drive(
+    home: RecoveryHome, listing: Listing | None, *, until_local: bool, as_json: bool
+) -> None:
+    driver = Driver(home, Teller(as_json=as_json), listing)
 
-        def leave(_number: int, _frame: FrameType | None) -> None:
-            driver.stop()
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        driver.stop()
 
-        signal.signal(signal.SIGTERM, leave)
-        signal.signal(signal.SIGINT, leave)
-        driver.run(until_local=until_local)
-    if not as_json:
-        click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+    driver.run(until_local=until_local)
 
 
 def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
-    command = [sys.executable, "-m", "releve.apps.cli.main", "recover", "start", str(home.target)]
+    """Have the same words driven by a process of its own; return when the folder is open."""
+    words = [word for word in sys.argv[1:] if word not in {"--background", "--json"}]
+    command = [sys.executable, "-m", "releve.apps.cli.main", *words]
     (home.path / "progress.json").unlink(missing_ok=True)  # the driver tells when it has opened
     with (home.path / "driver.out").open("ab") as out:
         begun = subprocess.Popen(
@@ -258,7 +292,6 @@ def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=out,
-            cwd="/",
             start_new_session=True,
         )
     told = None
@@ -404,7 +437,3 @@ def _tell_report(report: Report) -> None:
 
 
 # What is worth coming back to: judged snapshots, the plan, indicators in the past.
-recover.add_command(scan)
-recover.add_command(plan)
-recover.add_command(hunt)
-recover.add_command(accept)

@@ -13,15 +13,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from releve.adapters.restic.lent import Node, Program
+from releve.adapters.restic.lent import Listing, Node, Program
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.staging import Staging
 from releve.apps.recover.state import Phase, Progress, RecoveryHome
 from releve.flow.recovery.errors import (
+    DiskRoomError,
     MountFailedError,
     NoRecoveryError,
-    RoomError,
     StillInUseError,
 )
 from releve.flow.recovery.hydrate import Hydration
@@ -38,8 +38,13 @@ _ARRIVED = {Group.TODAY: "today_local", Group.DATABASES: "databases_local"}
 class Driver:
     """One run of `recover start`; killed at any moment, the next one goes on."""
 
-    def __init__(self, home: RecoveryHome, tell: Callable[[Progress], None]) -> None:
-        self._home, self._tell = home, tell
+    def __init__(
+        self,
+        home: RecoveryHome,
+        tell: Callable[[Progress], None],
+        listing: Listing | None = None,
+    ) -> None:
+        self._home, self._tell, self._listing = home, tell, listing
         self._asked = home.asked()
         self._state = home.state()
         self._opening = Opening(home, self._asked)
@@ -71,7 +76,7 @@ class Driver:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            raise RoomError(self._asked.reserve, self._opening.view.room()) from error
+            raise DiskRoomError(self._asked.reserve, self._opening.view.room()) from error
 
     def _run(self, *, until_local: bool) -> None:
         self._open()
@@ -198,13 +203,16 @@ class Driver:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            self._failed = RoomError(self._asked.reserve, self._opening.view.room())
+            self._failed = DiskRoomError(self._asked.reserve, self._opening.view.room())
 
     def _plan(self) -> Plan:
         nodes = self._home.catalogue()
         if nodes is None:
             asked = self._asked
-            nodes = self._opening.repository.nodes(asked.snapshot, asked.folder)
+            listing = self._listing or self._opening.repository.listing(
+                asked.snapshot, asked.folder
+            )
+            nodes = listing.nodes(asked.folder)
             self._home.keep("catalogue.json", nodes)
         files = (Item(path=n.path, size=n.size, mtime_ns=_ns(n)) for n in nodes if n.type == "file")
         self._reach("listed")

@@ -6,7 +6,7 @@ from pathlib import Path
 from releve.adapters.linux import overlay
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.state import Asked, RecoveryHome
-from releve.flow.recovery.errors import RoomError
+from releve.flow.recovery.errors import DiskRoomError
 from releve.recover.care_order import Plan, batches
 
 _MOST_EXCLUDED = 200  # words on restic's command line
@@ -22,7 +22,7 @@ class Staging:
     def restore(self, plan: Plan, heard: Callable[[int, int], None]) -> None:
         """Databases are left out: they are here already, by copy-up from their consistent copies.
 
-        Raises: RoomError before anything is begun, and those of the repository.
+        Raises: DiskRoomError before anything is begun, and those of the repository.
         """
         stage = Path(self._opening.view.stage)
         stage.mkdir(mode=0o700, exist_ok=True)
@@ -43,12 +43,12 @@ class Staging:
     def _need_room(self, plan: Plan, stage: Path) -> None:
         """Restoring until the disk is full would stop people's work: so it is not begun.
 
-        Raises: RoomError.
+        Raises: DiskRoomError.
         """
         left = sum(item.size for item in plan.rest if _size(stage / item.path) != item.size)
         free = self._opening.view.room()
         if free < left + self._asked.reserve:
-            raise RoomError(left + self._asked.reserve, free)
+            raise DiskRoomError(left + self._asked.reserve, free)
 
 
 def _size(path: Path) -> int:

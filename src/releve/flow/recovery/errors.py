@@ -58,7 +58,7 @@ class NotAllLocalError(ReleveError):
         self.missing = missing
 
 
-class RoomError(ReleveError):
+class DiskRoomError(ReleveError):
     """The disk has no room for all that comes home; what people wrote is kept."""
 
     status = 175

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from releve.flow.recovery.errors import RoomError
+from releve.flow.recovery.errors import DiskRoomError
 from releve.model.errors import ReleveError
 from releve.recover.care_order import Group, Item, Plan
 
@@ -89,6 +89,7 @@ class Hydration:
         self._busy = 0
         self._idle = threading.Condition(self._lock)
         self._stop = threading.Event()
+        self._databases_home = threading.Event()
         self.short_of_room = False
         self.links_lost = 0
         self.failures = 0  # of the bulk: the link, the room
@@ -97,20 +98,23 @@ class Hydration:
         """Bring everything; False when it was stopped before the end."""
         for group in _FIRST[0]:
             if not self._left[group]:
-                self._arrived(group)
+                self._is_home(group)
         workers = [
             threading.Thread(target=self._work, args=(_FIRST[n % 2],), daemon=True)
             for n in range(threads)
         ]
         for worker in workers:
             worker.start()
+        self._databases_home.wait()
+        is_home = self._restore()  # beside the documents of today, which wait for the disk mostly
         for worker in workers:
             worker.join()
-        return self._restore()
+        return is_home and not self._stop.is_set()
 
     def stop(self) -> None:
         """End soon; what came home stays."""
         self._stop.set()
+        self._databases_home.set()
         self._gate.set()
 
     def pause(self) -> None:
@@ -144,7 +148,12 @@ class Hydration:
             self._left[group] -= 1
             is_last = not self._left[group]
         if is_last:
-            self._arrived(group)
+            self._is_home(group)
+
+    def _is_home(self, group: Group) -> None:
+        if group is Group.DATABASES:
+            self._databases_home.set()
+        self._arrived(group)
 
     def _bring(self, path: str, size: int) -> bool:
         """True when the file is home, or no longer there by somebody's will."""
@@ -191,7 +200,7 @@ class Hydration:
             except Stopped:
                 return False
             except ReleveError as error:
-                full = isinstance(error, RoomError) or self._ground.room() < self._reserve
+                full = isinstance(error, DiskRoomError) or self._ground.room() < self._reserve
                 self.short_of_room = full
                 self.failures += not full
                 self._stop.wait(_PATIENCE_S)
@@ -208,7 +217,7 @@ class Hydration:
             raise Stopped
         if self._ground.room() < self._reserve:
             needs = self.tally[Group.REST].bytes - self.tally[Group.REST].bytes_home
-            raise RoomError(needs, self._ground.room())
+            raise DiskRoomError(needs, self._ground.room())
         tally = self.tally[Group.REST]
         tally.files_home = max(tally.files_home, min(files, tally.files))
         tally.bytes_home = max(tally.bytes_home, min(size, tally.bytes))
