@@ -12,17 +12,26 @@ import threading
 import time
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
+from releve.adapters.process.commands import ProcessCommands
+from releve.adapters.restic import tee as tee_module
 from releve.adapters.restic.images import study_of
+from releve.adapters.spool.sqlite import SqliteSpool
+from releve.apps.backup.state import SystemClock
 from releve.apps.cli.main import run
+from releve.detect.guard_findings import find
+from releve.flow.agent.backup import back_up_once
 from releve.flow.backup import (
     BackupFolderMissingError,
     BackupHookFailedError,
     BackupSourceEmptyError,
     BackupSourceMissingError,
 )
+from releve.model.event import SOURCE_EMPTY
+from releve.model.host import HostState
 from releve.model.sources import (
     DicomSource,
     Hook,
@@ -33,6 +42,7 @@ from releve.model.sources import (
     SqliteSource,
     Want,
 )
+from releve.triage.hosts import step
 from tests.backup.servers import mariadb, postgres, postgres_programs
 
 pytestmark = pytest.mark.restic
@@ -224,6 +234,17 @@ def children(of: int) -> dict[int, tuple[str, str]]:
     return found
 
 
+def running(victim: str, of: int) -> list[int]:
+    """The program itself, not those that were told its name."""
+    found = {pid: words.split("\0") for pid, (words, _) in children(of).items()}
+    at = 0 if victim == "pg_dump" else 2  # python -I tee.py
+    return [
+        pid
+        for pid, words in found.items()
+        if Path(words[at : at + 1][0] if words[at:] else "").name == victim
+    ]
+
+
 SLOW = """CREATE TABLE gros (id int, v text);
 INSERT INTO gros SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, {n}) g;"""
 
@@ -251,11 +272,7 @@ def test_a_dump_killed_in_the_middle_is_an_error_and_no_snapshot_pretends_to_be_
     configure(sources=(pg_source,), pace=Pace(upload_kib_per_s=300))
     for victim in ("pg_dump", "tee.py"):
         backup = started(state)
-        mine = until(lambda victim=victim, of=backup.pid: [
-            pid for pid, (words, _) in children(of).items()
-            if victim in words.replace("\0", " ").split(" -d ")[0] and "restic" not in words.split("\0")[0]
-            and "setpriv" not in words and "--stdin-from-command" not in words
-        ])  # fmt: skip
+        mine = until(lambda victim=victim, of=backup.pid: running(victim, of))
         time.sleep(1.0)
         os.kill(mine[-1], signal.SIGKILL)  # a grandchild of our own
         out, err = backup.communicate(timeout=100)
@@ -263,6 +280,7 @@ def test_a_dump_killed_in_the_middle_is_an_error_and_no_snapshot_pretends_to_be_
         told = json.loads(out.splitlines()[-1])
         assert [lack["want"] for lack in told["lacks"]] == ["missing"]
         assert told["dumps"] == []
+        assert ("-9" if victim == "pg_dump" else "broke off") in told["lacks"][0]["why"]
     assert dump_snapshots(state) == []
     state.engine().check()
 
@@ -517,3 +535,49 @@ def test_a_backup_runs_behind_everybody_else(state, configure, tmp_path):
     assert int(seen.read_text()) == 13
     if os.geteuid() == 0:
         assert os.nice(0) == before
+
+
+def test_the_server_is_told_that_a_source_is_empty_as_the_agent_runs_it(
+    state, configure, images, tmp_path
+):
+    configure(sources=(DicomSource(name="scanner", folder=str(images)),))
+    spool = SqliteSpool(tmp_path / "agent.db")
+    command = [sys.executable, "-m", "releve.apps.cli.main", "backup", "run"]
+    command += ["--json", "--state", str(state.folder)]
+    ran = anyio.run(back_up_once, ProcessCommands(), spool, SystemClock(), command)
+    assert (ran.ok, ran.status, ran.detail) == (False, 158, SOURCE_EMPTY)
+    finding = find(ran, host="h", identity="i")
+    assert finding is not None
+    assert (finding.kind, finding.why) == ("backup_failed", SOURCE_EMPTY)
+    assert step(HostState(), ran).backup.source_lack == SOURCE_EMPTY
+
+
+def test_a_dump_that_says_nothing_or_ends_badly_is_no_whole_dump(tmp_path):
+    tee = Path(tee_module.__file__)
+    for words, fine in (
+        (["true"], False),
+        (["echo", "x"], True),
+        (["sh", "-c", "echo x; echo disque >&2; exit 3"], False),
+        (["sh", "-c", "echo x; kill -9 $$"], False),
+    ):
+        report = tmp_path / "report"
+        ended = subprocess.run(
+            [sys.executable, "-I", str(tee), str(report), *words], capture_output=True, check=False
+        )
+        assert (ended.returncode == 0) is fine, words
+        facts = json.loads(report.read_text())
+        assert facts["sha256"] == hashlib.sha256(ended.stdout).hexdigest()
+        assert report.stat().st_mode & 0o777 == 0o600
+    assert facts["status"] == -9
+
+
+def test_a_dump_whose_reader_is_gone_ends_its_program(tmp_path):
+    mark = tmp_path / "pid"
+    command = [sys.executable, "-I", tee_module.__file__, str(tmp_path / "report")]
+    program = ["sh", "-c", f"echo $$ > {mark}; exec cat /dev/zero"]
+    tee = subprocess.Popen([*command, *program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    tee.stdout.read(1 << 20)
+    tee.stdout.close()
+    assert tee.wait(20) != 0
+    until(lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())
+    assert not (tmp_path / "report").exists()

@@ -10,16 +10,16 @@ _MORE = f"""
 @page {{ size: A4; margin: 12mm 15mm 11mm; }}
 body {{ font-size: 9pt; line-height: 1.38; }}
 .mast {{ margin-bottom: 3.5mm; padding-bottom: 2mm; }}
-.where {{ display: grid; grid-template-columns: repeat(4, auto); gap: 0 6mm; margin: 0 0 3.5mm; }}
+.where {{ display: flex; justify-content: space-between; gap: 6mm; margin: 0 0 3.5mm; }}
 .where dt, .where dd {{ border: 0; padding: 0; }}
-.where dt {{ font-size: 7.5pt; color: {SOFT}; font-weight: 400; grid-row: 1; }}
-.where dd {{ font-size: 10.5pt; font-weight: 700; grid-row: 2; }}
+.where dt {{ font-size: 7.5pt; color: {SOFT}; font-weight: 400; }}
+.where dd {{ font-size: 10.5pt; font-weight: 700; }}
 .where dd.mark, .rows td, .words td {{ font-family: "DejaVu Sans Mono", "Liberation Mono", monospace; }}
-.key {{ display: grid; grid-template-columns: 1fr 46mm; gap: 6mm; align-items: start; border: 1.2pt solid {INK};
+.key {{ display: grid; grid-template-columns: 1fr 52mm; gap: 6mm; align-items: start; border: 1.2pt solid {INK};
   padding: 3.5mm 5mm; margin: 0 0 3.5mm; break-inside: avoid; }}
-.key svg {{ width: 46mm; height: 46mm; display: block; }}
+.key svg {{ width: 52mm; height: 52mm; display: block; }}
 .rows {{ width: auto; margin: 0; }}
-.rows td {{ font-size: 17pt; line-height: 1.25;
+.rows td {{ font-size: 20pt; line-height: 1.25;
   letter-spacing: 0.06em; border-bottom: 0.5pt dotted {LINE}; padding: 0.5mm 4mm 0.5mm 0; }}
 .rows th, .words th {{ font-size: 8.5pt; border: 0; padding-right: 4mm; color: {TEAL}; vertical-align: middle; }}
 .words {{ margin: 0; }}
@@ -87,7 +87,9 @@ def _where(key: PaperKey) -> Html:
         ("Génération", key.place.generation, ""),
         ("Repère (pas secret)", key.mark, "mark"),
     )
-    pairs = [join([el("dt", esc(name)), el("dd", esc(said), class_=c)]) for name, said, c in rows]
+    pairs = [
+        el("div", el("dt", esc(name)), el("dd", esc(said), class_=c)) for name, said, c in rows
+    ]
     return el("dl", *pairs, class_="where")
 
 
@@ -121,6 +123,10 @@ def _night(key: PaperKey) -> Html:
             "Ne pas taper cette clé sur une machine touchée par l’attaque. Prendre une machine saine."
         ),
         join([esc("Vérifier la clé, elle sera demandée : "), el("code", esc(command))]),
+        esc(
+            "FICHIER : le mot de passe de restauration du coffre, ouvert pour l’incident "
+            "(releve vault credential open)."
+        ),
         esc("Puis reprendre les données : releve restore, ou releve recover start."),
         esc("Quand tout est revenu : releve key rotate, et imprimer une nouvelle feuille."),
     ]
@@ -128,6 +134,7 @@ def _night(key: PaperKey) -> Html:
         esc(f"Call: {call}. Do not restore alone."),
         esc("Never type this key on a machine that was attacked. Use a clean one."),
         esc("Check the key with the command beside; it asks for the key."),
+        esc("FICHIER: the vault's restore password, opened for the incident."),
         esc("Then restore: releve restore, or releve recover start."),
         esc("When all is back: releve key rotate, then print a new sheet."),
     ]

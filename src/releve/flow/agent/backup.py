@@ -8,13 +8,31 @@ import structlog
 from anyio import to_thread
 
 from releve.flow.agent.ports import Commands, Spool
-from releve.flow.backup import BackupFolderMissingError
+from releve.flow.backup import (
+    BackupFolderMissingError,
+    BackupHookFailedError,
+    BackupSourceEmptyError,
+    BackupSourceMissingError,
+)
 from releve.flow.clock import Clock
-from releve.model.event import FOLDER_MISSING, BackupRan
+from releve.model.event import (
+    FOLDER_MISSING,
+    HOOK_FAILED,
+    SOURCE_EMPTY,
+    SOURCE_MISSING,
+    BackupRan,
+)
 
 log = structlog.get_logger()
 
 LONGEST_SECONDS = 6 * 3600.0
+_DETAILS = {
+    0: "",
+    BackupFolderMissingError.status: FOLDER_MISSING,
+    BackupSourceMissingError.status: SOURCE_MISSING,
+    BackupSourceEmptyError.status: SOURCE_EMPTY,
+    BackupHookFailedError.status: HOOK_FAILED,
+}
 
 
 async def back_up_once(
@@ -26,8 +44,7 @@ async def back_up_once(
     elif outcome.timed_out:
         detail = "timed_out"
     else:
-        known = {0: "", BackupFolderMissingError.status: FOLDER_MISSING}
-        detail = known.get(outcome.status, f"status {outcome.status}")
+        detail = _DETAILS.get(outcome.status, f"status {outcome.status}")
     if outcome.stderr and outcome.status != 0:
         # restic's words may name files: they stay on the host.
         log.warning("backup_failed", stderr=outcome.stderr[-500:].decode("utf-8", "replace"))
