@@ -120,4 +120,4 @@ def test_before_the_first_snapshot_there_is_no_view(gate, host):
         "vault", "view", "--data", str(gate.data), "--as-of", now(), "--structure", "cabinet",
         "--host", host, check=False,
     )  # fmt: skip
-    assert done.returncode == 146
+    assert done.returncode == 116

@@ -22,7 +22,7 @@ _URLS = ("http://", "https://")
 class HeadMismatchError(ReleveError):
     """A head that was signed earlier does not lie on the chain: entries were removed or changed."""
 
-    status = 147
+    status = 117
     remedy = (
         "Do not write to this vault; keep the disk as evidence, and restore the vault from a copy."
     )

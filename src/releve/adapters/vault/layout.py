@@ -19,7 +19,7 @@ ENVIRONMENT = "RELEVE_VAULT"
 class VaultNotMadeError(ReleveError):
     """The folder holds no vault, or its configuration cannot be read."""
 
-    status = 140
+    status = 110
     remedy = "Run `releve vault init`, or name the vault's folder with --data."
 
     def __init__(self, folder: str, why: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -47,17 +47,17 @@ class Receiver:
         ledger: Ledger,
         book: Book,
         reserve_bytes: int,
-        disk_full: Callable[[], object],
+        tell: Callable[[str, str], Awaitable[object]],
     ) -> None:
         self._layout, self._upstream, self._store = layout, upstream, store
         self._ledger, self._book = ledger, book
-        self._reserve_bytes, self._disk_full = reserve_bytes, disk_full
+        self._reserve_bytes, self._tell = reserve_bytes, tell
         self._busy: set[tuple[Repository, ObjectKind, str]] = set()
         self._coming: dict[tuple[str, str], int] = {}  # bytes under way, by structure and host
 
     async def take(self, coming: Coming, owner: Credential, bucket: Bucket, body: Body) -> None:
         """Return when it is received. Raises: RefusedError, ClientGoneError."""
-        self._check(coming, owner)
+        await self._check(coming, owner)
         place = (coming.repository, coming.kind, coming.name)
         if place in self._busy:
             raise RefusedError(503, "this object is on its way already")
@@ -90,7 +90,7 @@ class Receiver:
         else:
             raise RefusedError(503 if status >= 500 else status, f"the store said {status}")
 
-    def _check(self, coming: Coming, owner: Credential) -> None:
+    async def _check(self, coming: Coming, owner: Credential) -> None:
         if coming.size > LARGEST[coming.kind]:
             raise RefusedError(403, Verdict.TOO_LARGE)
         if not self._layout.repository(coming.repository).is_dir():
@@ -101,9 +101,10 @@ class Receiver:
         host = (coming.repository.structure, coming.repository.host)
         used = self._book.host_bytes(*host) + self._coming.get(host, 0)
         if quota and used + coming.size > quota:
+            await self._tell("quota_used_up", owner.id)
             raise RefusedError(403, Verdict.QUOTA)
         if shutil.disk_usage(self._layout.repos).free - coming.size < self._reserve_bytes:
-            self._disk_full()
+            await self._tell("disk_full", "")
             raise RefusedError(507, "the vault's disk is full")
         if coming.kind is ObjectKind.LOCKS:
             locks = self._layout.repository(coming.repository) / ObjectKind.LOCKS

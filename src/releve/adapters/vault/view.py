@@ -27,7 +27,7 @@ _TOLD_EVERY = 500
 class ViewError(ReleveError):
     """The view would not be what was received."""
 
-    status = 145
+    status = 115
     remedy = (
         "Run `releve vault scrub`, and heal the named objects from a copy; or take an earlier time."
     )
@@ -39,7 +39,7 @@ class ViewError(ReleveError):
 class NothingReceivedError(ReleveError):
     """By that time nothing that can be restored was received."""
 
-    status = 146
+    status = 116
     remedy = "See what was received, and when, with `releve vault receipts`."
 
     def __init__(self, repository: Repository, when: str) -> None:

@@ -20,7 +20,7 @@ from releve.model.vault import Agreement, Approver, Credential, CredentialKind, 
 class VaultNameError(ReleveError):
     """The name cannot be used, or is used already."""
 
-    status = 148
+    status = 118
     remedy = (
         "Names: a to z, digits, . _ -, not those of restic's folders; see `releve vault status`."
     )

@@ -21,6 +21,7 @@ from releve.model.errors import ReleveError
 from releve.model.vault import AnyEntry, Credential, View
 
 log = structlog.get_logger()
+_BEHIND_NS = 300_000_000_000
 
 
 class GateRunningError(ReleveError):
@@ -78,6 +79,11 @@ class Vault:
     def heal(self) -> Healed:
         healed = heal(self.layout, self.book, lambda entries: self.add(*entries))
         log.info("healed", **msgspec.structs.asdict(healed))
+        behind_ns = self.journal.end.received_ns - self.clock.now_ns()
+        if (
+            behind_ns > _BEHIND_NS
+        ):  # receipts keep their order; their times stand until it is reached
+            self.notices.tell("clock_behind", seconds=f"{behind_ns / 1e9:.0f}")
         for what, count in (("found_at_start", healed.receipted), ("strange", len(healed.strange))):
             if count:
                 self.notices.tell(what, count=str(count))

@@ -32,7 +32,7 @@ _HEX_KEY = 64
 class KeyFileError(ReleveError):
     """The file holds no Ed25519 key as it should."""
 
-    status = 149
+    status = 119
     remedy = "Make a key with `releve vault approver make-key FILE`; FILE.pub is the public half."
 
     def __init__(self, path: str) -> None:

@@ -47,7 +47,7 @@ class Running:
             ledger=self.ledger,
             book=vault.book,
             reserve_bytes=vault.config.reserve_bytes,
-            disk_full=lambda: notices.tell("disk_full"),
+            tell=notices.tell_soon,
         )
         giver = Giver(
             layout=layout,

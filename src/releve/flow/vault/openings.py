@@ -17,7 +17,7 @@ _PROOF_NS = 5 * 60_000_000_000
 class OpeningError(ReleveError):
     """The restore right cannot be opened so."""
 
-    status = 144
+    status = 114
     remedy = "Ask again with `releve vault credential open`; see docs/vault.md, section 4."
 
     def __init__(self, why: str) -> None:

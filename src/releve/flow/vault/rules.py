@@ -22,6 +22,7 @@ LARGEST = {
 }
 _GENERATIONS_A_MONTH = 9
 _READS = ("GET", "HEAD")
+_KINDS = (CredentialKind.INGEST, CredentialKind.RESTORE)
 
 
 class Verdict(StrEnum):
@@ -59,6 +60,8 @@ def decide(credential: Credential, method: str, target: Target, view_of: Target 
     Args:
         view_of: what the view shows, None when the target is no view or there is no such view.
     """
+    if credential.kind not in _KINDS:
+        return Verdict.NOT_YOURS  # another door's
     owner = target.repository or (view_of.repository if view_of else None)
     if owner is None or owner.structure != credential.structure:
         return Verdict.NOT_YOURS

@@ -19,7 +19,7 @@ _HEAD = "releve-vault-approval-1"
 class ApproverUnknownError(ReleveError):
     """No enrolled approver has this name or key."""
 
-    status = 142
+    status = 112
     remedy = "Enrol the approver with `releve vault approver add`, or sign with an enrolled key."
 
     def __init__(self, who: str) -> None:
@@ -29,7 +29,7 @@ class ApproverUnknownError(ReleveError):
 class SignatureError(ReleveError):
     """The signature does not fit the statement."""
 
-    status = 143
+    status = 113
     remedy = "Sign exactly what the request prints, with the approver's own key."
 
     def __init__(self, who: str) -> None:
