@@ -95,6 +95,7 @@ class SignedHead(msgspec.Struct, frozen=True, kw_only=True):
 class CredentialKind(StrEnum):
     INGEST = "ingest"  # adds; reads what a backup needs, `data` within a daily budget
     RESTORE = "restore"  # reads; opened for one incident, expires
+    COPY = "copy"  # another vault's: reads journal and objects at the door for copies, nothing else
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from releve.adapters.system import log_to_stderr
 from releve.adapters.vault import scrub as scrubbing
 from releve.adapters.vault.layout import GIB, Config, Layout, write
 from releve.apps.vault.access import VaultNameError
+from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate
 from releve.apps.vault.retaining import Retaining
@@ -37,7 +38,7 @@ def vault() -> None:
 
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
     vault.add_command(command)
-for command in (retention, approve, forecast_):
+for command in (retention, approve, forecast_, copy):
     vault.add_command(command)
 
 
