@@ -146,3 +146,18 @@ def test_what_the_time_did_not_suffice_for_is_unjudged_and_comes_first_next_time
     assert judged[-1]["snapshot"] == second.snapshot
     (plan,) = call("recover", "plan")
     assert plan["sets"][0]["snapshot"] == second.snapshot
+
+
+def test_a_mounted_repository_is_read_where_it_is_mounted(back_up, letters, call, state, tmp_path):
+    made = [back_up()]
+    for path in letters.glob("*.docx"):
+        path.write_bytes(os.urandom(path.stat().st_size))
+    made.append(back_up())
+    mounted = tmp_path / "monté"
+    for one in made:
+        for folder in state.engine().snapshots()[0].folders:
+            into = mounted / "ids" / one.snapshot[:8] / folder.rpartition("/")[0][1:]
+            into.mkdir(parents=True, exist_ok=True)
+            state.engine().restore(one.snapshot, folder, str(into), lambda _: None)
+    judged = scanned(call("recover", "scan", "--no-live", "--mounted", str(mounted)))
+    assert [s["verdict"] for s in judged] == ["clean", "bad"]

@@ -151,7 +151,7 @@ def _choose(worth: _Worth, first_write: dt.datetime | None) -> _Choice:
         elif verdict is Verdict.CLEAN:
             choice, refused = _Choice(point=point, why=why), []
         else:
-            refused.append((point.snapshot, why[0]))
+            refused.append((point.snapshot, why[0] if why else _UNSOUND))
     return msgspec.structs.replace(choice, refused=tuple(refused))
 
 

@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS ending (
 CREATE TABLE IF NOT EXISTS base (
   data_set TEXT NOT NULL, place INTEGER NOT NULL, sha256 TEXT NOT NULL, counts BLOB NOT NULL,
   PRIMARY KEY (data_set, place)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS body (
+  data_set TEXT NOT NULL, place INTEGER NOT NULL, wounds BLOB NOT NULL,
+  PRIMARY KEY (data_set, place)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS indicator (
   sha256 TEXT PRIMARY KEY, why BLOB NOT NULL, source TEXT NOT NULL, added_at TEXT NOT NULL
   ) WITHOUT ROWID;
@@ -61,6 +64,7 @@ _facts = msgspec.msgpack.Decoder(Facts).decode
 _why = msgspec.msgpack.Decoder(Why).decode
 _rows = msgspec.msgpack.Decoder(TableRows).decode
 _judgements = msgspec.msgpack.Decoder(tuple[Judgement, ...]).decode
+_paths = msgspec.msgpack.Decoder(frozenset[str]).decode
 _sets = msgspec.msgpack.Decoder(tuple[DataSet, ...]).decode
 _pack = msgspec.msgpack.encode
 
@@ -219,12 +223,12 @@ class SqliteCatalogue:
         )
 
     def _wounds(self, place: int, data_set: str) -> frozenset[str]:
-        found: frozenset[str] = frozenset()
-        for point in self.points()[:place]:
-            for j in point.judgements:
-                if j.data_set == data_set:
-                    found = (found - frozenset(j.healed)) | frozenset(j.wounds)
-        return found
+        """Those that the transitions before left."""
+        row = self._db.execute(
+            "SELECT wounds FROM body WHERE data_set=? AND place<? ORDER BY place DESC LIMIT 1",
+            (data_set, place),
+        ).fetchone()
+        return _paths(row[0]) if row else frozenset()
 
     # databases
 
@@ -251,6 +255,12 @@ class SqliteCatalogue:
                 "UPDATE snapshot SET judged=?, done=? WHERE place=?",
                 (_pack(tuple(judgements)), done, place),
             )
+            for j in judgements:
+                left = (self._wounds(place, j.data_set) - set(j.healed)) | set(j.wounds)
+                db.execute(
+                    "INSERT OR REPLACE INTO body(data_set,place,wounds) VALUES(?,?,?)",
+                    (j.data_set, place, _pack(left)),
+                )
 
     def points(self) -> Sequence[Point]:
         rows = self._db.execute(

@@ -67,11 +67,20 @@ class SnapshotPast:
         repository: its lasting name.
         scratch: a private folder for contents that come back from the vault.
         live: whether the snapshots' files may be read where they stand now (on their own host).
+        mounted: where the repository is mounted (`ids/` in it); then nothing is restored.
     """
 
-    def __init__(self, engine: Restic, repository: str, scratch: Path, *, live: bool) -> None:
+    def __init__(
+        self,
+        engine: Restic,
+        repository: str,
+        scratch: Path,
+        *,
+        live: bool,
+        mounted: Path | None = None,
+    ) -> None:
         self._engine, self.repository = engine, repository
-        self._scratch, self._live = scratch, live
+        self._scratch, self._live, self._mounted = scratch, live, mounted
         self._seen_in = ""
         self._seen: dict[str, _Seen] = {}
 
@@ -183,6 +192,9 @@ class SnapshotPast:
     @contextlib.contextmanager
     def _brought(self, snapshot: Snapshot, paths: Sequence[str]) -> Iterator[str]:
         """A folder under which the files stand with their whole paths; gone with the block."""
+        if self._mounted is not None:
+            yield str(self._mounted / "ids" / snapshot.id[:8])
+            return
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         try:

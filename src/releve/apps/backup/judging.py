@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import click
 import msgspec
@@ -47,22 +48,29 @@ def catalogue(state: State) -> Iterator[SqliteCatalogue]:
 
 
 @contextlib.contextmanager
-def bench(state: State, *, live: bool = True) -> Iterator[Bench]:
+def bench(state: State, *, live: bool = True, mounted: Path | None = None) -> Iterator[Bench]:
     """Everything a scan needs. Raises: BackupNotSetUpError, CatalogueError, RulesError."""
     config = state.config()
     own = state.folder / RULES
     known = rules(own if own.is_dir() else None)
     with catalogue(state) as kept:
-        past = SnapshotPast(state.engine(), config.url, state.folder / SCRATCH, live=live)
+        past = SnapshotPast(
+            state.engine(), config.url, state.folder / SCRATCH, live=live, mounted=mounted
+        )
         yield Bench(scan=Scan(past, kept, known, SystemClock()), catalogue=kept, rules=known)
 
 
 def scan_now(
-    state: State, minutes: float | None = None, *, live: bool = True, teller: "Teller"
+    state: State,
+    minutes: float | None = None,
+    *,
+    live: bool = True,
+    mounted: Path | None = None,
+    teller: "Teller",
 ) -> Iterable[Scanned]:
     """Judge what waits; also called after each backup. Raises: those of `bench`."""
     budget = BUDGET if minutes is None else dt.timedelta(minutes=minutes)
-    with bench(state, live=live) as made:
+    with bench(state, live=live, mounted=mounted) as made:
         if not made.rules.names and not teller.as_json:
             click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
         yield from made.scan.run(budget, teller)

@@ -23,10 +23,21 @@ _SHA256 = re.compile(r"\b[0-9a-fA-F]{64}\b")
 @click.option("--minutes", type=float, default=None, help="Temps accordé (5 par défaut).")
 @click.option("--list", "listed", is_flag=True, help="Montrer ce qui a été jugé, sans rien lire.")
 @click.option("--no-live", is_flag=True, help="Tout lire dans le coffre, rien sur ce disque.")
+@click.option(
+    "--mounted",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Où le dépôt est monté (il y a `ids/`) : lu là, sans rien restaurer.",
+)
 @_state
 @_json
 def scan(
-    state: str | None, *, minutes: float | None, listed: bool, no_live: bool, as_json: bool
+    state: str | None,
+    *,
+    minutes: float | None,
+    listed: bool,
+    no_live: bool,
+    mounted: Path | None,
+    as_json: bool,
 ) -> None:
     """Juger ce qui a changé dans chaque sauvegarde pas encore jugée.
 
@@ -37,7 +48,8 @@ def scan(
     if listed:
         _list(kept, as_json=as_json)
         return
-    for done in scan_now(kept, minutes, live=not no_live, teller=Teller(as_json=as_json)):
+    told = Teller(as_json=as_json)
+    for done in scan_now(kept, minutes, live=not no_live, mounted=mounted, teller=told):
         tell_scanned(done, as_json=as_json)
 
 
