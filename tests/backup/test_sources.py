@@ -495,6 +495,14 @@ def test_sources_are_added_tried_and_removed_by_words(
         "dossiers",
         "before",
     ]
+    secret.chmod(0o600)
+    call("run")
+    brought = tmp_path / "brought.pgdump"
+    told = call("sources", "bring", "dossiers", "--out", str(brought))[0][0]
+    assert hashlib.sha256(brought.read_bytes()).hexdigest() == told["sha256"]
+    assert brought.stat().st_mode & 0o777 == 0o600
+    call("sources", "bring", "dossiers", "--out", str(brought), status=2)
+    call("sources", "bring", "nobody", "--out", str(tmp_path / "x"), status=154)
     call("sources", "remove", "dossiers")
     call("sources", "remove", "before")
     call("sources", "remove", "dossiers", status=154)
@@ -581,3 +589,27 @@ def test_a_dump_whose_reader_is_gone_ends_its_program(tmp_path):
     assert tee.wait(20) != 0
     until(lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())
     assert not (tmp_path / "report").exists()
+
+
+def test_a_backup_that_is_killed_is_made_whole_by_the_next(state, configure, share):
+    (share / "gros.bin").write_bytes(os.urandom(24_000_000))
+    configure(pace=Pace(upload_kib_per_s=2000))
+    backup = started(state)
+    until(
+        lambda: [
+            words
+            for words, _ in children(backup.pid).values()
+            if "gros" in words or "restic" in words
+        ]
+    )
+    time.sleep(3)
+    backup.kill()
+    backup.communicate()
+    assert state.engine().snapshots() == []
+    configure(pace=Pace())
+    assert run(["backup", "run", "--state", str(state.folder)]) == 0
+    snapshot = state.engine().snapshots()[-1]
+    into = io.BytesIO()
+    state.engine().dump(snapshot.id, str(share / "gros.bin"), into)
+    assert into.getvalue() == (share / "gros.bin").read_bytes()
+    state.engine().check()

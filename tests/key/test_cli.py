@@ -1,7 +1,10 @@
 """`releve key` from the first word to the last, against a real append-only rest-server."""
 
+import contextlib
 import io
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -211,3 +214,54 @@ def test_after_a_leak_a_new_generation_takes_the_backups_and_the_old_one_still_o
     again = call("rotate", "--why", "encore", "--yes")
     assert again["generation"] == made["generation"] + "-2"
     assert again["url"].startswith(before.url)
+
+
+@pytest.mark.parametrize("words", [(), ("--shares",)])
+def test_each_sheet_is_one_page_of_a4_that_reads_the_same_as_the_screen(
+    words, call, tmp_path, need
+):
+    need("poppler")
+    made = call("sheet", "--out", str(tmp_path / "s"), *words)
+    sheets = [Path(file) for file in made["files"] if file.endswith(".pdf")]
+    assert len(sheets) == (3 if words else 1)
+    for file in sheets:
+        assert file.stat().st_mode & 0o777 == 0o600
+        told = subprocess.run(["pdfinfo", str(file)], capture_output=True, text=True, check=True)
+        assert re.search(r"Pages:\s+1\n", told.stdout)
+        assert "A4" in told.stdout
+        text = subprocess.run(
+            ["pdftotext", "-layout", str(file), "-"], capture_output=True, text=True, check=True
+        ).stdout
+        assert made["mark"] in text
+        shown = re.findall(r"<td>([0-9A-Za-z-]+)</td>", file.with_suffix(".html").read_text())
+        assert len(shown) == (23 if words else 6)
+        assert all(word in text for word in shown)
+
+
+def test_on_a_terminal_a_wrong_row_is_asked_again_and_nothing_is_echoed(printed, state):
+    rows = rows_on(printed[1]).split("-")
+    rows = ["-".join(rows[at : at + 2]) for at in range(0, len(rows), 2)]
+    wrong = rows[1][:-1] + ("2" if rows[1][-1] != "2" else "3")
+    command = [sys.executable, "-m", "releve.apps.cli.main", "key", "try", "--state"]
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, [*command, str(state.folder)])
+    seen = b""
+    for typed, asked in zip(
+        [rows[0], wrong, *rows[1:]],
+        [1, 2, 2, 3, 4, 5, 6],
+        strict=True,
+    ):
+        prompt = f"Rangée {asked}:".encode()
+        while not seen.rstrip(b" ").endswith(prompt):
+            seen += os.read(terminal, 4096)
+        os.write(terminal, typed.lower().encode() + b"\n")
+        seen += b"\n"
+    with contextlib.suppress(OSError):  # the terminal closes when the command ends
+        while chunk := os.read(terminal, 4096):
+            seen += chunk
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    text = seen.decode()
+    assert "La rangée 2 ne tombe pas juste" in text
+    assert printed[0]["mark"] in text
+    assert not [row for row in rows if row.lower() in text.lower()]

@@ -4,7 +4,10 @@ Uncompressed (`-Z0`): restic compresses, and only plain dumps share most of thei
 hour to the next. Passwords are in files that only we can read, never words or environment.
 """
 
+import contextlib
 import datetime as dt
+import hashlib
+import io
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +16,18 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.restic import tee
+from releve.adapters.restic import notes, tee
 from releve.adapters.restic.engine import Restic
 from releve.adapters.restic.talks import MariaDbTalk, PostgresTalk, ProgramMissing, TalkFailed
-from releve.flow.backup import EngineFailedError, Tell
+from releve.flow.backup import EngineFailedError, Tell, VerificationFailedError
+from releve.flow.sources import SourceNameError
 from releve.model.backup import Progress
 from releve.model.sources import (
     DumpMade,
     Lack,
     MariaDbSource,
     PostgresSource,
+    SourcesManifest,
     TableRows,
     Want,
 )
@@ -66,6 +71,36 @@ class Dumps(Restic):
             why = "no table has a row" if tables else "the database has no table"
             return Lack(source=source.name, want=Want.EMPTY, why=why)
         return None
+
+    def manifest(self, snapshot: str = "") -> SourcesManifest:
+        """Of a backup, the newest by default; empty when it has none.
+
+        Raises: SourceNameError when there is no such backup, and those of the repository.
+        """
+        whole = [one for one in self.snapshots() if notes.folder_of(one.folders)]
+        found = [one for one in whole if one.id.startswith(snapshot)]
+        if not found:
+            raise SourceNameError(snapshot or "latest", "no backup names its sources")
+        into = io.BytesIO()
+        place = f"{notes.folder_of(found[-1].folders)}/{notes.MANIFEST}"
+        self.dump(found[-1].id, place, into)
+        return msgspec.json.decode(into.getvalue(), type=SourcesManifest)
+
+    def fetch(self, made: DumpMade, into: Path) -> None:
+        """Write a dump to a new file that only we can read; kept only if it is what was dumped.
+
+        Raises: VerificationFailedError, FileExistsError.
+        """
+        into.touch(mode=0o600, exist_ok=False)
+        with contextlib.ExitStack() as undo:
+            undo.callback(into.unlink)
+            with into.open("wb") as file:
+                self.dump(made.snapshot, made.path, file)
+            with into.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != made.sha256:
+                raise VerificationFailedError(made.path, "its SHA-256 is not the dump's")
+            undo.pop_all()
 
     def _postgres(self, source: PostgresSource, tell: Tell) -> DumpMade | Lack:
         """Rows are counted in the very state that is dumped: the dump reads our exported snapshot."""

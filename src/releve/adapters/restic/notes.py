@@ -1,6 +1,7 @@
 """The manifest of the sources, in a folder that is part of the snapshot."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -8,6 +9,11 @@ from releve.model.sources import SourcesManifest
 
 FOLDER = "releve-sources"  # this name finds it in a snapshot, also on another machine
 MANIFEST = "sources.json"
+
+
+def folder_of(folders: Sequence[str]) -> str:
+    """The manifest's folder among those of a snapshot; "" when it has none."""
+    return next((folder for folder in folders if PurePath(folder).name == FOLDER), "")
 
 
 class SourceNotes:

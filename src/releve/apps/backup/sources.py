@@ -279,6 +279,35 @@ def remove(name: str, state: str | None, *, as_json: bool) -> None:
 
 
 @sources.command()
+@click.argument("name")
+@click.option("--out", required=True, help="Fichier à écrire ; il ne doit pas exister.")
+@click.option("--snapshot", default="", help="Sauvegarde ; sinon la dernière.")
+@_state
+@_json
+def bring(name: str, out: str, snapshot: str, state: str | None, *, as_json: bool) -> None:
+    """Reprendre la copie d'une base telle que la dernière sauvegarde l'a prise, vérifiée.
+
+    PostgreSQL: then pg_restore -d BASE FILE; MariaDB: then mariadb < FILE.
+    Example: releve backup sources bring dossiers --out dossiers.pgdump
+    """
+    kept = State(state)
+    dumps = kept.dumps(kept.config())
+    made = next((one for one in dumps.manifest(snapshot).dumps if one.source == name), None)
+    if made is None:
+        raise SourceNameError(name, "that backup has no dump of it")
+    if Path(out).exists():
+        raise UsageError(f"{out} exists.")
+    dumps.fetch(made, Path(out))
+    if as_json:
+        _print(made)
+    else:
+        rows = sum(count.low for count in made.rows.values())
+        click.echo(
+            f"{out} : {made.database} au {made.at.astimezone():%d/%m/%Y %H:%M}, {rows} lignes."
+        )
+
+
+@sources.command()
 @_state
 @_json
 def test(state: str | None, *, as_json: bool) -> None:

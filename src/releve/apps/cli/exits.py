@@ -130,6 +130,9 @@ EXITS: dict[str, tuple[str, ...]] = {
     "backup sources add dicom": (*_NOT_SET_UP, *_SOURCE_NAME),
     "backup sources add hook": _NOT_SET_UP,
     "backup sources remove": (*_NOT_SET_UP, *_SOURCE_NAME),
+    "backup sources bring": (
+        *_REPOSITORY, *_NOT_SET_UP, *_SOURCE_NAME, *_of(_BACKUP, "VerificationFailedError"),
+    ),
     "backup sources test": (
         *_NOT_SET_UP, *_of(_BACKUP, "BackupSourceMissingError", "BackupSourceEmptyError"),
     ),
