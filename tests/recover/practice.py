@@ -35,6 +35,8 @@ def build(folder: Path, *, files: int = 300, archives: int = 3, database_mb: int
     (folder / "vide").mkdir()
     (folder / "lien").symlink_to("patients")
     os.link(folder / "archives/a0.zip", folder / "archives/second.zip")
+    (folder / "logiciel").mkdir()
+    (folder / "logiciel/base.mdb").write_bytes(chance.randbytes(2_000_000))
     with sqlite3.connect(folder / "patients.db") as database:
         database.execute("CREATE TABLE visit (id INTEGER PRIMARY KEY, note TEXT)")
         rows = ((chance.randbytes(250).hex(),) for _ in range(database_mb * 2_000))

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from releve.adapters.linux import mounts
-from tests.recover.practice import RELEVE, kill, tree
+from releve.adapters.restic.rest_server import RestServer
+from releve.apps.backup.state import Config, State
+from tests.recover.practice import RELEVE, Recovery, kill, tree
 
 RUNS = int(os.environ.get("RELEVE_KILLS", "1"))  # more, for a long look: each is another seed
 
@@ -20,7 +22,7 @@ def test_an_untouched_recovery_ends_as_the_folder_that_was_backed_up(recovery):
     recovery.run(*recovery.words("--until-local"))
     report = recovery.finish()
     assert report["changed"] == report["new"] == report["deleted"] == report["doubtful"] == []
-    assert report["verified"] == report["files"] == 305
+    assert report["verified"] == report["files"] == 306
     assert tree(recovery.target) == tree(recovery.source)
     assert mounts.mounted(str(recovery.target)) is None
     assert not list(recovery.home.path.glob("vault-*"))
@@ -38,13 +40,14 @@ def test_what_people_do_meanwhile_is_kept_and_told(recovery):
     (patients / "004_NOM4_Jean").mkdir()
     (patients / "004_NOM4_Jean/nouveau.txt").write_text("n")
     (recovery.target / "vide").rmdir()
+    (recovery.target / "logiciel").rename(recovery.target / "logiciel-ancien")
     recovery.reached("all_local")
     shown = tree(recovery.target)
     report = recovery.finish()
     assert tree(recovery.target) == shown, "the ordinary folder is what people saw"
     assert report["changed"] == ["patients/001_NOM1_Jean/CR n°10 [a].doc"]
     assert report["new"] == ["patients/004_NOM4_Jean/nouveau.txt"]
-    assert len(report["renamed"]) == 11
+    assert len(report["renamed"]) == 12
     assert len(report["deleted"]) == 11
     assert report["doubtful"] == []
     listed = subprocess.run(
@@ -270,3 +273,60 @@ def test_the_state_is_roots_alone_and_names_no_patient_in_the_progress(recovery)
     assert "NOM" not in (recovery.home.path / "progress.json").read_text()
     assert "NOM" not in (recovery.home.path / "restic.log").read_text()
     assert Path(recovery.home.path / "report.json").exists() is False
+
+
+def backed_up_with_databases(tmp_path: Path) -> Path:
+    """Two databases in WAL mode that somebody has open, backed up by the command's own means."""
+    source = tmp_path / "source"
+    for name in ("a", "b"):
+        (source / name).mkdir(parents=True)
+    writers = []
+    for name in ("a/un.db", "b/deux.db"):
+        writer = sqlite3.connect(source / name)
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE visit (note TEXT)")
+        writer.executemany("INSERT INTO visit VALUES (?)", [("x" * 500,)] * 4000)
+        writer.commit()
+        writers.append(writer)
+        os.chown(source / name, 41001, 41000)
+    with RestServer(str(tmp_path / "vault")) as server:
+        state = State(str(tmp_path / "state"))
+        config = Config(url=server.url("h"), user="h", folders=(str(source),))
+        state.configure(config, server.add_user("h"))
+        state.engine().init()
+        state.run().run(config.folders, config.exclude, lambda _: None)
+    for writer in writers:
+        writer.close()
+    (tmp_path / "repository").symlink_to(tmp_path / "vault/h")
+    (tmp_path / "password").symlink_to(tmp_path / "state/password")
+    return source
+
+
+def test_databases_come_as_their_consistent_copies_also_when_their_folder_was_renamed(
+    tmp_path, need
+):
+    need("root", "restic", "overlay")
+    source = backed_up_with_databases(tmp_path)
+    recovery = Recovery(tmp_path, source, tmp_path / "cabinet")
+    try:
+        recovery.begin()
+        recovery.reached("first_write")
+        (recovery.target / "b").rename(recovery.target / "c")
+        (recovery.target / "b").mkdir()
+        (recovery.target / "b/deux.db").write_bytes(b"autre chose")
+        recovery.reached("all_local")
+        report = recovery.finish()
+    finally:
+        recovery.close()
+    assert report["doubtful"] == report["new"] == []
+    assert report["changed"] == ["b/deux.db"]
+    assert report["renamed"] == [["b/deux.db", "c/deux.db"]]
+    names = sorted(path.name for path in recovery.target.rglob("*"))
+    assert names == ["a", "b", "c", "deux.db", "deux.db", "un.db"]
+    assert (recovery.target / "b/deux.db").read_bytes() == b"autre chose"
+    for name in ("a/un.db", "c/deux.db"):
+        assert (recovery.target / name).stat().st_uid == 41001
+        with sqlite3.connect(recovery.target / name) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert database.execute("SELECT count(*) FROM visit").fetchone() == (4000,)
+        database.close()

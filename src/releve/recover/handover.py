@@ -44,8 +44,16 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
         """Files that are in the folder now."""
         return len(self.found)
 
-    def with_databases(self, copies: Mapping[str, int], equal: frozenset[str]) -> "Fate":
-        """Judge databases by their consistent copies (path: its time of change)."""
+    def with_databases(
+        self,
+        copies: Mapping[str, int],
+        equal: frozenset[str],
+        moved: frozenset[tuple[str, str]] = frozenset(),
+    ) -> "Fate":
+        """Judge databases by their consistent copies (path: its time of change).
+
+        `moved`: (before, now) of those that were found, equal, under a new name.
+        """
         there = {path for path in copies if path in self.found}
         written = {
             path
@@ -58,7 +66,12 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
             verified=self.verified - there,
             changed=(self.changed - there) | written,
             doubtful=(self.doubtful - there) | (there - equal - written),
-            to_compare=frozenset(p for p in self.to_compare if p[1] not in there),
+            renamed=self.renamed | moved,
+            new=self.new - {now for _, now in moved},
+            deleted=self.deleted - {before for before, _ in moved},
+            to_compare=frozenset(
+                p for p in self.to_compare if p[1] not in there and p[1] not in dict(moved).values()
+            ),
         )
 
     def compared(self, equal: frozenset[tuple[str, str]]) -> "Fate":

@@ -124,6 +124,21 @@ class Overlay:
         """Whether the entry of that name is here with all its bytes (or deleted by somebody)."""
         return os.path.lexists(f"{self.upper}/{path}")
 
+    def is_in_place(self, path: str) -> bool:
+        """Whether the snapshot's file of that name is local, its folders being the snapshot's own.
+
+        People may have renamed a folder and made another one of its name: that one is opaque.
+        """
+        if not stat.S_ISREG(_mode(f"{self.upper}/{path}")):
+            return False
+        folder = path.rpartition("/")[0]
+        while folder:
+            names = os.listxattr(f"{self.upper}/{folder}")
+            if f"{_XATTR}opaque" in names or f"{_XATTR}redirect" in names:
+                return False
+            folder = folder.rpartition("/")[0]
+        return True
+
     def bring(self, path: str) -> None:
         """Have the kernel copy the entry up; harmless when it is here already.
 
@@ -220,6 +235,13 @@ def _half(path: str, below: str, name: str) -> str | None:
             return said.strip("/")
         name = said
     return f"{below}/{name}" if below else name
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def _is_folder(path: str) -> bool:

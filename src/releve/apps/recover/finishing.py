@@ -130,7 +130,7 @@ class Finishing:
         wanted = {n.path: _wanted(n) for n in nodes if n.type == "file"}
         judged = judge(wanted, self._present(), actions)
         judged = self._databases(judged)
-        judged = self._looked_at(judged, nodes)
+        judged = self._looked_at(judged)
         if replace_doubtful:
             judged = self._replaced(judged)
         return self._reported(judged)
@@ -158,20 +158,29 @@ class Finishing:
     def _databases(self, judged: Fate) -> Fate:
         """A database is compared with its consistent copy, not with the file as it was read."""
         copies = {self._inside(c): c for c in self._opening.copies(self._state.vault_point)}
-        equal = set()
-        for path, copy in copies.items():
-            with contextlib.suppress(OSError), Path(self._asked.target, path).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == copy.sha256:
-                    equal.add(path)
-        return judged.with_databases({p: c.mtime_ns for p, c in copies.items()}, frozenset(equal))
+        equal = {path for path, copy in copies.items() if self._is_copy(path, copy)}
+        moved = set()
+        for now in judged.new:
+            facts = judged.found[now]
+            for path, copy in copies.items():
+                fits = (facts.size, facts.mtime_ns // 1000) == (copy.size, copy.mtime_ns // 1000)
+                if fits and path not in equal and self._is_copy(now, copy):
+                    moved.add((path, now))
+                    break
+        times = {path: copy.mtime_ns for path, copy in copies.items()}
+        return judged.with_databases(times, frozenset(equal), frozenset(moved))
+
+    def _is_copy(self, path: str, copy: DatabaseCopy) -> bool:
+        with contextlib.suppress(OSError), Path(self._asked.target, path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == copy.sha256
+        return False
 
     def _inside(self, copy: DatabaseCopy) -> str:
         return copy.path[len(self._asked.folder.rstrip("/")) + 1 :]
 
-    def _looked_at(self, judged: Fate, nodes: list[Node]) -> Fate:
+    def _looked_at(self, judged: Fate) -> Fate:
         """Read what only a comparison byte by byte can settle: renamed files and second names."""
         below = self._opening.below(self._state.vault_point)
-        del nodes
         pairs = judged.to_compare
         equal = {pair for pair in pairs if self._same(f"{below}/{pair[0]}", pair[1])}
         return judged.compared(frozenset(equal))

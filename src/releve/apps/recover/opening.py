@@ -14,7 +14,7 @@ from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import MANIFEST, SIDE_FILES
 from releve.adapters.restic.lent import LentRepository, Program
 from releve.apps.recover.state import Asked, RecoveryHome
-from releve.flow.recovery.errors import StillInUseError, TargetError
+from releve.flow.recovery.errors import MountFailedError, StillInUseError, TargetError
 from releve.model.backup import DatabaseCopy, Manifest
 
 _SHORT = 8  # restic names snapshots so below ids/
@@ -75,6 +75,8 @@ class Opening:
             manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
         except FileNotFoundError:
             return []
+        except OSError as error:  # the link broke: an empty list would be wrong
+            raise MountFailedError(self._asked.lent.repository, str(error)) from error
         inside = self._asked.folder.rstrip("/") + "/"
         return [copy for copy in manifest.databases if copy.path.startswith(inside)]
 
