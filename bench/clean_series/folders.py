@@ -13,7 +13,7 @@ import msgspec
 from releve.adapters.restic.databases import FOLDER, MANIFEST, SqliteDatabases
 from releve.adapters.scan.past import count_rows
 from releve.detect.ransom.formats import Blob
-from releve.flow.scan import Differing, Opened, Planned
+from releve.flow.scan_ports import Differing, Opened, Planned
 from releve.model.backup import DatabaseCopy, Manifest, Snapshot
 from releve.model.clean import How, TableRows
 from releve.model.sources import DumpMade

@@ -18,7 +18,8 @@ from releve.adapters.scan.past import SnapshotPast
 from releve.adapters.scan.rules import rules
 from releve.apps.backup.state import Config, State, SystemClock
 from releve.apps.simulate.corpus.tree import build
-from releve.flow.scan import Past, Scan
+from releve.flow.scan import Scan
+from releve.flow.scan_ports import Past
 from releve.model.backup import Snapshot
 from releve.model.clean import Verdict
 from releve.recover.clean_point import standing

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from releve.adapters.scan.catalogue import SqliteCatalogue
-from releve.flow.scan import CatalogueError, Planned, UnknownSnapshotError, hunt
+from releve.flow.scan import hunt
+from releve.flow.scan_ports import CatalogueError, Planned, UnknownSnapshotError
 from releve.model.backup import Snapshot
 from releve.model.clean import DataSet, Facts, How, Judgement, Verdict, Why
 
@@ -86,7 +87,7 @@ def test_a_snapshot_keeps_its_place_and_is_found_by_its_beginning(tmp_path):
 def test_a_new_indicator_makes_every_snapshot_that_has_the_content_unclean(tmp_path):
     catalogue = filled(tmp_path / "c.sqlite", [{"/s/a.txt": "x"}, {"/s/c": "y"}, {"/s/c": "x"}])
     why = Why(code="famille", fr="famille", en="family")
-    assert list(hunt(catalogue, {"x": why})) == [0, 2]
+    assert list(hunt(catalogue, {"x": why})) == [0, 1, 2]
     told = [point.judgements[0].verdict for point in catalogue.points()]
     assert told == [Verdict.BAD, Verdict.CLEAN, Verdict.BAD]
     assert hunt(catalogue, {"unknown": why}) == ()

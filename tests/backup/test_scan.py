@@ -6,6 +6,7 @@ import os
 import sqlite3
 import zipfile
 
+import msgspec
 import pytest
 
 from releve.apps.cli.main import run
@@ -161,3 +162,20 @@ def test_a_mounted_repository_is_read_where_it_is_mounted(back_up, letters, call
             state.engine().restore(one.snapshot, folder, str(into), lambda _: None)
     judged = scanned(call("recover", "scan", "--no-live", "--mounted", str(mounted)))
     assert [s["verdict"] for s in judged] == ["clean", "bad"]
+
+
+def test_a_new_generation_goes_on_from_the_old_one(back_up, letters, call, state, server):
+    back_up()
+    assert [s["verdict"] for s in scanned(call("recover", "scan"))] == ["clean"]
+    min(letters.glob("*.docx")).unlink()
+    kept = state.config()
+    password = (state.folder / "http-password").read_text()
+    state.configure(msgspec.structs.replace(kept, url=kept.url + "2026-12/"), password)
+    state.engine().init()
+    second = back_up()
+    (judged,) = scanned(call("recover", "scan"))
+    assert judged["verdict"] == "clean"
+    documents = judged["judgements"][0]["totals"]
+    assert (documents["present"], documents["removed"]) == (12, 1)
+    (plan,) = call("recover", "plan")
+    assert plan["sets"][0]["snapshot"] == second.snapshot

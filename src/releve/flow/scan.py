@@ -5,188 +5,30 @@ The time is bounded: what was not judged in time is unjudged, never clean, and c
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from releve.detect.files import databases, single, whole
 from releve.detect.files.limits import LIMITS, FileLimits
-from releve.detect.files.whole import Background
 from releve.detect.ransom.formats import Bytes
 from releve.flow.clock import Clock
+from releve.flow.scan_ports import Catalogue, Opened, Past, Planned, Reading, Rules, Scanned, Tell
 from releve.model.backup import DatabaseCopy, Snapshot
 from releve.model.clean import (
-    Change,
     DataSet,
     Facts,
     How,
     Judgement,
-    Kept,
-    Point,
     TableRows,
     Verdict,
     Why,
 )  # fmt: skip
-from releve.model.errors import ReleveError
 from releve.model.sources import DumpMade
 
 _PIECE = 1 << 20
 BUDGET = dt.timedelta(minutes=5)
 OWN = "releve-"  # folders of the backup itself: copies of databases, notes of the run
-
-
-class CatalogueError(ReleveError):
-    """The catalogue of judged files cannot be read or written."""
-
-    status = 160
-    remedy = (
-        "Move catalogue.sqlite away and run `releve recover scan`: it is made again from the"
-        " snapshots; what persons accepted is to be accepted again."
-    )
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"The catalogue {path} cannot be used: {why}.")
-        self.path = path
-
-
-class RulesError(ReleveError):
-    """A rule file does not compile, or the rule engine is not installed."""
-
-    status = 161
-    remedy = "Mend the file it names, or install the extra: `pip install releve[scan]`."
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The rules cannot be used: {why}.")
-
-
-class UnknownSnapshotError(ReleveError):
-    """No judged snapshot has that id."""
-
-    status = 162
-    remedy = "`releve recover scan --list` shows the judged snapshots."
-
-    def __init__(self, snapshot: str) -> None:
-        super().__init__(f"No judged snapshot begins with {snapshot!r}.")
-
-
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """One path that differs, before anything is judged."""
-
-    path: str
-    data_set: str
-    how: How
-
-
-class Differing(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a path, as the engine tells it."""
-
-    path: str
-    how: How
-
-
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of one path in one snapshot; None if it could not be brought."""
-
-    after: Bytes | None
-    before: Bytes | None = None
-    why: str = ""
-    is_passing: bool = False  # another try will bring it
-    still: Callable[[], bool] = lambda: True  # asked after the judgement: was it that content?
-
-
-class Past(Protocol):
-    """The snapshots of one machine, and what is in them."""
-
-    repository: str  # a name that stays: snapshots of two generations are not compared
-
-    def snapshots(self) -> Sequence[Snapshot]:
-        """Oldest first."""
-
-    def differences(self, older: Snapshot | None, newer: Snapshot) -> Iterator[Differing]:
-        """Files whose content differs; with no older one, every file."""
-
-    def copies(self, snapshot: Snapshot) -> Sequence[DatabaseCopy]:
-        """The consistent copies of databases that it holds."""
-
-    def dumps(self, snapshot: Snapshot) -> Sequence[DumpMade]:
-        """The dumps of database servers that its run made, each in a snapshot of its own."""
-
-    def opened(
-        self, newer: Snapshot, older: Snapshot | None, wanted: Sequence[Planned]
-    ) -> AbstractContextManager[Mapping[str, Opened]]:
-        """The contents of some paths, gone again when the block is left."""
-
-    def batches(self, newer: Snapshot, wanted: Sequence[Planned]) -> Iterator[Sequence[Planned]]:
-        """The paths in portions that fit the scratch place."""
-
-    def rows(self, snapshot: Snapshot, copy: DatabaseCopy, seconds: float) -> TableRows | None:
-        """What the database's own engine says; None if the time ran out."""
-
-
-class Rules(Protocol):
-    """What recognises contents: rules."""
-
-    def match(self, content: Bytes, path: str) -> tuple[Why, ...]: ...
-
-
-class Catalogue(Protocol):
-    """Keeps what was judged. All writes of one call are one transaction."""
-
-    def place(self, snapshot: Snapshot, repository: str) -> int:
-        """The place of a snapshot in the series; a new one comes last."""
-
-    def is_done(self, place: int) -> bool: ...
-    def is_planned(self, place: int) -> bool: ...
-    def plan(self, place: int, changes: Sequence[Planned], sets: Sequence[DataSet]) -> None:
-        """Note the versions that this snapshot brings, not judged yet, and those that it ends."""
-
-    def waiting(self, place: int) -> Sequence[Planned]:
-        """Versions of this snapshot that nobody judged yet."""
-
-    def put(self, place: int, facts: Mapping[str, Facts]) -> None: ...
-    def changes(self, place: int, data_set: str) -> Sequence[Change]: ...
-    def background(self, place: int, data_set: str) -> Background: ...
-    def sets(self, place: int) -> Sequence[DataSet]: ...
-    def put_rows(self, place: int, data_set: DataSet, sha256: str, rows: TableRows) -> None: ...
-    def rows_before(self, place: int, data_set: str) -> tuple[str, TableRows] | None:
-        """SHA-256 and rows as they were in the newest snapshot before."""
-
-    def judge(self, place: int, judgements: Sequence[Judgement], *, done: bool) -> None: ...
-    def places(self) -> Sequence[int]: ...
-    def indicators(self, sha256: Collection[str]) -> Mapping[str, Why]: ...
-    def suspicious(self, sha256: Mapping[str, Why]) -> Sequence[int]:
-        """Mark versions of these contents as bad; the places whose judgement may change."""
-
-    def points(self) -> Sequence[Point]: ...
-    def versions(self, data_set: str, since: int) -> Sequence[Kept]:
-        """Versions that came with the place `since` or later, and those of the same paths before."""
-
-
-class Scanned(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="scanned"):
-    """What was judged of one snapshot."""
-
-    snapshot: str
-    at: dt.datetime
-    verdict: Verdict
-    judgements: tuple[Judgement, ...]
-    files: int
-    bytes: int
-    ms: float
-    waiting: int = 0  # files that the time did not suffice for
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="reading"):
-    """How far a scan is."""
-
-    snapshot: str
-    files: int
-    of: int
-    bytes: int
-
-
-Tell = Callable[[Reading], None]
 
 
 class Scan:
@@ -260,6 +102,13 @@ class Scan:
             for d in differing
             if not _is_of_database(d.path, apart) and (name := set_of(d.path, sets))
         ]
+        if older is None:  # the first of a new generation: what it lacks went in between
+            there = {one.path for one in planned}
+            planned += [
+                Planned(path=path, data_set=name, how=How.REMOVED)
+                for path, name in self._catalogue.standing({s.name for s in sets})
+                if path not in there
+            ]
         self._catalogue.plan(place, planned, sets)
 
     def _files(
@@ -350,29 +199,23 @@ class Scan:
 def hunt(
     catalogue: Catalogue, indicators: Mapping[str, Why], limits: FileLimits = LIMITS
 ) -> Sequence[int]:
-    """Judge the past again for new indicators, from the catalogue alone; the places that changed."""
+    """Judge the past again for new indicators, from the catalogue alone; the places concerned."""
     touched = catalogue.suspicious(indicators)
     if not touched:
         return ()
-    points = {point.snapshot: point for point in catalogue.points()}
-    if not points:
-        return ()
-    again = [place for place in catalogue.places() if place >= min(touched)]
-    for place in again:
-        if not catalogue.is_planned(place):
+    points = catalogue.points()
+    for place in catalogue.places():
+        if place < touched[0] or not catalogue.is_planned(place):
             continue
-        files = _judged(catalogue, place, limits)
-        catalogue.judge(
-            place, [*files, *_bases_of(catalogue, place)], done=catalogue.is_done(place)
-        )
+        judged: Sequence[Judgement] = points[place].judgements
+        if place in touched:
+            # Judgements of databases stay: an indicator is a file's.
+            bases = {s.name for s in catalogue.sets(place) if s.is_database}
+            kept = [j for j in judged if j.data_set in bases]
+            judged = [*_judged(catalogue, place, limits), *kept]
+        # Written again, changed or not: what is wounded after it follows from the places before.
+        catalogue.judge(place, judged, done=catalogue.is_done(place))
     return touched
-
-
-def _bases_of(catalogue: Catalogue, place: int) -> list[Judgement]:
-    """Judgements of databases stay: an indicator is a file's."""
-    names = {s.name for s in catalogue.sets(place) if s.is_database}
-    point = catalogue.points()[place]
-    return [j for j in point.judgements if j.data_set in names]
 
 
 def _judged(catalogue: Catalogue, place: int, limits: FileLimits) -> list[Judgement]:

@@ -6,7 +6,7 @@ import pytest
 
 from releve.adapters.scan.rules import YaraRules, rules, shipped
 from releve.detect.ransom.formats import Blob
-from releve.flow.scan import RulesError
+from releve.flow.scan_ports import RulesError
 
 if not os.environ.get("CI"):
     pytest.importorskip("yara_x")

@@ -14,7 +14,8 @@ import msgspec
 
 from releve.detect.files.kinds import ending
 from releve.detect.files.whole import Background
-from releve.flow.scan import CatalogueError, Planned, UnknownSnapshotError, condemned
+from releve.flow.scan import condemned
+from releve.flow.scan_ports import CatalogueError, Planned, UnknownSnapshotError
 from releve.model.backup import Snapshot
 from releve.model.clean import (
     Change,
@@ -157,6 +158,12 @@ class SqliteCatalogue:
             db.execute(
                 "UPDATE snapshot SET planned=1, sets=? WHERE place=?", (_pack(tuple(sets)), place)
             )
+
+    def standing(self, sets: Collection[str]) -> Iterator[tuple[str, str]]:
+        for name in sorted(sets):
+            yield from self._db.execute(
+                "SELECT path, data_set FROM version WHERE data_set=? AND until IS NULL", (name,)
+            ).fetchall()
 
     def waiting(self, place: int) -> Sequence[Planned]:
         rows = self._db.execute(
@@ -312,16 +319,16 @@ class SqliteCatalogue:
         with self._whole() as db:
             for name, why in sha256.items():
                 rows = db.execute(
-                    "SELECT id, first, facts FROM version WHERE sha256=? AND facts IS NOT NULL",
+                    "SELECT id, first, until, facts FROM version WHERE sha256=? AND facts NOTNULL",
                     (name,),
                 ).fetchall()
-                for number, first, packed in rows:
+                for number, first, until, packed in rows:
                     facts = condemned(_facts(packed), why)
                     db.execute(
                         "UPDATE version SET verdict=?, facts=? WHERE id=?",
                         (Verdict.BAD.value, _pack(facts), number),
                     )
-                    touched.add(first)
+                    touched.update((first,) if until is None else (first, until))
         return sorted(touched)
 
     def accept(self, snapshot: str, who: str, why: str, at: dt.datetime) -> None:

@@ -25,7 +25,7 @@ from releve.adapters.restic.databases import FOLDER, MANIFEST
 from releve.adapters.restic.engine import Difference, Node, Restic, pattern
 from releve.detect.files.databases import is_sealed
 from releve.flow.backup import EngineFailedError
-from releve.flow.scan import Differing, Opened, Planned
+from releve.flow.scan_ports import Differing, Opened, Planned
 from releve.model.backup import DatabaseCopy, Manifest, Snapshot
 from releve.model.clean import How, TableRows
 from releve.model.sources import DumpMade, SourcesManifest

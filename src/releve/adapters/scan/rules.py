@@ -6,7 +6,7 @@ from typing import Any
 from releve.adapters.content import PLACES
 from releve.detect.files.limits import LIMITS, FileLimits
 from releve.detect.ransom.formats import Bytes
-from releve.flow.scan import RulesError
+from releve.flow.scan_ports import RulesError
 from releve.model.clean import Why
 
 FOLDER = "yara"

@@ -13,7 +13,8 @@ from releve.adapters.scan.catalogue import SqliteCatalogue
 from releve.adapters.scan.past import SnapshotPast
 from releve.adapters.scan.rules import NoRules, YaraRules, rules
 from releve.apps.backup.state import State, SystemClock
-from releve.flow.scan import BUDGET, Reading, Scan, Scanned
+from releve.flow.scan import BUDGET, Scan
+from releve.flow.scan_ports import Reading, Scanned
 from releve.model.clean import Verdict
 from releve.model.errors import ReleveError
 

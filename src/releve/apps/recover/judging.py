@@ -8,8 +8,8 @@ import msgspec
 
 from releve.apps.backup.judging import WORDS, Teller, catalogue, scan_now, tell_scanned
 from releve.apps.backup.state import State, SystemClock
-from releve.flow.scan import RulesError
 from releve.flow.scan import hunt as judge_again
+from releve.flow.scan_ports import RulesError
 from releve.model.clean import Why
 
 _state = click.option(
