@@ -33,6 +33,22 @@ def test_restic_speaks_to_the_gate_over_tls_with_its_own_authority(own_gate, doc
         ssl.create_default_context().wrap_socket(wire, server_hostname="127.0.0.1")
 
 
+def test_the_hosts_own_backup_goes_through_the_gate_and_comes_back(own_gate, documents, tmp_path):
+    own_gate.start("--tls")
+    _, secret = own_gate.credential("srv")
+    (tmp_path / "secret").write_text(secret)
+    state = ("--state", str(tmp_path / "state"))
+    releve(
+        "backup", "setup", *state, "--url", own_gate.url.rstrip("/") + address("srv"),
+        "--user", "srv", "--http-password-file", str(tmp_path / "secret"),
+        "--ca-file", str(own_gate.data / "authority.pem"), "--folder", str(documents),
+    )  # fmt: skip
+    releve("backup", "run", *state)
+    releve("backup", "check", *state)
+    status = releve("vault", "status", "--json", "--data", str(own_gate.data)).stdout
+    assert json.loads(status.splitlines()[0])["last_snapshot_ns"]
+
+
 def test_the_gate_does_not_listen_in_the_clear_beyond_this_machine(gate):
     words = ("vault", "serve", "--data", str(gate.data), "--listen", "0.0.0.0:0", "--no-tls")
     assert releve(*words, check=False).returncode == 2
