@@ -1,5 +1,6 @@
 """A machine that is backed up to a real rest-server, and its drills run as real processes."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -66,6 +67,22 @@ class Practice:
         assert told, err
         assert told[-1].get("event") == "drill", (told[-1], err)
         return status, told[-1]["certificate"]
+
+    def kill_after_steps(self, least: int, *words: str) -> None:
+        """Kill -9 in the middle: when so many steps have ended, and not all."""
+        process = self.start("run", "--state", str(self.state.folder), *words)
+        while self.steps() < least:
+            assert process.poll() is None, "it ended before"
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+
+    def steps(self) -> int:
+        try:
+            with contextlib.closing(sqlite3.connect(self.drills / "drills.db")) as journal:
+                return int(journal.execute("SELECT count(*) FROM step").fetchone()[0])
+        except sqlite3.Error:
+            return 0  # it is about to be made
 
     def kill_at(self, seconds: float, *words: str) -> bool:
         """Kill -9 that long after its start; whether it was still alive."""

@@ -29,7 +29,7 @@ def command(practice) -> tuple[str, ...]:
 def test_the_agent_goes_on_with_an_interrupted_drill_and_tells_how_it_ended(practice, tmp_path):
     practice.back_up()
     practice.call("schedule", "--hour", "0")
-    assert practice.kill_at(2.5, "--if-due", "--resume")
+    practice.kill_after_steps(3, "--if-due", "--resume")
     spool = SqliteSpool(tmp_path / "agent.db")
     parts = (ProcessCommands(), spool, SystemClock(), command(practice))
     told = anyio.run(drill_once, *parts)

@@ -60,19 +60,9 @@ def test_without_an_interrupted_drill_there_is_nothing_to_resume(practice):
 def test_two_drills_of_one_machine_do_not_run_at_once(practice):
     practice.back_up()
     first = practice.start("run", "--state", str(practice.state.folder))
-    while not (practice.drills / "lock").exists():
-        assert first.poll() is None
-    while not _has_drill(practice):
+    while not practice.steps():
         assert first.poll() is None
     status, _, err = practice.call("run", "--state", str(practice.state.folder))
     assert status == 180, err
     first.communicate(timeout=60)
     assert first.returncode == 0
-
-
-def _has_drill(practice) -> bool:
-    try:
-        with sqlite3.connect(practice.drills / "drills.db") as journal:
-            return bool(journal.execute("SELECT count(*) FROM drill").fetchone()[0])
-    except sqlite3.Error:
-        return False

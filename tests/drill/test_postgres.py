@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from releve.adapters.drill import postgres
 from tests.drill.conftest import check
 
 pytestmark = [pytest.mark.restic, pytest.mark.postgres]
@@ -51,27 +52,30 @@ def dump(binaries, tmp_path_factory):
     return into
 
 
-def test_a_dump_is_loaded_and_counted_and_no_server_stays(practice, dump, binaries):
+def test_dumps_are_loaded_and_counted_a_torn_one_fails_and_no_server_stays(
+    practice, dump, binaries
+):
     shutil.copy(dump, practice.share / "dossier.dump")
+    content = dump.read_bytes()
+    (practice.share / "torn.dump").write_bytes(content[: len(content) // 2])
     practice.back_up()
     status, made = practice.drill(env={"RELEVE_PG_BIN": str(binaries)})
-    assert status == 0, made
-    (part,) = check(made, "dumps")["parts"]
-    assert (part["kind"], part["tables"], part["rows"]) == ("postgresql", 2, 1201)
-    assert part["newest"].startswith("2026-04-07T"), "an appointment to come is no newest row"
+    assert status == 181
+    whole, torn = check(made, "dumps")["parts"]
+    assert (whole["kind"], whole["tables"], whole["rows"]) == ("postgresql", 2, 1201)
+    assert whole["newest"].startswith("2026-04-07T"), "an appointment to come is no newest row"
+    assert torn["rows"] == 0
+    assert [r["kind"] for r in check(made, "dumps")["reasons"]] == ["database_damaged"]
     assert not list((practice.drills / "rooms").iterdir())
     assert not _servers_below(str(practice.drills)), "the scratch server is gone"
 
 
-def test_a_torn_dump_fails_and_one_that_cannot_be_loaded_is_not_called_good(
-    practice, dump, binaries
-):
-    content = dump.read_bytes()
-    (practice.share / "dossier.dump").write_bytes(content[: len(content) // 2])
-    practice.back_up()
-    status, made = practice.drill(env={"RELEVE_PG_BIN": str(binaries)})
-    assert status == 181
-    assert check(made, "dumps")["reasons"][0]["kind"] == "database_damaged"
+@pytest.mark.root
+def test_without_a_view_of_the_disks_of_its_own_root_starts_no_server(dump, tmp_path, binaries):
+    (tmp_path / "scratch").mkdir()
+    opened, why = postgres.load([str(dump)], [], str(tmp_path / "scratch"), is_shut_in=False)
+    assert not opened
+    assert why
 
 
 def _servers_below(folder: str) -> list[str]:

@@ -44,6 +44,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     wanted: str = ""
 
 
+NEWER = "newer"  # the error of a dump whose server is newer than the programs here: not damaged
+
+
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A database that was opened and counted. `path` is where it belongs on the host."""
 
@@ -200,6 +203,7 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     ordered: Moment
     kind: str = "drill"  # or "certify"
     snapshot: str = ""  # named; empty: the newest
+    room: str = ""  # a folder for clean rooms; empty: in the drills' own
     ended_at: dt.datetime | None = None
     verdict: str = ""  # empty: not ended
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from releve.model.drill import (
+    NEWER,
     Check,
     Done,
     Mark,
@@ -138,6 +139,8 @@ def _part(one: Opened, known: Opened | None, label: str) -> Part:
 
 
 def _wrong(one: Opened, known: Opened | None, label: str) -> list[Reason]:
+    if one.error == NEWER:
+        return [Reason(kind="dump_newer", label=label)]
     if one.error:
         return [Reason(kind="database_damaged", label=label, seen=one.error)]
     if known is None:

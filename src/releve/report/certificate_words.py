@@ -173,6 +173,10 @@ REASONS: dict[str, Text] = {
         "Un export MariaDB est intact, mais n’a pas été chargé dans un serveur",
         "A MariaDB dump is intact, but was not loaded into a server",
     ),
+    "dump_newer": text(
+        "Base {label} : export d’un PostgreSQL plus récent que celui de cette machine, non chargé",
+        "Database {label}: dump of a PostgreSQL newer than this machine’s, not loaded",
+    ),
     "rows_not_as_dumped": text(
         "Un export contient moins de lignes qu’à la sauvegarde",
         "A dump holds fewer rows than at backup time",

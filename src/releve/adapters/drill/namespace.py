@@ -9,11 +9,12 @@ _CLONE_NEWNS = 0x00020000
 _RDONLY, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
 
 
-def shut_in(live: Sequence[str]) -> bool:
+def shut_in(live: Sequence[str], keep: Sequence[str]) -> bool:
     """Make the live folders read-only for this process and its children, for good.
 
     Only for a process that does nothing else afterwards. A live folder `/` stays as it is: the
-    clean room itself lies in it. False: not possible here (not root, no right to mount, no Linux).
+    clean room itself lies in it. `keep`: our own folders, which stay writable where they lie in a
+    live one. False: not possible here (not root, no right to mount, no Linux).
     """
     real = [os.path.realpath(folder) for folder in live]
     if "/" in real or not hasattr(os, "geteuid") or os.geteuid() != 0:
@@ -22,10 +23,14 @@ def shut_in(live: Sequence[str]) -> bool:
         libc = ctypes.CDLL(None, use_errno=True)
         _checked(libc.unshare(_CLONE_NEWNS))
         _mount(libc, None, "/", _REC | _PRIVATE)
-        for folder in real:
-            if Path(folder).is_dir():
-                _mount(libc, folder, folder, _BIND | _REC)
-                for point in _points(folder):
+        ours = [os.path.realpath(folder) for folder in keep]
+        for folder in filter(os.path.isdir, real):
+            _mount(libc, folder, folder, _BIND | _REC)
+            inside = [one for one in ours if one.startswith(folder + "/")]
+            for one in inside:
+                _mount(libc, one, one, _BIND | _REC)
+            for point in _points(folder):
+                if not any(point == one or point.startswith(one + "/") for one in inside):
                     _mount(libc, None, point, _REMOUNT | _BIND | _RDONLY)
     except (OSError, AttributeError):  # AttributeError: a libc without these calls
         return False

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from releve.adapters.drill import namespace
 from releve.adapters.drill.sqlite import moment
 from releve.adapters.restic.child import dies_with_us
-from releve.model.drill import Opened
+from releve.model.drill import NEWER, Opened
 
 BIN = "RELEVE_PG_BIN"  # the folder of initdb, postgres, pg_restore, psql, when not the system's
 _NEEDED = ("initdb", "postgres", "pg_restore", "psql")
@@ -219,8 +219,11 @@ class _Server:
             if self._ask("postgres", f"CREATE DATABASE {name}").returncode:
                 return Opened(path=belongs, kind="postgresql", error="create")
             words = ("-j2", "--no-owner", "--no-privileges", "-h", self._place, "-U", "drill")
-            if self._run("pg_restore", *words, "-d", name, reachable).returncode:
-                return Opened(path=belongs, kind="postgresql", error="pg_restore")
+            said = self._run("pg_restore", *words, "-d", name, reachable)
+            if said.returncode:
+                is_newer = "unsupported version" in said.stderr
+                error = NEWER if is_newer else "pg_restore"
+                return Opened(path=belongs, kind="postgresql", error=error)
             return counted(partial(self._ask, name), belongs)
         finally:
             Path(reachable).unlink(missing_ok=True)

@@ -51,9 +51,11 @@ def certify(home: DrillHome, journal: SqliteJournal, asked: Asked) -> Certificat
     ticks = BootTicks()
     ordered = ticks.moment()
     name = f"{ordered.at:%Y%m%d-%H%M}-{secrets.token_hex(3)}"
-    room = CleanRoom(home.room(name, ""), asked.paths)
+    drill = Drill(id=name, host=host_name(), ordered=ordered, kind="certify")
+    journal.order(drill)
+    room = CleanRoom(home.room(drill), asked.paths)
     try:
-        is_shut_in = namespace.shut_in(asked.paths)
+        is_shut_in = namespace.shut_in(asked.paths, (str(home.folder),))
         examiner = RoomExaminer(room.folder_for_scratch(), is_shut_in=is_shut_in)
         checks, count, size = _checks(examiner, asked)
     finally:
@@ -75,11 +77,7 @@ def certify(home: DrillHome, journal: SqliteJournal, asked: Asked) -> Certificat
         referent=asked.referent,
     )
 
-    def keep(content: bytes) -> None:
-        journal.order(Drill(id=name, host=host_name(), ordered=ordered, kind="certify"))
-        journal.close(name, content, made.verdict, ended)
-
-    issue(home, made, keep)
+    issue(home, made, lambda content: journal.close(name, content, made.verdict, ended))
     return made
 
 

@@ -14,7 +14,7 @@ from releve.apps.backup.state import State
 from releve.apps.drill.certify import Asked
 from releve.apps.drill.certify import certify as certify_restore
 from releve.apps.drill.state import DrillHome, find
-from releve.apps.drill.wiring import Scene, host_name, work
+from releve.apps.drill.wiring import Scene, host_name, sweep, work
 from releve.flow.drill.ports import (
     CertificateKeyError,
     DrillFailedError,
@@ -73,17 +73,20 @@ def run(
     home, kept = DrillHome(drills), State(state)
     config, restic, journal = kept.config(), kept.engine(), home.journal()
     with journal.alone():
-        wanted = _which(home, journal.drills(), snapshot, resume=resume, if_due=if_due)
+        sweep(home, journal, dt.datetime.now(dt.UTC))
+        wanted = _which(home, journal.drills(), resume=resume, if_due=if_due)
         if wanted is None:
             if as_json:
                 _print({"event": "not_due", "next": _next(home, journal.drills())})
             return
         if wanted not in journal.drills():
+            place = str(Path(room).absolute()) if room else ""
+            wanted = msgspec.structs.replace(wanted, snapshot=snapshot, room=place)
             journal.order(wanted)
         last = kept.load().backup
         scene = Scene(
             live=config.folders,
-            room=room,
+            keep=(str(kept.folder),),
             structure=structure,
             patients=patients,
             bytes=last.bytes if last else 0,
@@ -100,9 +103,7 @@ def _end(made: Certificate, home: DrillHome, *, as_json: bool) -> None:
         raise DrillFailedError(made.id, [c.name for c in made.checks if c.outcome in bad])
 
 
-def _which(
-    home: DrillHome, known: list[Drill], snapshot: str, *, resume: bool, if_due: bool
-) -> Drill | None:
+def _which(home: DrillHome, known: list[Drill], *, resume: bool, if_due: bool) -> Drill | None:
     """The interrupted one, or a new one; None: none is due. Raises: NothingToResumeError."""
     open_ = [one for one in known if one.kind == "drill" and one.ended_at is None]
     if resume and open_:
@@ -113,7 +114,7 @@ def _which(
     if resume and not if_due:
         raise NothingToResumeError
     name = f"{now.at:%Y%m%d-%H%M}-{secrets.token_hex(3)}"
-    return Drill(id=name, host=host_name(), ordered=now, snapshot=snapshot)
+    return Drill(id=name, host=host_name(), ordered=now)
 
 
 def _next(home: DrillHome, known: list[Drill]) -> dt.datetime:

@@ -31,9 +31,10 @@ class DrillHome:
     def journal(self) -> SqliteJournal:
         return SqliteJournal(str(self.folder))
 
-    def room(self, drill: str, named: str) -> str:
+    def room(self, drill: Drill) -> str:
         """Dot name: if it lies in a folder that is backed up whole, it is left out of backups."""
-        return str((Path(named) if named else self.folder / "rooms") / f".releve-room-{drill}")
+        top = Path(drill.room) if drill.room else self.folder / "rooms"
+        return str(top / f".releve-room-{drill.id}")
 
     def key(self) -> Ed25519PrivateKey:
         """The key that signs the certificates of this installation."""

@@ -33,16 +33,17 @@ from releve.recover import drill as judge
 from releve.report.certificate import Setting, certificate_html
 from releve.report.text import LANGS
 
+_DAY = dt.timedelta(days=1)  # nobody certifies for longer
+
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """Where and on what a drill works."""
 
     live: tuple[str, ...]  # folders that are backed up: never written to
-    room: str = ""  # a folder for clean rooms; empty: in the drills' folder
+    keep: tuple[str, ...] = ()  # folders of ours that stay writable even there
     structure: str = ""
     patients: str = ""
     bytes: int = 0  # of the last backup
-    isolate: bool = True  # in a view of the disks of this process's own
 
 
 def work(
@@ -52,8 +53,8 @@ def work(
 
     Raises: RoomError.
     """
-    room = CleanRoom(home.room(drill.id, scene.room), scene.live)
-    is_shut_in = scene.isolate and namespace.shut_in(scene.live)
+    room = CleanRoom(home.room(drill), scene.live)
+    is_shut_in = namespace.shut_in(scene.live, (str(home.folder), room.path, *scene.keep))
     examiner = RoomExaminer(room.folder_for_scratch(), is_shut_in=is_shut_in)
     run = DrillRun(DrillEngine(restic), room, examiner, journal, BootTicks(), tell)
     done = run.run(
@@ -65,6 +66,16 @@ def work(
     )
     room.remove()
     return made
+
+
+def sweep(home: DrillHome, journal: SqliteJournal, now: dt.datetime) -> None:
+    """Remove the rooms of drills that ended, when their process died before it could."""
+    for drill in journal.drills():
+        is_over = drill.ended_at is not None or (
+            drill.kind == "certify" and now - drill.ordered.at > _DAY
+        )
+        if is_over and os.path.lexists(place := home.room(drill)):
+            CleanRoom(place, ()).remove()
 
 
 def baseline(journal: SqliteJournal, drill: Drill) -> dict[str, Opened]:

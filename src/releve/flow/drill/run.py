@@ -45,6 +45,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     patients: str = ""  # path of the database of the patient list; empty: the largest one
     databases: str = "releve-bases"  # name of the snapshot's folder of consistent copies
     bytes: int = 0  # about how much comes back; 0: not known
+    sources: str = "releve-sources"  # of what was taken of database servers
     fingerprints: str = "releve-empreintes"  # and of the list of hashes made at backup time
 
 
@@ -145,8 +146,7 @@ class DrillRun:
         return Work(snapshot=fitting[0])
 
     def _first_file(self, snapshot: Snapshot, wanted: Wanted) -> Work:
-        special = (wanted.databases, wanted.fingerprints)
-        folders = [f for f in snapshot.folders if PurePath(f).name not in special]
+        folders = [f for f in snapshot.folders if PurePath(f).name not in _special(wanted)]
         path = self._engine.smallest(snapshot.id, folders)
         if not path:
             return _one(StepName.FIRST_FILE, Outcome.FAILED, Reason(kind="no_file"))
@@ -194,7 +194,7 @@ class DrillRun:
                 opened.append(self._examiner.database(place, copy.path))
             self._alive()
         loaded, lacking = self._loaded([brought])
-        sourced, more = self._servers(self._examiner.sources(brought))
+        sourced, more = self._servers(self._sources(snapshot, wanted))
         loaded, lacking = [*loaded, *sourced], [*lacking, *more]
         size = self._examiner.size([brought])[1]
         known = {p: one for p, one in self._before.items() if not p.startswith("live-")}
@@ -279,9 +279,17 @@ class DrillRun:
             opened += loaded
             lacking += [Reason(kind="no_server", seen=str(len(places)))] if why else []
         wants = {f"{dump.source}#dump": dump for dump in (manifest.dumps if manifest else ())}
-        short = [one for one in opened if judge.is_short(one, wants[one.path].rows)]
+        counted = [one for one in opened if wants[one.path].counted]
+        short = [one for one in counted if judge.is_short(one, wants[one.path].rows)]
         lacking += [Reason(kind="rows_not_as_dumped") for _ in short]
         return opened, lacking
+
+    def _sources(self, snapshot: Snapshot, wanted: Wanted) -> SourcesManifest | None:
+        folder = _named(snapshot, wanted.sources)
+        if not folder:
+            return None
+        into = self._room.folder("sources")
+        return self._examiner.sources(self._engine.restore(snapshot.id, folder, into, self._hear))
 
     def _manifest(self, snapshot: Snapshot, wanted: Wanted) -> Manifest | None:
         folder = _named(snapshot, wanted.databases)
@@ -296,8 +304,8 @@ class DrillRun:
         return {f: str(PurePath(self._room.home(f), PurePath(f).name)) for f in snapshot.folders}
 
     def _people(self, snapshot: Snapshot, wanted: Wanted) -> list[str]:
-        special = (wanted.databases, wanted.fingerprints)
-        return [p for f, p in self._restored(snapshot).items() if PurePath(f).name not in special]
+        places, special = self._restored(snapshot).items(), _special(wanted)
+        return [place for folder, place in places if PurePath(folder).name not in special]
 
     def _hear(self, progress: Progress) -> None:
         self._tell(progress)
@@ -309,6 +317,11 @@ class DrillRun:
         if self._told is None or judge.elapsed(self._told, now) >= 1:
             self._told = now
             self._journal.alive(self._drill, self._stretch, now)
+
+
+def _special(wanted: Wanted) -> tuple[str, ...]:
+    """Folders of a snapshot that hold what the backup says of itself, not what people work with."""
+    return wanted.databases, wanted.sources, wanted.fingerprints
 
 
 def _named(snapshot: Snapshot, name: str) -> str:
