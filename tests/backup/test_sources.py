@@ -18,6 +18,7 @@ import pytest
 
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.restic import tee as tee_module
+from releve.adapters.restic.engine import is_dump
 from releve.adapters.restic.images import study_of
 from releve.adapters.spool.sqlite import SqliteSpool
 from releve.apps.backup.state import SystemClock
@@ -118,7 +119,9 @@ def content_of(state, dump) -> bytes:
 
 
 def dump_snapshots(state):
-    return [one for one in state.engine().snapshots() if one.folders[0].startswith("/releve-dump-")]
+    found = [one for one in state.engine().everything() if is_dump(one.folders)]
+    assert not [one for one in state.engine().snapshots() if is_dump(one.folders)]
+    return found
 
 
 PATIENTS = """CREATE TABLE patient (id serial PRIMARY KEY, nom text);
@@ -146,6 +149,7 @@ def test_a_postgresql_database_comes_back_with_the_rows_that_the_manifest_names(
         stop.set()
         writer.join()
     dump = manifest_of(state, made.snapshot).dumps[0]
+    assert [one.id for one in dump_snapshots(state)] == [dump.snapshot]
     assert dump == made.dumps[0]
     assert dump.server_version.startswith("18")
     whole = content_of(state, dump)
@@ -605,7 +609,7 @@ def test_a_backup_that_is_killed_is_made_whole_by_the_next(state, configure, sha
     time.sleep(3)
     backup.kill()
     backup.communicate()
-    assert state.engine().snapshots() == []
+    assert state.engine().everything() == []
     configure(pace=Pace())
     assert run(["backup", "run", "--state", str(state.folder)]) == 0
     snapshot = state.engine().snapshots()[-1]

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from releve.adapters.restic import notes, tee
-from releve.adapters.restic.engine import Restic
+from releve.adapters.restic.engine import DUMP, Restic
 from releve.adapters.restic.talks import MariaDbTalk, PostgresTalk, ProgramMissing, TalkFailed
 from releve.flow.backup import EngineFailedError, Tell, VerificationFailedError
 from releve.flow.sources import SourceNameError
@@ -32,7 +32,6 @@ from releve.model.sources import (
     Want,
 )
 
-NAMED = "/releve-dump-"  # in the snapshots; restic 0.18 makes no folder for what comes by stdin
 TAG = "releve-dump"
 _WORDS = 300  # of a program's complaint
 
@@ -137,7 +136,7 @@ class Dumps(Restic):
         rows: dict[str, TableRows],
         tell: Tell,
     ) -> DumpMade | Lack:
-        path = f"{NAMED}{source.name}.{ending}"
+        path = f"{DUMP}{source.name}.{ending}"
         with tempfile.TemporaryDirectory(prefix="releve-dump-") as scratch:
             report = Path(scratch) / "report"
             passing = [sys.executable, "-I", str(tee.__file__), str(report), *command]

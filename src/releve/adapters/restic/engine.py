@@ -22,6 +22,7 @@ from releve.flow.backup import (
 from releve.model.backup import Backup, Progress, Snapshot
 
 INCOMPLETE, NO_REPOSITORY, LOCKED, WRONG_PASSWORD = 3, 10, 11, 12  # restic's exit statuses
+DUMP = "/releve-dump-"  # how a dump is named; restic 0.18 makes no folder for what comes by stdin
 STALL_S = 180.0
 CHECK_S = 6 * 3600.0  # restic says nothing while it reads every byte
 
@@ -190,6 +191,11 @@ class Restic:
         )
 
     def snapshots(self) -> list[Snapshot]:
+        """Of folders; what databases said has snapshots of its own."""
+        return [one for one in self.everything() if not is_dump(one.folders)]
+
+    def everything(self) -> list[Snapshot]:
+        """Dumps too."""
         said = _snapshots(self._answer("snapshots") or b"[]")
         made = (
             Snapshot(
@@ -379,6 +385,11 @@ class Restic:
                 raise WrongPasswordError
             case status:
                 raise EngineFailedError(status, said)
+
+
+def is_dump(folders: Sequence[str]) -> bool:
+    """Whether a snapshot of these holds only what a database program said (see dumps)."""
+    return len(folders) == 1 and folders[0].startswith(DUMP)
 
 
 def pattern(path: str) -> str:
