@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from releve.apps.simulate.corpus import documents
-from releve.apps.simulate.honest.held_out import office_save
+from releve.apps.simulate.honest.rewriting import office_save
 
 _SAVE_EVERY_S = 0.05
 

@@ -33,7 +33,7 @@ class Both:
         assert self.people.wait(self.people.start(words)) == 0
 
     def attack(self, script: str) -> None:
-        self.people.python(script, self.ground.share, "0.2")
+        self.people.python(script, self.ground.share, "0.8")  # time for the honest save
 
     def damaged(self) -> None:
         until = time.monotonic() + 10

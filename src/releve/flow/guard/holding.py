@@ -57,7 +57,7 @@ class Holder:
             else self._limits.rehold_copy_s
         )
         last = self._last.get(job.file, -1e9)
-        if now - last < pause:
+        if now - last < pause and not job.at_once:
             self._desk.put_later(last + pause - now, job.process.pid, job.file, job)
             return
         self._last[job.file] = now

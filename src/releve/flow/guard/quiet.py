@@ -20,7 +20,7 @@ class Quiet:
         end = self._clock.steady() + most_s
         while self._clock.steady() < end:
             self._intake.wait()
-            self._desks.hold.hasten(_is_unknown)
+            self._desks.hold.hasten(_at_once)
             if (
                 not self._intake.is_behind
                 and not self.comparing
@@ -31,6 +31,7 @@ class Quiet:
             self._clock.sleep(0.001)
 
 
-def _is_unknown(job: Job) -> bool:
-    """A new file that was not held yet: to be moved away it must be known."""
-    return not job.tries and job.volume.keeper.node(job.key) is None
+def _at_once(job: Job) -> bool:
+    """All that was saved is held now: what somebody else saved a moment ago is kept, too."""
+    job.at_once = not job.tries
+    return job.at_once

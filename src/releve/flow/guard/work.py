@@ -38,6 +38,7 @@ class Job(msgspec.Struct, kw_only=True):
     seen_ns: int
     mask: int = 0
     is_due: bool = False  # a new file that was left alone for a moment, and is looked at now
+    at_once: bool = False  # a roll-back waits for it: no pause between two saves of one file
     tries: int = 0  # how often it was found open for writing
     name: Name | None = None
     held: HoldResult | None = None
@@ -55,6 +56,7 @@ def merge(waiting: Job, new: Job) -> Job:
     new.seen_ns = min(waiting.seen_ns, new.seen_ns)
     if new.name is None or (waiting.name is not None and waiting.order > new.order):
         new.name = waiting.name  # what was due later may have been noticed before a renaming
+    new.at_once = new.at_once or waiting.at_once
     new.is_due = new.is_due or waiting.is_due
     new.order = max(waiting.order, new.order)
     if waiting.what is What.CLOSED and new.what is What.OPEN:
