@@ -35,7 +35,7 @@ def test_kills_at_random_moments_lose_nothing_received(own_gate, tmp_path):
     folder.mkdir()
     before, killed = received(own_gate), {"gate": 0, "store": 0, "client": 0}
     for number in range(KILLS):
-        (folder / f"{number}.dcm").write_bytes(os.urandom(4_000_000))
+        (folder / f"{number}.dcm").write_bytes(os.urandom(9_000_000))
         client = own_gate.client(credential)
         command = [tools.find(tools.RESTIC).path, "--no-cache", "backup", "--pack-size", "4"]
         running = subprocess.Popen(
@@ -44,7 +44,10 @@ def test_kills_at_random_moments_lose_nothing_received(own_gate, tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(0.6 + 1.2 * dice.random())
+        until = time.monotonic() + 15
+        while len(received(own_gate)) == len(before) and time.monotonic() < until:
+            time.sleep(0.02)  # something of this round has come: now any moment is in mid-backup
+        time.sleep(0.4 * dice.random())
         victim = dice.choice(sorted(killed))
         killed[victim] += 1
         if victim == "store":

@@ -80,7 +80,7 @@ _NAMED = (*_VAULT, *_of("releve.apps.vault.access", "VaultNameError"))
 _OPENING = (*_NAMED, *_of("releve.flow.vault.openings", "OpeningError"))
 _SIGNED = (
     *_of("releve.flow.vault.signoffs", "ApproverUnknownError", "SignatureError"),
-    *_of("releve.apps.vault.rights", "KeyFileError"),
+    *_of("releve.apps.vault.deciders", "KeyFileError"),
 )
 
 EXITS: dict[str, tuple[str, ...]] = {
@@ -204,7 +204,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_VAULT_FOLDER, *_RULE, *_of("releve.apps.vault.access", "VaultNameError"),
     ),
     "vault retention release": (*_VAULT_FOLDER, *_RULE, *_REQUEST),
-    "vault approve": (*_REQUEST_FILE, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault approve": (*_REQUEST_FILE, *_of("releve.apps.vault.deciders", "KeyFileError")),
     "vault forecast": _VAULT_FOLDER,
     "vault init": _NAMED,
     "vault serve": (*_VAULT, *_TOOL, *_of("releve.apps.vault.opened", "GateRunningError")),
@@ -212,15 +212,15 @@ EXITS: dict[str, tuple[str, ...]] = {
     "vault credential add": _NAMED,
     "vault credential list": _VAULT,
     "vault credential close": _OPENING,
-    "vault credential open": (*_OPENING, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault credential open": (*_OPENING, *_of("releve.apps.vault.deciders", "KeyFileError")),
     "vault credential approve": (*_OPENING, *_SIGNED),
-    "vault approver make-key": _of("releve.apps.vault.rights", "KeyFileError"),
-    "vault approver add": (*_NAMED, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault approver make-key": _of("releve.apps.vault.deciders", "KeyFileError"),
+    "vault approver add": (*_NAMED, *_of("releve.apps.vault.deciders", "KeyFileError")),
     "vault approver remove": (
         *_NAMED, *_of("releve.flow.vault.signoffs", "ApproverUnknownError"),
     ),
     "vault approver list": _VAULT,
-    "vault agreement add": (*_OPENING, *_of("releve.apps.vault.rights", "KeyFileError")),
+    "vault agreement add": (*_OPENING, *_of("releve.apps.vault.deciders", "KeyFileError")),
     "vault agreement sign": (*_OPENING, *_SIGNED),
     "vault agreement end": _OPENING,
     "vault receipts": _VAULT,

@@ -14,11 +14,12 @@ from releve.adapters.vault import scrub as scrubbing
 from releve.adapters.vault.layout import GIB, Config, Layout, write
 from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.copy_cli import copy
+from releve.apps.vault.deciders import agreement, approver
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate
 from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
-from releve.apps.vault.rights import agreement, approver, credential
+from releve.apps.vault.rights import credential
 from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
 from releve.flow.vault.names import is_word
 from releve.model.errors import UsageError
