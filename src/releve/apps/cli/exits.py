@@ -71,6 +71,9 @@ _VAULT_FOLDER = (
 _RULE = _of(_RETENTION, "RetentionPolicyError")
 _CLOCK = _of(_RETAINING, "ClockNotTrustedError")
 _REQUEST = _of(_RETENTION, "RequestUnknownError")
+_COPYING = "releve.flow.vault.copying"
+_COPY = (*_VAULT_FOLDER, *_of(_COPYING, "CopyUnknownError"))
+_COPY_ASKED = (*_COPY, *_of(_COPYING, "CopyUnreachableError"))
 _REQUEST_FILE = _of("releve.apps.vault.retention_cli", "RequestFileError")
 _VAULT = (
     *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
@@ -169,14 +172,15 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_RECOVERING, "MountFailedError", "TargetError", "SharingFailedError"),
     ),
     "recover scan": (
-        *_REPOSITORY, *_NOT_SET_UP, *_of("releve.flow.scan", "CatalogueError", "RulesError"),
+        *_REPOSITORY, *_NOT_SET_UP, *_of("releve.flow.scan_ports", "CatalogueError", "RulesError"),
+        *_of("releve.apps.backup.judging", "ScanRunningError"),
     ),
     "recover plan": (
-        *_of("releve.flow.scan", "CatalogueError"),
+        *_of("releve.flow.scan_ports", "CatalogueError"),
         *_of("releve.apps.recover.planning", "IncidentUnknownError"),
     ),
-    "recover hunt": _of("releve.flow.scan", "CatalogueError", "RulesError"),
-    "recover accept": _of("releve.flow.scan", "CatalogueError", "UnknownSnapshotError"),
+    "recover hunt": _of("releve.flow.scan_ports", "CatalogueError", "RulesError"),
+    "recover accept": _of("releve.flow.scan_ports", "CatalogueError", "UnknownSnapshotError"),
     "drill run": (
         *_REPOSITORY, *_NOT_SET_UP, *_DRILL_HOME,
         *_of(_DRILL, "DrillRunningError", "DrillFailedError", "NothingToResumeError"),
@@ -206,6 +210,17 @@ EXITS: dict[str, tuple[str, ...]] = {
     "vault retention release": (*_VAULT_FOLDER, *_RULE, *_REQUEST),
     "vault approve": (*_REQUEST_FILE, *_of("releve.apps.vault.deciders", "KeyFileError")),
     "vault forecast": _VAULT_FOLDER,
+    "vault copy credential": (
+        *_VAULT_FOLDER, *_of("releve.apps.vault.access", "VaultNameError"),
+    ),
+    "vault copy add": _COPY,
+    "vault copy list": _COPY,
+    "vault copy run": (*_COPY_ASKED, *_of(_COPYING, "CopySourceError")),
+    "vault copy verify": (
+        *_COPY_ASKED, *_of(_COPYING, "CopySourceError", "CopyIncompleteError"),
+    ),
+    "vault copy heal": (*_COPY_ASKED, *_of(_COPYING, "CopyIncompleteError")),
+    "vault copy probe": (*_COPY_ASKED, *_of(_COPYING, "NotImmutableError")),
     "vault init": _NAMED,
     "vault serve": (*_VAULT, *_TOOL, *_of("releve.apps.vault.opened", "GateRunningError")),
     "vault status": _VAULT,
