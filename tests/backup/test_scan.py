@@ -1,5 +1,6 @@
 """Snapshots are judged after each backup, and the plan names the last clean one: real restic."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -179,3 +180,17 @@ def test_a_new_generation_goes_on_from_the_old_one(back_up, letters, call, state
     assert (documents["present"], documents["removed"]) == (12, 1)
     (plan,) = call("recover", "plan")
     assert plan["sets"][0]["snapshot"] == second.snapshot
+
+
+def test_two_scans_do_not_run_at_once_and_what_a_killed_one_left_in_clear_goes(
+    back_up, letters, call, state
+):
+    back_up()
+    left = state.folder / "scan" / "tmp1" / "r"
+    left.mkdir(parents=True)
+    (left / "lettre.txt").write_text("en clair")
+    with (state.folder / "scan.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run(["recover", "scan", "--state", str(state.folder), "--json"]) == 165
+    call("recover", "scan")
+    assert not left.exists()

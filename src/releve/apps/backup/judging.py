@@ -2,6 +2,8 @@
 
 import contextlib
 import datetime as dt
+import fcntl
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -50,15 +52,27 @@ def catalogue(state: State) -> Iterator[SqliteCatalogue]:
 
 @contextlib.contextmanager
 def bench(state: State, *, live: bool = True, mounted: Path | None = None) -> Iterator[Bench]:
-    """Everything a scan needs. Raises: BackupNotSetUpError, CatalogueError, RulesError."""
+    """Everything a scan needs. Raises: BackupNotSetUpError, CatalogueError, RulesError, ScanRunningError."""
     config = state.config()
     own = state.folder / RULES
     known = rules(own if own.is_dir() else None)
-    with catalogue(state) as kept:
+    with _alone(state.folder), catalogue(state) as kept:
+        shutil.rmtree(state.folder / SCRATCH, ignore_errors=True)  # of a scan that was killed
         past = SnapshotPast(
             state.engine(), config.url, state.folder / SCRATCH, live=live, mounted=mounted
         )
         yield Bench(scan=Scan(past, kept, known, SystemClock()), catalogue=kept, rules=known)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The kernel lets go of the lock when its holder dies, however it dies."""
+    with (folder / "scan.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ScanRunningError(str(folder)) from error
+        yield
 
 
 def scan_now(
@@ -75,6 +89,16 @@ def scan_now(
         if not made.rules.names and not teller.as_json:
             click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
         yield from made.scan.run(budget, teller)
+
+
+class ScanRunningError(ReleveError):
+    """Another scan of this machine's snapshots is running."""
+
+    status = 165
+    remedy = "Wait for it to end; the backup that is made now is judged by the next scan."
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"A scan is running already (lock in {folder}).")
 
 
 class SnapshotHarmedError(ReleveError):
