@@ -24,7 +24,8 @@ from releve.model.drill import NEWER, Opened
 
 BIN = "RELEVE_PG_BIN"  # the folder of initdb, postgres, pg_restore, psql, when not the system's
 _NEEDED = ("initdb", "postgres", "pg_restore", "psql")
-_POINTS = ("/mnt", "/media", "/srv", "/opt")  # any folder that all may enter does
+# An empty folder that all may enter, in one that only root writes to; others see it empty.
+_POINT = Path("/run/releve-drill-pg")
 _START_S, _LOAD_S = 60.0, 6 * 3600.0
 # A scratch server that is thrown away need not survive a power cut.
 _SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=")
@@ -98,18 +99,18 @@ def _server(scratch: Path, *, is_shut_in: bool) -> Iterator["_Server"]:
 
 def _reachable(place: Path, *, is_shut_in: bool) -> tuple[str, str]:
     """Raises: _NoServer."""
-    point = next((p for p in _POINTS if Path(p).is_dir() and Path(p).stat().st_mode & 0o001), "")
-    if not is_shut_in or not point:
+    if not is_shut_in:
         raise _NoServer("root's clean room cannot be shown to PostgreSQL here")
     user = next((name for name in ("postgres", "nobody") if _known(name)), "")
     if not user:
         raise _NoServer("there is no user for it")
     os.chown(place, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
     try:
-        namespace.show_at(str(place), point)
+        _POINT.mkdir(mode=0o755, exist_ok=True)
+        namespace.show_at(str(place), str(_POINT))
     except OSError as error:
         raise _NoServer(str(error)) from error
-    return point, user
+    return str(_POINT), user
 
 
 def _known(name: str) -> bool:

@@ -99,11 +99,8 @@ def backup_command(config: Config) -> tuple[str, ...]:
 def drill_command(config: Config) -> tuple[str, ...]:
     """With the state of the backup's own words, unless the drill's say otherwise."""
     words = config.drill
-    place: tuple[str, ...] = ()
-    if "--state" in config.backup and "--state" not in words:
-        at = config.backup.index("--state")
-        place = config.backup[at : at + 2]
-    structure = () if "--structure" in words else ("--structure", config.structure_name)
+    place = () if _given(words, "--state") else _given(config.backup, "--state")
+    structure = () if _given(words, "--structure") else ("--structure", config.structure_name)
     return (*RELEVE, "drill", "run", "--if-due", "--resume", "--json", *place, *structure, *words)
 
 
@@ -152,9 +149,13 @@ def _guard_place(config: Config) -> tuple[str, ...]:
 
 def _word(config: Config, name: str) -> tuple[str, ...]:
     """The option and its value as the guard was given them, or nothing."""
-    for place, word in enumerate(config.guard):
+    return _given(config.guard, name)
+
+
+def _given(words: Sequence[str], name: str) -> tuple[str, ...]:
+    for place, word in enumerate(words):
         if word == name:
-            return (name, *config.guard[place + 1 : place + 2])
+            return (name, *words[place + 1 : place + 2])
         if word.startswith(f"{name}="):
             return (name, word.partition("=")[2])
     return ()
