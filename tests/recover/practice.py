@@ -14,7 +14,7 @@ from pathlib import Path
 from releve.adapters.linux import mounts
 from releve.adapters.restic import tools
 from releve.adapters.restic.lent import Program
-from releve.apps.recover.state import Progress, RecoveryHome
+from releve.apps.recover.state import RecoveryHome
 
 RELEVE = [sys.executable, "-m", "releve.apps.cli.main"]
 
@@ -119,11 +119,6 @@ class Recovery:
         while not true():
             assert time.monotonic() < end, self.home.progress()
             time.sleep(0.02)
-
-    def told(self) -> Progress:
-        found = self.home.progress()
-        assert found is not None
-        return found
 
     def finish(self, *more: str) -> dict[str, object]:
         return json.loads(self.run("finish", str(self.target), "--json", *more))

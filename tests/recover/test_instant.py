@@ -239,7 +239,9 @@ def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(recovery, tmp_pat
         recovery.begin()
         recovery.reached("first_write")
         (recovery.target / "mot.txt").write_text("gardé")
-        recovery.until(lambda: recovery.told().short_of_room)
+        recovery.until(
+            lambda: (told := recovery.home.progress()) is not None and told.short_of_room
+        )
         assert not recovery.home.state().staged
         assert (recovery.target / "archives/a1.zip").read_bytes() == (
             recovery.source / "archives/a1.zip"

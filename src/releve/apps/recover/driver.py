@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -26,9 +28,10 @@ from releve.flow.recovery.errors import (
 )
 from releve.flow.recovery.hydrate import Hydration
 from releve.model.errors import ReleveError
-from releve.recover.care_order import Group, Item, Plan, plan
+from releve.recover.care_order import DATABASE_ENDINGS, Group, Item, Plan, plan
 
 _TICK_S = 0.1
+_NEAR = 300  # entries
 _LOOK_S = 1.0  # between looks at the file server: it means reading all of /proc
 _POLITE_S = 3.0  # that programs on this machine get to leave the folder before it is built again
 _HEAD = b"SQLite format 3\0"
@@ -109,6 +112,7 @@ class Driver:
         self._probe_file()
         self._probe_write()
         self._share()
+        self._probe_database(self._databases_near())
 
     def _rebuild(self, *, first: bool = False) -> None:
         """Mount the vault anew, then put a new view over the same upper folder.
@@ -186,7 +190,8 @@ class Driver:
                 self._done.set()
                 return
             wanted = self._plan()
-            self._probe_database(wanted)
+            base = Path(self._asked.target)
+            self._probe_database(base / item.path for item in wanted.databases)
             ground = self._opening.view
             bulk = Staging(self._home, self._asked, self._opening)
             reserve = self._asked.reserve
@@ -257,10 +262,9 @@ class Driver:
                 probe.unlink()
             self._reach("first_write")
 
-    def _probe_database(self, wanted: Plan) -> None:
+    def _probe_database(self, paths: Iterable[Path]) -> None:
         """Ask the first SQLite database something, as it stands at the vault."""
-        for item in wanted.databases:
-            path = Path(self._asked.target, item.path)
+        for path in paths:
             with contextlib.suppress(OSError, sqlite3.Error):
                 with path.open("rb") as file:
                     if file.read(16) != _HEAD:
@@ -270,6 +274,18 @@ class Driver:
                     database.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 self._reach("database_query")
                 return
+
+    def _databases_near(self) -> Iterator[Path]:
+        """Databases in the first folders, without waiting for the list of the snapshot."""
+        todo, seen = deque([Path(self._asked.target)]), 0
+        while todo and seen < _NEAR:
+            with contextlib.suppress(OSError), os.scandir(todo.popleft()) as entries:
+                for entry in itertools.islice(entries, _NEAR):
+                    seen += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(Path(entry.path))
+                    elif Path(entry.name).suffix.lower() in DATABASE_ENDINGS:
+                        yield Path(entry.path)
 
     # telling
 
