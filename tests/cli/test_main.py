@@ -170,7 +170,7 @@ def test_help_lists_what_this_command_can_end_with_and_nothing_else(capsys) -> N
             "92",
             "93",
         ),
-        *("94", "130", "157", "158", "159"),
+        *("94", "130", "157", "158", "159", "164"),
     ]
     assert main.run(["agent", "status", "--help"]) == 0
     said = capsys.readouterr().out

@@ -211,6 +211,11 @@ def test_after_a_leak_a_new_generation_takes_the_backups_and_the_old_one_still_o
 
     past = msgspec.json.decode(kept.read_bytes(), type=Config)
     assert [one.id for one in Restic(state.repository(past)).snapshots()] == [old.snapshot]
+    config = state.config()
+    where = ["--url", config.url, "--user", "host", "--folder", config.folders[0]]
+    secret = ["--http-password-file", str(state.folder / "http-password")]
+    assert run(["backup", "setup", *where, *secret, "--state", str(state.folder)]) == 0
+    assert state.config().password_file == config.password_file
     again = call("rotate", "--why", "encore", "--yes")
     assert again["generation"] == made["generation"] + "-2"
     assert again["url"].startswith(before.url)

@@ -80,6 +80,9 @@ def setup(
         password_file=str(Path(password_file).absolute()) if password_file else "",
         ca_file=ca_file,
     )
+    if before and not password_file and before.url == config.url:
+        # After a change of generation the password is not the first one any more.
+        config = msgspec.structs.replace(config, password_file=before.password_file)
     kept.configure(config, Path(http_password_file).read_text().strip())
     made = kept.engine().init()
     place = config.password_file or str(kept.password_file)
