@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import fcntl
 import hashlib
 import os
 import secrets
 import subprocess
 from collections.abc import Awaitable, Callable
+from time import monotonic, sleep
 
 import structlog
 
@@ -19,6 +21,31 @@ log = structlog.get_logger()
 _USER = "gate"
 _LONGEST_PAUSE_S = 5.0
 _PATIENCE_S = 15.0
+
+
+def is_gone(layout: Layout, patience_s: float = _PATIENCE_S) -> bool:
+    """Wait until the store of a gate that was killed has ended: until then objects may still come."""
+    until = monotonic() + patience_s
+    while True:
+        try:
+            os.close(_lock(layout))
+        except BlockingIOError:
+            if monotonic() > until:
+                return False
+            sleep(0.02)
+        else:
+            return True
+
+
+def _lock(layout: Layout) -> int:
+    """Raises: BlockingIOError while a store runs."""
+    handle = os.open(layout.run / "store.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    return handle
 
 
 class Store:
@@ -79,15 +106,21 @@ class Store:
         command = [tools.find(tools.REST_SERVER).path, "--append-only"]
         command += ["--path", str(layout.served), "--listen", f"unix:{layout.socket}"]
         command += ["--htpasswd-file", str(passwords)]
-        with (layout.run / "store.log").open("wb") as said:
-            self._process = await asyncio.create_subprocess_exec(
-                *dies_with_us(command),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                process_group=0,
-                env={"PATH": os.environ.get("PATH", "")},
-            )
+        await asyncio.to_thread(is_gone, layout)
+        lock = _lock(layout)
+        try:
+            with (layout.run / "store.log").open("wb") as said:
+                self._process = await asyncio.create_subprocess_exec(
+                    *dies_with_us(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    process_group=0,
+                    pass_fds=(lock,),  # held until the store itself is gone, whatever became of us
+                    env={"PATH": os.environ.get("PATH", "")},
+                )
+        finally:
+            os.close(lock)
 
     async def _await_answer(self) -> None:
         while self._process and self._process.returncode is None:

@@ -16,6 +16,7 @@ from releve.adapters.vault.journal import Journal, entries
 from releve.adapters.vault.layout import Config, Layout
 from releve.adapters.vault.notices import Notices
 from releve.adapters.vault.records import Records
+from releve.adapters.vault.store import is_gone
 from releve.flow.vault.book import Book
 from releve.model.errors import ReleveError
 from releve.model.vault import AnyEntry, Credential, View
@@ -106,6 +107,8 @@ def only_gate(layout: Layout) -> Iterator[None]:
         os.close(handle)
         raise GateRunningError(str(layout.data)) from error
     try:
+        if not is_gone(layout):
+            raise GateRunningError(str(layout.data))
         yield
     finally:
         os.close(handle)
