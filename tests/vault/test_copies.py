@@ -99,6 +99,11 @@ def test_a_second_vault_has_it_all_without_a_key_and_brings_only_what_is_new(
         "restore", "latest", "--target", str(tmp_path / "back"),
     )  # fmt: skip
     back = tmp_path / "back" / documents.relative_to("/")
+    held = pair.second.credential(
+        "secours", host="srv1", kind=CredentialKind.RESTORE, expires_ns=time.time_ns() + 10**13
+    )
+    told = pair.second.client(held).restic(address("srv1"), "snapshots", "--json", "--no-lock")
+    assert len(json.loads(told.stdout)) == 2  # the second vault's own gate gives it out
     assert (back / "neuf.txt").read_bytes() == (documents / "neuf.txt").read_bytes()
 
 

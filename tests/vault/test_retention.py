@@ -1,6 +1,7 @@
 """Retention: by the vault's own time, with two people, and never the newest; attacks change nothing."""
 
 import hashlib
+import json
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from releve.model.vault import Deed, Generation, Hold, ObjectKind, Receipt, Repo
 from releve.recover.forecast import Level, forecast
 from releve.recover.generations import decide
 from releve.recover.witness import Clocks, Witness, why_not_trusted, witness
+from tests.vault.conftest import Gate, address, objects_on
 
 DAY = 86_400_000_000_000
 HOUR = DAY // 24
@@ -376,3 +378,32 @@ def test_the_forecast_follows_the_receipts_and_a_surge_does_not_hide(world: Worl
     assert surge.level is Level.ALARM
     assert surge.days_left == 5.0
     assert forecast([], START, 5).days_left is None
+
+
+@pytest.mark.restic
+def test_the_forget_attack_with_real_snapshots_changes_nothing_that_is_kept(
+    gate: Gate, host: str, tmp_path: Path
+) -> None:
+    """13 good snapshots, then 12 empty ones that say they are newer, older, of 2099; and a forget."""
+    client, where = gate.client(gate.credential(host)), address(host)
+    folder, empty = tmp_path / "good", tmp_path / "empty"
+    folder.mkdir()
+    empty.mkdir()
+    client.restic(where, "init")
+    for number in range(13):
+        (folder / "letter.txt").write_text(f"version {number}")
+        client.restic(where, "backup", str(folder))
+    before, plan = objects_on(gate, host), Retaining(gate.vault()).plan()
+    dates = [f"2099-01-{day:02}" for day in range(1, 5)] + [
+        f"1999-01-{day:02}" for day in range(1, 5)
+    ]
+    dates += [f"2026-12-{day:02}" for day in range(1, 5)]
+    for date in dates:
+        client.restic(where, "backup", "--time", f"{date} 00:00:00", str(empty))
+    client.restic(where, "forget", "--keep-daily", "7", "--prune", check=False)
+    after, now = objects_on(gate, host), Retaining(gate.vault()).plan()
+    assert {name: after.get(name) for name in before} == before
+    kept = {each.generation.repository: each.verdict for each in plan}
+    assert {each.generation.repository: each.verdict for each in now} == kept
+    snapshots = json.loads(client.restic(where, "snapshots", "--json").stdout)
+    assert sum(str(folder) in row["paths"] for row in snapshots) == 13

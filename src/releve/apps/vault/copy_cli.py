@@ -38,6 +38,7 @@ from releve.model.errors import UsageError
 from releve.model.vault import Credential, CredentialKind, Deed
 
 _HEX_KEY = 64
+_OVERDUE_NS = 26 * 3_600_000_000_000  # a daily run, and two hours
 _LOCK_DAYS = 434  # 13 months of 31 days, the wait, and three weeks
 
 
@@ -143,14 +144,17 @@ def list_(data: str, *, as_json: bool) -> None:
     for each in copies.all():
         done, probe = copies.progress(each.name), copies.probe(each.name)
         proved = is_proved(each, probe, now)
+        is_overdue = each.kind is not CopyKind.VAULT and now - done.ran_ns > _OVERDUE_NS
         facts: dict[str, object] = {
             "event": "copy",
             **msgspec.to_builtins(each),
             "progress": msgspec.to_builtins(done),
             "probe": msgspec.to_builtins(probe) if probe else None,
             "immutable": proved,
+            "overdue": is_overdue,
         }
         words = [f"{each.name:20} {each.kind.value:7} {each.url} copié {when(done.ran_ns)}"]
+        words += ["EN RETARD"] if is_overdue else []
         words.append(f"vérifié {when(done.verified_ns)}")
         if each.kind is CopyKind.S3:
             at = when(probe.at_ns) if probe else "jamais éprouvé"

@@ -15,7 +15,7 @@ from releve.apps.vault.opened import Vault
 from releve.flow.vault import copying
 from releve.flow.vault.copying import CopySourceError, CopyUnreachableError, ReplicaError, called
 from releve.model.copies import Checked, Copy, Progress, Ran
-from releve.model.vault import AnyEntry, Receipt
+from releve.model.vault import AnyEntry, ObjectKind, Receipt, Repository
 
 log = structlog.get_logger()
 _BATCH = 64
@@ -133,8 +133,18 @@ class Pull:
             for receipt in self._waiting
         ]
         if own:
+            for where in {receipt.repository for receipt in own}:
+                self._serve(where)
             self._vault.add(*own)
         self._waiting = []
+
+    def _serve(self, where: Repository) -> None:
+        """Let our own gate give it out: in need, this vault is restored from."""
+        for kind in ObjectKind:
+            if kind is not ObjectKind.CONFIG:
+                folder = self._vault.layout.repository(where) / kind
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._vault.layout.serve(where)
 
     def _standing(self) -> Iterator[Receipt]:
         """The source's receipts whose generation stands there, and here if it ever was here."""
