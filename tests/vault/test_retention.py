@@ -217,6 +217,17 @@ def test_a_hold_wins_even_over_a_signed_request_and_ends_by_two_people_only(old:
     assert old.verdicts()["2023-11"] is Verdict.MAY_GO
 
 
+def test_a_forged_entry_lifts_no_hold(old: World) -> None:
+    hold = Hold(id="h-1", structure="cabinet", reason="enquête", by="x", since_ns=0)
+    old.retaining().hold(hold)
+    old.add(Deed(what="vault:hold:lifted", about={"id": "h-1"}))
+    for name in old.keys:
+        old.add(
+            Deed(what="person:hold:release_signed", by=name, about={"id": "l-1", "signature": "00"})
+        )
+    assert old.verdicts()["2023-11"] is Verdict.ON_HOLD
+
+
 def test_a_generation_that_changed_since_it_was_asked_stays(old: World) -> None:
     kept = old.retaining()
     asked = kept.request("A. Martin")

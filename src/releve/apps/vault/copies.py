@@ -1,12 +1,16 @@
 """What is known of this vault's copies, on disk: DATA/copies/<name>/."""
 
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from releve.adapters.vault.layout import Layout, write
-from releve.flow.vault.copying import CopyUnknownError
+from releve.flow.vault.copying import CopyUnknownError, CopyUnreachableError
 from releve.flow.vault.names import is_word
 from releve.model.copies import Copy, CopyKind, Probe, Progress
 
@@ -52,6 +56,18 @@ class Copies:
 
     def keep_probe(self, name: str, probe: Probe) -> None:
         self._put(name, "probe", probe)
+
+    @contextlib.contextmanager
+    def only_run(self, name: str) -> Iterator[None]:
+        """Hold while a run of this copy is under way. Raises: CopyUnreachableError."""
+        lock = os.open(self._folder / name / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise CopyUnreachableError(name, "another run is under way") from error
+        finally:
+            os.close(lock)
 
     def mirror(self, name: str) -> Path:
         """The source's journal, line by line as it is there."""

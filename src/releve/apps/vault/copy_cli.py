@@ -176,7 +176,8 @@ def run(name: str, data: str, *, as_json: bool) -> None:
     vault = Vault(data)
     copies = Copies(vault.layout)
     wanted = copies.get(name, CopyKind.SOURCE, CopyKind.S3)
-    done: Ran = _of(vault, copies, wanted).run(_progress)
+    with copies.only_run(name):
+        done: Ran = _of(vault, copies, wanted).run(_progress)
     end_progress()
     words = f"{done.objects} objets, {size(done.bytes)}"
     words += f" ; {len(done.lost)} perdus à la source" if done.lost else ""

@@ -161,7 +161,7 @@ class Retaining:
         self._add(what, approval.approver, id=asked.id, signature=approval.signature)
         told = self.told()
         asked = _asked(told, approval.id)
-        signed = retention.count(asked.signoffs, told, self._taken_ns(asked.id), text)
+        signed = retention.count(asked.signoffs, told, told.taken[asked.id], text)
         if isinstance(asked, Release) and signed >= signoffs.NEEDED:
             self._add(retention.HOLD_LIFTED, asked.by, id=asked.hold, release=asked.id)
             self._vault.notices.tell("hold_lifted", asked.hold, covers=asked.covers)
@@ -182,7 +182,7 @@ class Retaining:
         self._check_clock(asked.policy)
         if asked.vault != self._fingerprint:
             raise NotYetError("the request is for another vault")
-        seen, taken_ns = self._seen(asked.policy), self._taken_ns(asked.id)
+        seen, taken_ns = self._seen(asked.policy), told.taken[asked.id]
         retention.check_removal(asked, told, taken_ns, seen, _statement(asked))
         if dry:
             return self._run(asked, dry=True)
@@ -253,9 +253,6 @@ class Retaining:
     def _seen(self, policy: Policy) -> Witness:
         times = (entry.received_ns for entry in self._vault.entries())
         return witness(times, self._clock.now_ns(), int(policy.longest_silence_h * HOUR_NS))
-
-    def _taken_ns(self, request: str) -> int:
-        return retention.asked_ns(self._vault.entries()).get(request, 0)
 
     def _add(self, what: str, by: str, **about: str) -> None:
         self._vault.add(Deed(what=what, by=by, about=about))

@@ -9,9 +9,9 @@ import msgspec
 
 from releve.adapters.system import new_id
 from releve.adapters.vault.layout import write
+from releve.apps.vault.deciders import read_private
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.retaining import Retaining
-from releve.apps.vault.deciders import read_private
 from releve.apps.vault.show import data_option, json_option, size, tell, when
 from releve.flow.vault import signoffs
 from releve.model.errors import ReleveError, UsageError

@@ -75,6 +75,7 @@ class Retained(msgspec.Struct, kw_only=True):
     holds: dict[str, Hold] = {}
     removals: dict[str, Removal] = {}
     releases: dict[str, Release] = {}
+    taken: dict[str, int] = {}  # when the chain took each request in: the wait begins there
     leaving: dict[Repository, str] = {}  # by request; gone from here once dropped
     stepped_ns: int = 0
 
@@ -85,7 +86,20 @@ def read(entries: Iterable[AnyEntry]) -> Retained:
     for entry in entries:
         if isinstance(entry, Deed):
             _apply(told, entry)
+    for release in told.releases.values():
+        _lift(told, release)
     return told
+
+
+def _lift(told: Retained, release: Release) -> None:
+    """A hold ends by the signatures under its release, whatever else the chain says."""
+    signed = count(
+        release.signoffs, told, told.taken.get(release.id, 0), release_statement(release)
+    )
+    hold = told.holds.get(release.hold)
+    if hold is not None and signed >= signoffs.NEEDED:
+        at_ns = max(signoff.at_ns for signoff in release.signoffs)
+        told.holds[release.hold] = msgspec.structs.replace(hold, lifted_ns=at_ns)
 
 
 def _apply(told: Retained, deed: Deed) -> None:
@@ -101,14 +115,14 @@ def _apply(told: Retained, deed: Deed) -> None:
         case "person:hold:set":
             hold = msgspec.json.decode(record, type=Hold)
             told.holds[hold.id] = msgspec.structs.replace(hold, since_ns=at_ns)
-        case "vault:hold:lifted" if name in told.holds:
-            told.holds[name] = msgspec.structs.replace(told.holds[name], lifted_ns=at_ns)
         case "person:retention:asked":
             removal = msgspec.json.decode(record, type=Removal)
             told.removals[removal.id] = msgspec.structs.replace(removal, signoffs=())
+            told.taken[removal.id] = at_ns
         case "person:hold:release_asked":
             release = msgspec.json.decode(record, type=Release)
             told.releases[release.id] = msgspec.structs.replace(release, signoffs=())
+            told.taken[release.id] = at_ns
         case "vault:clock:stepped":
             told.stepped_ns = at_ns
         case _:
@@ -141,15 +155,6 @@ def _apply_step(told: Retained, deed: Deed, name: str) -> None:
             told.leaving.pop(where, None)
         case _:
             pass
-
-
-def asked_ns(entries: Iterable[AnyEntry]) -> dict[str, int]:
-    """When the chain took each request in: the wait begins there, not where its record says."""
-    return {
-        entry.about.get("id", ""): entry.received_ns
-        for entry in entries
-        if isinstance(entry, Deed) and entry.what in {ASKED, RELEASE_ASKED}
-    }
 
 
 def removal_statement(removal: Removal) -> bytes:
