@@ -1,9 +1,11 @@
 """Opens a clean point as a folder: the vault's mount, the layers, the view; again after a crash."""
 
 import contextlib
+import math
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from releve.apps.recover.state import Asked, RecoveryHome
 from releve.flow.recovery.errors import MountFailedError, StillInUseError, TargetError
 from releve.model.backup import DatabaseCopy, Manifest
 
+_END_S = 5.0
 _SHORT = 8  # restic names snapshots so below ids/
 
 
@@ -91,6 +94,8 @@ class Opening:
                     mounts.unmount(place, lazily=True)  # restic ends with its mount
             with contextlib.suppress(OSError):
                 Path(place).rmdir()
+        if program is not None:
+            _wait_for_end(program)
 
     def close_view(self, wait: Callable[[tuple[str, ...]], bool]) -> bool:
         """Unmount the view; `wait(holders)` says whether to try again. False: it is still there."""
@@ -128,3 +133,14 @@ class Opening:
     def vault_answers(self, program: Program | None, point: str) -> bool:
         """Whether the vault's process lives and its mount is there; never waits for the link."""
         return program is not None and program.lives() and mounts.mounted(point) is not None
+
+
+def _wait_for_end(program: Program) -> None:
+    """It holds its log open: only when it is gone can the disk be unmounted."""
+    until = time.monotonic() + _END_S
+    while program.lives():
+        if time.monotonic() > until:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(program.pid, signal.SIGKILL)
+            until = math.inf
+        time.sleep(0.01)
