@@ -11,8 +11,8 @@ from releve.model.errors import ReleveError
 PAGE = Path(__file__).parents[1] / "docs/errors.md"
 HEAD = """# Errors
 
-Generated from the error classes by `make docs`; do not edit. Every error has an exit status of its
-own and a remedy. `releve … --json` prints them on stderr as
+Generated from the error classes by `make docs`; do not edit. Every error has a remedy, and an
+exit status that no other error of the same command has. `releve … --json` prints them on stderr as
 `{"type":"error","status":…,"message":…,"remedy":…}`. Status 0 is success, 130 an interruption.
 Anything else that reaches the top is a bug and keeps its traceback (status 1).
 

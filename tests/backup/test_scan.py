@@ -97,10 +97,10 @@ def test_a_backup_judges_itself_once_a_scan_was_made(back_up, letters, call, sta
     assert [s["verdict"] for s in scanned(lines)] == ["clean"]
     for path in letters.glob("*.docx"):
         path.write_bytes(os.urandom(path.stat().st_size))
-    assert run(["backup", "run", "--state", str(state.folder), "--json"]) == 164
+    assert run(["backup", "run", "--state", str(state.folder), "--json"]) == 30
     said = capsys.readouterr()
     assert scanned(map(json.loads, said.out.splitlines()))[0]["verdict"] == "bad"
-    assert json.loads(said.err)["status"] == 164
+    assert json.loads(said.err)["status"] == 30
     assert call("backup", "run", "--no-judge")[-1]["event"] == "backup"
 
 
@@ -191,6 +191,6 @@ def test_two_scans_do_not_run_at_once_and_what_a_killed_one_left_in_clear_goes(
     (left / "lettre.txt").write_text("en clair")
     with (state.folder / "scan.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert run(["recover", "scan", "--state", str(state.folder), "--json"]) == 165
+        assert run(["recover", "scan", "--state", str(state.folder), "--json"]) == 31
     call("recover", "scan")
     assert not left.exists()

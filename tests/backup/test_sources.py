@@ -485,15 +485,15 @@ def test_sources_are_added_tried_and_removed_by_words(
     secret = state.folder / "sources" / "dossiers"
     assert secret.stat().st_mode & 0o777 == 0o600
     assert "s3cret" not in (state.folder / "config.json").read_text()
-    assert call("sources", "test", status=158)[0][0]["lacks"][0]["want"] == "empty"
+    assert call("sources", "test", status=24)[0][0]["lacks"][0]["want"] == "empty"
     pg.sql(PATIENTS, "-d", pg_base)
     assert call("sources", "test")[0] == [
         {"event": "source", "name": "dossiers", "ok": True, "lacks": []}
     ]
     secret.chmod(0o644)
-    assert "others can read" in call("sources", "test", status=157)[0][0]["lacks"][0]["why"]
-    call("sources", "add", "dicom", "dossiers", str(tmp_path), status=154)
-    call("sources", "add", "sqlite", "No Name", "/x", status=154)
+    assert "others can read" in call("sources", "test", status=11)[0][0]["lacks"][0]["why"]
+    call("sources", "add", "dicom", "dossiers", str(tmp_path), status=7)
+    call("sources", "add", "sqlite", "No Name", "/x", status=7)
     call("sources", "add", "hook", "before", "--", "true")
     assert [one.get("name", one.get("when")) for one in call("sources", "list")[0]] == [
         "dossiers",
@@ -506,10 +506,10 @@ def test_sources_are_added_tried_and_removed_by_words(
     assert hashlib.sha256(brought.read_bytes()).hexdigest() == told["sha256"]
     assert brought.stat().st_mode & 0o777 == 0o600
     call("sources", "bring", "dossiers", "--out", str(brought), status=2)
-    call("sources", "bring", "nobody", "--out", str(tmp_path / "x"), status=154)
+    call("sources", "bring", "nobody", "--out", str(tmp_path / "x"), status=7)
     call("sources", "remove", "dossiers")
     call("sources", "remove", "before")
-    call("sources", "remove", "dossiers", status=154)
+    call("sources", "remove", "dossiers", status=7)
     assert not secret.exists()
     assert call("sources", "list")[0] == []
 
@@ -557,7 +557,7 @@ def test_the_server_is_told_that_a_source_is_empty_as_the_agent_runs_it(
     command = [sys.executable, "-m", "releve.apps.cli.main", "backup", "run"]
     command += ["--json", "--state", str(state.folder)]
     ran = anyio.run(back_up_once, ProcessCommands(), spool, SystemClock(), command)
-    assert (ran.ok, ran.status, ran.detail) == (False, 158, SOURCE_EMPTY)
+    assert (ran.ok, ran.status, ran.detail) == (False, 24, SOURCE_EMPTY)
     finding = find(ran, host="h", identity="i")
     assert finding is not None
     assert (finding.kind, finding.why) == ("backup_failed", SOURCE_EMPTY)

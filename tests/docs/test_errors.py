@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from releve.apps.cli import exits
+
 REPOSITORY = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("errors_script", REPOSITORY / "scripts/errors.py")
 script = importlib.util.module_from_spec(SPEC)
@@ -24,9 +26,11 @@ def test_every_error_has_a_status_a_meaning_and_a_remedy_of_its_own(error):
     assert error.status == 1 or error.remedy.strip()
 
 
-def test_no_two_errors_share_a_status():
-    counts = Counter(error.status for error in ERRORS)
-    assert not [e.__name__ for e in ERRORS if counts[e.status] > 1]
+@pytest.mark.parametrize("command", sorted(exits.EXITS))
+def test_no_two_errors_of_one_command_share_a_status(command):
+    errors = set(exits.exits_of(command))
+    counts = Counter(error.status for error in errors)
+    assert not [e.__name__ for e in errors if counts[e.status] > 1]
 
 
 def test_the_page_is_up_to_date():

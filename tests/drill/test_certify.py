@@ -73,7 +73,7 @@ def test_what_is_missing_or_different_is_not_certified(call, restored, manifest)
     (restored / "lettres" / "CR 3.txt").unlink()
     (restored / "lettres" / "CR 4.txt").write_bytes(b"other")
     status, told, _ = call("certify", restored, *REFERENT, "--manifest", manifest)
-    assert status == 181
+    assert status == 103
     hashes = check(told[-1]["certificate"], "hashes")
     assert (hashes["outcome"], hashes["bad"], hashes["counted"]) == ("failed", 2, 35)
 
@@ -86,7 +86,7 @@ def test_an_empty_database_and_a_folder_without_images_are_not_certified(call, r
     words = (restored, *REFERENT, "--database", empty, "--dicom", restored / "lettres")
     status, told, _ = call("certify", *words)
     made = told[-1]["certificate"]
-    assert status == 181
+    assert status == 103
     assert {r["kind"] for r in check(made, "databases")["reasons"]} >= {"all_empty"}
     assert [r["kind"] for r in check(made, "dicom")["reasons"]] == ["no_image"]
 
@@ -100,7 +100,7 @@ def test_without_a_list_of_hashes_it_says_that_nothing_was_compared(call, restor
 
 def test_a_place_that_is_not_there_is_refused(call, tmp_path):
     status, _, err = call("certify", tmp_path / "rien", *REFERENT)
-    assert status == 187, err
+    assert status == 109, err
 
 
 def test_every_form_of_a_certificate_is_verified_and_no_change_passes(call, restored, tmp_path):
@@ -119,12 +119,12 @@ def test_every_form_of_a_certificate_is_verified_and_no_change_passes(call, rest
     shutil.copytree(call.folder, altered)
     page = altered / f"{name}.fr.html"
     page.write_text(page.read_text().replace("Anne Roy", "Jean Roy"))
-    assert call("verify", page)[0] == 184
+    assert call("verify", page)[0] == 106
     signed["certificate"]["files"] += 1
     (altered / f"{name}.json").write_text(json.dumps(signed))
-    assert call("verify", altered / f"{name}.json")[0] == 184
+    assert call("verify", altered / f"{name}.json")[0] == 106
     (altered / f"{name}.json").unlink()
-    assert call("verify", altered / f"{name}.fr.pdf")[0] == 184
+    assert call("verify", altered / f"{name}.fr.pdf")[0] == 106
 
 
 def test_another_machines_certificate_needs_its_key_named(call, restored, tmp_path):
@@ -133,7 +133,7 @@ def test_another_machines_certificate_needs_its_key_named(call, restored, tmp_pa
     elsewhere = [sys.executable, "-m", "releve.apps.cli.main", "drill", "verify", str(file)]
     elsewhere += ["--drills", str(tmp_path / "other")]
     unknown = subprocess.run(elsewhere, capture_output=True, text=True, timeout=60, check=False)
-    assert unknown.returncode == 185, unknown.stderr
+    assert unknown.returncode == 107, unknown.stderr
     key = json.loads(file.read_text())["public_key"]
     known = subprocess.run([*elsewhere, "--key", key], capture_output=True, timeout=60, check=False)
     assert known.returncode == 0

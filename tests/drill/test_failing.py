@@ -22,7 +22,7 @@ def test_a_database_that_was_emptied_since_the_last_drill_fails(practice):
         database.execute("DELETE FROM visite")
     practice.back_up()
     status, made = practice.drill()
-    assert status == 181
+    assert status == 103
     assert made["verdict"] == "failed"
     assert "rows_lost" in kinds(made, "databases")
     assert check(made, "all_local")["outcome"] == "passed"
@@ -38,7 +38,7 @@ def test_a_database_damaged_in_the_snapshot_fails(practice):
     bases, hashes = (str(practice.state.folder / n) for n in ("releve-bases", "releve-empreintes"))
     engine.backup((str(practice.share), bases, hashes), (), lambda _: None)
     status, made = practice.drill()
-    assert status == 181
+    assert status == 103
     assert kinds(made, "databases")[0] == "database_damaged"
 
 
@@ -56,7 +56,7 @@ def test_a_file_that_is_not_what_the_host_had_a_broken_image_a_changed_witness_f
     bases = str(practice.state.folder / "releve-bases")
     engine.backup((str(practice.share), bases, str(listed.parent)), (), lambda _: None)
     status, made = practice.drill()
-    assert status == 181
+    assert status == 103
     assert check(made, "hashes")["bad"] == 1
     assert kinds(made, "hashes") == ["hash_differs"]
     assert "dicom_bad" in kinds(made, "dicom")
@@ -70,7 +70,7 @@ def test_a_server_that_is_down_gives_a_failed_certificate(practice):
     practice.back_up()
     practice.server.stop()
     status, made = practice.drill()
-    assert status == 181
+    assert status == 103
     assert check(made, "choose")["outcome"] == "failed"
     assert check(made, "all_local")["outcome"] == "not_done"
     assert made["rpo_s"] is None
@@ -82,7 +82,7 @@ def test_a_room_that_vanished_while_it_was_interrupted_is_said(practice):
     practice.kill_after_steps(2)
     shutil.rmtree(practice.drills / "rooms")
     status, made = practice.drill("--resume")
-    assert status == 181
+    assert status == 103
     assert any(r["kind"] == "room_lost" for c in made["checks"] for r in c["reasons"])
 
 
@@ -90,4 +90,4 @@ def test_a_room_in_the_live_data_is_refused(practice):
     practice.back_up()
     words = ("run", "--state", str(practice.state.folder), "--room", str(practice.share / "x"))
     status, _, err = practice.call(*words)
-    assert status == 186, err
+    assert status == 108, err

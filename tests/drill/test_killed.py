@@ -54,7 +54,7 @@ def make_due(practice) -> None:
 
 def test_without_an_interrupted_drill_there_is_nothing_to_resume(practice):
     status, _, err = practice.call("run", "--state", str(practice.state.folder), "--resume")
-    assert status == 182, err
+    assert status == 104, err
 
 
 def test_two_drills_of_one_machine_do_not_run_at_once(practice):
@@ -63,6 +63,6 @@ def test_two_drills_of_one_machine_do_not_run_at_once(practice):
     while not practice.steps():
         assert first.poll() is None
     status, _, err = practice.call("run", "--state", str(practice.state.folder))
-    assert status == 180, err
+    assert status == 102, err
     first.communicate(timeout=60)
     assert first.returncode == 0

@@ -58,12 +58,12 @@ def test_plan_request_approve_and_run_as_people_say_them(world, say, tmp_path) -
         [signed] = say(*words, data=False)
         [taken] = say("retention", "approve", signed["file"])
         assert taken["people"] == count
-    say("retention", "run", request["id"], "--yes", status=192)  # seven days are not over
+    say("retention", "run", request["id"], "--yes", status=125)  # seven days are not over
     assert world.layout.repository(
         Repository(structure="cabinet", host="srv1", generation="2025-09")
     ).is_dir()
-    say("retention", "approve", str(asked), status=194)
-    say("retention", "run", "r-none", status=191)
+    say("retention", "approve", str(asked), status=125)
+    say("retention", "run", "r-none", status=124)
 
 
 def test_holds_and_policy_as_people_say_them(say, tmp_path) -> None:
@@ -72,10 +72,10 @@ def test_holds_and_policy_as_people_say_them(say, tmp_path) -> None:
     )
     plan = say("retention", "plan")
     assert {row["verdict"] for row in plan if "verdict" in row} == {"on_hold"}
-    say("retention", "request", "--by", "A. Martin", status=193)
+    say("retention", "request", "--by", "A. Martin", status=121)
     [release] = say("retention", "release", hold["id"], "--reason", "classée", "--by", "A. Martin")
     assert "cabinet/*/*" in release["statement"]
-    say("retention", "policy", "--wait-days", "0", "--by", "A. Martin", status=193)
+    say("retention", "policy", "--wait-days", "0", "--by", "A. Martin", status=121)
     [policy] = say("retention", "policy", "--months", "24", "--by", "A. Martin")
     assert policy["months"] == 24
     assert say("retention", "policy")[0]["months"] == 24

@@ -100,21 +100,21 @@ class BackupFolderMissingError(BackupIncompleteError):
 class BackupSourceMissingError(BackupIncompleteError):
     """A source that is to be backed up is not there or cannot be read: it is in no new snapshot."""
 
-    status = 157
+    status = 11
     remedy = "Start it or mend its access (`releve backup sources test`); if it is gone on purpose, remove it there."
 
 
 class BackupSourceEmptyError(BackupIncompleteError):
     """A source is there but has nothing in it, or nothing new for too long."""
 
-    status = 158
+    status = 24
     remedy = "Look at the source: is it the right one, and does what fills it still run?"
 
 
 class BackupHookFailedError(BackupIncompleteError):
     """A command that the administrator put before or after the backup failed."""
 
-    status = 159
+    status = 25
     remedy = "Run it by hand and mend it (`releve backup sources list` shows it)."
 
 

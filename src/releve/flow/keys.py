@@ -33,7 +33,7 @@ _GENERATION = re.compile(r"\d{4}-\d{2}(-\d+)?")
 class PaperKeyRefusedError(ReleveError):
     """The paper is well typed, but its key does not open this repository."""
 
-    status = 151
+    status = 4
     remedy = "Look at host, generation and mark on the sheet; if they are right, print a new one: `releve key sheet`."
 
     def __init__(self, mark: str, url: str) -> None:
@@ -44,7 +44,7 @@ class PaperKeyRefusedError(ReleveError):
 class EnvelopeError(ReleveError):
     """The envelope with the drill key gives no key."""
 
-    status = 153
+    status = 6
     remedy = "Ask the structure for a new one: `releve key escrow add` on the host."
 
     def __init__(self, envelope: str, why: str) -> None:

@@ -29,7 +29,7 @@ from releve.model.sources import DumpMade
 class CatalogueError(ReleveError):
     """The catalogue of judged files cannot be read or written."""
 
-    status = 160
+    status = 26
     remedy = (
         "Move catalogue.sqlite away and run `releve recover scan`: it is made again from the"
         " snapshots; what persons accepted is to be accepted again."
@@ -43,7 +43,7 @@ class CatalogueError(ReleveError):
 class RulesError(ReleveError):
     """A rule file does not compile, or the rule engine is not installed."""
 
-    status = 161
+    status = 27
     remedy = "Mend the file it names, or install the extra: `pip install releve[scan]`."
 
     def __init__(self, why: str) -> None:
@@ -53,7 +53,7 @@ class RulesError(ReleveError):
 class UnknownSnapshotError(ReleveError):
     """No judged snapshot has that id."""
 
-    status = 162
+    status = 28
     remedy = "`releve recover scan --list` shows the judged snapshots."
 
     def __init__(self, snapshot: str) -> None:

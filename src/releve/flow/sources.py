@@ -31,7 +31,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 class SourceNameError(ReleveError):
     """The name of a source is taken, unknown, or cannot be used."""
 
-    status = 154
+    status = 7
     remedy = "See `releve backup sources list`; names are small letters, digits, dot, hyphen and underscore."
 
     def __init__(self, name: str, why: str) -> None:

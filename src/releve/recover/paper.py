@@ -26,7 +26,7 @@ _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": "", "\t": 
 class PaperKeyMistypedError(ReleveError):
     """The typed recovery key is not as any sheet shows it; nothing was tried with it."""
 
-    status = 150
+    status = 3
     remedy = "Read the rows that are named again: each is two groups of four signs, without I, L, O and U."
 
     def __init__(self, rows: Sequence[int], why: str = "") -> None:

@@ -16,7 +16,7 @@ _PUBLIC_DIGITS = 64
 class EscrowKeyError(ReleveError):
     """What should be an X25519 key of a clean room is none."""
 
-    status = 152
+    status = 5
     remedy = (
         "Make a pair in the clean room (`releve key escrow pair`) and give the public key here."
     )

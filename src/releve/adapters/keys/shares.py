@@ -15,7 +15,7 @@ from releve.recover.paper import SECRET_BYTES, PaperKeyMistypedError
 class SheetToolMissingError(ReleveError):
     """A library for the sheets of recovery keys is not there."""
 
-    status = 155
+    status = 8
     remedy = "Install the paper extra: `pip install 'releve[paper]'`."
 
     def __init__(self, name: str) -> None:

@@ -94,7 +94,7 @@ def scan_now(
 class ScanRunningError(ReleveError):
     """Another scan of this machine's snapshots is running."""
 
-    status = 165
+    status = 31
     remedy = "Wait for it to end; the backup that is made now is judged by the next scan."
 
     def __init__(self, folder: str) -> None:
@@ -104,7 +104,7 @@ class ScanRunningError(ReleveError):
 class SnapshotHarmedError(ReleveError):
     """The snapshot was made, but what changed since the one before was destroyed or is malicious."""
 
-    status = 164
+    status = 30
     remedy = (
         "Look at `releve recover plan`: it names the last clean snapshots. If a person knows the"
         " change as good: `releve recover accept`."

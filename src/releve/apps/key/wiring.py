@@ -27,7 +27,7 @@ _NO_NAME = re.compile(r"[^a-zA-Z0-9._-]+")
 class SheetPlaceError(ReleveError):
     """The folder for the sheets is not safe, or holds some already."""
 
-    status = 156
+    status = 9
     remedy = "Name an empty folder of root's with --out; best one in memory, below /run."
 
     def __init__(self, folder: str, why: str) -> None:

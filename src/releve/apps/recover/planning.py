@@ -21,7 +21,7 @@ SERVER_HOME = Path("/var/lib/releve/server")
 class IncidentUnknownError(ReleveError):
     """The incident is not known here, or tells no time of a first write."""
 
-    status = 163
+    status = 29
     remedy = (
         "Give the time itself with --first-write, or run it where the server's database is"
         " (--server-home)."

@@ -30,7 +30,7 @@ from releve.recover.witness import HOUR_NS, Clocks, Witness, why_not_trusted, wi
 class ClockNotTrustedError(ReleveError):
     """The clock cannot be believed: nothing is removed by it."""
 
-    status = 190
+    status = 123
     remedy = (
         "Put the machine's clock right (two sources), then `releve vault serve`, and wait a day;"
         " see docs/vault-retention-and-copies.md, section 2."

@@ -34,7 +34,7 @@ _SAID = {
 class RequestFileError(ReleveError):
     """The file is no request, or no approval, of a vault."""
 
-    status = 194
+    status = 125
     remedy = "Give the file that `releve vault retention request` or `releve vault approve` wrote."
 
     def __init__(self, path: str) -> None:

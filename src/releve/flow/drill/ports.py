@@ -14,7 +14,7 @@ from releve.model.sources import SourcesManifest
 class DrillRunningError(ReleveError):
     """Another drill of this machine is running."""
 
-    status = 180
+    status = 102
     remedy = "Wait for it to end; `releve drill list` shows it."
 
     def __init__(self, folder: str) -> None:
@@ -24,7 +24,7 @@ class DrillRunningError(ReleveError):
 class DrillFailedError(ReleveError):
     """The drill ended, and not everything could be restored and verified: see its certificate."""
 
-    status = 181
+    status = 103
     remedy = (
         "Read the certificate: each failed step names its reason. Mend it, and run a new drill."
     )
@@ -37,7 +37,7 @@ class DrillFailedError(ReleveError):
 class NothingToResumeError(ReleveError):
     """No drill was interrupted."""
 
-    status = 182
+    status = 104
     remedy = "Start a new one: `releve drill run`."
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class NothingToResumeError(ReleveError):
 class UnknownDrillError(ReleveError):
     """There is no drill of that name."""
 
-    status = 183
+    status = 105
     remedy = "`releve drill list` shows all; the first digits are enough if no other begins so."
 
     def __init__(self, drill: str) -> None:
@@ -58,7 +58,7 @@ class UnknownDrillError(ReleveError):
 class CertificateBadError(ReleveError):
     """The certificate, or one of its documents, is not what was signed."""
 
-    status = 184
+    status = 106
     remedy = "Do not rely on it. Ask for the original, or run the drill again."
 
     def __init__(self, file: str, why: str) -> None:
@@ -69,7 +69,7 @@ class CertificateBadError(ReleveError):
 class CertificateKeyError(ReleveError):
     """The signature fits, but the key is neither this machine's nor the one that was named."""
 
-    status = 185
+    status = 107
     remedy = "Compare the fingerprint with its issuer by telephone, then name the key with --key."
 
     def __init__(self, file: str, fingerprint: str) -> None:
@@ -80,7 +80,7 @@ class CertificateKeyError(ReleveError):
 class RoomError(ReleveError):
     """The clean room cannot be made, or lies in the live data."""
 
-    status = 186
+    status = 108
     remedy = "Name a folder of root's outside the backed-up folders, with room enough: --room DIR."
 
     def __init__(self, folder: str, why: str) -> None:
@@ -90,7 +90,7 @@ class RoomError(ReleveError):
 class NothingToCertifyError(ReleveError):
     """What is to be certified is not there."""
 
-    status = 187
+    status = 109
     remedy = "Name the folder, database or images as they lie after the restore."
 
     def __init__(self, path: str) -> None:
@@ -100,7 +100,7 @@ class NothingToCertifyError(ReleveError):
 class NoSnapshotError(ReleveError):
     """The repository has no such snapshot."""
 
-    status = 188
+    status = 111
     remedy = "`releve backup list` shows what there is."
 
     def __init__(self, wanted: str) -> None:

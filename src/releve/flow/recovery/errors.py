@@ -8,7 +8,7 @@ from releve.model.errors import ReleveError
 class RecoveryRunningError(ReleveError):
     """Another process brings this folder home already."""
 
-    status = 170
+    status = 32
     remedy = "See `releve recover status`; end it with `releve recover stop` first."
 
     def __init__(self, home: str) -> None:
@@ -18,7 +18,7 @@ class RecoveryRunningError(ReleveError):
 class NoRecoveryError(ReleveError):
     """There is no recovery of this folder, or it is in another phase than the command needs."""
 
-    status = 171
+    status = 33
     remedy = "Begin with `releve recover start`; `releve recover status` says where one stands."
 
     def __init__(self, target: str, why: str) -> None:
@@ -28,7 +28,7 @@ class NoRecoveryError(ReleveError):
 class MountFailedError(ReleveError):
     """The clean point could not be opened as a folder."""
 
-    status = 172
+    status = 38
     remedy = "It needs root, /dev/fuse and overlayfs on a local disk (ext4, xfs, btrfs); see HOME/restic.log."
 
     def __init__(self, what: str, why: str) -> None:
@@ -38,7 +38,7 @@ class MountFailedError(ReleveError):
 class StillInUseError(ReleveError):
     """Programs hold files of the folder open, so it cannot be closed without losing what they write."""
 
-    status = 173
+    status = 39
     remedy = "Close these programs or leave the folder in these shells, then run the command again."
 
     def __init__(self, target: str, holders: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ class StillInUseError(ReleveError):
 class NotAllLocalError(ReleveError):
     """Some files are still at the vault only."""
 
-    status = 174
+    status = 56
     remedy = "Run `releve recover start` again and let it end, then `releve recover finish`."
 
     def __init__(self, missing: int) -> None:
@@ -61,7 +61,7 @@ class NotAllLocalError(ReleveError):
 class DiskRoomError(ReleveError):
     """The disk has no room for all that comes home; what people wrote is kept."""
 
-    status = 175
+    status = 57
     remedy = "Make room on this disk, then run `releve recover start` again: it goes on by itself."
 
     def __init__(self, needs: int, free: int) -> None:
@@ -73,7 +73,7 @@ class DiskRoomError(ReleveError):
 class DoubtfulFilesError(ReleveError):
     """Files differ from the clean point although nobody seems to have written them."""
 
-    status = 176
+    status = 58
     remedy = (
         "Look at the names in HOME/report.json; `releve recover finish --replace-doubtful` puts the vault's "
         "version in their place and keeps these beside it."
@@ -87,7 +87,7 @@ class DoubtfulFilesError(ReleveError):
 class TargetError(ReleveError):
     """The folder cannot take the recovery."""
 
-    status = 177
+    status = 59
     remedy = "Name an empty or absent folder on a local disk; move what is there aside first."
 
     def __init__(self, target: str, why: str) -> None:
@@ -97,7 +97,7 @@ class TargetError(ReleveError):
 class CareListError(ReleveError):
     """The list of services or of today's patients cannot be read."""
 
-    status = 178
+    status = 100
     remedy = "See `releve recover start --help` for its form; without a list everything comes in plain order."
 
     def __init__(self, path: str, why: str) -> None:
@@ -107,7 +107,7 @@ class CareListError(ReleveError):
 class SharingFailedError(ReleveError):
     """The folder is there but could not be opened over the network."""
 
-    status = 179
+    status = 101
     remedy = "See HOME/box/log; the local folder works meanwhile. Add people with `releve share user add`."
 
     def __init__(self, why: str) -> None:

@@ -20,7 +20,7 @@ _DAY_NS = 86_400_000_000_000
 class CopySourceError(ReleveError):
     """The vault that is copied lost or changed what it had said to have received."""
 
-    status = 195
+    status = 124
     remedy = (
         "Treat the source as attacked or its disk as failing: keep its disk, do not retire this copy,"
         " and compare with the heads kept elsewhere (`releve vault head --check`)."
@@ -33,7 +33,7 @@ class CopySourceError(ReleveError):
 class CopyUnreachableError(ReleveError):
     """The copy does not answer, or refuses our credential."""
 
-    status = 196
+    status = 123
     remedy = "Check the address, the secret file and the authority of `releve vault copy list`."
 
     def __init__(self, name: str, why: str) -> None:
@@ -43,7 +43,7 @@ class CopyUnreachableError(ReleveError):
 class CopyIncompleteError(ReleveError):
     """The copy lacks objects, or has others in their place."""
 
-    status = 197
+    status = 120
     remedy = (
         "Run `releve vault copy run`; what stays missing is named and must be healed at its source."
     )
@@ -57,7 +57,7 @@ class CopyIncompleteError(ReleveError):
 class NotImmutableError(ReleveError):
     """An attack on the copy's WORM claim got through."""
 
-    status = 198
+    status = 119
     remedy = "Do not count on this copy as immutable: close the named door, then probe again."
 
     def __init__(self, name: str, attacks: Sequence[str]) -> None:
@@ -67,7 +67,7 @@ class NotImmutableError(ReleveError):
 class CopyUnknownError(ReleveError):
     """There is no such copy, or it is not of a kind for this."""
 
-    status = 199
+    status = 118
     remedy = "See `releve vault copy list`."
 
     def __init__(self, name: str, why: str = "there is none of that name") -> None:

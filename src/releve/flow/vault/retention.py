@@ -39,7 +39,7 @@ _SHORTEST_WAIT_DAYS = 1.0
 class RequestUnknownError(ReleveError):
     """There is no such standing request, hold or approver."""
 
-    status = 191
+    status = 124
     remedy = (
         "See `releve vault retention plan` for requests and holds, `releve vault approver list`."
     )
@@ -51,7 +51,7 @@ class RequestUnknownError(ReleveError):
 class NotYetError(ReleveError):
     """The request has not waited long enough, or two people have not signed it."""
 
-    status = 192
+    status = 125
     remedy = "Bring the missing approvals with `releve vault retention approve`, and wait."
 
     def __init__(self, why: str) -> None:
@@ -61,7 +61,7 @@ class NotYetError(ReleveError):
 class RetentionPolicyError(ReleveError):
     """The policy or the words of a request cannot be."""
 
-    status = 193
+    status = 121
     remedy = "Months >= 1, a wait of at least one day, and who asks and why must be told."
 
     def __init__(self, why: str) -> None:
