@@ -7,6 +7,7 @@ import pytest
 
 from releve.adapters.scan.catalogue import SqliteCatalogue
 from releve.apps.cli.main import run
+from releve.apps.recover.planning import IncidentUnknownError
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.flow.server.ports import Structure
