@@ -13,6 +13,8 @@ import pytest
 
 from releve.adapters.vault.layout import Layout
 from releve.apps.vault.copies import Copies
+from releve.apps.vault.look import ScrubFoundError
+from releve.flow.vault.copying import CopySourceError
 from releve.model.copies import Copy, CopyKind
 from releve.model.vault import CredentialKind
 from tests.vault.conftest import Gate, address, objects_on, releve, restic_at
@@ -137,14 +139,14 @@ def test_a_source_that_lost_or_changed_objects_is_an_alert_and_the_rest_is_broug
     packs[0].unlink()
     packs[1].write_bytes(b"x" * packs[1].stat().st_size)
     told = pair.pull(check=False)
-    assert told["status"] == 124
+    assert told["status"] == CopySourceError.status
     assert len(told["lost"]) == 2
     assert any("missing" in line for line in told["lost"])
     assert any("another content" in line for line in told["lost"])
     assert told["objects"] == len(objects_on(pair.first)) - 1
     assert any(note["notice"] == "copy_source_lost" for note in pair.second.notices())
     again = pair.pull(check=False)
-    assert again["status"] == 124
+    assert again["status"] == CopySourceError.status
     assert again["objects"] == 0
 
 
@@ -171,7 +173,7 @@ def test_a_source_whose_chain_was_cut_rewritten_or_signed_by_another_is_refused(
         attack()
         pair.first.start("--listen", place)
         told = pair.pull(check=False)
-        assert told["status"] == 124, name
+        assert told["status"] == CopySourceError.status, name
         assert objects_on(pair.second) == held
         pair.first.stop()
         journal.write_bytes(b"".join(lines))
@@ -196,7 +198,7 @@ def test_a_bit_that_flips_in_100_random_objects_is_found_named_and_healed_from_t
         content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         (base / name).write_bytes(content)
     found = releve("vault", "scrub", "--json", "--data", data, check=False)
-    assert found.returncode == 120
+    assert found.returncode == ScrubFoundError.status
     bad = json.loads((pair.first.data / "scrub.json").read_bytes())["bad"]
     assert {each["name"] for each in bad} == {Path(name).name for name in victims}
     healed = releve("vault", "copy", "heal", "second", "--json", "--data", data)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from releve.apps.cli.main import run
+from releve.apps.vault.retention_cli import RequestFileError
+from releve.flow.vault.retention import NotYetError, RequestUnknownError, RetentionPolicyError
 from releve.model.vault import Repository
 from tests.vault.test_retention import DAY, World
 
@@ -58,12 +60,14 @@ def test_plan_request_approve_and_run_as_people_say_them(world, say, tmp_path) -
         [signed] = say(*words, data=False)
         [taken] = say("retention", "approve", signed["file"])
         assert taken["people"] == count
-    say("retention", "run", request["id"], "--yes", status=125)  # seven days are not over
+    say(
+        "retention", "run", request["id"], "--yes", status=NotYetError.status
+    )  # seven days are not over
     assert world.layout.repository(
         Repository(structure="cabinet", host="srv1", generation="2025-09")
     ).is_dir()
-    say("retention", "approve", str(asked), status=125)
-    say("retention", "run", "r-none", status=124)
+    say("retention", "approve", str(asked), status=RequestFileError.status)
+    say("retention", "run", "r-none", status=RequestUnknownError.status)
 
 
 def test_holds_and_policy_as_people_say_them(say, tmp_path) -> None:
@@ -72,10 +76,18 @@ def test_holds_and_policy_as_people_say_them(say, tmp_path) -> None:
     )
     plan = say("retention", "plan")
     assert {row["verdict"] for row in plan if "verdict" in row} == {"on_hold"}
-    say("retention", "request", "--by", "A. Martin", status=121)
+    say("retention", "request", "--by", "A. Martin", status=RetentionPolicyError.status)
     [release] = say("retention", "release", hold["id"], "--reason", "classée", "--by", "A. Martin")
     assert "cabinet/*/*" in release["statement"]
-    say("retention", "policy", "--wait-days", "0", "--by", "A. Martin", status=121)
+    say(
+        "retention",
+        "policy",
+        "--wait-days",
+        "0",
+        "--by",
+        "A. Martin",
+        status=RetentionPolicyError.status,
+    )
     [policy] = say("retention", "policy", "--months", "24", "--by", "A. Martin")
     assert policy["months"] == 24
     assert say("retention", "policy")[0]["months"] == 24

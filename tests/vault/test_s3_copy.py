@@ -25,7 +25,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from releve.adapters.vault.layout import Config, Layout
 from releve.apps.vault.copies import Copies
-from releve.flow.vault.copying import is_proved
+from releve.apps.vault.look import ScrubFoundError
+from releve.flow.vault.copying import CopyUnreachableError, NotImmutableError, is_proved
 from releve.model.copies import Copy, CopyKind
 from releve.model.vault import ObjectKind, Repository
 from tests.vault.conftest import releve
@@ -170,7 +171,7 @@ def test_a_bucket_gets_what_is_new_locked_is_verified_and_heals(store, tmp_path)
     key = f"coffre/repos/{where}/data/{path.name}"
     bucket.client.put_object(Bucket="copie", Key=key, Body=b"garbage")
     bucket.client.delete_object(Bucket="copie", Key=key)
-    assert releve("vault", "scrub", *data, check=False).returncode == 120
+    assert releve("vault", "scrub", *data, check=False).returncode == ScrubFoundError.status
     assert [row["healed"] for row in _lines("heal", "seau", *data)] == [True]
     assert path.read_bytes() == sound
     keys = bucket.client.list_objects_v2(Bucket="copie", Prefix="coffre/receipts/")["Contents"]
@@ -208,7 +209,7 @@ def test_the_filers_port_beside_s3_makes_the_probe_fail_and_the_hole_is_shown(
     filer = Relay(filer_socket)
     world = bucket.vault(tmp_path, f"127.0.0.1:{filer.port}")
     data = ("--data", str(world.layout.data))
-    told = _lines("probe", "seau", *data, status=119)
+    told = _lines("probe", "seau", *data, status=NotImmutableError.status)
     filer.shutdown()
     filer.server_close()
     assert not told[-1]["holds"]
@@ -222,5 +223,8 @@ def test_a_bucket_without_object_lock_never_passes_for_immutable(store, tmp_path
     bucket = Bucket(*store, "ouvert", locked=False)
     world = bucket.vault(tmp_path)
     words = ("vault", "copy", "probe", "seau", "--json", "--data", str(world.layout.data))
-    assert releve(*words, check=False).returncode in {123, 119}
+    assert releve(*words, check=False).returncode in {
+        CopyUnreachableError.status,
+        NotImmutableError.status,
+    }
     assert not _lines("list", "--data", str(world.layout.data))[0]["immutable"]
