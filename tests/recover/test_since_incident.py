@@ -73,5 +73,7 @@ def test_the_clean_point_lies_before_the_incidents_first_write(home, state, caps
 
 def test_an_unknown_incident_is_said_with_what_to_do(home, state, capsys):
     words = ["--server-home", str(home), "--state", str(state), "--json"]
-    assert run(["recover", "plan", "--since-incident", "inc-9", *words]) == 29
+    assert (
+        run(["recover", "plan", "--since-incident", "inc-9", *words]) == IncidentUnknownError.status
+    )
     assert "--first-write" in json.loads(capsys.readouterr().err)["remedy"]
