@@ -129,6 +129,11 @@ def test_a_flood_of_saves_pushes_out_neither_the_oldest_nor_the_last_sound(
     assert not sound or sound[-1] in kept
 
 
+def test_sound_rewriting_by_one_family_pushes_out_no_save_of_somebody_else() -> None:
+    versions = [held(n + 1, w, Judged.CLEAN) for n, w in enumerate(["", "b", "a", "a", "a", "a"])]
+    assert {1, 2, 6} <= keep(versions, 8)
+
+
 # points
 
 

@@ -16,6 +16,7 @@ ALERTS: dict[str, Severity] = {
     "rollback_incomplete": Severity.CRITICAL,
     "put_back_failed": Severity.CRITICAL,
     "read_only": Severity.CRITICAL,
+    "kept_shut": Severity.SERIOUS,
     "client_not_blocked": Severity.CRITICAL,
     "client_not_unblocked": Severity.NOTICE,
     "writer_unknown": Severity.SERIOUS,

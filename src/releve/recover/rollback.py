@@ -164,9 +164,9 @@ def _settled_last(good: Sequence[Generation]) -> Generation:
 
 
 def keep(generations: Sequence[Generation], most: int) -> set[int]:
-    """Which generations stay: oldest, last settled clean, newest of each family since; at most `most`.
+    """Which generations stay, at most `most`: the oldest, the last sound ones, and each writer's newest.
 
-    A flood of saves by one family can thus not push out what others saved.
+    A flood of saves by one family, sound ones as well, can thus not push out what others saved.
     """
     if len(generations) <= 2:
         return {g.id for g in generations}
@@ -177,11 +177,12 @@ def keep(generations: Sequence[Generation], most: int) -> set[int]:
         if len(clean) > 1:
             kept.add(clean[-2].id)
     since = clean[-1].id if clean else 0
-    newest: dict[str, int] = {}
-    for g in generations:
-        if g.id > since:
-            newest[g.writer] = g.id
-    for generation in sorted(newest.values(), reverse=True):
+    sound = {g.writer: g.id for g in clean}
+    newest = {g.writer: g.id for g in generations if g.id > since}
+    for generation in (
+        *sorted(sound.values(), reverse=True),
+        *sorted(newest.values(), reverse=True),
+    ):
         if len(kept) >= most:
             break
         kept.add(generation)

@@ -35,6 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     settle_s: float = 0.1  # after death, wait for late notifications, then look again
     window_reflink_s: float = 0.1  # promised delay between a save and its held clone
     window_copy_s: float = 2.0  # the same where originals are copied
+    leased_s: float = 0.5  # a file that a lease keeps shut is looked at again this often
     young_s: float = (
         0.025  # a new file is held and looked at so late: locks and drafts are gone then
     )

@@ -1,5 +1,6 @@
 """Stage three, judge: what a change did to a file, for whom, and who is convicted by it."""
 
+import errno
 from collections import OrderedDict
 
 import msgspec
@@ -63,10 +64,15 @@ class Judge:
         if job is None:
             return False
         began = self._clock.steady()
+        if job.is_due:
+            self._pairing.came_up(job)
         try:
             self.judge(job)
-        except OSError:
-            pass  # the file or its held copy went away while it was read: what took it is judged instead
+        except OSError as error:
+            # Gone while it was read: what took it is judged instead. A lease (fcntl(2), F_SETLEASE)
+            # keeps a file shut until its holder lets go or the kernel breaks it, 45 s at most.
+            if error.errno == errno.EAGAIN:
+                self._desk.put_later(self._limits.leased_s, job.process.pid, job.file, job)
         finally:
             self._desk.done()
         if self._book.maker(job.file) is not None:

@@ -18,6 +18,7 @@ from releve.flow.guard.work import Job
 from releve.flow.ports import Bytes
 from releve.model.held import Judged, Name
 
+_YOUNG = 4096
 _LAST = 8  # as many new files may be looked at for one deletion: others wait meanwhile
 
 
@@ -49,8 +50,14 @@ class Pairing:
             return False
         job.is_due = True
         self._young[job.file] = job
+        if len(self._young) > _YOUNG:
+            self._young.popitem(last=False)  # it comes up by its time all the same
         self._desk.put_later(self._limits.young_s, job.process.pid, job.file, job)
         return True
+
+    def came_up(self, job: Job) -> None:
+        """Its moment is over, whatever becomes of it."""
+        self._young.pop(job.file, None)
 
     def _look_at_young(self, lineage: tuple[str, ...]) -> None:
         """The family's last new files at once, the others' in their turn."""

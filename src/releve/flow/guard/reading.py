@@ -200,7 +200,7 @@ class Reader:
                 mask=change.mask,
                 name=name,
             )
-            self._judge.put(process.pid, change.file, job)
+            self._judge.put(_lane(process, is_new=touch.created), change.file, job)
 
     def _put(
         self,
@@ -343,3 +343,8 @@ def _lost_name(touch: Touch, name: Name) -> None:
     """Names that the family itself gave are none to put back."""
     if name not in touch.became and name not in touch.was:
         touch.was.append(name)
+
+
+def _lane(process: Process, *, is_new: bool) -> int:
+    """Whose turn it is: nobody's new files stand before the originals that he changed."""
+    return -process.pid if is_new else process.pid

@@ -25,6 +25,8 @@ from releve.recover.rollback import (
     decide,
 )  # fmt: skip
 
+_LATER = frozenset({errno.EROFS, errno.EAGAIN, errno.ETXTBSY})
+
 
 def read_only(folder: str, family: str = "") -> Alert:
     """Nothing can be put back into a folder for now, and how that ends."""
@@ -38,6 +40,19 @@ def read_only(folder: str, family: str = "") -> Alert:
         why_en="The disk of this folder is read-only: nothing can be put back into it for now. All "
         "originals stay held. Make the disk writable again (`mount -o remount,rw`, once the disk is "
         "checked): giving back goes on by itself, or at the guard's next start.",
+    )
+
+
+def kept_shut(folder: str, family: str = "") -> Alert:
+    """Somebody keeps a file from being written, and how that ends."""
+    return Alert(
+        kind="kept_shut",
+        family=family,
+        folder=folder,
+        why="Un programme tient un fichier fermé à l'écriture (bail ou exécution) : il est remis dès que ce "
+        "programme le rend, au plus tard après 45 s pour un bail. L'original reste gardé.",
+        why_en="A program keeps a file from being written (a lease, or it runs): it is given back as soon as that "
+        "program lets go, a lease within 45 s. The original stays held.",
     )
 
 
@@ -167,8 +182,8 @@ class Undo:
                     if newest_lost:
                         c.newest.append(path)
         except OSError as error:
-            if error.errno == errno.EROFS:
-                self._block(c, touch, volume.keeper.folders[node.folder])
+            if error.errno in _LATER:
+                self._block(c, touch, volume.keeper.folders[node.folder], error.errno)
                 return
             c.lost.append(path)
             self._say(
@@ -183,11 +198,12 @@ class Undo:
                 )
             )
 
-    def _block(self, c: Conviction, touch: Touch, folder: str) -> None:
-        """Nothing can be written there now: neither by us nor by whoever did the harm."""
+    def _block(self, c: Conviction, touch: Touch, folder: str, why: int | None) -> None:
+        """Nothing can be written there now: it is tried again."""
         if not c.blocked and c.head.id not in self._said_blocked:
             self._said_blocked.add(c.head.id)
-            self._say(read_only(folder, c.head.id))
+            said = read_only if why == errno.EROFS else kept_shut
+            self._say(said(folder, c.head.id))
         c.blocked[touch.file] = touch
 
     def _put_back(
@@ -253,8 +269,8 @@ class Undo:
                 try:
                     volume.give_back.rename_directory(node, touch.was[0])
                 except OSError as error:
-                    if error.errno == errno.EROFS:
-                        self._block(c, touch, volume.keeper.folders[node.folder])
+                    if error.errno in _LATER:
+                        self._block(c, touch, volume.keeper.folders[node.folder], error.errno)
                     continue  # its files are put back one by one, through the held tree
 
     def _settle_directories(
@@ -267,6 +283,6 @@ class Undo:
                 elif not touch.created:
                     volume.give_back.directory(node.key)
             except OSError as error:
-                if error.errno == errno.EROFS:
-                    self._block(c, touch, volume.keeper.folders[node.folder])
+                if error.errno in _LATER:
+                    self._block(c, touch, volume.keeper.folders[node.folder], error.errno)
                 continue  # not empty: others use it
