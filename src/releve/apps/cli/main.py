@@ -37,7 +37,9 @@ COMMANDS: dict[str, Row] = {
     "restore": Row(
         "releve.apps.restore.cli:restore", "Reprendre un fichier, un dossier, tel qu'il était."
     ),
-    "vault": Row("releve.apps.vault.cli:vault", "Le coffre : recevoir, ne jamais effacer, prouver."),
+    "vault": Row(
+        "releve.apps.vault.cli:vault", "Le coffre : recevoir, ne jamais effacer, prouver."
+    ),
     "recover": Row(
         "releve.apps.recover.cli:recover", "Rouvrir le dossier aussitôt, le ramener en travaillant."
     ),
