@@ -9,6 +9,7 @@ Every one refuses a folder without the simulation's mark.
 import mmap
 import os
 import random
+import shutil
 import sys
 import time
 
@@ -35,6 +36,14 @@ def inplace(share: str, pause: str = "0", most: str = "0") -> None:
         with open(path, "r+b") as file:
             file.write(os.urandom(os.path.getsize(path)))
         time.sleep(float(pause))
+
+
+def remove_folders(share: str, whole: str = "") -> None:
+    """Take every folder away with all that lies in it, or the share itself."""
+    files(share)
+    for top in [share] if whole else os.listdir(share):
+        shutil.rmtree(os.path.join(share, top), ignore_errors=True)
+    time.sleep(1)
 
 
 def rename(share: str, pause: str = "0") -> None:

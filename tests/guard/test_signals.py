@@ -1,6 +1,7 @@
 """The one function that sends signals: whom it refuses. All processes here are in namespaces of the test."""
 
 import os
+import pty
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -81,3 +82,18 @@ def test_a_namespace_inside_the_scope_is_in_scope(two: tuple[Attackers, Attacker
     hands = LinuxHands(_Alone(), scope=_scope(inside.scope))
     nested = sleeper(inside, "exec unshare -pf --kill-child sleep 60")
     assert hands.send(known(nested), signal.SIGSTOP)
+
+
+def test_a_job_in_the_foreground_of_a_terminal_is_told_from_one_without() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp("sleep", ["sleep", "60"])
+    try:
+        until = time.monotonic() + 10
+        while not procfs.is_foreground(pid):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    finally:
+        os.close(terminal)  # the kernel hangs up: the job ends
+        os.waitpid(pid, 0)
+    assert not procfs.is_foreground(os.getpid()) or os.isatty(0)

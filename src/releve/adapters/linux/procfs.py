@@ -29,6 +29,16 @@ def stat(pid: int) -> tuple[str, int, int, str] | None:
     )
 
 
+def is_foreground(pid: int) -> bool:
+    """Somebody works with it at a terminal: its shell would take it for stopped by them (proc_pid_stat(5))."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return len(fields) > 5 and fields[4] != b"0" and fields[5] == fields[2]
+
+
 def is_alive(pid: int) -> bool:
     """Zombies are dead: they write no more, and waiting for them never ends."""
     found = stat(pid)

@@ -68,7 +68,21 @@ class Compare:
         yield from self._missing(folder, seen, started)
         yield from self._taken_names(seen)
         yield from self._stale_names(folder)
+        self._name_root(self._folders[folder])
         self._commit()
+
+    def _name_root(self, path: str) -> None:
+        """The folder itself has a name, too: whoever may write above may take the whole away.
+
+        Not where another file system begins with it: nobody can take a mount point away.
+        """
+        above, name = os.path.split(path)
+        if not name or os.stat(above).st_dev != os.stat(path).st_dev:
+            return
+        with self._lock:
+            node = self._index.node(self._place.key_of(path))
+            if node is not None:
+                self._names.own(node.id, Name(self._place.key_of(above), os.fsencode(name)))
 
     def tree(self, key: bytes, folder: int, writer: str) -> Iterator[HoldResult]:
         """Hold what lies below a directory that came in from outside; yields what was not known."""

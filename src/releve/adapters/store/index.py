@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from releve.adapters.store.rows import GENERATION, NODE, SCHEMA, columns_of, generation_of, node_of
-from releve.model.held import Facts, Generation, Judged, Name, Node
+from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
 
 _KNOWN_MOST = 1024  # about 0.6 MB
 
@@ -33,6 +33,7 @@ class Index:
         for table in ("name", "was"):  # of a store that was made before names had a beginning
             if "since" not in {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}:
                 self.db.execute(f"ALTER TABLE {table} ADD COLUMN since INTEGER NOT NULL DEFAULT 0")
+        self._renewed = self._read_renewed()  # directories made again: former key, key
         self._open = False
 
     def begin(self) -> None:
@@ -66,6 +67,7 @@ class Index:
     # nodes
 
     def node(self, key: bytes) -> Node | None:
+        key = self._renewed.get(key, key)
         if key in self._known:
             return self._known[key]
         row = self.db.execute(f"SELECT {NODE} FROM node WHERE key=?", (key,)).fetchone()  # noqa: S608
@@ -138,13 +140,21 @@ class Index:
         self.begin()
         self._known.clear()
         self._keys.clear()
-        old = self.db.execute("SELECT key FROM node WHERE id=?", (node,)).fetchone()[0]
+        old, kind = self.db.execute("SELECT key,kind FROM node WHERE id=?", (node,)).fetchone()
         if old == key:
             return
         self.db.execute("UPDATE node SET key=randomblob(24) WHERE key=? AND id<>?", (key, node))
         self.db.execute("UPDATE node SET key=?, gone=0 WHERE id=?", (key, node))
         self.db.execute("UPDATE OR REPLACE name SET parent=? WHERE parent=?", (key, old))
         self.db.execute("UPDATE was SET parent=? WHERE parent=?", (key, old))
+        if kind == Kind.DIRECTORY:
+            # Who remembers names below it knows the old key only, also after a kill -9.
+            self.db.execute("UPDATE renewed SET key=? WHERE key=?", (key, old))
+            self.db.execute("INSERT OR REPLACE INTO renewed VALUES(?,?)", (old, key))
+            self._renewed = self._read_renewed()
+
+    def _read_renewed(self) -> dict[bytes, bytes]:
+        return dict(self.db.execute("SELECT old,key FROM renewed"))
 
     def drop_node(self, node: int) -> None:
         self.begin()

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS generation(
 CREATE INDEX IF NOT EXISTS generation_node ON generation(node, id);
 CREATE TABLE IF NOT EXISTS conviction(
   family TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS renewed(old BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS setting(key TEXT PRIMARY KEY, value BLOB);
 """
 NODE = "id,key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born,gone"

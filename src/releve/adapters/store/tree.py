@@ -72,6 +72,8 @@ class Tree:
         with self._keeper.lock:
             node = self._index.node(key)
             name = self._keeper.last_name(node.id) if node else None
+        if node is not None and node.key != key:
+            return self.folder(node.key)  # it was made again before
         if node is None or name is None:
             raise FileNotFoundError(errno.ENOENT, "a directory that was never seen")
         with self.spot(name) as spot:

@@ -134,6 +134,7 @@ def build(
         own=own,
         report_bug=report_bug,
         share=Urgency(),
+        at_terminal=procfs.is_foreground,
     )
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(

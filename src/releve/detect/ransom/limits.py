@@ -8,6 +8,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     convict: float = 10.0  # about three originals destroyed: the prototype's median over 28 attacks
     suspect: float = 3.0  # one file destroyed: held still for a moment while the rest is looked at
+    suspect_at_terminal: float = 7.0  # ... of somebody's work at a terminal, from the second one on
     suspect_s: float = 0.05  # ... and let go after this if it was nothing
     archived: float = 0.2  # an original gone into one opaque archive: 35 + 1 files convict
     canary: float = 10.0  # nobody has a reason to change one

@@ -31,13 +31,14 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class _Sum:
     """Marks of one process and all below it."""
 
-    __slots__ = ("created", "deleted", "marks", "total")
+    __slots__ = ("created", "deleted", "marks", "originals", "total")
 
     def __init__(self) -> None:
         self.marks: OrderedDict[bytes, Mark] = OrderedDict()
         self.total = 0.0
         self.deleted: deque[float] = deque()
         self.created: deque[float] = deque()
+        self.originals = 0  # that lived when it was last asked, and those deleted by then
 
     def add(self, mark: Mark, memory_s: float) -> None:
         old = self.marks.pop(mark.file, None)
@@ -128,19 +129,17 @@ class Scores:
                 while times and now_s - times[0] > limits.mass_deletion_s:
                     times.popleft()
             count = len(total.deleted)
-            if (
-                found is None
-                and count % limits.wipe_files == 0
-                and self._is_mass(total, protected())
-            ):
+            if count % limits.wipe_files == 0:
+                total.originals = protected() + count
+            if found is None and count >= limits.wipe_files and self._is_mass(total):
                 found = process
         return found
 
-    def _is_mass(self, total: _Sum, living: int) -> bool:
+    def _is_mass(self, total: _Sum) -> bool:
         limits, count = self._limits, len(total.deleted)
         if len(total.created) >= limits.deletion_reason * count:
             return False
-        share = count / (living + count)
+        share = count / max(count, total.originals)
         if count >= limits.mass_deletion_files and share >= limits.mass_deletion_share:
             return True
         return count >= limits.wipe_files and share >= limits.wipe_share

@@ -23,6 +23,7 @@ class Powers(msgspec.Struct, frozen=True, kw_only=True):
     is_convicted: Callable[[Process], bool]
     suspend: Callable[[Process, bool], None]  # holds a family still (True) or lets it go on
     protected: Callable[[], int]  # the number of living originals
+    at_terminal: Callable[[int], bool]  # a person works with this process at a terminal
     contain: Contain  # tells one remote client from another
 
 
@@ -44,7 +45,7 @@ class Count:
         self._limits, self._pace, self._say = ground.limits, ground.pace, ground.say
         self._convict, self._is_convicted = powers.convict, powers.is_convicted
         self._suspend, self._contain = powers.suspend, powers.contain
-        self._protected = powers.protected
+        self._protected, self._at_terminal = powers.protected, powers.at_terminal
         self.canaries: frozenset[bytes] = frozenset()  # files nobody has a reason to change
         self._canary = _canary(ground.limits.canary)
         self.suspects: dict[Process, float] = {}  # held still until then
@@ -109,9 +110,16 @@ class Count:
         if self._contain.is_blocked(job.process):
             self._convict(job.process, "client")  # another connection of a client that was stopped
             return
-        if change.points and self._scores.total(lineage[0]) >= self._limits.suspect:
+        if change.points and self._is_suspect(job.process, lineage[0]):
             self._hold_still(job.process, lineage[0], now)
         self._count_slow(job, change.points, lineage, now)
+
+    def _is_suspect(self, process: Process, head: str) -> bool:
+        total = self._scores.total(head)
+        if total < self._limits.suspect:
+            return False
+        # A shell says of a job that is held still that it was stopped, and takes the terminal back.
+        return total >= self._limits.suspect_at_terminal or not self._at_terminal(process.pid)
 
     def deleted(self, job: Job, lineage: tuple[str, ...]) -> None:
         """An original went without anything in its place: many of them convict."""

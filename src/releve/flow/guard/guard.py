@@ -50,6 +50,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     own: frozenset[int]
     report_bug: Callable[[Exception], None]
+    at_terminal: Callable[[int], bool]  # a person works with this process at a terminal
     share: Callable[[Share], None]  # asks for more or less of the processor
 
 
@@ -102,6 +103,7 @@ class Guard:
             is_convicted=self.responder.is_convicted,
             suspend=self.responder.suspend,
             protected=self.originals.living,
+            at_terminal=parts.at_terminal,
             contain=parts.contain,
         )
         self.judge = Judge(ground, desks.judge, powers)
