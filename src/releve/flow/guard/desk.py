@@ -100,6 +100,11 @@ class Desk(Generic[Item]):
         with self._ready:
             return sum(map(len, self._lanes.values())) + len(self._later)
 
+    def has_lane(self, wanted: Callable[[Hashable], bool]) -> bool:
+        """Whether somebody of those waits."""
+        with self._ready:
+            return any(wanted(writer) for writer in self._lanes)
+
     def close(self) -> None:
         with self._ready:
             self._closed = True

@@ -12,6 +12,7 @@ from releve.flow.guard.desk import Desk
 from releve.flow.guard.doubting import Doubts
 from releve.flow.guard.ground import Ground
 from releve.flow.guard.pairing import Pairing
+from releve.flow.guard.reading import is_of_originals
 from releve.flow.guard.work import Job, What
 from releve.flow.ports import Bytes, Keeper
 from releve.model.held import Generation, Judged, Kind, Name, is_same
@@ -75,7 +76,7 @@ class Judge:
                 self._desk.put_later(self._limits.leased_s, job.process.pid, job.file, job)
         finally:
             self._desk.done()
-        if self._book.maker(job.file) is not None:
+        if self._book.maker(job.file) is not None and not self._desk.has_lane(is_of_originals):
             self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
 

@@ -348,3 +348,8 @@ def _lost_name(touch: Touch, name: Name) -> None:
 def _lane(process: Process, *, is_new: bool) -> int:
     """Whose turn it is: nobody's new files stand before the originals that he changed."""
     return -process.pid if is_new else process.pid
+
+
+def is_of_originals(lane: object) -> bool:
+    """No pause is taken while one of these waits."""
+    return isinstance(lane, int) and lane > 0
