@@ -277,7 +277,7 @@ def test_a_dump_killed_in_the_middle_is_an_error_and_no_snapshot_pretends_to_be_
     for victim in ("pg_dump", "tee.py"):
         backup = started(state)
         mine = until(lambda victim=victim, of=backup.pid: running(victim, of))
-        time.sleep(1.0)
+        time.sleep(0.2)
         os.kill(mine[-1], signal.SIGKILL)  # a grandchild of our own
         out, err = backup.communicate(timeout=100)
         assert backup.returncode == BackupSourceMissingError.status, (victim, err)

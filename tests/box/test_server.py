@@ -71,6 +71,7 @@ def test_shares_and_people_come_and_go_while_it_runs(lab: Lab, ground: Path) -> 
     added = box(lab, "add", "compta", str(ground / "compta"), "--prepare", "--user", "accueil")
     assert added == {
         "name": "compta", "path": str(ground / "compta"), "group": Lab.GROUP, "users": ["accueil"],
+        "as_found": False,
     }  # fmt: skip
     assert soon(lambda: smb(lab, 0, "compta") == 0)
     assert smb(lab, 1, "compta") != 0  # not hers
