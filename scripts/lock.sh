@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .venv/bin/uv)
 hatchling=$(grep -oE 'hatchling==[0-9.]+' pyproject.toml | head -1)
 printf '%s\neditables\n' "$hatchling" | "$uv" pip compile pyproject.toml - --extra server --extra vault --extra scan --extra paper --extra dev \
-  --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --no-annotate -q \
+  --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -q \
   -o requirements.lock
 if grep -nE '(https?|file)://' requirements.lock; then
   echo "lock: an address got into requirements.lock" >&2

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -137,16 +137,7 @@ def count_server(url: str) -> Opened:
 
     def ask(query: str) -> subprocess.CompletedProcess[str]:
         command = [psql or "psql", *_PLAIN, "-w", "-c", query]
-        return subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LOAD_S,
-            check=False,
-        )
+        return _run(command, environment)
 
     if psql is None:
         return Opened(path="server", kind="postgresql", error="psql")
@@ -241,17 +232,7 @@ class _Server:
         )
 
     def _run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self._as_user(program, *words),
-            env=self._environment(),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LOAD_S,
-            check=False,
-        )
+        return _run(self._as_user(program, *words), self._environment(), cwd="/")
 
     def _as_user(self, program: str, *words: str) -> list[str]:
         command = [str(Path(self._bin, program)), *words]
@@ -266,3 +247,20 @@ class _Server:
     def _environment(self) -> dict[str, str]:
         kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH") if k in os.environ}
         return kept | {"HOME": self._place, "LC_ALL": "C", "TZ": "UTC", "PGTZ": "UTC"}
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], cwd: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """To its end, never asking anybody anything."""
+    return subprocess.run(
+        command,
+        env=environment,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_LOAD_S,
+        check=False,
+    )

@@ -59,7 +59,6 @@ CREATE TABLE IF NOT EXISTS indicator (
   ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accepted (
   snapshot TEXT PRIMARY KEY, who TEXT NOT NULL, why TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS canary (path TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _facts = msgspec.msgpack.Decoder(Facts).decode
 _why = msgspec.msgpack.Decoder(Why).decode
@@ -220,11 +219,9 @@ class SqliteCatalogue:
         endings = self._db.execute(
             "SELECT ending FROM ending WHERE data_set=? AND first<?", (data_set, place)
         )
-        canaries = self._db.execute("SELECT path FROM canary")
         return Background(
             present=present,
             endings=frozenset(row[0] for row in endings),
-            canaries=frozenset(row[0] for row in canaries),
             wounds=self._wounds(place, data_set),
             is_first=present == 0,
         )
@@ -292,7 +289,7 @@ class SqliteCatalogue:
         )
         return [Kept(path=p, first=f, until=u, facts=_facts(facts)) for p, f, u, facts in rows]
 
-    # indicators, canaries, what persons accepted
+    # indicators, what persons accepted
 
     def indicators(self, sha256: Collection[str]) -> Mapping[str, Why]:
         found: dict[str, Why] = {}
@@ -340,13 +337,6 @@ class SqliteCatalogue:
 
     def accepted(self) -> frozenset[str]:
         return frozenset(row[0] for row in self._db.execute("SELECT snapshot FROM accepted"))
-
-    def set_canaries(self, paths: Collection[str]) -> None:
-        """Witness files; those known before stay: an attacker's guard may name none."""
-        with self._whole() as db:
-            db.executemany(
-                "INSERT OR IGNORE INTO canary(path) VALUES(?)", [(path,) for path in paths]
-            )
 
     def holders(self, sha256: str) -> Sequence[tuple[str, str, str | None]]:
         """Where a content stands or stood: path, first snapshot, the first without it."""

@@ -335,15 +335,6 @@ class Index:
         row = self.db.execute("SELECT coalesce(sum(size),0) FROM generation").fetchone()
         return int(row[0])
 
-    def nodes_named(self, name: Name) -> list[int]:
-        """Every inode that has or had this name, the living first, then the latest."""
-        rows = self.db.execute(
-            "SELECT node, 9223372036854775807 AS until FROM name WHERE parent=:d AND name=:n UNION "
-            "SELECT node, until FROM was WHERE parent=:d AND name=:n ORDER BY until DESC",
-            {"d": name.directory, "n": name.name},
-        )
-        return [int(row[0]) for row in rows]
-
     def gone_count(self) -> tuple[int, int]:
         """Deleted files that are still held, and the bytes of their versions."""
         row = self.db.execute(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.vault.layout import write
+from releve.adapters.durable import write
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)

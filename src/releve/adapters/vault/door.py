@@ -5,8 +5,6 @@ structure's name does.
 """
 
 import asyncio
-import base64
-import binascii
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +18,11 @@ from releve.adapters.vault.answers import (
     Scope,
     Send,
     answer,
-    header,
 )
+from releve.adapters.vault.asking import who
 from releve.adapters.vault.layout import Layout
 from releve.adapters.vault.records import Records
-from releve.flow.vault import rules
-from releve.flow.vault.names import is_word, read_target
+from releve.flow.vault.names import read_target
 from releve.flow.vault.rules import Verdict
 from releve.model.vault import Credential, CredentialKind
 
@@ -65,17 +62,7 @@ class Door:
         """Raises: RefusedError."""
         if scope["method"] not in {"GET", "HEAD"}:
             raise RefusedError(405, Verdict.READ_ONLY)
-        scheme, _, token = header(scope, b"authorization").partition(" ")
-        try:
-            pair = base64.b64decode(token, validate=True).decode() if scheme == "Basic" else ""
-        except (binascii.Error, UnicodeDecodeError):
-            pair = ""
-        name, _, secret = pair.partition(":")
-        held = self._credentials.get(name) if is_word(name) else None
-        if held is None or not rules.is_secret(held, secret):
-            raise RefusedError(401, Verdict.UNKNOWN)
-        if not rules.in_force(held, self._now_ns()):
-            raise RefusedError(401, Verdict.OVER)
+        held = who(scope, self._credentials, self._now_ns())
         if held.kind is not CredentialKind.COPY:
             raise RefusedError(403, Verdict.NOT_YOURS)
 

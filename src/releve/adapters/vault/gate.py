@@ -4,8 +4,6 @@ Who asks is settled first, then what; anything unclear is refused before a byte 
 """
 
 import asyncio
-import base64
-import binascii
 import datetime as dt
 from collections.abc import Callable
 
@@ -21,6 +19,7 @@ from releve.adapters.vault.answers import (
     answer,
     header,
 )
+from releve.adapters.vault.asking import who
 from releve.adapters.vault.giving import Giver
 from releve.adapters.vault.layout import Layout
 from releve.adapters.vault.ledger import NotWrittenError
@@ -28,7 +27,7 @@ from releve.adapters.vault.receiving import Coming, Receiver
 from releve.adapters.vault.records import Records
 from releve.adapters.vault.upstream import StoreDownError
 from releve.flow.vault import rules
-from releve.flow.vault.names import Target, is_word, read_target
+from releve.flow.vault.names import Target, read_target
 from releve.flow.vault.rules import Bucket, Verdict
 from releve.model.vault import Credential, CredentialKind, View
 
@@ -90,7 +89,7 @@ class Gate:
             return
 
     async def _serve(self, scope: Scope, body: Body, send: Send) -> None:
-        credential = self._who(scope)
+        credential = who(scope, self._credentials, self._now_ns())
         target = read_target(scope["raw_path"].decode("latin-1"))
         if target is None:
             raise RefusedError(404, "not a path of the vault")
@@ -113,21 +112,6 @@ class Gate:
                 await self._giver.give(credential, target, buckets.bytes, scope, send)
                 return
         await answer(send, 200)
-
-    def _who(self, scope: Scope) -> Credential:
-        """Raises: RefusedError (401)."""
-        scheme, _, token = header(scope, b"authorization").partition(" ")
-        try:
-            pair = base64.b64decode(token, validate=True).decode() if scheme == "Basic" else ""
-        except (binascii.Error, UnicodeDecodeError):
-            pair = ""
-        name, _, secret = pair.partition(":")
-        credential = self._credentials.get(name) if is_word(name) else None
-        if credential is None or not rules.is_secret(credential, secret):
-            raise RefusedError(401, Verdict.UNKNOWN)
-        if not rules.in_force(credential, self._now_ns()):
-            raise RefusedError(401, Verdict.OVER)
-        return credential
 
     def _paces(self, credential: Credential) -> _Buckets:
         buckets = self._buckets.get(credential.id)

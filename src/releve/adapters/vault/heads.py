@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from releve.adapters.vault.layout import write
+from releve.adapters.durable import write
 from releve.adapters.vault.notices import post
 from releve.flow.vault import heads
 from releve.flow.vault.chain import Link

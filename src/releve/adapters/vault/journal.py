@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.vault.layout import sync_folder
+from releve.adapters.durable import sync_folder
 from releve.flow.vault import chain
 from releve.model.errors import ReleveError
 from releve.model.vault import AnyEntry

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from releve.adapters.durable import own_key, write
 from releve.flow.vault.names import VIEWS
 from releve.model.errors import ReleveError
 from releve.model.vault import Limits, ObjectKind, Repository
@@ -85,11 +85,7 @@ class Layout:
 
     def key(self) -> Ed25519PrivateKey:
         """Signs heads; made once."""
-        if not self.key_file.exists():
-            made = Ed25519PrivateKey.generate()
-            raw = made.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-            write(self.key_file, raw)
-        return Ed25519PrivateKey.from_private_bytes(self.key_file.read_bytes())
+        return own_key(self.key_file)
 
     def repository(self, repository: Repository) -> Path:
         return self.repos / repository.structure / repository.host / repository.generation
@@ -138,22 +134,3 @@ def object_in(folder: Path, kind: ObjectKind, name: str) -> Path:
             return folder / "data" / name[:2] / name
         case _:
             return folder / kind / name
-
-
-def write(path: Path, content: bytes) -> None:
-    """All or nothing, durable, private."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

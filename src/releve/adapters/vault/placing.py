@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from releve.adapters.vault.layout import Layout, sync_folder
+from releve.adapters.durable import sync_folder
+from releve.adapters.vault.layout import Layout
 from releve.adapters.vault.receiving import file_sha256
 from releve.flow.vault.copying import ReplicaError, called
 from releve.model.vault import Receipt

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from releve.adapters.vault.layout import write
+from releve.adapters.durable import write
 
 R = TypeVar("R", bound=msgspec.Struct)
 

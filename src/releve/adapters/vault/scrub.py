@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.vault.layout import Layout, object_in, write
+from releve.adapters.durable import write
+from releve.adapters.vault.layout import Layout, object_in
 from releve.flow.vault.book import Book
 from releve.model.vault import AnyEntry, ObjectKind, Receipt
 

@@ -12,9 +12,10 @@ from time import monotonic, sleep
 
 import structlog
 
+from releve.adapters.durable import write
 from releve.adapters.restic import tools
 from releve.adapters.restic.child import dies_with_us
-from releve.adapters.vault.layout import Layout, write
+from releve.adapters.vault.layout import Layout
 from releve.adapters.vault.upstream import StoreDownError, Upstream
 
 log = structlog.get_logger()

@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from releve.adapters.vault.layout import Layout, sync_folder
+from releve.adapters.durable import sync_folder
+from releve.adapters.vault.layout import Layout
 from releve.flow.vault.book import DROPPED
 from releve.flow.vault.retention import LEAVING
 from releve.model.vault import Deed, Repository

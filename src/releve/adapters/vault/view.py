@@ -8,12 +8,13 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from releve.adapters.vault.layout import Layout, object_in, sync_folder
+from releve.adapters.durable import sync_folder
+from releve.adapters.vault.layout import Layout, object_in
 from releve.adapters.vault.receiving import file_sha256
 from releve.adapters.vault.records import Records
 from releve.flow.vault.names import VIEWS
@@ -120,8 +121,3 @@ def _link(source: Path, building: Path, receipt: Receipt, *, verify: bool) -> No
         raise ViewError(f"{called} has {size} bytes instead of {receipt.size}")
     if verify and file_sha256(place) != receipt.sha256:
         raise ViewError(f"the content of {called} is not what was received")
-
-
-def left_behind(layout: Layout) -> Iterator[Path]:
-    """Halves of views that a crash left."""
-    yield from layout.views.glob(".*.new")

@@ -114,12 +114,8 @@ def postgres(  # the options of one command
 
     Example: releve backup sources add postgres dossiers --database cabinet --user lecture --ask-password
     """
-    kept = State(state)
-    check_name(name, kept.config().sources)
-    file = ""
-    if ask_password:
-        escaped = _asked().replace("\\", "\\\\").replace(":", "\\:")
-        file = kept.keep_source_password(name, f"*:*:*:*:{escaped}\n")
+    kept = _kept(state, name)
+    file = _password_file(kept, name, "*:*:*:*:{}\n", ":") if ask_password else ""
     _added(
         kept,
         PostgresSource(
@@ -164,12 +160,8 @@ def mariadb(  # the options of one command
 
     Example: releve backup sources add mariadb agenda --database agenda --user lecture --ask-password
     """
-    kept = State(state)
-    check_name(name, kept.config().sources)
-    file = ""
-    if ask_password:
-        escaped = _asked().replace("\\", "\\\\").replace('"', '\\"')
-        file = kept.keep_source_password(name, f'[client]\npassword="{escaped}"\n')
+    kept = _kept(state, name)
+    file = _password_file(kept, name, '[client]\npassword="{}"\n', '"') if ask_password else ""
     _added(
         kept,
         MariaDbSource(
@@ -196,8 +188,7 @@ def sqlite(name: str, file: str, state: str | None, *, as_json: bool) -> None:
 
     Example: releve backup sources add sqlite patients /srv/cabinet/patients.db
     """
-    kept = State(state)
-    check_name(name, kept.config().sources)
+    kept = _kept(state, name)
     _added(kept, SqliteSource(name=name, path=str(Path(file).absolute())), as_json=as_json)
 
 
@@ -223,8 +214,7 @@ def dicom(
     Images that are still being written are left for the next backup; the manifest counts each
     study. Example: releve backup sources add dicom scanner /srv/dicom
     """
-    kept = State(state)
-    check_name(name, kept.config().sources)
+    kept = _kept(state, name)
     place = str(Path(folder).absolute())
     source = DicomSource(name=name, folder=place, settle_s=settle, stale_days=stale_days)
     _added(kept, source, as_json=as_json)
@@ -380,6 +370,19 @@ def _added(kept: State, source: Source, *, as_json: bool) -> None:
         _print(source)
     else:
         click.echo(f"{source.name} : ajouté. L'essayer : releve backup sources test")
+
+
+def _kept(state: str | None, name: str) -> State:
+    """The backup's state, which a source of this name may join. Raises: SourceNameError."""
+    kept = State(state)
+    check_name(name, kept.config().sources)
+    return kept
+
+
+def _password_file(kept: State, name: str, form: str, special: str) -> str:
+    """Ask for the password and keep it in the words of its program, `special` signs escaped."""
+    escaped = _asked().replace("\\", "\\\\").replace(special, f"\\{special}")
+    return kept.keep_source_password(name, form.format(escaped))
 
 
 def _asked() -> str:

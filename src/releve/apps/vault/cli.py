@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.system import log_to_stderr
 from releve.adapters.vault import scrub as scrubbing
-from releve.adapters.vault.layout import GIB, Config, Layout, write
+from releve.adapters.vault.layout import GIB, Config, Layout
 from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.deciders import agreement, approver

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
-from releve.adapters.vault.layout import Layout, write
+from releve.adapters.durable import write
+from releve.adapters.vault.layout import Layout
 from releve.flow.vault.copying import CopyUnknownError, CopyUnreachableError
 from releve.flow.vault.names import is_word
 from releve.model.copies import Copy, CopyKind, Probe, Progress

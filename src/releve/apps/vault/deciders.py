@@ -6,7 +6,7 @@ import click
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from releve.adapters.vault.layout import write
+from releve.adapters.durable import write
 from releve.apps.vault.access import Access, VaultNameError, check_name
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.show import Moment, data_option, json_option, tell

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.vault import placing, scrub
-from releve.adapters.vault.layout import write
 from releve.adapters.vault.scrub import Scrub
 from releve.apps.vault.opened import Vault
 from releve.flow.vault.copying import Replica, ReplicaError, called

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.system import new_id
 from releve.adapters.vault import date_sources
-from releve.adapters.vault.layout import write
 from releve.adapters.vault.trash import Trash
 from releve.apps.vault.access import check_name
 from releve.apps.vault.opened import Vault

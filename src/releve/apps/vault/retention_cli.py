@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.system import new_id
-from releve.adapters.vault.layout import write
 from releve.apps.vault.deciders import read_private
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.retaining import Retaining

@@ -17,7 +17,6 @@ class Background(msgspec.Struct, frozen=True, kw_only=True):
 
     present: int  # files in it
     endings: AbstractSet[str] = frozenset()  # that were ever seen in it
-    canaries: AbstractSet[str] = frozenset()  # paths nobody has a reason to change
     wounds: AbstractSet[str] = frozenset()  # paths that were not what they should be
     is_first: bool = False  # nothing to compare with: shares say nothing
 
@@ -95,9 +94,8 @@ class _Work:
     # signs
 
     def canaries(self) -> Iterable[_Found]:
-        known, names = self.known.canaries, self.limits.witnesses
-        gone = (*self.changed, *self.removed)
-        touched = [c for c in gone if c.path in known or PurePosixPath(c.path).name in names]
+        gone, names = (*self.changed, *self.removed), self.limits.witnesses
+        touched = [c for c in gone if PurePosixPath(c.path).name in names]
         # A witness that goes with its folder is honest; one that became unreadable is not.
         bad = [c for c in touched if c.facts is not None or self.pairs]
         if bad:

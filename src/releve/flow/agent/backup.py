@@ -1,12 +1,13 @@
 """The hourly backup: runs the backup command and tells how it went."""
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
-import anyio
 import structlog
 from anyio import to_thread
 
+from releve.flow.agent.period import once_a_period
 from releve.flow.agent.ports import Commands, Spool
 from releve.flow.backup import (
     BackupFolderMissingError,
@@ -68,7 +69,5 @@ async def back_up_forever(
     chance: Random,
 ) -> None:
     """The first soon after start, then one a period; spread, so that a site's hosts do not meet."""
-    await anyio.sleep(every_seconds * chance.uniform(0.002, 0.02))
-    while True:
-        await back_up_once(commands, spool, clock, command)
-        await anyio.sleep(every_seconds * chance.uniform(0.9, 1.1))
+    run = partial(back_up_once, commands, spool, clock, command)
+    await once_a_period(run, every_seconds, chance, (0.002, 0.02))

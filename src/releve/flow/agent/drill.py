@@ -4,13 +4,14 @@ The command itself knows when a drill is due; here it is only asked once an hour
 """
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
-import anyio
 import msgspec
 import structlog
 from anyio import to_thread
 
+from releve.flow.agent.period import once_a_period
 from releve.flow.agent.ports import Commands, Outcome, Spool
 from releve.flow.clock import Clock
 from releve.flow.drill.ports import DrillRunningError
@@ -56,10 +57,8 @@ async def drill_forever(
 ) -> None:
     """First tell that drills are expected of this host: none that never ran goes unnoticed."""
     await to_thread.run_sync(spool.add, [DrillRan(seen_at=clock.now(), ok=True, is_expected=True)])
-    await anyio.sleep(every_seconds * chance.uniform(0.01, 0.1))
-    while True:
-        await drill_once(commands, spool, clock, command)
-        await anyio.sleep(every_seconds * chance.uniform(0.9, 1.1))
+    run = partial(drill_once, commands, spool, clock, command)
+    await once_a_period(run, every_seconds, chance, (0.01, 0.1))
 
 
 def _said(outcome: Outcome) -> _Ended | None:

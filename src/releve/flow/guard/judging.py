@@ -12,8 +12,7 @@ from releve.flow.guard.desk import Desk
 from releve.flow.guard.doubting import Doubts
 from releve.flow.guard.ground import Ground
 from releve.flow.guard.pairing import Pairing
-from releve.flow.guard.reading import is_of_originals
-from releve.flow.guard.work import Job, What
+from releve.flow.guard.work import Job, What, is_of_originals
 from releve.flow.ports import Bytes, Keeper
 from releve.model.held import Generation, Judged, Kind, Name, is_same
 from releve.model.process import Process

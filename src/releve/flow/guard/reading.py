@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.ground import Desks, Ground
-from releve.flow.guard.work import Job, Volume, What
+from releve.flow.guard.work import Job, Volume, What, lane
 from releve.flow.ports import Processes
 from releve.model.held import Judged, Kind, Name, Node
 from releve.model.process import Process
@@ -200,7 +200,7 @@ class Reader:
                 mask=change.mask,
                 name=name,
             )
-            self._judge.put(_lane(process, is_new=touch.created), change.file, job)
+            self._judge.put(lane(process, is_new=touch.created), change.file, job)
 
     def _put(
         self,
@@ -343,13 +343,3 @@ def _lost_name(touch: Touch, name: Name) -> None:
     """Names that the family itself gave are none to put back."""
     if name not in touch.became and name not in touch.was:
         touch.was.append(name)
-
-
-def _lane(process: Process, *, is_new: bool) -> int:
-    """Whose turn it is: nobody's new files stand before the originals that he changed."""
-    return -process.pid if is_new else process.pid
-
-
-def is_of_originals(lane: object) -> bool:
-    """No pause is taken while one of these waits."""
-    return isinstance(lane, int) and lane > 0

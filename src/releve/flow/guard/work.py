@@ -63,3 +63,13 @@ def merge(waiting: Job, new: Job) -> Job:
         new.what = What.CLOSED
         new.held = waiting.held
     return new
+
+
+def lane(process: Process, *, is_new: bool) -> int:
+    """Whose turn it is: nobody's new files stand before the originals that he changed."""
+    return -process.pid if is_new else process.pid
+
+
+def is_of_originals(turn: object) -> bool:
+    """Whether `lane` answered this for originals: no pause is taken while one waits."""
+    return isinstance(turn, int) and turn > 0

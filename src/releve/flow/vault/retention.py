@@ -32,7 +32,6 @@ ASKED, SIGNED, ENDED = (
 )
 RELEASE_ASKED, RELEASE_SIGNED = "person:hold:release_asked", "person:hold:release_signed"
 LEAVING = "vault:generation:leaving"
-STEPPED = "vault:clock:stepped"
 _SHORTEST_WAIT_DAYS = 1.0
 
 
