@@ -57,9 +57,13 @@ class Gate:
         self.process = None
 
     def store_pid(self) -> int:
-        """The rest-server that this gate started."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return int(children.split()[0])
+        """The rest-server that this gate started; waited for while the gate starts it again."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        until = time.monotonic() + 20
+        while not (found := children.read_text().split()):
+            assert time.monotonic() < until, "the gate did not start its store again"
+            time.sleep(0.01)
+        return int(found[0])
 
     def vault(self) -> Vault:
         return Vault(self.data)
@@ -178,13 +182,16 @@ def repository(host: str, generation: str = "") -> Repository:
 
 
 def objects_on(gate: Gate, host: str = "") -> dict[str, str]:
-    """Path and SHA-256 of every object on the vault's disk, locks left out."""
-    base = gate.data / "repos" / STRUCTURE / host
-    return {
-        str(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(base.rglob("*"))
-        if path.is_file() and "/locks/" not in str(path)
-    }
+    """Path and SHA-256 of every object on the vault's disk; locks and uploads under way left out."""
+    base, found = gate.data / "repos" / STRUCTURE / host, {}
+    for path in sorted(base.rglob("*")):
+        if "/locks/" in str(path) or ".rest-server-temp" in path.name:
+            continue
+        try:
+            found[str(path.relative_to(base))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except (IsADirectoryError, FileNotFoundError):
+            continue
+    return found
 
 
 def same_tree(a: Path, b: Path) -> bool:
