@@ -224,7 +224,7 @@ def _held(number: int, judged: Judged, writer: str = "") -> Generation:
 def _decide(touch: Touch, *held: Generation) -> object:
     return decide(
         touch, held, is_family=lambda w: w == "0-1", bad_since_ns=100 * 10**9, born_ns=0,
-        others_last_ns=0, window_ns=10**8, author_known=False,
+        others_ns=[], window_ns=10**8, author_known=False,
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def touch(first: int = 1000, last: int = 2000, **more: object) -> Touch:
 def what(one: Touch, *generations: Generation, known: bool = True, others: int = 0) -> object:
     return decide(
         one, generations, is_family=lambda w: w == "bad", bad_since_ns=BAD_SINCE, born_ns=0,
-        others_last_ns=others, window_ns=100, author_known=known,
+        others_ns=[others] if others else [], window_ns=100, author_known=known,
     )  # fmt: skip
 
 
@@ -75,6 +75,23 @@ def test_sound_work_of_the_family_before_it_turned_bad_is_kept() -> None:
     assert isinstance(what(touch(10, 20, judged=Judged.CLEAN), held(1)), LeaveAsIs)
     kept = held(2, "bad", Judged.CLEAN, taken=500)
     assert what(touch(wrote=True), held(1), kept) == PutBack(generation=kept)
+
+
+def test_what_somebody_else_saved_over_unseen_damage_is_kept_and_the_original_given_beside() -> None:
+    hasty = touch(500, 510, wrote=True, judged=Judged.CLEAN, looked_ns=700)  # it saw their save
+    theirs = held(3, "other", taken=900)
+    both = PutBack(generation=theirs, before=held(1))
+    assert what(hasty, held(1), theirs, others=600) == both
+    assert what(touch(500, 510, wrote=True), held(1), theirs, others=600) == both  # never looked
+    under_its_name = held(2, "bad", taken=650)  # their save, held on the family's notification
+    assert what(hasty, held(1), under_its_name, others=600) == PutBack(
+        generation=under_its_name, before=held(1)
+    )
+
+
+def test_sound_work_that_was_looked_at_before_the_next_save_is_left_alone() -> None:
+    seen = touch(500, 510, wrote=True, judged=Judged.CLEAN, looked_ns=600)
+    assert isinstance(what(seen, held(1), others=600 + 10**9), LeaveAsIs)
 
 
 def test_a_torn_copy_never_takes_the_place_of_a_settled_one() -> None:

@@ -18,6 +18,7 @@ class Touch(msgspec.Struct, kw_only=True, gc=False):
     first_ns: int
     last_ns: int
     bad_ns: int = 0  # when what was judged bad was noticed, 0 if nothing was
+    looked_ns: int = 0  # when what `judged` says was seen
     created: bool = False
     wrote: bool = False
     deleted: bool = False
@@ -56,6 +57,7 @@ Decision = LeaveAsIs | PutBack | Quarantine | Unrecoverable
 
 
 _BEFORE_NS = 60_000_000_000  # how long before the first proved damage what looks sound is doubted
+_LATE_NS = 100_000_000  # a save may be on the disk so long before its notification is read
 
 
 def decide(
@@ -65,7 +67,7 @@ def decide(
     is_family: Callable[[str], bool],
     bad_since_ns: int,
     born_ns: int,
-    others_last_ns: int,
+    others_ns: Sequence[int],
     window_ns: int,
     author_known: bool = True,
     ahead_ns: int = 0,
@@ -78,7 +80,7 @@ def decide(
         is_family: says whether a generation's writer belongs to the family.
         bad_since_ns: the family's first harmful act; its clean work before that is kept.
         born_ns: when the inode became known.
-        others_last_ns: last honest save by somebody else before the family came, 0 if none.
+        others_ns: when somebody else saved it, as far as that is remembered, oldest first.
         window_ns: the promised delay between a save and its held copy.
         author_known: False when the "family" is everybody who may have written (evidence instead
             of certainty, or nobody watched): sound changes are other people's work and stay.
@@ -86,8 +88,14 @@ def decide(
     """
     if not author_known:
         return _decide_unknown(touch, generations, bad_since_ns, born_ns, window_ns)
-    good = [g for g in generations if _is_good(g, is_family, bad_since_ns)]
-    if was_sound(touch, bad_since_ns):
+    over_ns = next((at for at in others_ns if at > touch.last_ns), 0)
+
+    def is_theirs(g: Generation) -> bool:
+        """Held on a notification of the family's; what is in it was saved over that by somebody else."""
+        return is_family(g.writer) and not 0 < over_ns < g.taken_ns
+
+    good = [g for g in generations if _is_good(g, is_theirs, bad_since_ns)]
+    if was_sound(touch, bad_since_ns, over_ns):
         return LeaveAsIs()
     own = bool(generations) and all(is_family(g.writer) for g in generations)
     if (touch.created or own) and not good:
@@ -97,26 +105,34 @@ def decide(
     best = _settled_last(good)
     mixed = [g for g in generations if g.id > best.id and not is_family(g.writer) and g.writer]
     changed_ns = best.facts.ctime_ns + ahead_ns
-    missed = others_last_ns > best.taken_ns and others_last_ns > changed_ns + window_ns
-    before = _before_damage(touch, best, good, is_family)
+    last_ns = max(others_ns, default=0)
+    missed = last_ns > best.taken_ns and last_ns > changed_ns + window_ns
+    damage_ns = touch.bad_ns or (touch.first_ns if over_ns and touch.wrote else 0)
+    before = _before_damage(damage_ns, best, good, is_theirs)
     return PutBack(generation=best, before=before, beside=bool(mixed), newest_lost=missed)
 
 
 def _before_damage(
-    touch: Touch, best: Generation, good: Sequence[Generation], is_family: Callable[[str], bool]
+    damage_ns: int,
+    best: Generation,
+    good: Sequence[Generation],
+    is_theirs: Callable[[Generation], bool],
 ) -> Generation | None:
     """Who saved over the damage may not have seen what was there: that is given to them as well."""
-    if not touch.bad_ns or best.taken_ns <= touch.bad_ns or is_family(best.writer):
+    if not damage_ns or best.taken_ns <= damage_ns or is_theirs(best):
         return None
-    older = [g for g in good if g.taken_ns < touch.bad_ns]
+    older = [g for g in good if g.taken_ns < damage_ns]
     return _settled_last(older) if older else None
 
 
-def was_sound(touch: Touch, bad_since_ns: int) -> bool:
+def was_sound(touch: Touch, bad_since_ns: int, over_ns: int = 0) -> bool:
     """Sound work of the family before its first harmful act. A new name given just before is none.
 
     An attacker that renames what it destroys begins, as often as not, with a file that is empty.
+    `over_ns`: when somebody else next saved the file; what was looked at after that was theirs.
     """
+    if over_ns and over_ns < touch.looked_ns + _LATE_NS:
+        return False
     is_renamed = bool(touch.was and touch.became) and not touch.created and not touch.deleted
     late = bad_since_ns - _BEFORE_NS if is_renamed else bad_since_ns
     return touch.judged is Judged.CLEAN and touch.last_ns < late
@@ -148,10 +164,12 @@ def _decide_unknown(
     return PutBack(generation=_settled_last(good), beside=doubtful)
 
 
-def _is_good(g: Generation, is_family: Callable[[str], bool], bad_since_ns: int) -> bool:
+def _is_good(
+    g: Generation, is_theirs: Callable[[Generation], bool], bad_since_ns: int
+) -> bool:
     if g.judged is Judged.BAD:
         return False
-    if is_family(g.writer):
+    if is_theirs(g):
         return g.judged is Judged.CLEAN and g.taken_ns < bad_since_ns
     # Somebody else's: sound, or not yet proved otherwise and from before the attack.
     return g.judged is Judged.CLEAN or g.taken_ns < bad_since_ns

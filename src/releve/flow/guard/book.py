@@ -96,12 +96,12 @@ class Book:
             known = self._files.get(file)
             return known.last if known is not None else None
 
-    def last_save_of_others(self, family: set[Process], file: bytes) -> int:
-        """When somebody outside the family last saved it (ns), 0 if not remembered."""
+    def saves_of_others(self, family: set[Process], file: bytes) -> list[int]:
+        """When people outside the family last saved it (ns), oldest first; a few are remembered."""
         with self._lock:
             known = self._files.get(file)
             saves = known.saves if known is not None else ()
-            return max((at for process, at in saves if process not in family), default=0)
+            return [at for process, at in saves if process not in family]
 
     def has(self, process: Process) -> bool:
         return process in self._touches
@@ -154,6 +154,7 @@ def merge(a: Touch, b: Touch) -> Touch:
         first_ns=first.first_ns,
         last_ns=max(a.last_ns, b.last_ns),
         bad_ns=min(filter(None, (a.bad_ns, b.bad_ns)), default=0),
+        looked_ns=max(a.looked_ns, b.looked_ns),
         created=first.created,
         wrote=a.wrote or b.wrote,
         deleted=second.deleted or (first.deleted and not second.created),

@@ -154,7 +154,7 @@ class Undo:
             is_family=writers.__contains__,
             bad_since_ns=c.bad_since_ns,
             born_ns=node.born_ns,
-            others_last_ns=self._book.last_save_of_others(c.tree, touch.file),
+            others_ns=self._book.saves_of_others(c.tree, touch.file),
             window_ns=int(window * 1e9),
             author_known=c.head.known,
             ahead_ns=self._clock.now_ns() - self._clock.wall_ns(),
