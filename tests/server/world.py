@@ -21,10 +21,10 @@ from releve.adapters.http.client import HttpServer
 from releve.adapters.sql.store import SqlStore
 from releve.apps.agent.config import public_bytes
 from releve.apps.console.context import Context
-from releve.apps.console.headers import SafeHeaders
 from releve.apps.server import wiring
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
+from releve.apps.web.headers import SafeHeaders
 from releve.flow import envelope
 from releve.flow.server.enrol import enrol, ensure_structure, make_token
 from releve.flow.server.ingest import Call

@@ -68,6 +68,7 @@ _VAULT_FOLDER = (
     *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
     *_of("releve.adapters.vault.journal", "JournalBrokenError"),
 )
+_LISTENING = _of("releve.apps.web.listening", "PlainListenError", "ListenError")
 _RULE = _of(_RETENTION, "RetentionPolicyError")
 _CLOCK = _of(_RETAINING, "ClockNotTrustedError")
 _REQUEST = _of(_RETENTION, "RequestUnknownError")
@@ -262,7 +263,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "agent names": _ENROLLED,
     "server run": (
         *_of(f"{_SQL}.engine", "ServerRunningError"), *_DATABASE,
-        *_of(_SERVER_CLI, "PlainListenError", "ListenError"),
+        *_LISTENING,
     ),
     "server token create": _DATABASE,
     "server user create": (

@@ -1,12 +1,9 @@
 """One visit: who, in which language; forms that only our own pages can send; templates."""
 
 import datetime as dt
-import hashlib
 import hmac
 from functools import cache
-from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 import jinja2
 import msgspec
@@ -17,11 +14,14 @@ from litestar.exceptions import PermissionDeniedException
 
 from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.apps.console.words import LANGUAGES, Words, choose_language
+from releve.apps.web.assets import Asset, templates
+from releve.apps.web.assets import assets as assets_of
+from releve.apps.web.origin import check_origin
 from releve.flow.server.ports import Session
 from releve.flow.server.signin import session_of
 
 _YEAR = 365 * 24 * 3600
-_TEXT = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
+_PACKAGE = "releve.apps.console"
 
 
 class SignInNeededError(Exception):
@@ -90,7 +90,7 @@ async def enter(request: AnyRequest) -> Entered:
 
 async def form_of(request: AnyRequest, session: Session | None) -> dict[str, str]:
     """The fields of a form that one of our own pages sent; raises when it may be another's."""
-    _check_origin(request)
+    check_origin(request)
     form = await request.form()
     fields = {str(k): v for k, v in form.items() if isinstance(v, str)}
     if session is not None and not hmac.compare_digest(
@@ -98,14 +98,6 @@ async def form_of(request: AnyRequest, session: Session | None) -> dict[str, str
     ):
         raise PermissionDeniedException("the form's token does not match the session")
     return fields
-
-
-def _check_origin(request: AnyRequest) -> None:
-    origin = request.headers.get("origin", "")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    own = request.headers.get("host", "")
-    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != own):
-        raise PermissionDeniedException("the form was sent from another site")
 
 
 def page(visit: Visit, template: str, *, status: int = 200, **facts: Any) -> Response[str]:
@@ -161,25 +153,9 @@ def drop_session_cookie(response: Response[str], context: Context) -> None:
     response.delete_cookie(cookie_name(context), path="/")
 
 
-class Asset(msgspec.Struct, frozen=True):
-    body: bytes
-    media_type: str
-    digest: str
-
-
-@cache
 def assets() -> dict[str, Asset]:
     """Everything that the pages load, by name; nothing comes from elsewhere."""
-    found = {}
-    root = files("releve.apps.console") / "static"
-    for folder, prefix in ((root, ""), (root / "vendor", "vendor/")):
-        for entry in folder.iterdir():
-            kind = _TEXT.get(entry.name.rpartition(".")[2])
-            if entry.is_file() and kind is not None:
-                body = entry.read_bytes()
-                digest = hashlib.sha256(body).hexdigest()[:12]
-                found[prefix + entry.name] = Asset(body, kind, digest)
-    return found
+    return assets_of(_PACKAGE)
 
 
 def asset(name: str) -> str:
@@ -189,10 +165,4 @@ def asset(name: str) -> str:
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("releve.apps.console", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return templates(_PACKAGE)

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import secrets
-import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,10 +12,12 @@ import anyio
 import click
 import msgspec
 
+from releve.adapters.authority import own_names
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
-from releve.apps.server.home import Home, own_names
+from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
+from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, listener_on
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
 from releve.flow.server.retention import KEEP_DAYS
@@ -24,27 +25,6 @@ from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
 
 DEFAULT_HOME = Path("/var/lib/releve/server")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-class PlainListenError(ReleveError):
-    """Without encryption the server listens on loopback only."""
-
-    status = 50
-    remedy = "Leave --no-tls out, or listen on 127.0.0.1."
-
-    def __init__(self, listen: str) -> None:
-        super().__init__(f"{listen} is not loopback, and --no-tls was given.")
-
-
-class ListenError(ReleveError):
-    """The address cannot be listened on."""
-
-    status = 53
-    remedy = "Stop what uses it, or choose another with --listen ADDRESS:PORT."
-
-    def __init__(self, listen: str, why: str) -> None:
-        super().__init__(f"{listen} cannot be listened on ({why}).")
 
 
 class WeakPasswordError(ReleveError):
@@ -122,15 +102,14 @@ def run(
     """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
     from releve.apps.server import wiring
 
-    host, _, port_text = listen.rpartition(":")
-    host = host.strip("[]") or "127.0.0.1"
-    is_secure = host not in _LOOPBACK if tls is None else tls
-    if not is_secure and host not in _LOOPBACK:
+    host = host_of(listen)
+    is_secure = host not in LOOPBACK if tls is None else tls
+    if not is_secure and host not in LOOPBACK:
         raise PlainListenError(listen)
     place = Home(home)
     place.make()
     with ExitStack() as stack:
-        listener = stack.enter_context(_listener(listen, host, port_text))
+        listener = stack.enter_context(listener_on(listen))
         port = listener.getsockname()[1]
         if not db:
             stack.enter_context(only_server(home))
@@ -145,15 +124,6 @@ def run(
         keep = dt.timedelta(days=keep_days) if keep_days else None
         app, context = wiring.build(place, store, is_secure=is_secure, url=url, keep=keep)
         anyio.run(wiring.serve, app, context, listener, certificate)
-
-
-def _listener(listen: str, host: str, port: str) -> socket.socket:
-    """Bound before anything is said or made: an address in use is a plain error."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, int(port)), family=family, backlog=2048)
-    except (OSError, OverflowError, ValueError) as error:
-        raise ListenError(listen, str(error)) from error
 
 
 def _say_start(url: str, code: str, place: Home, as_json: bool) -> None:

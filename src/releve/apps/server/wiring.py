@@ -17,9 +17,9 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
 from releve.apps.console.context import Context
-from releve.apps.console.headers import SafeHeaders
 from releve.apps.server import api
 from releve.apps.server.home import Home
+from releve.apps.web.headers import SafeHeaders
 from releve.flow.server.actions import expire
 from releve.flow.server.live import Live
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events

@@ -198,7 +198,8 @@ def _listener(host: str, port: str) -> socket.socket:
 
 
 def _own_certificate(layout: Layout, host: str, names: tuple[str, ...]) -> str:
-    from releve.apps.server.home import Home, own_names
+    from releve.adapters.authority import own_names
+    from releve.apps.server.home import Home
 
     home = Home(layout.data / "tls")
     home.make()

@@ -1,0 +1,45 @@
+"""What pages load: everything from inside our packages, by names that change with the content."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+import jinja2
+import msgspec
+
+_TEXT = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
+
+
+class Asset(msgspec.Struct, frozen=True):
+    body: bytes
+    media_type: str
+    digest: str
+
+
+@cache
+def assets(*packages: str) -> dict[str, Asset]:
+    """The files of `static/` and `static/vendor/` of packages; nothing comes from elsewhere."""
+    found = {}
+    for package in packages:
+        root = files(package) / "static"
+        for folder, prefix in ((root, ""), (root / "vendor", "vendor/")):
+            if not folder.is_dir():
+                continue
+            for entry in folder.iterdir():
+                kind = _TEXT.get(entry.name.rpartition(".")[2])
+                if entry.is_file() and kind is not None:
+                    body = entry.read_bytes()
+                    digest = hashlib.sha256(body).hexdigest()[:12]
+                    found[prefix + entry.name] = Asset(body, kind, digest)
+    return found
+
+
+def templates(*packages: str) -> jinja2.Environment:
+    """The templates of packages; a missing fact is an error, and text is always escaped."""
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
