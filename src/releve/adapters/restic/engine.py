@@ -226,6 +226,10 @@ class Restic:
         """The file of that path in every snapshot that has it (a folder would list its all)."""
         return _found(self._answer("find", pattern(path)) or b"[]")
 
+    def named(self, patterns: Sequence[str]) -> list[Found]:
+        """Every entry whose last part fits one of the patterns, in every snapshot; case is nothing."""
+        return _found(self._answer("find", "--ignore-case", *patterns) or b"[]")
+
     def diff(self, older: str, newer: str, hear: Callable[[Difference], None]) -> None:
         """Tell each path that differs, content only; never with -q, which prints nothing."""
 

@@ -69,6 +69,17 @@ _sets = msgspec.msgpack.Decoder(tuple[DataSet, ...]).decode
 _pack = msgspec.msgpack.encode
 
 
+class Lived(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a file: from which place in the series on, until which it has it no more."""
+
+    first: int
+    until: int | None
+    at: dt.datetime
+    sha256: str
+    size: int
+    verdict: Verdict
+
+
 class SqliteCatalogue:
     """Catalogue in one file. One writer at a time; readers see the last whole transaction."""
 
@@ -337,6 +348,43 @@ class SqliteCatalogue:
 
     def accepted(self) -> frozenset[str]:
         return frozenset(row[0] for row in self._db.execute("SELECT snapshot FROM accepted"))
+
+    def paths(self) -> Iterator[str]:
+        """Every path that was ever backed up."""
+        for row in self._db.execute("SELECT DISTINCT path FROM version"):
+            yield row[0]
+
+    def history(self, path: str) -> Sequence[Lived]:
+        """The versions of a file, oldest first."""
+        rows = self._db.execute(
+            "SELECT v.first, v.until, a.at, v.sha256, v.size, v.verdict FROM version v"
+            " JOIN snapshot a ON a.place=v.first WHERE v.path=? ORDER BY v.first",
+            (path,),
+        )
+        return [
+            Lived(
+                first=first,
+                until=until,
+                at=dt.datetime.fromisoformat(at),
+                sha256=sha256 or "",
+                size=size or 0,
+                verdict=Verdict(verdict) if verdict else Verdict.UNJUDGED,
+            )
+            for first, until, at, sha256, size, verdict in rows
+        ]
+
+    def place_of(self, snapshot: str) -> int | None:
+        """Where a snapshot stands in the series; None if it was never looked at."""
+        row = self._db.execute("SELECT place FROM snapshot WHERE id=?", (snapshot,)).fetchone()
+        return int(row[0]) if row else None
+
+    def worst_of(self, sha256: str) -> Verdict | None:
+        """The worst that was ever said of a content; None if it is not known."""
+        rows = self._db.execute("SELECT DISTINCT verdict FROM version WHERE sha256=?", (sha256,))
+        said = {Verdict(row[0]) for row in rows if row[0]}
+        if self.indicators([sha256]):
+            said.add(Verdict.BAD)
+        return max(said, key=list(Verdict).index, default=None)
 
     def holders(self, sha256: str) -> Sequence[tuple[str, str, str | None]]:
         """Where a content stands or stood: path, first snapshot, the first without it."""
