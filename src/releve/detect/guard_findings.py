@@ -75,6 +75,7 @@ def find(  # noqa: C901, PLR0911  # one row per event is the point
             | ev.HostReleased()
             | ev.BackupRan()
             | ev.DrillRan()
+            | ev.FileRestored()
             | ev.BaselineAdvanced()
             | ev.GuardReady()
             | ev.WindowMeasured()

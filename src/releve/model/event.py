@@ -141,6 +141,18 @@ class DrillRan(Event, frozen=True, kw_only=True, tag="drill_ran"):
     bytes: int = 0
 
 
+class FileRestored(Event, frozen=True, kw_only=True, tag="file_restored"):
+    """A person brought a file or folder back, at the host itself."""
+
+    path: HiddenPath
+    by: str  # token of the person's name
+    source: str  # "held", "snapshots"
+    version_at: dt.datetime
+    in_place: bool
+    ok: bool
+    files: int = 1
+
+
 class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
     """What became of an order on the host; a refusal is an end too."""
 
@@ -179,7 +191,15 @@ class LinesUnreadable(Event, frozen=True, kw_only=True, tag="lines_unreadable"):
 GuardEvent = (
     BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
 )
-AgentEvent = GuardWentDown | BackupRan | DrillRan | OrderEnded | HostIsolated | HostReleased
+AgentEvent = (
+    GuardWentDown
+    | BackupRan
+    | DrillRan
+    | FileRestored
+    | OrderEnded
+    | HostIsolated
+    | HostReleased
+)
 AnyEvent = GuardEvent | AgentEvent | EventsDropped | LinesUnreadable
 
 

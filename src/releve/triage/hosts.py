@@ -49,7 +49,13 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
             return _replace(state, events_dropped=state.events_dropped + event.count)
         case ev.LinesUnreadable():
             return _replace(state, lines_unreadable=state.lines_unreadable + event.count)
-        case ev.FamilyStopped() | ev.FamilyRolledBack() | ev.GuardAlerted() | ev.OrderEnded():
+        case (
+            ev.FamilyStopped()
+            | ev.FamilyRolledBack()
+            | ev.GuardAlerted()
+            | ev.OrderEnded()
+            | ev.FileRestored()
+        ):
             return state
 
 
