@@ -79,6 +79,43 @@ def place(fetched: str, destination: str, *, only_missing: bool = False) -> Plac
     return placed
 
 
+def is_content(path: str, digest: str) -> bool:
+    """Whether a regular file stands there with this SHA-256; no link is followed on the way."""
+    where = Path(path)
+    try:
+        folder = _folder(where.parent)
+    except OSError:
+        return False
+    try:
+        facts = os.stat(where.name, dir_fd=folder, follow_symlinks=False)
+        return stat.S_ISREG(facts.st_mode) and _digest(folder, where.name).hex() == digest
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+
+
+def keep_as(path: str, name: str) -> None:
+    """Give what stands there a second name beside it, so that what replaces it loses nothing.
+
+    Raises: OSError, FileExistsError among them.
+    """
+    where = Path(path)
+    folder = _folder(where.parent)
+    try:
+        if _stat(folder, name) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        try:
+            os.link(where.name, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}:
+                raise
+            # A folder, or a file system without second names: for a moment nothing is there.
+            os.rename(where.name, name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
 def sha256(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 
@@ -121,7 +122,49 @@ def inode_key(folder: str) -> bytes:
     return look(folder).key
 
 
-@click.command(name="restore")
+# What serves pages imports a web server: not for a file that somebody waits for.
+_LATER = {
+    "serve": "releve.apps.restore.serving:serve",
+    "link": "releve.apps.restore.serving:link",
+    "log": "releve.apps.restore.serving:log_command",
+}
+
+
+class Restore(click.Group):
+    """`releve restore PATH` is `releve restore file PATH`; other words are commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A file called as a command is: `./serve`, or `file serve`."""
+        known = {"file", *_LATER, *self.get_help_option_names(ctx)}
+        return super().parse_args(ctx, args if args and args[0] in known else ["file", *args])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import no more than this command needs."""
+        if cmd_name in _LATER and cmd_name not in self.commands:
+            module, _, name = _LATER[cmd_name].partition(":")
+            self.add_command(getattr(import_module(module), name))
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All."""
+        for name in _LATER:
+            self.get_command(ctx, name)
+        return super().list_commands(ctx)
+
+
+@click.group(cls=Restore)
+def restore() -> None:
+    r"""Reprendre un fichier ou un dossier tel qu'il était.
+
+    Brings a file or folder back as it was at a time, from held originals or snapshots.
+
+    \b
+      releve restore CHEMIN [--at "2026-11-22 14:05"]   options : releve restore file --help
+      releve restore serve --for "Mme Martin"           une page pour tous, sans commande
+    """
+
+
+@restore.command(name="file")
 @click.argument("path")
 @click.option(
     "--at",
@@ -142,7 +185,7 @@ def inode_key(folder: str) -> bytes:
 @click.option("--store", metavar="DIR", help="Réserve du gardien, si elle est ailleurs.")
 @click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
 @click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
-def restore(
+def file(
     path: str,
     *,
     at: str | None,
