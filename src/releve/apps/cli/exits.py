@@ -156,7 +156,12 @@ EXITS: dict[str, tuple[str, ...]] = {
     "key escrow add": (*_ESCROW, *_REPOSITORY, *_NOT_SET_UP),
     "key escrow revoke": (*_of(_KEYS, "EnvelopeError"), *_NOT_SET_UP),
     "key escrow open": (*_ESCROW, *_KEY_FILE, *_of(_KEYS, "EnvelopeError")),
-    "restore": (
+    "restore serve": (*_LISTENING, *_of("releve.apps.restore.serving", "PagesMissingError"),
+        *_of("releve.apps.restore.wizard", "HarmfulVersionError"),
+    ),
+    "restore link": (),
+    "restore log": _of("releve.adapters.chained", "ChainBrokenError"),
+    "restore file": (
         *_of(_RESTORE, "NoVersionError", "WouldReplaceError", "RestoreIncompleteError"),
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),
     ),
