@@ -15,6 +15,7 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
 from releve.model.order import Isolate
+from tests.server.vaults import add_vault
 from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
 
 PASSWORD = "une phrase assez longue"
@@ -29,6 +30,7 @@ def fill(store: SqlStore, name: str) -> EnrolledHost:
         identity = f"proposal-{host.id}"
         actions.propose(unit, host.id, Isolate(), actor="a", identity=identity, now=T0)
         unit.take_nonce(host.id, "n", T0)
+    add_vault(store, host.structure, f"coffre de {name}").tell_head(1)
     owner = Structure(id=host.structure, name=name, created_at=T0)
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
     assert person is not None
@@ -52,6 +54,10 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert unit.watermark(theirs.id, "sp") == 0
         assert unit.action(f"proposal-{theirs.id}") is None
         assert unit.person(f"p{theirs.id}") is None
+        assert unit.vault(vault_of(store, theirs)) is None
+        assert unit.vault_heads(vault_of(store, theirs)) == []
+        assert unit.findings_of(theirs.id) == []
+        assert [v.structure for v in unit.vaults()] == [mine.structure]
         assert {i.host for i in unit.incidents()} == {mine.id}
         assert {f.host for f in unit.findings("would_stop")} == {mine.id}
         assert {r.action.host for r in unit.actions()} == {mine.id}
@@ -63,6 +69,11 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         unit.put_watermark(theirs.id, "sp", 99)
         assert not unit.use_token("x", "h", T0)
     assert dump(store, theirs.structure) == before
+
+
+def vault_of(store: SqlStore, host: EnrolledHost) -> str:
+    with store.unit(host.structure, writes=False) as unit:
+        return unit.vaults()[0].id
 
 
 def dump(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
@@ -109,7 +120,7 @@ def test_no_page_shows_another_structure(
             for task in ("isolate", "release") if "ask" in path else ("",):
                 form = {"csrf": client.headers["x-csrf"], "task": task}
                 text, status = ask(client, method, path, form)
-                for secret in ("serveur de B", "famille-B", theirs.id, "claire-B"):
+                for secret in ("serveur de B", "famille-B", theirs.id, "claire-B", "coffre de B"):
                     assert secret not in text.replace(path, ""), (method, path)
                 if identity in path:
                     assert status in (404, 405), (method, path, status)

@@ -125,6 +125,13 @@ class BackupRan(Event, frozen=True, kw_only=True, tag="backup_ran"):
     ms: float
     status: int | None = None  # exit status; None: the command could not be started
     detail: str = ""
+    snapshot_at: dt.datetime | None = None  # the host's clock; None: none was made
+    files: int = 0
+    bytes: int = 0
+    bytes_added: int = 0
+    databases: int = 0
+    verdict: str = ""  # "clean", "unjudged", "suspect", "bad"; empty: this host judges nothing
+    clean_at: dt.datetime | None = None  # the newest snapshot that this run judged clean
 
 
 class DrillRan(Event, frozen=True, kw_only=True, tag="drill_ran"):
@@ -135,7 +142,10 @@ class DrillRan(Event, frozen=True, kw_only=True, tag="drill_ran"):
     status: int | None = None
     detail: str = ""
     drill: str = ""
-    all_local_s: float | None = None  # None: not reached, or interrupted
+    first_file_s: float | None = None  # of each step None: not reached, or interrupted
+    patient_list_s: float | None = None
+    databases_s: float | None = None
+    all_local_s: float | None = None
     rpo_s: float | None = None
     files: int = 0
     bytes: int = 0
@@ -188,6 +198,28 @@ class LinesUnreadable(Event, frozen=True, kw_only=True, tag="lines_unreadable"):
     why: str
 
 
+class VaultNoticed(Event, frozen=True, kw_only=True, tag="vault_noticed"):
+    """A vault told something that its people must hear of; `seen_at` is the vault's clock."""
+
+    notice: str  # the vault's constant: "object_bad", "restore_opened", ...
+    about: str = ""
+    facts: dict[str, str] = {}
+
+
+class VaultProofRefused(Event, frozen=True, kw_only=True, tag="vault_proof_refused"):
+    """What came with a vault's token does not follow from what the vault had signed before."""
+
+    why: str  # "signature", "went_back", "changed", "standing"
+    seq: int = 0
+    known_seq: int = 0
+
+
+class VaultWentSilent(Event, frozen=True, kw_only=True, tag="vault_went_silent"):
+    """No new head came for minutes."""
+
+    since: dt.datetime  # the server's clock: the last new head
+
+
 GuardEvent = (
     BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
 )
@@ -200,6 +232,8 @@ AgentEvent = (
     | HostIsolated
     | HostReleased
 )
+# Told by a vault, or found out about it by the server: no agent can say these.
+VaultEvent = VaultNoticed | VaultProofRefused | VaultWentSilent
 AnyEvent = GuardEvent | AgentEvent | EventsDropped | LinesUnreadable
 
 

@@ -28,6 +28,12 @@ class BackupState(msgspec.Struct, frozen=True, kw_only=True):
     last_good_at: dt.datetime | None = None
     folder_missing: bool = False  # the last one lacks a whole folder
     source_lack: str = ""  # "source_missing", "source_empty", "hook_failed": of the last one
+    verdict: str = ""  # of the last one that was judged; empty: this host judges nothing
+    clean_at: dt.datetime | None = None  # the newest snapshot that was judged clean
+    files: int = 0  # of the last one that was made
+    bytes: int = 0
+    bytes_added: int = 0
+    databases: int = 0
 
 
 class DrillState(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +43,14 @@ class DrillState(msgspec.Struct, frozen=True, kw_only=True):
     at: dt.datetime | None = None
     ok: bool = True
     last_good_at: dt.datetime | None = None
-    all_local_s: float | None = None  # of the last good one
+    drill: str = ""  # the certificate's id, of the last one
+    good_drill: str = ""  # of the last good one, as the figures below
+    first_file_s: float | None = None
+    patient_list_s: float | None = None
+    databases_s: float | None = None
+    all_local_s: float | None = None
     rpo_s: float | None = None
+    files: int = 0
     bytes: int = 0
 
 

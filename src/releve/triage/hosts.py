@@ -27,16 +27,7 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
         case ev.GuardWentDown():
             return _replace(state, guard="down", guard_restarts=state.guard_restarts + 1)
         case ev.BackupRan():
-            last_good = state.backup.last_good_at if state.backup else None
-            backup = BackupState(
-                at=event.seen_at,
-                ok=event.ok,
-                ms=event.ms,
-                last_good_at=event.seen_at if event.ok else last_good,
-                folder_missing=event.detail == ev.FOLDER_MISSING,
-                source_lack=event.detail if event.detail in _LACKS else "",
-            )
-            return _replace(state, backup=backup)
+            return _replace(state, backup=_backed_up(state.backup, event))
         case ev.DrillRan():
             return _replace(state, drill=_drilled(state.drill, event))
         case ev.HostIsolated():
@@ -59,18 +50,48 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
             return state
 
 
+def _backed_up(before: BackupState | None, event: ev.BackupRan) -> BackupState:
+    known = before or BackupState(at=event.seen_at, ok=event.ok, ms=event.ms)
+    told = _replace(
+        known,
+        at=event.seen_at,
+        ok=event.ok,
+        ms=event.ms,
+        last_good_at=event.seen_at if event.ok else known.last_good_at,
+        folder_missing=event.detail == ev.FOLDER_MISSING,
+        source_lack=event.detail if event.detail in _LACKS else "",
+        verdict=event.verdict or known.verdict,
+        clean_at=max(filter(None, (known.clean_at, event.clean_at)), default=None),
+    )
+    if event.snapshot_at is None:
+        return told
+    return _replace(
+        told,
+        files=event.files,
+        bytes=event.bytes,
+        bytes_added=event.bytes_added,
+        databases=event.databases,
+    )
+
+
 def _drilled(before: DrillState | None, event: ev.DrillRan) -> DrillState:
     known = before or DrillState(since=event.seen_at)
     if event.is_expected:
         return known
     if not event.ok:
-        return _replace(known, at=event.seen_at, ok=False)
+        return _replace(known, at=event.seen_at, ok=False, drill=event.drill)
     return DrillState(
         since=known.since,
         at=event.seen_at,
         last_good_at=event.seen_at,
+        drill=event.drill,
+        good_drill=event.drill,
+        first_file_s=event.first_file_s,
+        patient_list_s=event.patient_list_s,
+        databases_s=event.databases_s,
         all_local_s=event.all_local_s,
         rpo_s=event.rpo_s,
+        files=event.files,
         bytes=event.bytes,
     )
 

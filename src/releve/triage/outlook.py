@@ -7,7 +7,9 @@ import msgspec
 
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
+from releve.model.standing import EnrolledVault
 from releve.triage.incidents import HOLDS
+from releve.triage.vaults import concerns as of_vaults
 
 BACKUP_LATE_AFTER = dt.timedelta(
     hours=24
@@ -75,10 +77,15 @@ def is_silent(host: Host, now: dt.datetime) -> bool:
 
 
 def outlook(
-    hosts: Sequence[Host], open_: Sequence[Incident], waiting: int, now: dt.datetime
+    hosts: Sequence[Host],
+    open_: Sequence[Incident],
+    waiting: int,
+    now: dt.datetime,
+    vaults: Sequence[EnrolledVault] = (),
 ) -> Outlook:
     """`waiting`: proposals that wait for a decision. The gravest thing decides the state."""
     concerns = [*_of_incidents(open_), *_of_hosts(hosts, now)]
+    concerns += [Concern(kind=kind, host=vault) for kind, vault in of_vaults(vaults, now)]
     if waiting:
         concerns.append(Concern(kind="waiting", count=waiting))
     if concerns:

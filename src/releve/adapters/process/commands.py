@@ -46,5 +46,6 @@ async def _drain(stream: anyio.abc.ByteReceiveStream | None, into: bytearray) ->
     if stream is None:
         return
     async for chunk in stream:
-        if len(into) < _MOST_OUTPUT:
-            into += chunk[: _MOST_OUTPUT - len(into)]
+        into += chunk
+        # The end is kept: a command's result is its last line, after hours of progress.
+        del into[:-_MOST_OUTPUT]

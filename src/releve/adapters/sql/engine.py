@@ -38,7 +38,7 @@ def open_engine(url: str) -> sa.Engine:
         connection.exec_driver_sql(
             "CREATE INDEX IF NOT EXISTS event_by_time ON event (structure, host, stored_at)"
         )
-        _guard_audit(connection)
+        _guard_append_only(connection)
     return engine
 
 
@@ -76,21 +76,24 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+# No row of these is ever changed or removed: who answers for the past must not be able to.
+_APPEND_ONLY = {"audit": "the audit trail", "vault_head": "the heads of a vault"}
 _SQLITE_GUARDS = (
-    """CREATE TRIGGER IF NOT EXISTS audit_{verb} BEFORE {verb} ON audit
-       BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+    """CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table}
+       BEGIN SELECT RAISE(ABORT, '{what}: append-only'); END""",
 )
 _POSTGRES_GUARDS = (
-    """CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger AS $$
-       BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$ LANGUAGE plpgsql""",
-    "DROP TRIGGER IF EXISTS audit_{verb} ON audit",
-    """CREATE TRIGGER audit_{verb} BEFORE {verb} ON audit
-       FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()""",
+    """CREATE OR REPLACE FUNCTION {table}_is_append_only() RETURNS trigger AS $$
+       BEGIN RAISE EXCEPTION '{what}: append-only'; END $$ LANGUAGE plpgsql""",
+    "DROP TRIGGER IF EXISTS {table}_{verb} ON {table}",
+    """CREATE TRIGGER {table}_{verb} BEFORE {verb} ON {table}
+       FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()""",
 )
 
 
-def _guard_audit(connection: sa.Connection) -> None:
+def _guard_append_only(connection: sa.Connection) -> None:
     sqlite = connection.dialect.name == "sqlite"
     for statement in _SQLITE_GUARDS if sqlite else _POSTGRES_GUARDS:
-        for verb in ("update", "delete"):
-            connection.exec_driver_sql(statement.format(verb=verb))
+        for table, what in _APPEND_ONLY.items():
+            for verb in ("update", "delete"):
+                connection.exec_driver_sql(statement.format(table=table, verb=verb, what=what))

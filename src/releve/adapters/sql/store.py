@@ -48,6 +48,14 @@ class SqlStore:
         found = self._scalar(query)
         return None if found is None else str(found)
 
+    def vault_of_token(self, token_hash: str) -> tuple[str, str] | None:
+        query = sa.select(t.vault.c.structure, t.vault.c.id).where(
+            t.vault.c.token_hash == token_hash
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else (row.structure, row.id)
+
     def person_by_login(self, login: str) -> Person | None:
         found = self._scalar(sa.select(t.person.c.body).where(t.person.c.login == login.lower()))
         return None if found is None else self._seal.opened(found)

@@ -101,6 +101,25 @@ action = _tenant(
     sa.UniqueConstraint("structure", "host", "number"),
 )
 
+vault = _tenant(
+    "vault",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("standing", _JSON, nullable=False),
+    sa.Index("vault_by_token", "token_hash", unique=True),
+)
+
+vault_head = _tenant(
+    "vault_head",
+    sa.Column("vault", _ID, primary_key=True),
+    sa.Column("seq", sa.BigInteger(), primary_key=True),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("received_at", _TIME, nullable=False),
+    sa.Column("signed", _JSON, nullable=False),
+)
+
 person = _tenant(
     "person",
     sa.Column("id", _ID, primary_key=True),

@@ -8,8 +8,8 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
-from releve.adapters.sql.people import PeopleRows
 from releve.adapters.sql.rows import add, text
+from releve.adapters.sql.vaults import VaultRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
 from releve.model.finding import Finding
@@ -26,8 +26,8 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(PeopleRows):
-    """Hosts, events, findings, incidents and actions; people and the audit trail by inheritance."""
+class SqlUnit(VaultRows):
+    """Hosts, events, findings, incidents and actions; vaults, people and the trail by inheritance."""
 
     def hosts(self) -> list[Host]:
         rows = self._rows(t.host, t.host.c.body)
@@ -79,6 +79,17 @@ class SqlUnit(PeopleRows):
         ]
         add(self._connection, t.event, rows)
 
+    def add_event(self, event: StoredEvent, stored_at: dt.datetime) -> bool:
+        row = self._row(
+            host=event.host,
+            spool=event.spool,
+            seq=event.seq,
+            stored_at=text(stored_at),
+            is_read=event.is_read,
+            body=event.body,
+        )
+        return add(self._connection, t.event, row) == 1
+
     def count_events(self) -> int:
         query = sa.select(sa.func.count()).select_from(t.event)
         query = query.where(t.event.c.structure == self.structure)
@@ -121,6 +132,11 @@ class SqlUnit(PeopleRows):
     def findings(self, kind: str, *, most: int = 100) -> list[Finding]:
         query = self._select(t.finding, t.finding.c.body)
         query = query.where(t.finding.c.kind == kind, t.finding.c.reviewed_at.is_(None))
+        query = query.order_by(t.finding.c.seen_at.desc()).limit(most)
+        return [_finding(r.body) for r in self._connection.execute(query)]
+
+    def findings_of(self, host: str, *, most: int = 20) -> list[Finding]:
+        query = self._select(t.finding, t.finding.c.body).where(t.finding.c.host == host)
         query = query.order_by(t.finding.c.seen_at.desc()).limit(most)
         return [_finding(r.body) for r in self._connection.execute(query)]
 

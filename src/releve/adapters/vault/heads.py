@@ -9,7 +9,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.durable import write
-from releve.adapters.vault.notices import post
+from releve.adapters.vault.server import Server, post
 from releve.flow.vault import heads
 from releve.flow.vault.chain import Link
 from releve.model.errors import ReleveError
@@ -35,9 +35,14 @@ class Heads:
     """Signs the chain's end and brings it away. What cannot be brought now goes with the next one."""
 
     def __init__(
-        self, folder: Path, key: Ed25519PrivateKey, places: Sequence[str], token: str = ""
+        self,
+        folder: Path,
+        key: Ed25519PrivateKey,
+        places: Sequence[str],
+        server: Server | None = None,
     ) -> None:
-        self._folder, self._key, self._places, self._token = folder, key, tuple(places), token
+        self._folder, self._key, self._places = folder, key, tuple(places)
+        self._server = server or Server()
 
     def sign(self, end: Link, at_ns: int, wall_ns: int) -> SignedHead:
         """The head of now, kept as heads/latest.json."""
@@ -50,9 +55,13 @@ class Heads:
         line = heads.write_line(head)
         failed = {}
         for place in self._places:
-            why = post(place, line, self._token) if place.startswith(_URLS) else _keep(place, line)
+            # No token of the server's goes to another address.
+            why = post(place, line).why if place.startswith(_URLS) else _keep(place, line)
             if why:
                 failed[place] = why
+        for structure in self._server.tokens:
+            if why := self._server.post("heads", line, structure).why:
+                failed[self._server.url] = why
         return failed
 
 

@@ -31,8 +31,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     head_places: tuple[str, ...] = ()  # folders or URLs that get each signed head
-    server_url: str = ""  # gets heads and notices, too
+    server_url: str = ""  # gets heads, notices and standings
     server_token_file: str = ""
+    server_authority_file: str = ""  # PEM, when the server's authority is its own
+    standing_every_s: float = 300.0
     head_every_s: float = 60.0
     reserve_bytes: int = 2 * GIB  # uploads are refused below it: the disk never fills to the brim
     ingest: Limits = Limits(read_bytes_per_day=256 << 20)  # where a credential says nothing else

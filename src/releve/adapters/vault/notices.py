@@ -1,22 +1,33 @@
 """Notices: what a structure or its operator must hear of, at once and on disk."""
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import structlog
+
+from releve.adapters.durable import write
+from releve.adapters.vault.server import Server
+from releve.sense.vault_notice import leaving, whose
 
 log = structlog.get_logger()
 _AGAIN_NS = 3_600_000_000_000  # the same notice once an hour
 _COMMAND_S = 30
+_MOST = 200  # sent in one go: the next call goes on
+_offsets = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class Notices:
-    """Each is a line of DATA/notices.jsonl, then goes to the command and the server, if any."""
+    """Each is a line of DATA/notices.jsonl, then goes to the command and the server, if any.
+
+    The server gets the lines from where it last said yes, so that none is lost while it is away.
+    """
 
     def __init__(
         self,
@@ -24,13 +35,22 @@ class Notices:
         now_ns: Callable[[], int],
         *,
         command: Sequence[str] = (),
-        url: str = "",
-        token: str = "",
+        server: Server | None = None,
+        key: bytes = b"",
     ) -> None:
+        """Notices of one vault.
+
+        Args:
+            key: makes tokens of the places that a notice names; they do not leave the vault.
+        """
         self._file, self._now_ns = file, now_ns
-        self._command, self._url, self._token = tuple(command), url, token
+        self._command, self._server, self._key = tuple(command), server or Server(), key
+        self._sent_file = file.with_name(f"{file.stem}-sent.json")
         self._told: dict[tuple[str, str], int] = {}
         self._under_way: set[asyncio.Future[None]] = set()
+        if self._server and not self._sent_file.exists():
+            # What was told before there was a server is not news to it.
+            self._keep_sent(dict.fromkeys(self._server.tokens, self._size()))
 
     def tell(self, what: str, about: str = "", **facts: str) -> bool:
         """Keep the notice and send it; False when the same was told within the hour.
@@ -45,10 +65,50 @@ class Notices:
     async def tell_soon(self, what: str, about: str = "", **facts: str) -> None:
         """Keep the notice, send it from a thread."""
         record = self._kept(what, about, facts)
-        if record is not None and (self._command or self._url):
+        if record is not None and (self._command or self._server):
             sending = asyncio.get_running_loop().run_in_executor(None, self._send, record)
             self._under_way.add(sending)
             sending.add_done_callback(self._under_way.discard)
+
+    def deliver(self) -> None:
+        """Send the server what it has not taken yet, in order; what fails is tried again next time."""
+        if not self._server:
+            return
+        try:
+            with self._alone():
+                sent = self._sent()
+                for structure in self._server.tokens:
+                    # A structure that was added later hears of what comes from now on.
+                    begin = sent.get(structure, self._size())
+                    sent[structure] = self._deliver(structure, begin)
+                self._keep_sent(sent)
+        except OSError:  # a full disk: the server takes what it has already twice
+            log.exception("notices_not_delivered")
+
+    def _deliver(self, structure: str, begin: int) -> int:
+        """The offset up to which everything was taken, or is of others."""
+        done = begin if begin <= self._size() else 0  # a new file: told from its start
+        if not self._file.exists():
+            return 0
+        with self._file.open("rb") as file:
+            file.seek(done)
+            for _ in range(_MOST):
+                line = file.readline()
+                if not line.endswith(b"\n") or not self._is_taken(line, structure):
+                    break
+                done += len(line)
+        return done
+
+    def _is_taken(self, line: bytes, structure: str) -> bool:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return True  # a line that a crash cut: nobody can read it
+        if structure and whose(record) not in ("", structure):
+            return True
+        body = json.dumps(leaving(record, self._key), ensure_ascii=False).encode()
+        answer = self._server.post("notices", body, structure)
+        return not answer.why or answer.is_final
 
     def _kept(self, what: str, about: str, facts: dict[str, str]) -> dict[str, str | int] | None:
         now = self._now_ns()
@@ -69,25 +129,31 @@ class Notices:
         return record
 
     def _send(self, record: dict[str, str | int]) -> None:
-        body = json.dumps(record, ensure_ascii=False).encode()
         if self._command:
+            body = json.dumps(record, ensure_ascii=False).encode()
             try:
                 subprocess.run(self._command, input=body, timeout=_COMMAND_S, check=True)
             except (OSError, subprocess.SubprocessError) as error:
                 log.warning("notice_command_failed", why=type(error).__name__)
-        if self._url:
-            post(f"{self._url}/api/v1/vault/notices", body, self._token)
+        self.deliver()
 
+    def _size(self) -> int:
+        return self._file.stat().st_size if self._file.exists() else 0
 
-def post(url: str, body: bytes, token: str = "") -> str:
-    """POST JSON; why it failed, empty when it was taken."""
-    headers = {"content-type": "application/json"}
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 (from the vault's configuration)
-    try:
-        with urllib.request.urlopen(request, timeout=15):  # noqa: S310
-            return ""
-    except (OSError, ValueError) as error:
-        log.warning("not_delivered", url=url, why=str(error))
-        return str(error)
+    def _sent(self) -> dict[str, int]:
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return _offsets(self._sent_file.read_bytes())
+        return {}
+
+    def _keep_sent(self, sent: dict[str, int]) -> None:
+        write(self._sent_file, msgspec.json.encode(sent))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Gate and commands send by turns: each line goes once, in its order."""
+        handle = os.open(self._sent_file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)

@@ -47,7 +47,7 @@ class Receiver:
         ledger: Ledger,
         book: Book,
         reserve_bytes: int,
-        tell: Callable[[str, str], Awaitable[object]],
+        tell: Callable[..., Awaitable[object]],
     ) -> None:
         self._layout, self._upstream, self._store = layout, upstream, store
         self._ledger, self._book = ledger, book
@@ -101,7 +101,7 @@ class Receiver:
         host = (coming.repository.structure, coming.repository.host)
         used = self._book.host_bytes(*host) + self._coming.get(host, 0)
         if quota and used + coming.size > quota:
-            await self._tell("quota_used_up", owner.id)
+            await self._tell("quota_used_up", owner.id, structure=owner.structure)
             raise RefusedError(403, Verdict.QUOTA)
         if shutil.disk_usage(self._layout.repos).free - coming.size < self._reserve_bytes:
             await self._tell("disk_full", "")

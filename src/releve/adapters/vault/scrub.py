@@ -13,6 +13,7 @@ from releve.adapters.durable import write
 from releve.adapters.vault.layout import Layout, object_in
 from releve.flow.vault.book import Book
 from releve.model.vault import AnyEntry, ObjectKind, Receipt
+from releve.recover.verified import Pass, kept
 
 _BLOCK = 1 << 20
 _SAVED_EVERY_S = 5.0
@@ -39,6 +40,7 @@ class Scrub(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="s
     seconds: float = 0.0  # of work, over all calls
     bad: tuple[Bad, ...] = ()
     ended_ns: int = 0
+    passes: tuple[Pass, ...] = ()  # what was read when, of earlier scrubs too
 
     @property
     def mb_per_s(self) -> float:
@@ -66,7 +68,7 @@ def run(
     Args:
         seconds: stop after so long, 0: at the end. The next call goes on from there.
     """
-    at, started = begun, time.monotonic()
+    at, started, began_ns = begun, time.monotonic(), now_ns()
     saved = started
     buffer = bytearray(_BLOCK)
     for entry in entries:
@@ -77,6 +79,7 @@ def run(
         if now - saved > _SAVED_EVERY_S:
             saved = now
             told = msgspec.structs.replace(at, seconds=begun.seconds + now - started)
+            told = _with_pass(told, begun, began_ns)
             write(layout.scrub_file, msgspec.json.encode(told))
             tell(told)
         if seconds and now - started > seconds:
@@ -84,8 +87,24 @@ def run(
     spent = begun.seconds + time.monotonic() - started
     ended = now_ns() if at.last_seq >= at.until_seq else 0
     at = msgspec.structs.replace(at, seconds=spent, ended_ns=ended)
+    at = _with_pass(at, begun, began_ns)
     write(layout.scrub_file, msgspec.json.encode(at))
     return at
+
+
+def begin(before: Scrub | None, started_ns: int, until_seq: int) -> Scrub:
+    """A new scrub; what earlier ones read, and when, is kept."""
+    passes = before.passes if before else ()
+    return Scrub(started_ns=started_ns, until_seq=until_seq, passes=passes)
+
+
+def _with_pass(at: Scrub, begun: Scrub, began_ns: int) -> Scrub:
+    """With what this call has read so far."""
+    if at.last_seq == begun.last_seq:
+        return at
+    bad = tuple(one.seq for one in at.bad[len(begun.bad) :])
+    read = Pass(after_seq=begun.last_seq, to_seq=at.last_seq, at_ns=began_ns, bad=bad)
+    return msgspec.structs.replace(at, passes=kept((*begun.passes, read), began_ns))
 
 
 def _looked(layout: Layout, book: Book, entry: AnyEntry, at: Scrub, buffer: bytearray) -> Scrub:

@@ -93,7 +93,8 @@ def guard_command(config: Config) -> tuple[str, ...]:
 
 
 def backup_command(config: Config) -> tuple[str, ...]:
-    return (*RELEVE, "backup", "run", *config.backup)
+    words = config.backup if "--json" in config.backup else (*config.backup, "--json")
+    return (*RELEVE, "backup", "run", *words)
 
 
 def drill_command(config: Config) -> tuple[str, ...]:

@@ -251,6 +251,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "vault scrub": (*_VAULT, *_of("releve.apps.vault.look", "ScrubFoundError")),
     "vault clock": _VAULT,
+    "vault standing": (*_VAULT, *_of("releve.apps.vault.standing", "StandingNotTakenError")),
     "agent enrol": (
         *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
         *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),
@@ -275,6 +276,14 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_DATABASE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
     ),
     "server setup-code": (),
+    "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
+    "server vault list": _DATABASE,
+    "server vault remove": (
+        *_DATABASE, *_of("releve.apps.server.vault_cli", "VaultNotEnrolledError"),
+    ),
+    "server vault heads": (
+        *_DATABASE, *_of("releve.apps.server.vault_cli", "VaultNotEnrolledError"),
+    ),
     "simulate": (
         *_of(f"{_SIMULATE}.mark", "UnmarkedError"),
         *_of(f"{_SIMULATE}.arena", "ArenaError"),

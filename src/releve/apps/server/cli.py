@@ -1,4 +1,4 @@
-"""`releve server`: run, token create, user create, setup-code."""
+"""`releve server`: run, token create, user create, setup-code; vaults are in their module."""
 
 import datetime as dt
 import json
@@ -17,14 +17,16 @@ from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
+from releve.apps.server.options import db_option as _db
+from releve.apps.server.options import home_option as _home
+from releve.apps.server.options import json_option as _json
+from releve.apps.server.vault_cli import vault
 from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, listener_on
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
 from releve.flow.server.retention import KEEP_DAYS
 from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
-
-DEFAULT_HOME = Path("/var/lib/releve/server")
 
 
 class WeakPasswordError(ReleveError):
@@ -47,27 +49,13 @@ class LoginTakenError(ReleveError):
         super().__init__(f"Somebody already signs in as {login}.")
 
 
-_home = click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_HOME,
-    show_default=True,
-    envvar="RELEVE_SERVER_HOME",
-    help="The server's folder. (RELEVE_SERVER_HOME)",
-)
-_db = click.option(
-    "--db",
-    default="",
-    envvar="RELEVE_DB",
-    help="Database URL; SQLite in the home else. (RELEVE_DB)",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-
-
 @click.group()
 def server() -> None:
     """Le serveur et sa console / the server and its console."""
     log_to_stderr()
+
+
+server.add_command(vault)
 
 
 @server.command()

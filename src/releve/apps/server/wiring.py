@@ -17,12 +17,13 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
 from releve.apps.console.context import Context
-from releve.apps.server import api
+from releve.apps.server import api, vault_api
 from releve.apps.server.home import Home
 from releve.apps.web.headers import SafeHeaders
 from releve.flow.server.actions import expire
 from releve.flow.server.live import Live
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
+from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
 
 _HOUSEKEEPING_SECONDS = 30.0
@@ -65,7 +66,7 @@ def build(
             tasks.cancel_scope.cancel()
 
     app = Litestar(
-        route_handlers=[*api.ROUTES, *parts.routes],
+        route_handlers=[*api.ROUTES, *vault_api.ROUTES, *parts.routes],
         state=State({"context": context}),
         exception_handlers=parts.exception_handlers,
         lifespan=[lifespan],
@@ -130,3 +131,4 @@ def _tidy(context: Context) -> None:
     for structure in context.store.structures():
         with context.store.unit(structure.id) as unit:
             expire(unit, now)
+        tell_silence(context.store, structure.id, now)

@@ -22,6 +22,7 @@ from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
 from releve.apps.vault.rights import credential
 from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
+from releve.apps.vault.standing import standing
 from releve.flow.vault.names import is_word
 from releve.model.errors import UsageError
 
@@ -40,15 +41,26 @@ def vault() -> None:
 
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
     vault.add_command(command)
-for command in (retention, approve, forecast_, copy):
+for command in (retention, approve, forecast_, copy, standing):
     vault.add_command(command)
 
 
 @vault.command()
 @click.option("--name", default=lambda: socket.gethostname().lower(), help="Nom du coffre.")
 @click.option("--head-place", "places", multiple=True, help="Dossier ou URL qui reçoit les têtes.")
-@click.option("--server-url", default="", help="Serveur Relève : têtes et avis y vont aussi.")
-@click.option("--server-token-file", default="", type=click.Path(dir_okay=False))
+@click.option("--server-url", default="", help="Serveur Relève : têtes, avis et état y vont aussi.")
+@click.option(
+    "--server-token-file",
+    default="",
+    type=click.Path(dir_okay=False),
+    help="Jeton de `releve server vault add` ; ou des lignes STRUCTURE JETON.",
+)
+@click.option(
+    "--server-authority",
+    default="",
+    type=click.Path(dir_okay=False),
+    help="Autorité du serveur (PEM), si elle est à lui.",
+)
 @click.option("--reserve", type=Size(), default=2 * GIB, help="Place jamais remplie (2G).")
 @click.option("--notice-command", default="", help="Programme lancé à chaque avis (stdin : JSON).")
 @data_option
@@ -58,6 +70,7 @@ def init(
     places: tuple[str, ...],
     server_url: str,
     server_token_file: str,
+    server_authority: str,
     reserve: int,
     notice_command: str,
     data: str,
@@ -80,7 +93,8 @@ def init(
             name=name,
             head_places=tuple(p if "://" in p else str(Path(p).absolute()) for p in places),
             server_url=server_url.rstrip("/"),
-            server_token_file=server_token_file,
+            server_token_file=_absolute(server_token_file),
+            server_authority_file=_absolute(server_authority),
             reserve_bytes=reserve,
             notice_command=(notice_command,) if notice_command else (),
         )
@@ -176,6 +190,10 @@ def status(data: str, *, as_json: bool) -> None:
         f"{book.seq} entrées ; libre {size(disk.free)} sur {size(disk.total)} ; relu : {scrubbed}"
     )
     tell(whole, words, as_json=as_json)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if path else ""
 
 
 def _say(facts: dict[str, object], text: str, *, as_json: bool) -> None:

@@ -25,6 +25,7 @@ from releve.apps.vault.show import (
     tell,
     when,
 )
+from releve.apps.vault.standing import OVERDUE_NS
 from releve.flow.vault.book import Book
 from releve.flow.vault.copying import (
     CopyIncompleteError,
@@ -38,7 +39,6 @@ from releve.model.errors import UsageError
 from releve.model.vault import Credential, CredentialKind, Deed
 
 _HEX_KEY = 64
-_OVERDUE_NS = 26 * 3_600_000_000_000  # a daily run, and two hours
 _LOCK_DAYS = 434  # 13 months of 31 days, the wait, and three weeks
 
 
@@ -144,7 +144,7 @@ def list_(data: str, *, as_json: bool) -> None:
     for each in copies.all():
         done, probe = copies.progress(each.name), copies.probe(each.name)
         proved = is_proved(each, probe, now)
-        is_overdue = each.kind is not CopyKind.VAULT and now - done.ran_ns > _OVERDUE_NS
+        is_overdue = each.kind is not CopyKind.VAULT and now - done.ran_ns > OVERDUE_NS
         facts: dict[str, object] = {
             "event": "copy",
             **msgspec.to_builtins(each),

@@ -174,7 +174,14 @@ def view(
 
 
 def make_view(
-    vault: Vault, *, structure: str, host: str, generation: str = "", at_ns: int, verify: bool
+    vault: Vault,
+    *,
+    structure: str,
+    host: str,
+    generation: str = "",
+    at_ns: int,
+    verify: bool,
+    by: str = "",
 ) -> View:
     """A view of one host's repository; without a generation, of the newest with a snapshot by then.
 
@@ -200,6 +207,7 @@ def make_view(
         made_ns=vault.clock.now_ns(),
         verified=verify,
         folder="",
+        by=by,
     )
     return viewing.make(
         vault.layout,
@@ -225,9 +233,9 @@ def scrub(seconds: float, data: str, *, restart: bool, as_json: bool) -> None:
     Example: releve vault scrub --seconds 3600
     """
     vault = Vault(data)
-    begun = None if restart else scrubbing.load(vault.layout)
-    if begun is None or begun.ended_ns:
-        begun = Scrub(started_ns=vault.clock.now_ns(), until_seq=vault.book.seq)
+    begun = scrubbing.load(vault.layout)
+    if restart or begun is None or begun.ended_ns:
+        begun = scrubbing.begin(begun, vault.clock.now_ns(), vault.book.seq)
 
     def told(at: Scrub) -> None:
         progress(f"{at.last_seq} / {at.until_seq}  {size(at.bytes)}  {at.mb_per_s} Mo/s")
@@ -248,8 +256,9 @@ def scrub(seconds: float, data: str, *, restart: bool, as_json: bool) -> None:
         about = {"objects": str(at.objects), "bytes": str(at.bytes), "bad": str(len(at.bad))}
         vault.add(Deed(what="vault:store:scrubbed", about=about))
     for bad in at.bad:
-        vault.notices.tell("object_bad", f"{bad.repository}/{bad.kind}/{bad.name}", why=bad.why)
-        line = f"{bad.why:10} {bad.repository}/{bad.kind}/{bad.name}"
+        name, whose = f"{bad.repository}/{bad.kind}/{bad.name}", bad.repository.partition("/")[0]
+        vault.notices.tell("object_bad", name, why=bad.why, structure=whose)
+        line = f"{bad.why:10} {name}"
         tell({"event": "bad", **msgspec.to_builtins(bad)}, line, as_json=as_json)
     state = "fini" if at.ended_ns else "à continuer"
     words = f"{at.objects} objets, {size(at.bytes)}, {at.mb_per_s} Mo/s, {len(at.bad)} mauvais ; {state}"
@@ -337,4 +346,5 @@ def _view_line(made: View) -> str:
 
 def _scrub(at: Scrub, event: str) -> dict[str, object]:
     told: dict[str, object] = msgspec.to_builtins(at)
+    del told["passes"]
     return told | {"event": event, "mb_per_s": at.mb_per_s, "bad": len(at.bad)}

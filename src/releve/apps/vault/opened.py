@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from releve.adapters.vault.journal import Journal, entries
 from releve.adapters.vault.layout import Config, Layout
 from releve.adapters.vault.notices import Notices
 from releve.adapters.vault.records import Records
+from releve.adapters.vault.server import server_of
 from releve.adapters.vault.store import is_gone
 from releve.flow.vault.book import Book
 from releve.model.errors import ReleveError
@@ -49,12 +51,13 @@ class Vault:
         self.catch_up()
         self.credentials = Records(self.layout.credentials, Credential)
         self.views = Records(self.layout.views, View)
+        self.server = server_of(self.config)
         self.notices = Notices(
             self.layout.notices,
             self.clock.now_ns,
             command=self.config.notice_command,
-            url=self.config.server_url,
-            token=_token(self.config),
+            server=self.server,
+            key=hashlib.sha256(b"names\n" + self.layout.key().private_bytes_raw()).digest(),
         )
 
     def entries(self) -> Iterator[AnyEntry]:
@@ -63,9 +66,7 @@ class Vault:
 
     def heads(self) -> Heads:
         config = self.config
-        server = (f"{config.server_url}/api/v1/vault/heads",) if config.server_url else ()
-        places = (*config.head_places, *server)
-        return Heads(self.layout.heads, self.layout.key(), places, _token(config))
+        return Heads(self.layout.heads, self.layout.key(), config.head_places, self.server)
 
     def catch_up(self) -> None:
         """Hear what other processes of this vault wrote."""
@@ -89,7 +90,7 @@ class Vault:
             if count:
                 self.notices.tell(what, count=str(count))
         for name in healed.missing[:20]:
-            self.notices.tell("object_missing", name)
+            self.notices.tell("object_missing", name, structure=name.partition("/")[0])
         return healed
 
     def _tell_book(self) -> None:
@@ -112,7 +113,3 @@ def only_gate(layout: Layout) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _token(config: Config) -> str:
-    return Path(config.server_token_file).read_text().strip() if config.server_token_file else ""

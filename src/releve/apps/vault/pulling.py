@@ -49,7 +49,10 @@ class Pull:
             lost=tuple(self._lost.values()),
         )
         for name in ran.lost[:20]:
-            self._vault.notices.tell("copy_source_lost", name, copy=self._copy.name)
+            whose = name.partition("/")[0]
+            self._vault.notices.tell(
+                "copy_source_lost", name, copy=self._copy.name, structure=whose
+            )
         return ran
 
     def verify(self, *, read: bool) -> Checked:

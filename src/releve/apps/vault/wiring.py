@@ -20,6 +20,7 @@ from releve.adapters.vault.upstream import Upstream
 from releve.apps.vault.access import Access, deed
 from releve.apps.vault.opened import Vault
 from releve.flow.vault.rules import Spent
+from releve.apps.vault.standing import StandingTeller
 from releve.model.vault import Credential, Deed
 
 log = structlog.get_logger()
@@ -55,7 +56,9 @@ class Running:
             store=self.store,
             spent=Records(layout.spent, Spent),
             now_ns=clock.now_ns,
-            overdrawn=lambda owner: notices.tell_soon("read_budget_used_up", owner.id),
+            overdrawn=lambda owner: notices.tell_soon(
+                "read_budget_used_up", owner.id, structure=owner.structure
+            ),
             read=self._read,
         )
         self.gate = Gate(
@@ -102,8 +105,20 @@ class Running:
                 await self.vault.notices.tell_soon("head_not_delivered", place, why=why)
             await asyncio.sleep(self.vault.config.head_every_s)
 
+            await asyncio.to_thread(self.vault.notices.deliver)  # what the server missed
     async def serve(
         self, listener: socket.socket, certificate: str, ready: Callable[[], object]
+    async def _tell_standing(self) -> None:
+        """Each structure hears how it stands here, once a while."""
+        teller = StandingTeller(self.vault)
+        while True:
+            try:
+                await asyncio.to_thread(teller.send)
+            except Exception:
+                # Backups go on being received whatever becomes of telling about them.
+                log.exception("standing_not_told")
+            await asyncio.sleep(self.vault.config.standing_every_s)
+
     ) -> None:
         """Until SIGTERM or SIGINT. `ready` is called when store and gate answer."""
         config = uvicorn.Config(
@@ -120,7 +135,9 @@ class Running:
             timeout_graceful_shutdown=5,
         )
         tools.find(tools.REST_SERVER)  # said before anything starts
-        jobs = (self.store.keep(), self.ledger.keep(), self._watch_clock(), self._keep_heads())
+        jobs = [self.store.keep(), self.ledger.keep(), self._watch_clock(), self._keep_heads()]
+        if self.vault.server:
+            jobs.append(self._tell_standing())
         beside = [asyncio.ensure_future(job) for job in jobs]
         server = asyncio.ensure_future(uvicorn.Server(config).serve(sockets=[listener]))
         if await self.store.ready():

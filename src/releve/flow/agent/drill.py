@@ -15,7 +15,7 @@ from releve.flow.agent.period import once_a_period
 from releve.flow.agent.ports import Commands, Outcome, Spool
 from releve.flow.clock import Clock
 from releve.flow.drill.ports import DrillRunningError
-from releve.model.drill import Certificate
+from releve.model.drill import Certificate, StepName
 from releve.model.event import DrillRan
 
 log = structlog.get_logger()
@@ -73,14 +73,17 @@ def _told(outcome: Outcome, made: Certificate | None, clock: Clock) -> DrillRan:
     if made is None:
         detail = "timed_out" if outcome.timed_out else f"status {outcome.status}"
         return DrillRan(seen_at=clock.now(), ok=False, status=outcome.status, detail=detail)
-    last = made.rto[-1] if made.rto else None
+    steps = {m.name: None if m.is_interrupted else m.elapsed_s for m in made.rto}
     return DrillRan(
         seen_at=made.ended_at,
         ok=made.verdict == "passed",
         status=outcome.status,
         drill=made.id,
         detail="" if made.verdict == "passed" else "failed",
-        all_local_s=last.elapsed_s if last and not last.is_interrupted else None,
+        first_file_s=steps.get(StepName.FIRST_FILE),
+        patient_list_s=steps.get(StepName.PATIENT_LIST),
+        databases_s=steps.get(StepName.DATABASES),
+        all_local_s=steps.get(StepName.ALL_LOCAL),
         rpo_s=made.rpo_s,
         files=made.files,
         bytes=made.bytes,

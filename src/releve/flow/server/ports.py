@@ -12,6 +12,7 @@ from releve.model.finding import Finding
 from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.order import Action, SignedOrder
+from releve.model.standing import EnrolledVault
 
 
 class Structure(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +86,24 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""  # SHA-256 over the entry and the digest before it
 
 
+class VaultRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A vault with what only the server needs of it; `standing`: the last one, its signed bytes."""
+
+    vault: EnrolledVault
+    token_hash: str
+    standing: bytes = b""
+
+
+class VaultHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed head that was taken; `signed` is the line as it came. Never changed, never removed."""
+
+    vault: str
+    seq: int
+    hash: str
+    received_at: dt.datetime
+    signed: bytes
+
+
 class Unit(Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
@@ -102,6 +121,10 @@ class Unit(Protocol):
     def watermark(self, host: str, spool: str) -> int: ...
     def put_watermark(self, host: str, spool: str, seq: int) -> None: ...
     def put_events(self, events: Sequence[StoredEvent], stored_at: dt.datetime) -> None: ...
+    def add_event(self, event: StoredEvent, stored_at: dt.datetime) -> bool:
+        """False when it was stored before."""
+        ...
+
     def count_events(self) -> int: ...
 
     def forget_events(self, host: str, before: dt.datetime, *, most: int) -> int:
@@ -115,6 +138,10 @@ class Unit(Protocol):
     def put_finding(self, finding: Finding, incident: str) -> None: ...
     def findings(self, kind: str, *, most: int = 100) -> list[Finding]:
         """Newest first, those not reviewed yet."""
+        ...
+
+    def findings_of(self, host: str, *, most: int = 20) -> list[Finding]:
+        """Of one host or vault, newest first, reviewed or not."""
         ...
 
     def review_findings(self, kind: str, now: dt.datetime) -> int: ...
@@ -131,6 +158,20 @@ class Unit(Protocol):
     def put_token(self, secret_hash: str, created_at: dt.datetime, until: dt.datetime) -> None: ...
     def use_token(self, secret_hash: str, host: str, now: dt.datetime) -> bool:
         """True once: for a token that exists, was never used and has not expired."""
+        ...
+
+    def vaults(self) -> list[EnrolledVault]:
+        """Those that were removed too, by name."""
+        ...
+
+    def vault(self, vault: str, *, lock: bool = False) -> VaultRecord | None: ...
+    def put_vault(self, record: VaultRecord) -> None: ...
+    def add_vault_head(self, head: VaultHead) -> None:
+        """Keep it beside those before; the first head of a `seq` stays."""
+        ...
+
+    def vault_heads(self, vault: str, *, most: int = 100) -> list[VaultHead]:
+        """Newest first."""
         ...
 
     def put_person(self, person: Person) -> None: ...
@@ -160,6 +201,10 @@ class Store(Protocol):
     def structures(self) -> list[Structure]: ...
     def put_structure(self, structure: Structure) -> None: ...
     def structure_of_token(self, secret_hash: str) -> str | None: ...
+    def vault_of_token(self, token_hash: str) -> tuple[str, str] | None:
+        """(structure, vault)."""
+        ...
+
     def person_by_login(self, login: str) -> Person | None: ...
     def session(self, secret_hash: str) -> Session | None: ...
     def has_people(self) -> bool: ...

@@ -15,7 +15,7 @@ def forget_old_events(store: Store, structure: str, now: dt.datetime, keep: dt.t
     One transaction per host and bite; call it again while it answers more than 0.
     """
     with store.unit(structure, writes=False) as unit:
-        hosts = [host.id for host in unit.hosts()]
+        hosts = [host.id for host in unit.hosts()] + [vault.id for vault in unit.vaults()]
     gone = 0
     for host in hosts:
         with store.unit(structure) as unit:

@@ -63,9 +63,14 @@ class Book:
         for (kind, key), held in (room.objects if room else {}).items():
             yield kind, "config" if kind is ObjectKind.CONFIG else key.hex(), held
 
+    def objects(self, repository: Repository) -> list[Held]:
+        """What stands of a repository, taken at once: another thread may read it at leisure."""
+        room = self._rooms.get(repository)
+        return list(room.objects.values()) if room else []
+
     def generations(self) -> list[Generation]:
         """Standing ones and dropped ones, oldest first."""
-        standing = (_told(repository, room) for repository, room in self._rooms.items())
+        standing = (_told(repository, room) for repository, room in list(self._rooms.items()))
         return sorted((*standing, *self._dropped.values()), key=lambda told: told.first_ns)
 
     def _receive(self, receipt: Receipt) -> None:

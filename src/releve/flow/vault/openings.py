@@ -145,6 +145,15 @@ def steps(opening: Opening) -> Steps:
     )
 
 
+def is_standing(opening: Opening, now_ns: int) -> bool:
+    """Whether it waits for its second signature, or is in force."""
+    if opening.closed_ns:
+        return False
+    if opening.opened_ns:
+        return now_ns < opening.expires_ns
+    return now_ns - opening.asked_ns <= _ASKED_FOR_NS
+
+
 def _opened(opening: Opening, hours: float, now_ns: int) -> Opening:
     return msgspec.structs.replace(
         opening, opened_ns=now_ns, expires_ns=now_ns + int(hours * HOUR_NS)

@@ -1,0 +1,84 @@
+"""The structures' server, as a vault reaches it: a token for each structure, over its own authority."""
+
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from releve.adapters.vault.layout import Config
+
+log = structlog.get_logger()
+_PATIENCE_S = 15
+_NEVER = frozenset({400, 403, 413})  # the same bytes will be refused tomorrow, too
+_COMMENT = "#"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a post: taken; `why` says why not. `is_final`: trying again is of no use."""
+
+    why: str = ""
+    is_final: bool = False
+
+
+class Server:
+    """Where heads, notices and standings go; without an address it takes nothing and says nothing."""
+
+    def __init__(
+        self, url: str = "", tokens: dict[str, str] | None = None, authority: str = ""
+    ) -> None:
+        """A server at an address.
+
+        Args:
+            tokens: by the structure's name on this vault; "" is the token for all of them.
+            authority: PEM file of the server's own authority; empty: the machine's.
+        """
+        self.url, self.tokens = url, tokens or {}
+        self._tls = ssl.create_default_context(cafile=authority) if authority else None
+
+    def __bool__(self) -> bool:
+        return bool(self.url)
+
+    def post(self, what: str, body: bytes, structure: str) -> Answer:
+        """Send to `/api/v1/vault/<what>` with the structure's token. Blocks for 15 s at most."""
+        address = f"{self.url}/api/v1/vault/{what}"
+        answer = post(address, body, self.tokens.get(structure, ""), self._tls)
+        if answer.why:
+            log.warning("not_delivered", url=address, why=answer.why)
+        return answer
+
+
+def post(url: str, body: bytes, token: str = "", tls: ssl.SSLContext | None = None) -> Answer:
+    """POST JSON."""
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 (from the vault's configuration)
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=tls):  # noqa: S310
+            return Answer()
+    except urllib.error.HTTPError as error:
+        return Answer(f"HTTP {error.code}", error.code in _NEVER)
+    except (OSError, ValueError) as error:
+        return Answer(str(error))
+
+
+def server_of(config: Config) -> Server:
+    """As `releve vault init` was told."""
+    if not config.server_url:
+        return Server()
+    file = config.server_token_file
+    tokens = read_tokens(Path(file).read_text()) if file else {"": ""}
+    return Server(config.server_url, tokens, config.server_authority_file)
+
+
+def read_tokens(text: str) -> dict[str, str]:
+    """One token for the whole vault, or a line `STRUCTURE TOKEN` for each structure on it."""
+    tokens = {}
+    for line in text.splitlines():
+        words = line.split()
+        if words and not words[0].startswith(_COMMENT):
+            tokens[words[0] if len(words) > 1 else ""] = words[-1]
+    return tokens

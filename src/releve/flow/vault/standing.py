@@ -1,0 +1,131 @@
+"""The standing: what a vault has of one structure, composed of its book, and signed. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from releve.flow.vault.book import Book
+from releve.model.standing import (
+    GenerationStanding,
+    HoldStanding,
+    HostStanding,
+    OpeningStanding,
+    SignedStanding,
+    Standing,
+)
+from releve.model.vault import Generation, Hold, Opening
+from releve.recover.verified import DAY_NS, Coverage, Pass
+from releve.sense.path_token import scrub
+
+_PREFIX = b"releve-vault-standing-1\n"
+_standing = msgspec.json.Decoder(Standing).decode
+_signed = msgspec.json.Decoder(SignedStanding).decode
+_LONGEST = 120
+
+
+def sign(key: Ed25519PrivateKey, standing: Standing) -> SignedStanding:
+    body = msgspec.json.encode(standing)
+    return SignedStanding(standing=body, signature=key.sign(_PREFIX + body))
+
+
+def open_standing(public_key: bytes, signed: SignedStanding) -> Standing | None:
+    """The standing, None when this key did not sign it."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(public_key)
+        key.verify(signed.signature, _PREFIX + signed.standing)
+        return _standing(signed.standing)
+    except (InvalidSignature, ValueError, msgspec.DecodeError):
+        return None
+
+
+def read_signed(body: bytes) -> SignedStanding:
+    """Raises: msgspec.DecodeError."""
+    return _signed(body)
+
+
+def hosts(
+    book: Book, structure: str, passes: Iterable[Pass], per_day: dict[str, int], now_ns: int
+) -> tuple[HostStanding, ...]:
+    """Each host of a structure with what is proved of its bytes."""
+    stretches = list(passes)
+    week = Coverage(stretches, now_ns - 7 * DAY_NS)
+    month = Coverage(stretches, now_ns - 30 * DAY_NS)
+    told: dict[str, list[Generation]] = {}
+    for generation in book.generations():
+        where = generation.repository
+        if where.structure == structure and not generation.dropped_ns:
+            told.setdefault(where.host, []).append(generation)
+    return tuple(
+        _host(book, host, own, (week, month), per_day.get(host, 0))
+        for host, own in sorted(told.items())
+    )
+
+
+def _host(
+    book: Book,
+    host: str,
+    own: list[Generation],
+    coverage: tuple[Coverage, Coverage],
+    per_day: int,
+) -> HostStanding:
+    week, month = coverage
+    in_week = in_month = bad = 0
+    for generation in own:
+        for held in book.objects(generation.repository):
+            in_week += held.size if week.proves(held.seq) else 0
+            in_month += held.size if month.proves(held.seq) else 0
+            bad += held.seq in month.bad
+    return HostStanding(
+        host=host,
+        generations=tuple(_generation(one) for one in own),
+        last_snapshot_ns=max(one.last_snapshot_ns for one in own),
+        objects=sum(one.objects for one in own),
+        bytes=sum(one.bytes for one in own),
+        verified_7d_bytes=in_week,
+        verified_30d_bytes=in_month,
+        bad_objects=bad,
+        bytes_per_day=per_day,
+    )
+
+
+def _generation(one: Generation) -> GenerationStanding:
+    return GenerationStanding(
+        name=one.repository.generation,
+        first_ns=one.first_ns,
+        last_ns=one.last_ns,
+        last_snapshot_ns=one.last_snapshot_ns,
+        objects=one.objects,
+        bytes=one.bytes,
+    )
+
+
+def hold(one: Hold) -> HoldStanding:
+    return HoldStanding(
+        id=one.id,
+        host=one.host,
+        generation=one.generation,
+        by=_said(one.by),
+        since_ns=one.since_ns,
+    )
+
+
+def opening(one: Opening) -> OpeningStanding:
+    return OpeningStanding(
+        id=one.id,
+        host=one.host,
+        incident=_said(one.incident),
+        by=_said(one.by),
+        path=one.agreement or "two_people",
+        approvers=tuple(signoff.approver for signoff in one.signoffs),
+        asked_ns=one.asked_ns,
+        opened_ns=one.opened_ns,
+        expires_ns=one.expires_ns,
+        first_read_ns=one.first_read_ns,
+    )
+
+
+def _said(words: str) -> str:
+    """What a person typed, without paths and names of files."""
+    return scrub(words)[:_LONGEST]
