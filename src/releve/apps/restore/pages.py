@@ -161,6 +161,7 @@ def _versions(inside: Inside, desk: Desk, task: Task, *, wrong: str) -> Response
     if offers is None:
         return go("/")
     path = offers.hit.path
+    minutes = [offer.version.at.replace(second=0, microsecond=0) for offer in offers.offers]
     return page(
         inside.visit,
         "versions.html",
@@ -170,7 +171,7 @@ def _versions(inside: Inside, desk: Desk, task: Task, *, wrong: str) -> Response
         name=PurePath(path).name,
         place=_place(desk, path),
         wrong=wrong,
-        today=inside.visit.now,
+        close=len(set(minutes)) < len(minutes),  # minutes would not tell them apart
     )
 
 
@@ -211,11 +212,13 @@ async def choose(request: AnyRequest, number: FromPath[int]) -> Response[str]:
 @get("/fait")
 async def done(request: AnyRequest) -> Response[str]:
     inside, desk = enter(request), _desk(request)
-    back = desk.task(inside.secret).back
+    task = desk.task(inside.secret)
+    back = task.back
     if back is None:
         return go("/")
     facts: dict[str, Any] = {
         "back": back,
+        "number": task.at,
         "name": PurePath(back.to).name,
         "place": _place(desk, back.to),
         "kept_name": PurePath(back.kept_as).name if back.kept_as else "",

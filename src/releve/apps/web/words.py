@@ -99,7 +99,7 @@ class Words:
         """Day and time for people, and the exact one for machines."""
         return self._time(at, self._day(at) + " " + at.astimezone(ZONE).strftime("%H:%M"))
 
-    def when(self, at: dt.datetime, now: dt.datetime) -> Markup:
+    def when(self, at: dt.datetime, now: dt.datetime, *, seconds: bool = False) -> Markup:
         """As people say it: today, yesterday, the day of the week, then the date."""
         local = at.astimezone(ZONE)
         days = (now.astimezone(ZONE).date() - local.date()).days
@@ -107,7 +107,8 @@ class Words:
             day = _NEAR[self.language][days]
         else:
             day = f"{_DAYS[self.language][local.weekday()]} {self._day(at)}"
-        return self._time(at, f"{day} {_AT[self.language]}{_HARD}{local:%H:%M}")
+        clock = local.strftime("%H:%M:%S" if seconds else "%H:%M")
+        return self._time(at, f"{day} {_AT[self.language]}{_HARD}{clock}")
 
     def clock(self, at: dt.datetime) -> Markup:
         return self._time(at, at.astimezone(ZONE).strftime("%H:%M:%S"))
