@@ -82,7 +82,11 @@ class Recovery:
 
     def begin(self, *more: str) -> subprocess.Popen[str]:
         """A driver in the foreground of its own process."""
-        command = [*RELEVE, "recover", *self.words(*more), "--json"]
+        return self.begin_by(*self.words(*more))
+
+    def begin_by(self, *words: str) -> subprocess.Popen[str]:
+        """The same, by other words."""
+        command = [*RELEVE, "recover", *words, "--json"]
         driver = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )

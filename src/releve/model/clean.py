@@ -138,6 +138,9 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: str
     why: Why
     instead: str | None = None  # the snapshot whose version is to be taken; None: there is none
+    sha256: str = ""  # of the version to be taken
+    size: int = 0
+    is_shown: bool = False  # the clean snapshot itself holds a version that may not come back
 
 
 class SetPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -210,3 +210,25 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     made_ns: int
     verified: bool
     folder: str
+    by: str = ""  # the opening that asked for it at the gate; it ends with that
+
+
+class ViewWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a clean room asks the gate to show: a repository as it was when these were received."""
+
+    host: str
+    generation: str
+    snapshots: tuple[str, ...] = ()  # the newest of them says of when; none: of now
+
+
+class Right(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to restore, as the gate tells whoever holds it; seconds since it was asked for."""
+
+    opening: str
+    incident: str
+    path: str  # "two_people", or "agreed:NAME"
+    to_first_signature_s: float | None = None
+    to_open_s: float | None = None
+    to_first_read_s: float | None = None
+    since_asked_s: float = 0.0  # at this answer
+    expires_ns: int = 0

@@ -201,26 +201,38 @@ def _newer(
     """
     best: dict[str, Newer] = {}
     held: dict[str, Withheld] = {}
-    last: dict[str, str] = {}  # by path, the snapshot of the version that may be given back
+    last: dict[str, Newer] = {}  # by path, the version that may be given back
     for kept in sorted(versions, key=lambda k: k.first):
         why = _withheld(kept, suspect)
         point = points[kept.first]
         is_there = kept.first <= place and (kept.until is None or kept.until > place)
         if why is None:
-            last[kept.path] = point.snapshot
+            last[kept.path] = _offered(kept, point)
             if kept.first > place:
-                best[kept.path] = Newer(
-                    path=kept.path,
-                    snapshot=point.snapshot,
-                    at=point.at,
-                    sha256=kept.facts.sha256,
-                    size=kept.facts.size,
-                )
+                best[kept.path] = last[kept.path]
         elif kept.first > place or (is_there and _is_amiss(kept, why)):
+            before, instead = held.get(kept.path), last.get(kept.path)
             held[kept.path] = Withheld(
-                path=kept.path, snapshot=point.snapshot, why=why, instead=last.get(kept.path)
+                path=kept.path,
+                snapshot=point.snapshot,
+                why=why,
+                instead=instead.snapshot if instead else None,
+                sha256=instead.sha256 if instead else "",
+                size=instead.size if instead else 0,
+                is_shown=is_there or (before is not None and before.is_shown),
             )
     return tuple(best[path] for path in sorted(best)), tuple(held[path] for path in sorted(held))
+
+
+def _offered(kept: Kept, point: Point) -> Newer:
+    facts = kept.facts
+    return Newer(
+        path=kept.path,
+        snapshot=point.snapshot,
+        at=point.at,
+        sha256=facts.sha256,
+        size=facts.size,
+    )
 
 
 def _withheld(kept: Kept, suspect: int | None) -> Why | None:

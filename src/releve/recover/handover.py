@@ -37,6 +37,8 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     deleted: frozenset[str] = frozenset()
     doubtful: frozenset[str] = frozenset()
     to_compare: frozenset[tuple[str, str]] = frozenset()
+    laid: frozenset[str] = frozenset()  # equal to the other snapshot's version that was laid over
+    withheld: frozenset[str] = frozenset()  # not given back, and nobody made one of that name
     second_names: int = 0
 
     @property
@@ -71,6 +73,41 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
             deleted=self.deleted - {before for before, _ in moved},
             to_compare=frozenset(
                 p for p in self.to_compare if p[1] not in there and p[1] not in dict(moved).values()
+            ),
+        )
+
+    def with_laid(
+        self,
+        times: Mapping[str, int],
+        equal: frozenset[str],
+        moved: frozenset[tuple[str, str]],
+        hidden: frozenset[str],
+    ) -> "Fate":
+        """Judge what was laid from other snapshots (path: its time of change), and what was not shown.
+
+        `moved`: (before, now) of those that were found, equal, under a new name.
+        """
+        there = {path for path in times if path in self.found}
+        written = {
+            path
+            for path in there - equal
+            if self.found[path].mtime_ns // 1000 != times[path] // 1000
+        }
+        names, gone = dict(moved), {path for path in times if path not in self.found}
+        return msgspec.structs.replace(
+            self,
+            laid=equal & there,
+            withheld=frozenset(path for path in hidden if path not in self.found),
+            verified=self.verified - there,
+            changed=(self.changed - there) | written,
+            doubtful=(self.doubtful - there) | (there - equal - written),
+            new=self.new - there - set(names.values()),
+            renamed=self.renamed | moved,
+            deleted=(self.deleted | gone) - hidden - set(names),
+            to_compare=frozenset(
+                pair
+                for pair in self.to_compare
+                if pair[1] not in there and pair[1] not in names.values() and pair[0] not in hidden
             ),
         )
 

@@ -56,6 +56,10 @@ _RECOVERY = (
     *_of("releve.model.errors", "NotRootError"),
     *_of(_RECOVERING, "NoRecoveryError", "RecoveryRunningError"),
 )
+_SOURCE = (
+    *_of("releve.apps.recover.intent", "RightFileError"), *_ESCROW, *_of(_KEYS, "EnvelopeError"),
+    *_of("releve.adapters.vault.asked", "NoViewError"),
+)
 _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
@@ -166,7 +170,10 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_REPOSITORY, *_NOT_SET_UP, *_of(_BACKUP, "VerificationFailedError"),
     ),
     "recover start": (
-        *_REPOSITORY, *_RECOVERY, *_SHARE,
+        *_REPOSITORY, *_RECOVERY, *_SHARE, *_SOURCE, *_NOT_SET_UP,
+        *_of("releve.recover.course", "NoCleanPointError"),
+        *_of("releve.apps.recover.planning", "IncidentUnknownError"),
+        *_of("releve.flow.scan_ports", "CatalogueError"),
         *_of(_RECOVERING, "MountFailedError", "TargetError", "CareListError", "DiskRoomError"),
         *_of(_RECOVERING, "SharingFailedError", "StillInUseError"),
     ),

@@ -13,12 +13,15 @@ import click
 import msgspec
 
 from releve.adapters.restic.lent import Listing
+from releve.apps.recover import briefing
 from releve.apps.recover.driver import Driver
 from releve.apps.recover.finishing import Finishing, Report
+from releve.apps.recover.intent import forget_secrets
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.ordering import Given, asked_by, care_by, check, order
 from releve.apps.recover.sharing import Sharing
-from releve.apps.recover.state import Phase, Progress, RecoveryHome
+from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome
+from releve.apps.recover.words import plan_options, source_options
 from releve.flow.recovery.errors import (
     NoRecoveryError,
     StillInUseError,
@@ -27,6 +30,7 @@ from releve.flow.recovery.errors import (
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
 _target = click.argument("target", type=click.Path(path_type=Path))
 _STEPS = {
+    "laid": "versions plus récentes posées",
     "open": "dossier ouvert",
     "first_file": "premier fichier lu",
     "first_write": "première écriture",
@@ -78,12 +82,8 @@ def recover() -> None:
 
 @recover.command()
 @_target
-@click.option("--repository", default="", help="Vue du coffre (dossier) ou rest:https://… .")
-@click.option("--password-file", default="", help="Mot de passe du dépôt, prêté.")
-@click.option("--user", default="", help="Utilisateur du coffre.")
-@click.option("--http-password-file", default="", help="Son mot de passe.")
-@click.option("--ca-file", default="", help="Autorité du coffre, si elle est privée.")
-@click.option("--cache", default="", help="Cache de restic. / restic's cache.")
+@plan_options
+@source_options
 @click.option("--snapshot", default="latest", help="Point sain. / Clean point. [latest]")
 @click.option("--folder", default="", help="Dossier dans la sauvegarde. / Folder in the snapshot.")
 @click.option("--care", default="", help="Services et patients (JSON).")
@@ -98,11 +98,12 @@ def recover() -> None:
 )
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 32))
 @click.option("--reserve-mb", default=512, show_default=True, help="Place laissée aux écritures.")
+@click.option("--show", is_flag=True, help="Dire ce qui serait fait, et rien d'autre.")
 @click.option("--background", is_flag=True, help="Rendre la main dès que le dossier est ouvert.")
 @click.option("--until-local", is_flag=True, help="Finir quand tout est ici.")
 @_json
 def start(
-    *, target: Path, background: bool, until_local: bool, as_json: bool, **given: object
+    *, target: Path, background: bool, until_local: bool, show: bool, as_json: bool, **given: object
 ) -> None:
     r"""Ouvrir un point sain à la place de TARGET, et ramener les données dans l'ordre des soins.
 
@@ -110,9 +111,11 @@ def start(
     `releve recover start TARGET` goes on where it was.
 
     \b
-    Exemple :
+    Après une attaque, une seule commande (incident, droit ouvert, clé prêtée) :
+      releve recover start /srv/cabinet --incident INC-7 --right droit.json \
+        --envelope enveloppe.json --private-key salle.key --share cabinet
       releve recover start /srv/cabinet --repository /var/lib/releve/vault/views/x \
-        --password-file /run/cle --folder /srv/cabinet --today patients.txt --share cabinet
+        --password-file /run/cle --folder /srv/cabinet --today patients.txt
 
     \b
     --care, JSON: {"services": [{"name": "accueil", "rank": 1, "places": ["patients"]}],
@@ -121,19 +124,35 @@ def start(
     ordered_ns = time.time_ns()
     home = RecoveryHome(target)
     wanted = msgspec.convert(given, Given)
-    asked = asked_by(home, wanted, ordered_ns) if wanted.repository else None
-    if asked is not None:
-        check(home, asked)
-    else:
-        home.asked()
-    if background:
-        _in_background(home, as_json=as_json)
+    stands = check(home) if wanted.begins else bool(home.asked())
+    if show and stands:
+        _brief(home.asked(), as_json=as_json)
+        return
+    if background and not show:
+        _in_background(home, as_json=as_json, tells=not stands)
         return
     with home.alone():
-        listing = order(home, asked, care_by(wanted.care, wanted.today)) if asked else None
+        listing = None
+        if not stands:
+            care = care_by(wanted.care, wanted.today)
+            asked = asked_by(home, wanted, ordered_ns)
+            _brief(asked, as_json=as_json)
+            if show:
+                forget_secrets(home)
+                return
+            listing = order(home, asked, care)
         _drive(home, listing, until_local=until_local, as_json=as_json)
     if not as_json:
         click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)
+
+
+def _brief(asked: Asked, *, as_json: bool) -> None:
+    told = briefing.told(asked)
+    if as_json and told is not None:
+        click.echo(msgspec.json.encode(told).decode())
+    elif not as_json:
+        for line in briefing.sentences(asked):
+            click.echo(line)
 
 
 def _drive(
@@ -149,7 +168,7 @@ def _drive(
     driver.run(until_local=until_local)
 
 
-def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
+def _in_background(home: RecoveryHome, *, as_json: bool, tells: bool) -> None:
     """Have the same words driven by a process of its own; return when the folder is open."""
     words = [word for word in sys.argv[1:] if word not in {"--background", "--json"}]
     command = [sys.executable, "-m", "releve.apps.cli.main", *words]
@@ -171,6 +190,8 @@ def _in_background(home: RecoveryHome, *, as_json: bool) -> None:
     else:
         last = (home.path / "driver.out").read_text(errors="replace").strip().splitlines()
         raise NoRecoveryError(str(home.target), last[-1] if last else "it ended at once")
+    if tells:
+        _brief(home.asked(), as_json=as_json)
     Teller(as_json=as_json)(told)
 
 
@@ -302,6 +323,3 @@ def _tell_report(report: Report) -> None:
         f"{len(report.changed)} modifiés, {len(report.new)} nouveaux, {len(report.renamed)} renommés, "
         f"{len(report.deleted)} supprimés pendant la reprise."
     )
-
-
-# What is worth coming back to: judged snapshots, the plan, indicators in the past.

@@ -59,6 +59,7 @@ class Driver:
         self._done = threading.Event()
         self._waiting_for: tuple[str, ...] = ()
         self._look_again = 0.0
+        self._laid = 0
         self._told = Progress(target="", phase="", running=True, seconds={}, since_order_s=0)
 
     def stop(self) -> None:
@@ -108,6 +109,9 @@ class Driver:
             self._rebuild(first=not self._opening.view.is_mounted)
         elif not self._opening.view.is_mounted:
             self._opening.mount_view(state.vault_point)
+        if self._asked.course is not None:
+            self._laid = len(self._home.layer().files)
+            self._reach("laid")
         self._reach("open")
         self._probe_file()
         self._probe_write()
@@ -310,6 +314,7 @@ class Driver:
             seconds=self._state.seconds,
             rebuilt=self._state.rebuilt,
             shared="shared" in self._state.seconds,
+            laid=self._laid,
             waiting_for=self._waiting_for,
         )
         if told != self._told:

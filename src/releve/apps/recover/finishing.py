@@ -11,13 +11,14 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from releve.adapters.restic.lent import Node, same
+from releve.apps.recover.intent import forget_secrets
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Phase, RecoveryHome
@@ -28,6 +29,7 @@ from releve.flow.recovery.errors import (
     StillInUseError,
 )
 from releve.model.backup import DatabaseCopy
+from releve.model.vault import Right
 from releve.recover.handover import Fate, Found, Wanted, judge
 
 _PATIENCE_S = 10.0
@@ -41,6 +43,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     files: int
     verified: int  # equal to the snapshot, chunk by chunk
     databases: int  # equal to the consistent copy's SHA-256
+    laid: int = 0  # equal to the version of another snapshot that the plan named
+    withheld: tuple[str, ...] = ()  # in the snapshot, and not given back
+    left: tuple[tuple[str, str], ...] = ()  # newer versions that were not laid, and why
     changed: tuple[str, ...]  # written by people since the order
     new: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]  # (before, now), the content verified
@@ -48,6 +53,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     doubtful: tuple[str, ...]  # differ although nobody seems to have written them
     second_names: int  # hard links of the snapshot, which are files of their own now
     seconds: dict[str, float]
+    right: Right | None = None  # how the right to restore came about, with its seconds
+
+
+class _Twin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file is to be equal to."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
 
 
 class Finishing:
@@ -58,6 +73,7 @@ class Finishing:
         self._asked, self._state = home.asked(), home.state()
         self._opening = Opening(home, self._asked)
         self._sharing = Sharing(home, self._asked)
+        self._layer = home.layer()
 
     def run(self, *, replace_doubtful: bool) -> Report:
         """Close, clean, hand over, verify; open the share again.
@@ -78,6 +94,7 @@ class Finishing:
             raise DoubtfulFilesError(len(report.doubtful))
         self._opening.unmount_vault(self._state.vault_point, self._state.vault)
         self._keep(phase=Phase.DONE, vault=None, vault_point="")
+        forget_secrets(self._home)
         return report
 
     def _close(self) -> None:
@@ -129,7 +146,7 @@ class Finishing:
         repository.compare(asked.snapshot, asked.folder, asked.target, actions.__setitem__)
         wanted = {n.path: _wanted(n) for n in nodes if n.type == "file"}
         judged = judge(wanted, self._present(), actions)
-        judged = self._databases(judged)
+        judged = self._laid(self._databases(judged))
         judged = self._looked_at(judged)
         if replace_doubtful:
             judged = self._replaced(judged)
@@ -157,22 +174,42 @@ class Finishing:
 
     def _databases(self, judged: Fate) -> Fate:
         """A database is compared with its consistent copy, not with the file as it was read."""
-        copies = {self._inside(c): c for c in self._opening.copies(self._state.vault_point)}
-        equal = {path for path, copy in copies.items() if self._is_copy(path, copy)}
+        copies = [
+            _Twin(path=self._inside(c), size=c.size, mtime_ns=c.mtime_ns, sha256=c.sha256)
+            for c in self._opening.copies(self._state.vault_point)
+        ]
+        equal, moved = self._found(copies, judged)
+        times = {copy.path: copy.mtime_ns for copy in copies}
+        return judged.with_databases(times, equal, moved)
+
+    def _laid(self, judged: Fate) -> Fate:
+        """What came from other snapshots is compared with what was judged there."""
+        laid = [
+            _Twin(path=one.path, size=one.size, mtime_ns=one.mtime_ns, sha256=one.sha256)
+            for one in self._layer.files
+        ]
+        equal, moved = self._found(laid, judged)
+        times = {one.path: one.mtime_ns for one in laid}
+        return judged.with_laid(times, equal, moved, frozenset(self._layer.hidden))
+
+    def _found(
+        self, twins: Sequence["_Twin"], judged: Fate
+    ) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+        """Those that stand as they were, and (before, now) of those that people renamed."""
+        equal = {twin.path for twin in twins if self._is(twin.path, twin)}
         moved = set()
         for now in judged.new:
             facts = judged.found[now]
-            for path, copy in copies.items():
-                fits = (facts.size, facts.mtime_ns // 1000) == (copy.size, copy.mtime_ns // 1000)
-                if fits and path not in equal and self._is_copy(now, copy):
-                    moved.add((path, now))
+            for twin in twins:
+                fits = (facts.size, facts.mtime_ns // 1000) == (twin.size, twin.mtime_ns // 1000)
+                if fits and now != twin.path and twin.path not in equal and self._is(now, twin):
+                    moved.add((twin.path, now))
                     break
-        times = {path: copy.mtime_ns for path, copy in copies.items()}
-        return judged.with_databases(times, frozenset(equal), frozenset(moved))
+        return frozenset(equal), frozenset(moved)
 
-    def _is_copy(self, path: str, copy: DatabaseCopy) -> bool:
+    def _is(self, path: str, twin: "_Twin") -> bool:
         with contextlib.suppress(OSError), Path(self._asked.target, path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == copy.sha256
+            return hashlib.file_digest(file, "sha256").hexdigest() == twin.sha256
         return False
 
     def _inside(self, copy: DatabaseCopy) -> str:
@@ -195,15 +232,19 @@ class Finishing:
 
     def _replaced(self, judged: Fate) -> Fate:
         """Bring the vault's version of each doubtful file; what stood there stays beside it."""
+        origins = {one.path: (one.snapshot, one.source) for one in self._layer.files}
         for path in judged.doubtful:
             place = Path(self._asked.target, path)
             scratch = self._home.path / "again"
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
-            full = f"{self._asked.folder.rstrip('/')}/{path}"
-            self._opening.repository.restore(self._asked.snapshot, full, str(scratch))
+            snapshot, full = origins.get(path) or (
+                self._asked.snapshot,
+                f"{self._asked.folder.rstrip('/')}/{path}",
+            )
+            self._opening.repository.restore(snapshot, full, str(scratch))
             place.rename(place.with_name(f"{place.name}.douteux"))
-            (scratch / place.name).rename(place)
+            (scratch / Path(full).name).rename(place)
             scratch.rmdir()
         return judged.replaced()
 
@@ -215,6 +256,10 @@ class Finishing:
             files=judged.count,
             verified=len(judged.verified),
             databases=len(judged.databases),
+            laid=len(judged.laid),
+            withheld=tuple(sorted(judged.withheld)),
+            left=self._layer.left,
+            right=self._asked.right,
             changed=tuple(sorted(judged.changed)),
             new=tuple(sorted(judged.new)),
             renamed=tuple(sorted(judged.renamed)),

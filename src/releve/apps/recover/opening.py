@@ -1,6 +1,7 @@
 """Opens a clean point as a folder: the vault's mount, the layers, the view; again after a crash."""
 
 import contextlib
+import errno
 import math
 import os
 import signal
@@ -15,9 +16,11 @@ from releve.adapters.linux import mounts, overlay
 from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import MANIFEST, SIDE_FILES
 from releve.adapters.restic.lent import LentRepository, Program
+from releve.apps.recover.laying import Laying
 from releve.apps.recover.state import Asked, RecoveryHome
 from releve.flow.recovery.errors import MountFailedError, StillInUseError, TargetError
 from releve.model.backup import DatabaseCopy, Manifest
+from releve.recover.course import Cause
 
 _END_S = 5.0
 _SHORT = 8  # restic names snapshots so below ids/
@@ -60,20 +63,31 @@ class Opening:
         copies = self.copies(point)
         layers = [folder]
         if copies:
-            bases = f"{point}/ids/{self._asked.snapshot[:_SHORT]}{self._asked.bases}"
+            bases = self._bases(point, self._asked.bases_snapshot)
             layers.insert(0, f"{bases}{self._asked.folder}")
         self.view.begin(folder)
         if not (self._home.path / "prepared").exists():
             self._prepare(folder, copies)
+            self._lay(point, folder)
             (self._home.path / "prepared").touch()
         self.view.lay(layers)
         self.view.mount()
 
     def copies(self, point: str) -> list[DatabaseCopy]:
-        """The consistent copies of databases that belong into the folder."""
+        """The consistent copies that show from below: not those that are laid, or not shown."""
+        course, inside = self._asked.course, self._asked.folder.rstrip("/") + "/"
+        apart: set[str] = set()
+        if course is not None:
+            apart = {piece.source for piece in course.pieces if piece.cause is Cause.DATABASE}
+            apart |= {inside + hidden.path for hidden in course.hidden if hidden.is_database}
+        every = self.copies_in(point, self._asked.bases_snapshot)
+        return [copy for copy in every if copy.path not in apart]
+
+    def copies_in(self, point: str, snapshot: str) -> list[DatabaseCopy]:
+        """The consistent copies of a snapshot that belong into the folder."""
         if not self._asked.bases:
             return []
-        file = Path(f"{point}/ids/{self._asked.snapshot[:_SHORT]}{self._asked.bases}/{MANIFEST}")
+        file = Path(self._bases(point, snapshot), MANIFEST)
         try:
             manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
         except FileNotFoundError:
@@ -82,6 +96,34 @@ class Opening:
             raise MountFailedError(self._asked.lent.repository, str(error)) from error
         inside = self._asked.folder.rstrip("/") + "/"
         return [copy for copy in manifest.databases if copy.path.startswith(inside)]
+
+    def _bases(self, point: str, snapshot: str) -> str:
+        return f"{point}/ids/{snapshot[:_SHORT]}{self._asked.bases}"
+
+    def _lay(self, point: str, folder: str) -> None:
+        """What comes from other snapshots, before anybody comes in; begun again after a kill.
+
+        Raises: DiskRoomError, MountFailedError.
+        """
+        course = self._asked.course
+        if course is None:
+            return
+        laying = Laying(
+            course,
+            ids=f"{point}/ids",
+            below=folder,
+            upper=self.view.upper,
+            copies=lambda snapshot: self.copies_in(point, snapshot),
+        )
+        laying.check_room(self.view.room(), self._asked.reserve)
+        try:
+            layer = laying.lay(self._asked.threads)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise MountFailedError(self._asked.lent.repository, str(error)) from error
+        overlay.sync_all(self.view.upper)
+        self._home.keep("layer.json", layer)
 
     def unmount_vault(self, point: str, program: Program | None, *, keep: str = "") -> None:
         """End restic's mount, and what a kill left of others; only after the view is gone."""

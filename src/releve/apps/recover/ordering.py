@@ -8,7 +8,8 @@ import msgspec
 
 from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import FOLDER as BASES
-from releve.adapters.restic.lent import Lent, Listing
+from releve.adapters.restic.lent import Listing
+from releve.apps.recover.intent import Words, course_of, source_of
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.state import Asked, Phase, RecoveryHome, SharedAs, State
 from releve.flow.recovery.errors import CareListError, NoRecoveryError, TargetError
@@ -16,15 +17,9 @@ from releve.model.errors import ReleveError, UsageError
 from releve.recover.care_order import CareList
 
 
-class Given(msgspec.Struct, frozen=True, kw_only=True):
+class Given(Words, frozen=True, kw_only=True):
     """The words of `recover start`."""
 
-    repository: str
-    password_file: str
-    user: str
-    http_password_file: str
-    ca_file: str
-    cache: str
     snapshot: str
     folder: str
     care: str
@@ -40,47 +35,45 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
-    if not given.password_file:
-        raise UsageError("--repository needs --password-file")
-    lent = Lent(
-        repository=given.repository,
-        password_file=str(Path(given.password_file).absolute()),
-        user=given.user,
-        http_password_file=given.http_password_file,
-        ca_file=given.ca_file,
-        cache=given.cache,
-    )
+    """Raises: those of `course_of` and `source_of`."""
+    way = course_of(given, given.folder)
+    why = given.incident or given.first_write or "recover start"
+    source = source_of(given, home.path, way.snapshots if way else (), f"recover start: {why}")
     return Asked(
         target=str(home.target),
-        lent=lent,
-        snapshot=given.snapshot,
-        folder=given.folder,
+        lent=source.lent,
+        snapshot=way.snapshot if way else given.snapshot,
+        folder=way.folder if way else given.folder,
         ordered_ns=ordered_ns,
         threads=given.threads,
         reserve=given.reserve_mb * 1_000_000,
         structure=given.at_operator,
         share=_shared(given),
+        course=way,
+        right=source.right,
+        view=source.view,
     )
 
 
-def check(home: RecoveryHome, asked: Asked) -> None:
-    """Raises: TargetError, NoRecoveryError."""
+def check(home: RecoveryHome) -> bool:
+    """Whether a recovery stands there already, that goes on. Raises: TargetError, NoRecoveryError."""
+    target = str(home.target)
     if not home.target.parent.is_dir():
-        raise TargetError(asked.target, f"{home.target.parent} is not there")
+        raise TargetError(target, f"{home.target.parent} is not there")
     home.make()
-    Overlay(str(home.path), asked.target).check()
+    Overlay(str(home.path), target).check()
+    if home.read("asked.json", Asked) is None:
+        return False
+    if home.state().phase is Phase.DONE:
+        raise NoRecoveryError(target, f"one is finished; remove {home.path} to begin another")
+    return True
 
 
-def order(home: RecoveryHome, asked: Asked, care: CareList) -> Listing | None:
-    """Write the order down, once; the same order again goes on with what there is.
+def order(home: RecoveryHome, asked: Asked, care: CareList) -> Listing:
+    """Write the order down, once.
 
     The vault is mounted while the snapshot is listed: each costs restic half a second.
     """
-    before = home.read("asked.json", Asked)
-    if before is not None and home.state().phase is not Phase.DONE:
-        return None
-    if before is not None:
-        raise NoRecoveryError(asked.target, f"one is finished; remove {home.path} to begin another")
     opening = Opening(home, asked)
     with ThreadPoolExecutor(1) as pool:
         mounting = pool.submit(opening.mount_vault)

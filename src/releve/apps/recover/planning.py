@@ -51,7 +51,7 @@ def plan(
 
     A look-up: nothing is read from the vault. Example: releve recover plan --first-write 2026-11-20T03:12
     """
-    cut = _cut(since_incident, first_write, server_home)
+    cut = cut_of(since_incident, first_write, server_home)
     with catalogue(State(state)) as kept:
         made = plan_of(kept, cut)
     if as_json:
@@ -112,7 +112,8 @@ def _set_lines(one: SetPlan) -> list[str]:
     return lines
 
 
-def _cut(incident: str | None, first_write: str | None, home: str | None) -> dt.datetime | None:
+def cut_of(incident: str | None, first_write: str | None, home: str | None) -> dt.datetime | None:
+    """The first malicious write that is known. Raises: IncidentUnknownError, UsageError."""
     if first_write:
         try:
             return when(first_write)

@@ -59,7 +59,8 @@ class Staging:
                 continue
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
-            self._opening.repository.restore(self._asked.snapshot, copy.copy, str(scratch))
+            snapshot = self._asked.bases_snapshot
+            self._opening.repository.restore(snapshot, copy.copy, str(scratch))
             brought = scratch / Path(copy.copy).name
             brought.chmod(copy.mode)
             os.chown(brought, copy.uid, copy.gid)

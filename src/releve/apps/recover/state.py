@@ -1,6 +1,6 @@
 """The recovery's own folder beside its target: what was asked, how far it is, who does it.
 
-    DIR/.NAME.reprise/   0700, root's: asked.json state.json catalogue.json care.json lock ...
+    DIR/.NAME.reprise/   0700, root's: asked.json state.json catalogue.json care.json layer.json lock ...
 
 Every file is replaced whole and durably, so that a kill at any moment leaves the one or the other.
 """
@@ -21,7 +21,9 @@ from releve.adapters.linux import samba_proc
 from releve.adapters.restic.lent import Lent, Node, Program
 from releve.flow.recovery.errors import NoRecoveryError, RecoveryRunningError
 from releve.model.errors import NotRootError
+from releve.model.vault import Right
 from releve.recover.care_order import CareList
+from releve.recover.course import Cause, Course
 
 _T = TypeVar("_T")
 
@@ -59,6 +61,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     reserve: int = 0
     structure: str = ""  # set: it runs at the operator's, for this structure
     share: SharedAs | None = None
+    course: Course | None = (
+        None  # how an incident's plan brings the folder back; None: one snapshot
+    )
+    right: Right | None = None  # how the right to restore came about, with its seconds
+    view: str = ""  # the vault's view that is read
+
+    @property
+    def bases_snapshot(self) -> str:
+        """The snapshot that the databases' consistent copies come from."""
+        return (self.course.bases if self.course else "") or self.snapshot
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +84,26 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     staged: bool = False  # the bulk is complete beside the view and on disk
     joined: bool = False  # and was moved into the upper folder
     deleted: int = 0
+
+
+class Laid(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was laid over the clean snapshot before people came in."""
+
+    path: str
+    source: str
+    snapshot: str
+    cause: Cause
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was laid, what is not shown, and what could not be laid with its reason."""
+
+    files: tuple[Laid, ...] = ()
+    hidden: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +128,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     rebuilt: int = 0
     shared: bool = False
+    laid: int = 0  # files that are newer than the clean snapshot, or earlier for a reason
     waiting_for: tuple[str, ...] = ()
 
 
@@ -135,6 +168,10 @@ class RecoveryHome:
     def care(self) -> CareList:
         """What comes first."""
         return self.read("care.json", CareList) or CareList()
+
+    def layer(self) -> Layer:
+        """What was laid over the clean snapshot."""
+        return self.read("layer.json", Layer) or Layer()
 
     def progress(self) -> Progress | None:
         """As the driver wrote it last."""

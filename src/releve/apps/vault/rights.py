@@ -1,11 +1,14 @@
 """`releve vault credential`: who may add, and who may read back, for how long."""
 
 import hashlib
+import json
 import secrets
+from pathlib import Path
 
 import click
 import msgspec
 
+from releve.adapters.durable import write
 from releve.apps.vault.access import Access, Granted, VaultNameError, check_name
 from releve.apps.vault.deciders import read_private
 from releve.apps.vault.opened import Vault
@@ -148,6 +151,7 @@ def credential_close(name: str, by: str, data: str, *, as_json: bool) -> None:
 @click.option("--hours", type=float, default=8.0, show_default=True)
 @click.option("--agreed", default="", metavar="NAME", help="Chemin convenu d'avance.")
 @click.option("--key", default="", metavar="FILE", help="Clé de la salle propre (avec --agreed).")
+@click.option("--out", default="", metavar="FILE", help="Y écrire le droit (0600), sans le dire.")
 @data_option
 @json_option
 def credential_open(
@@ -159,6 +163,7 @@ def credential_open(
     hours: float,
     agreed: str,
     key: str,
+    out: str,
     data: str,
     *,
     as_json: bool,
@@ -167,6 +172,7 @@ def credential_open(
 
     Ask for the right to restore, for one incident. Two approvers sign (`credential approve`), or, with
     --agreed, the clean room's key opens at once. The secret is told now; it works once it is open.
+    The file of --out is what `releve recover start --right` and `releve drill run --right` take.
 
     Example: releve vault credential open --structure cabinet --incident i42 --reason "rançongiciel" --by "A. Martin"
     """
@@ -187,7 +193,12 @@ def credential_open(
         granted = access.open_on_path(asked, signature)
     else:
         granted = access.ask(asked)
-    tell(_granted(granted), _granted_text(granted), as_json=as_json)
+    facts = _granted(granted)
+    if out:
+        write(Path(out), json.dumps(facts, ensure_ascii=False).encode())
+        facts |= {"secret": "", "out": out}
+    words = _granted_text(granted, out)
+    tell(facts, words, as_json=as_json)
 
 
 @credential.command("approve")
@@ -261,11 +272,11 @@ def _granted(granted: Granted) -> dict[str, object]:
     }
 
 
-def _granted_text(granted: Granted) -> str:
+def _granted_text(granted: Granted, out: str = "") -> str:
     opening = granted.opening
     after = (
         f"Ouvert jusqu'à {when(opening.expires_ns)}"
         if opening.opened_ns
         else f"Deux approbateurs : releve vault credential approve {opening.id} --approver … --key …"
     )
-    return f"{opening.id}\n{granted.secret}\n{after}"
+    return f"{opening.id}\n{out or granted.secret}\n{after}"

@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 
 from releve.adapters.restic import tools
+from releve.adapters.vault.desk import Desk
 from releve.adapters.vault.door import Door
 from releve.adapters.vault.gate import Gate
 from releve.adapters.vault.giving import Giver
@@ -19,8 +20,9 @@ from releve.adapters.vault.store import Store
 from releve.adapters.vault.upstream import Upstream
 from releve.apps.vault.access import Access, deed
 from releve.apps.vault.opened import Vault
-from releve.flow.vault.rules import Spent
+from releve.apps.vault.showing import Showing
 from releve.apps.vault.standing import StandingTeller
+from releve.flow.vault.rules import Spent
 from releve.model.vault import Credential, Deed
 
 log = structlog.get_logger()
@@ -103,11 +105,9 @@ class Running:
             head = heads.sign(end, clock.now_ns(), clock.wall_ns())
             for place, why in (await asyncio.to_thread(heads.send, head)).items():
                 await self.vault.notices.tell_soon("head_not_delivered", place, why=why)
+            await asyncio.to_thread(self.vault.notices.deliver)  # what the server missed
             await asyncio.sleep(self.vault.config.head_every_s)
 
-            await asyncio.to_thread(self.vault.notices.deliver)  # what the server missed
-    async def serve(
-        self, listener: socket.socket, certificate: str, ready: Callable[[], object]
     async def _tell_standing(self) -> None:
         """Each structure hears how it stands here, once a while."""
         teller = StandingTeller(self.vault)
@@ -119,10 +119,20 @@ class Running:
                 log.exception("standing_not_told")
             await asyncio.sleep(self.vault.config.standing_every_s)
 
+    async def serve(
+        self, listener: socket.socket, certificate: str, ready: Callable[[], object]
     ) -> None:
         """Until SIGTERM or SIGINT. `ready` is called when store and gate answer."""
+        vault, showing = self.vault, Showing(self.vault)
+        door = Door(self.gate, vault.layout, vault.credentials, vault.clock.now_ns)
         config = uvicorn.Config(
-            Door(self.gate, self.vault.layout, self.vault.credentials, self.vault.clock.now_ns),
+            Desk(
+                door,
+                vault.credentials,
+                vault.clock.now_ns,
+                right=showing.right,
+                view=showing.view,
+            ),
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -6,7 +6,7 @@ import msgspec
 
 from releve.flow.vault import signoffs
 from releve.model.errors import ReleveError
-from releve.model.vault import Agreement, Approver, Opening, Signoff
+from releve.model.vault import Agreement, Approver, Opening, Right, Signoff
 
 HOUR_NS = 3_600_000_000_000
 LONGEST_HOURS = 72.0
@@ -152,6 +152,21 @@ def is_standing(opening: Opening, now_ns: int) -> bool:
     if opening.opened_ns:
         return now_ns < opening.expires_ns
     return now_ns - opening.asked_ns <= _ASKED_FOR_NS
+
+
+def right(opening: Opening, now_ns: int) -> Right:
+    """What whoever holds the right may know of it."""
+    taken = steps(opening)
+    return Right(
+        opening=opening.id,
+        incident=opening.incident,
+        path=f"agreed:{opening.agreement}" if opening.agreement else "two_people",
+        to_first_signature_s=taken.to_first_signature_s,
+        to_open_s=taken.to_open_s,
+        to_first_read_s=taken.to_first_read_s,
+        since_asked_s=round((now_ns - opening.asked_ns) / 1e9, 3),
+        expires_ns=opening.expires_ns,
+    )
 
 
 def _opened(opening: Opening, hours: float, now_ns: int) -> Opening:

@@ -1,0 +1,113 @@
+"""The desk for recoveries, before the gate: whoever holds an opened right asks how it stands, and for a view.
+
+So one command in the clean room is enough at three in the morning: nobody types at the vault.
+Its paths begin with a dot, which no structure's name does.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from releve.adapters.vault.answers import (
+    Body,
+    ClientGoneError,
+    Receive,
+    RefusedError,
+    Scope,
+    Send,
+    answer,
+)
+from releve.adapters.vault.asking import who
+from releve.adapters.vault.records import Records
+from releve.flow.vault.names import is_generation, is_object, is_word
+from releve.flow.vault.rules import Verdict
+from releve.model.errors import ReleveError
+from releve.model.vault import Credential, CredentialKind, Right, View, ViewWish
+
+log = structlog.get_logger()
+PREFIX = "/.recover/"
+_MOST_BYTES = 64 << 10
+_MOST_SNAPSHOTS = 500
+
+
+class Desk:
+    """ASGI application: what is not a recovery's question goes on."""
+
+    def __init__(
+        self,
+        inner: Callable[[Scope, Receive, Send], object],
+        credentials: Records[Credential],
+        now_ns: Callable[[], int],
+        *,
+        right: Callable[[Credential], Right | None],
+        view: Callable[[Credential, ViewWish], View],
+    ) -> None:
+        """`view` may take its time: it is called in a thread, one at a time."""
+        self._inner, self._credentials, self._now_ns = inner, credentials, now_ns
+        self._right, self._view = right, view
+        self._one = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await self._inner(scope, receive, send)  # type: ignore[misc]
+            return
+        try:
+            await answer(send, 200, await self._answered(scope, receive))
+        except ClientGoneError:
+            log.info("client_gone", path=scope["path"])
+        except RefusedError as refused:
+            log.info("recovery_refused", status=refused.status, why=refused.why)
+            await answer(send, refused.status, f"{refused.why}\n".encode())
+
+    async def _answered(self, scope: Scope, receive: Receive) -> bytes:
+        """Raises: RefusedError, ClientGoneError."""
+        held = who(scope, self._credentials, self._now_ns())
+        if held.kind is not CredentialKind.RESTORE:
+            raise RefusedError(403, Verdict.NOT_YOURS)
+        match (scope["method"], scope["path"].removeprefix(PREFIX)):
+            case ("GET", "right"):
+                return self._told(held)
+            case ("POST", "view"):
+                return await self._shown(held, Body(receive))
+            case _:
+                raise RefusedError(404, "not a path of the vault")
+
+    def _told(self, held: Credential) -> bytes:
+        """Raises: RefusedError."""
+        found = self._right(held)
+        if found is None:
+            raise RefusedError(404, "no opening")
+        return msgspec.json.encode(found)
+
+    async def _shown(self, held: Credential, body: Body) -> bytes:
+        """Raises: RefusedError, ClientGoneError."""
+        wish = await _wish(body)
+        if held.host and wish.host != held.host:
+            raise RefusedError(403, Verdict.NOT_YOURS)
+        async with self._one:
+            try:
+                made = await asyncio.to_thread(self._view, held, wish)
+            except ReleveError as error:
+                raise RefusedError(409, str(error)) from error
+        log.info("view_made", view=made.id, by=held.id, objects=made.objects)
+        return msgspec.json.encode(msgspec.structs.replace(made, folder=""))
+
+
+async def _wish(body: Body) -> ViewWish:
+    """Raises: RefusedError, ClientGoneError."""
+    said = bytearray()
+    async for piece in body.pieces():
+        said += piece
+        if len(said) > _MOST_BYTES:
+            raise RefusedError(413, "too long")
+    try:
+        wish = msgspec.json.decode(said, type=ViewWish)
+    except msgspec.DecodeError as error:
+        raise RefusedError(400, "not a wish for a view") from error
+    names = wish.snapshots
+    is_named = is_word(wish.host) and is_generation(wish.generation)
+    if not is_named or len(names) > _MOST_SNAPSHOTS or not all(map(is_object, names)):
+        raise RefusedError(400, "not a wish for a view")
+    return wish

@@ -1,0 +1,218 @@
+"""From the words of `recover start` to its order: which plan, whose key, by what right, which view.
+
+At three in the morning one command must do: the plan is looked up, the lent key is taken out of its
+envelope, the gate is asked for the repository as it was when the wanted snapshots were received.
+Secrets are written beside the order, for root alone, and go when the recovery is finished.
+What only some words need is imported by them: a practice waits for its files.
+"""
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+
+from releve.adapters.durable import write
+from releve.adapters.restic.lent import Lent
+from releve.apps.recover.state import RecoveryHome
+from releve.flow.keys import EnvelopeError, open_envelope
+from releve.model.clean import Plan
+from releve.model.errors import ReleveError, UsageError
+from releve.model.keys import Envelope
+from releve.model.vault import Right, ViewWish
+from releve.recover.course import MOST_BYTES, Course, course
+
+SECRETS = ("password", "http-password")
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What `recover start` and `drill run` may be told of plan, key and right."""
+
+    incident: str = ""
+    first_write: str = ""
+    plan: str = ""
+    server_home: str = ""
+    state: str = ""
+    no_newer: bool = False
+    right: str = ""
+    envelope: str = ""
+    private_key: str = ""
+    repository: str = ""
+    password_file: str = ""
+    user: str = ""
+    http_password_file: str = ""
+    ca_file: str = ""
+    cache: str = ""
+
+    @property
+    def has_plan(self) -> bool:
+        return bool(self.plan or self.incident or self.first_write)
+
+    @property
+    def begins(self) -> bool:
+        """Whether they name something to recover; without, what stands goes on."""
+        return bool(self.repository or self.envelope or self.has_plan)
+
+
+class RightFileError(ReleveError):
+    """The file is not what `releve vault credential open --out` wrote, or what `recover plan` said."""
+
+    status = 36
+    remedy = "Give --right the file of `releve vault credential open --out`, --plan that of `recover plan --json`."
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} cannot be used: {why}.")
+
+
+class GrantedRight(msgspec.Struct, frozen=True):
+    """What the file of a right says; more may be in it."""
+
+    credential: str
+    secret: str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it is read from, and by what right."""
+
+    lent: Lent
+    right: Right | None = None
+    view: str = ""
+
+
+def course_of(words: Words, folder: str) -> Course | None:
+    """How the plan brings the folder back; None when no plan was named.
+
+    Raises: NoCleanPointError, IncidentUnknownError, RightFileError, CatalogueError.
+    """
+    if not words.has_plan:
+        return None
+    most = 0 if words.no_newer else MOST_BYTES
+    return course(_plan(words), folder, most_bytes=most)
+
+
+def _plan(words: Words) -> Plan:
+    if words.plan:
+        try:
+            return msgspec.json.decode(Path(words.plan).read_bytes(), type=Plan)
+        except (OSError, msgspec.DecodeError) as error:
+            raise RightFileError(words.plan, str(error)) from error
+    # What judges snapshots is imported only by those who have no plan yet.
+    from releve.apps.backup.judging import catalogue
+    from releve.apps.backup.state import State
+    from releve.apps.recover.planning import cut_of, plan_of
+
+    cut = cut_of(words.incident, words.first_write, words.server_home)
+    with catalogue(State(words.state or None)) as kept:
+        return plan_of(kept, cut)
+
+
+def source_of(words: Words, secrets: Path, snapshots: tuple[str, ...], why: str) -> Source:
+    """What is opened, with which key.
+
+    Args:
+        secrets: a folder of root's for what may not lie open.
+        snapshots: those that must be in the view; none: the repository itself is read.
+        why: for the log of the envelope.
+
+    Raises: RightFileError, EnvelopeError, EscrowKeyError, UsageError, and those of the vault's desk.
+    """
+    repository, password = words.repository, words.password_file
+    if words.envelope:
+        envelope = _envelope(words.envelope)
+        repository = repository or envelope.url
+        password = _lend(words, envelope, secrets, why)
+    user, secret = words.user, words.http_password_file
+    if words.right:
+        granted = _granted(words.right)
+        write(secrets / "http-password", granted.secret.encode())
+        user, secret = granted.credential, str(secrets / "http-password")
+    ca_file = words.ca_file
+    if not repository:
+        repository, password, user, secret, ca_file = _own(words, password, user, secret)
+    if not password:
+        raise UsageError("--repository needs --password-file, or --envelope with --private-key")
+    lent = Lent(
+        repository=_for_restic(repository),
+        password_file=str(Path(password).absolute()),
+        user=user,
+        http_password_file=secret,
+        ca_file=ca_file,
+        cache=words.cache,
+    )
+    return _shown(lent, snapshots)
+
+
+def _shown(lent: Lent, snapshots: tuple[str, ...]) -> Source:
+    """The gate's view that holds these snapshots, and nothing that was received after them."""
+    if not snapshots or not lent.user or lent.repository.startswith("/"):
+        return Source(lent=lent)
+    from releve.adapters.vault.asked import AskedDesk, place_of
+
+    place = place_of(lent.repository)
+    if place is None:
+        return Source(lent=lent)
+    base, host, generation = place
+    secret = Path(lent.http_password_file).read_text(encoding="utf-8").strip()
+    desk = AskedDesk(base, lent.user, secret, lent.ca_file)
+    try:
+        right = desk.right()
+        if right is None:  # a plain server: its repository as it stands
+            return Source(lent=lent)
+        made = desk.view(ViewWish(host=host, generation=generation, snapshots=snapshots))
+    finally:
+        desk.close()
+    shown = msgspec.structs.replace(lent, repository=f"rest:{base}views/{made.id}/")
+    return Source(lent=shown, right=right, view=made.id)
+
+
+def _for_restic(repository: str) -> str:
+    return f"rest:{repository}" if repository.startswith(("http://", "https://")) else repository
+
+
+def _own(words: Words, password: str, user: str, secret: str) -> tuple[str, str, str, str, str]:
+    """This machine's own repository, by the state of its backups. Raises: BackupNotSetUpError."""
+    from releve.apps.backup.state import State
+
+    held = State(words.state or None).repository()
+    return (
+        held.url,
+        password or held.password_file,
+        user or held.user,
+        secret or held.http_password_file,
+        words.ca_file or held.ca_file,
+    )
+
+
+def _envelope(file: str) -> Envelope:
+    try:
+        return msgspec.json.decode(Path(file).read_bytes(), type=Envelope)
+    except (OSError, msgspec.DecodeError) as error:
+        raise EnvelopeError(file, f"cannot be read: {error}") from error
+
+
+def _lend(words: Words, envelope: Envelope, secrets: Path, why: str) -> str:
+    """Take the key out of its envelope; noted in the clean room's own log."""
+    from releve.adapters.keys.escrow import PrivateKey
+    from releve.apps.backup.state import State
+    from releve.apps.key.wiring import books_of
+
+    if not words.private_key:
+        raise UsageError("--envelope needs --private-key: the clean room's")
+    secret = open_envelope(envelope, PrivateKey(Path(words.private_key)), dt.datetime.now(dt.UTC))
+    state = State(words.state or None)
+    state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    books_of(state).note("key:escrow:opened", envelope=envelope.id, host=envelope.host, why=why)
+    write(secrets / "password", secret.encode())
+    return str(secrets / "password")
+
+
+def _granted(file: str) -> GrantedRight:
+    try:
+        return msgspec.json.decode(Path(file).read_bytes(), type=GrantedRight)
+    except (OSError, msgspec.DecodeError) as error:
+        raise RightFileError(file, str(error)) from error
+
+
+def forget_secrets(home: RecoveryHome) -> None:
+    """What was lent for this recovery goes with its end."""
+    for name in SECRETS:
+        (home.path / name).unlink(missing_ok=True)

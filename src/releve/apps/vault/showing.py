@@ -1,0 +1,94 @@
+"""What the desk for recoveries answers: how the right stands, and the repository as of the wanted snapshots."""
+
+import structlog
+
+from releve.adapters.vault.answers import RefusedError
+from releve.adapters.vault.records import Records
+from releve.adapters.vault.view import NothingReceivedError
+from releve.adapters.vault.view import remove as remove_view
+from releve.apps.vault.look import make_view
+from releve.apps.vault.opened import Vault
+from releve.flow.vault import openings
+from releve.model.vault import (
+    Credential,
+    Deed,
+    ObjectKind,
+    Opening,
+    Receipt,
+    Repository,
+    Right,
+    View,
+    ViewWish,
+)
+
+log = structlog.get_logger()
+MOST_VIEWS = 16  # of one opening: each costs a name for every object
+
+
+class Showing:
+    """Rights and views of one vault, for whoever holds an opening."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._openings = Records(vault.layout.openings, Opening)
+
+    def right(self, held: Credential) -> Right | None:
+        opening = self._openings.get(held.opening) if held.opening else None
+        return openings.right(opening, self._vault.clock.now_ns()) if opening else None
+
+    def view(self, held: Credential, wish: ViewWish) -> View:
+        """The view of that wish; asked twice, the same one.
+
+        Of when, is told by the vault's own receipts of the wanted snapshots: no date of a client
+        counts, and nothing that came after the newest of them is in it.
+
+        Raises: NothingReceivedError, ViewError, RefusedError.
+        """
+        where = Repository(structure=held.structure, host=wish.host, generation=wish.generation)
+        at_ns = self._as_of(where, wish.snapshots)
+        own = [made for made in self._vault.views.all() if made.by == held.opening]
+        for made in own:
+            if wish.snapshots and (made.repository, made.as_of_ns) == (where, at_ns):
+                return made
+        if len(own) >= MOST_VIEWS:
+            raise RefusedError(429, "too many views of this opening stand")
+        return make_view(
+            self._vault,
+            structure=where.structure,
+            host=where.host,
+            generation=where.generation,
+            at_ns=at_ns,
+            verify=False,
+            by=held.opening,
+        )
+
+    def _as_of(self, where: Repository, snapshots: tuple[str, ...]) -> int:
+        """Raises: NothingReceivedError."""
+        if not snapshots:
+            return self._vault.clock.now_ns()
+        lacking, last = set(snapshots), 0
+        for entry in self._vault.entries():
+            if (
+                isinstance(entry, Receipt)
+                and entry.kind is ObjectKind.SNAPSHOTS
+                and entry.repository == where
+                and entry.name in lacking
+            ):
+                lacking.discard(entry.name)
+                last = max(last, entry.received_ns)
+        if lacking:
+            raise NothingReceivedError(where, f"snapshot {min(lacking)[:8]}")
+        return last
+
+    def sweep(self) -> int:
+        """Take away the views of openings that are over; how many. What they showed stays."""
+        now, gone = self._vault.clock.now_ns(), 0
+        for made in self._vault.views.all():
+            opening = self._openings.get(made.by) if made.by else None
+            if opening is None:
+                continue
+            if opening.closed_ns or now >= opening.expires_ns:
+                gone += remove_view(self._vault.layout, made.id)
+                about = {"view": made.id, "opening": opening.id}
+                self._vault.add(Deed(what="vault:view:ended", about=about))
+        return gone
