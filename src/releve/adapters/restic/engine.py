@@ -1,4 +1,4 @@
-"""The engine: restic (0.17 or newer) driven by subprocess, its JSON lines parsed at the door."""
+"""The engine: restic (0.17 or newer) driven by subprocess."""
 
 import datetime as dt
 import os
@@ -11,6 +11,21 @@ import msgspec
 
 from releve.adapters.restic import child, probe, tools
 from releve.adapters.restic.files import left_out, repository_file
+from releve.adapters.restic.said import (
+    Difference,
+    Error,
+    Found,
+    LsNode,
+    Node,
+    Status,
+    Summary,
+    differs,
+    found,
+    listed,
+    plain,
+    snapshots,
+    understood,
+)
 from releve.flow.backup import (
     EngineFailedError,
     RepositoryLockedError,
@@ -36,96 +51,6 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     password_file: str  # of the encryption; whoever loses it loses the snapshots
     cache: str
     ca_file: str = ""  # for a server with its own authority
-
-
-# What restic says; fields that we do not use are left out, unknown ones ignored.
-class _Status(msgspec.Struct, tag_field="message_type", tag="status"):
-    percent_done: float = 0.0
-    files_done: int = 0
-    bytes_done: int = 0
-    files_restored: int = 0
-    bytes_restored: int = 0
-
-
-class _Unread(msgspec.Struct):
-    message: str = ""
-
-
-class _Error(msgspec.Struct, tag_field="message_type", tag="error"):
-    error: _Unread
-    item: str = ""
-
-
-class _Summary(msgspec.Struct, tag_field="message_type", tag="summary"):
-    snapshot_id: str = ""
-    backup_start: dt.datetime | None = None
-    files_new: int = 0
-    files_changed: int = 0
-    total_files_processed: int = 0
-    total_bytes_processed: int = 0
-    data_added_packed: int = 0
-    total_duration: float = 0.0
-    num_errors: int = 0
-
-
-class _ExitError(msgspec.Struct, tag_field="message_type", tag="exit_error"):
-    message: str = ""
-
-
-class _Whole(msgspec.Struct, frozen=True):
-    backup_end: dt.datetime | None = None
-    total_files_processed: int = 0
-
-
-class _Snapshot(msgspec.Struct):
-    id: str
-    time: dt.datetime
-    paths: tuple[str, ...]
-    hostname: str = ""
-    summary: _Whole = _Whole()
-
-
-class Node(msgspec.Struct, frozen=True):
-    """An entry of a snapshot, as `ls` and `find` tell it."""
-
-    path: str
-    type: str
-    mtime: dt.datetime
-    ctime: dt.datetime
-    size: int = 0
-
-
-class Found(msgspec.Struct, frozen=True):
-    """The hits of `find` in one snapshot."""
-
-    snapshot: str
-    matches: tuple[Node, ...] = ()
-
-
-class Difference(msgspec.Struct, frozen=True, tag_field="message_type", tag="change"):
-    """A path that differs between two snapshots; folders end in a slash."""
-
-    path: str
-    modifier: str  # "+", "-", "M" (content), "T" (type), and combinations
-
-
-class _Statistics(msgspec.Struct, tag_field="message_type", tag="statistics"):
-    pass
-
-
-class _LsNode(Node, frozen=True, tag_field="message_type", tag="node"):
-    pass
-
-
-class _LsSnapshot(msgspec.Struct, tag_field="message_type", tag="snapshot"):
-    pass
-
-
-_talk = msgspec.json.Decoder(_Status | _Error | _Summary | _ExitError).decode
-_snapshots = msgspec.json.Decoder(list[_Snapshot]).decode
-_found = msgspec.json.Decoder(list[Found]).decode
-_differs = msgspec.json.Decoder(Difference | _Statistics).decode
-_listed = msgspec.json.Decoder(_LsNode | _LsSnapshot).decode
 
 
 class Restic:
@@ -157,23 +82,23 @@ class Restic:
         return msgspec.structs.replace(made, unread=tuple(dict.fromkeys((*unread, *made.unread))))
 
     def _backup(self, words: Sequence[str], tell: Tell) -> Backup:
-        summary, unread = _Summary(), list[str]()
+        summary, unread = Summary(), list[str]()
 
         def hear(said: object) -> None:
             nonlocal summary
             match said:
-                case _Status():
+                case Status():
                     tell(_progress("backup", said.files_done, said.bytes_done, said.percent_done))
-                case _Error():
+                case Error():
                     unread.append(said.item or said.error.message)
-                case _Summary():
+                case Summary():
                     summary = said
                 case _:
                     pass
 
         ended = self._run(words, hear)
         for record in ended.stderr:
-            hear(_understood(record.encode()))
+            hear(understood(record.encode()))
         if ended.status != INCOMPLETE:
             self._checked(ended)
         if not summary.snapshot_id or summary.backup_start is None:
@@ -196,19 +121,7 @@ class Restic:
 
     def everything(self) -> list[Snapshot]:
         """Dumps too."""
-        said = _snapshots(self._answer("snapshots") or b"[]")
-        made = (
-            Snapshot(
-                id=s.id,
-                at=s.time.astimezone(dt.UTC),
-                host=s.hostname,
-                folders=s.paths,
-                ended_at=s.summary.backup_end and s.summary.backup_end.astimezone(dt.UTC),
-                files=s.summary.total_files_processed,
-            )
-            for s in said
-        )
-        return sorted(made, key=lambda snapshot: snapshot.at)
+        return snapshots(self._answer("snapshots"))
 
     def ls(self, snapshot: str, folder: str) -> Iterator[str]:
         return (node.path for node in self.nodes(snapshot, folder))
@@ -219,22 +132,22 @@ class Restic:
             said = self._answer("ls", snapshot, path)
         except EngineFailedError:  # restic 0.18 says so by the status when the path is absent
             return []
-        nodes = [_listed(record) for record in said.splitlines() if record]
-        return [node for node in nodes if isinstance(node, _LsNode)]
+        nodes = [listed(record) for record in said.splitlines() if record]
+        return [node for node in nodes if isinstance(node, LsNode)]
 
     def find(self, path: str) -> list[Found]:
         """The file of that path in every snapshot that has it (a folder would list its all)."""
-        return _found(self._answer("find", pattern(path)) or b"[]")
+        return found(self._answer("find", pattern(path)) or b"[]")
 
     def named(self, patterns: Sequence[str]) -> list[Found]:
         """Every entry whose last part fits one of the patterns, in every snapshot; case is nothing."""
-        return _found(self._answer("find", "--ignore-case", *patterns) or b"[]")
+        return found(self._answer("find", "--ignore-case", *patterns) or b"[]")
 
     def diff(self, older: str, newer: str, hear: Callable[[Difference], None]) -> None:
         """Tell each path that differs, content only; never with -q, which prints nothing."""
 
         def line(record: bytes) -> None:
-            if isinstance(said := _differs(record), Difference):
+            if isinstance(said := differs(record), Difference):
                 hear(said)
 
         self._told(line, "diff", older, newer)
@@ -243,7 +156,7 @@ class Restic:
         """Tell every entry of a snapshot as it comes: a million of them fit no list."""
 
         def line(record: bytes) -> None:
-            if isinstance(said := _listed(record), _LsNode):
+            if isinstance(said := listed(record), LsNode):
                 hear(said)
 
         self._told(line, "ls", snapshot)
@@ -264,7 +177,7 @@ class Restic:
         pure = PurePath(path)
 
         def hear(said: object) -> None:
-            if isinstance(said, _Status):
+            if isinstance(said, Status):
                 part = said.percent_done
                 tell(_progress("restore", said.files_restored, said.bytes_restored, part))
 
@@ -330,8 +243,8 @@ class Restic:
 
         def line(record: bytes) -> None:
             nonlocal done
-            said = _understood(record)
-            if isinstance(said, _Status):
+            said = understood(record)
+            if isinstance(said, Status):
                 done = (said.files_done, said.bytes_done, said.files_restored, said.bytes_restored)
             if said is not None:
                 hear(said)
@@ -379,7 +292,7 @@ class Restic:
             self._fail(ended)
 
     def _fail(self, ended: child.Ended) -> NoReturn:
-        said = "; ".join(_plain(record) for record in ended.stderr[-3:]) or "it said nothing"
+        said = "; ".join(plain(record) for record in ended.stderr[-3:]) or "it said nothing"
         match ended.status:
             case 10:
                 raise RepositoryMissingError(self._repository.url)
@@ -407,19 +320,3 @@ def _secret(file: str) -> str:
 
 def _progress(phase: str, files: int, size: int, part: float) -> Progress:
     return Progress(phase=phase, files=files, bytes=size, percent=round(part * 100, 1))
-
-
-def _understood(record: bytes) -> object | None:
-    """What restic said, or None for lines that we have no use for (verbose ones, plain text)."""
-    try:
-        said: object = _talk(record)
-    except msgspec.DecodeError:
-        return None
-    return said
-
-
-def _plain(record: str) -> str:
-    said = _understood(record.encode())
-    if isinstance(said, _ExitError):
-        return said.message.strip().removeprefix("Fatal: ")
-    return said.error.message if isinstance(said, _Error) else record.strip()

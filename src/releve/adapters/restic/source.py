@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 import msgspec
 
 from releve.adapters.restic.databases import ENDINGS, FOLDER, MANIFEST, SIDE_FILES
-from releve.adapters.restic.engine import Found, Restic
+from releve.adapters.restic.engine import Restic
+from releve.adapters.restic.said import Found
 from releve.flow.backup import EngineFailedError, Tell, VerificationFailedError
 from releve.model.backup import DatabaseCopy, Manifest, Snapshot, Version
 

@@ -22,7 +22,8 @@ from urllib.parse import quote
 import msgspec
 
 from releve.adapters.restic.databases import FOLDER, MANIFEST
-from releve.adapters.restic.engine import Difference, Node, Restic, pattern
+from releve.adapters.restic.engine import Restic, pattern
+from releve.adapters.restic.said import Difference, Node
 from releve.detect.files.databases import is_sealed
 from releve.flow.backup import EngineFailedError
 from releve.flow.scan_ports import Differing, Opened, Planned
