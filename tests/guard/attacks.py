@@ -38,6 +38,38 @@ def inplace(share: str, pause: str = "0", most: str = "0") -> None:
         time.sleep(float(pause))
 
 
+def eat_inodes(share: str, pause: str = "0") -> None:
+    """Make empty files until there is no inode left, then overwrite."""
+    files(share)
+    fill = os.path.join(share, "plein")
+    os.makedirs(fill)
+    try:
+        for number in range(100_000):
+            os.mknod(os.path.join(fill, str(number)))
+    except OSError:
+        inplace(share, pause)
+
+
+def eat_blocks(share: str, pause: str = "0") -> None:
+    """Write until there is no block left, then overwrite; go on where the disk refuses even that."""
+    victims = files(share)
+    fill = os.open(os.path.join(share, "plein"), os.O_WRONLY | os.O_CREAT)
+    piece = 1 << 20
+    while piece >= 512:
+        try:
+            os.write(fill, os.urandom(piece))
+        except OSError:
+            piece //= 2
+    os.fsync(fill)
+    for path in victims:
+        try:
+            with open(path, "r+b", buffering=0) as file:
+                file.write(os.urandom(os.path.getsize(path)))
+        except OSError:
+            os.truncate(path, 0)
+        time.sleep(float(pause))
+
+
 def remove_folders(share: str, whole: str = "") -> None:
     """Take every folder away with all that lies in it, or the share itself."""
     files(share)

@@ -10,11 +10,12 @@ from tests.guard.ground import Ground, using
 
 _MAKERS = {
     "ext4": ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1"),
-    "ext4-tiny": ("mkfs.ext4", "-q", "-F", "-N", "128", "-O", "^has_journal"),
+    "ext4-tiny": ("mkfs.ext4", "-q", "-F", "-N", "128", "-m", "0", "-O", "^has_journal"),
     "xfs": ("mkfs.xfs", "-q", "-f"),
     "btrfs": ("mkfs.btrfs", "-q", "-f"),
+    "btrfs-tiny": ("mkfs.btrfs", "-q", "-f"),
 }
-_MIB = {"ext4": 192, "ext4-tiny": 16, "xfs": 320, "btrfs": 256}
+_MIB = {"ext4": 192, "ext4-tiny": 16, "xfs": 320, "btrfs": 256, "btrfs-tiny": 128}
 
 
 def run(*words: str | Path) -> str:
@@ -56,8 +57,7 @@ def on(
 
     def fresh(kind: str) -> Path:
         need("loop")
-        if kind in {"xfs", "btrfs"}:
-            need(kind)
+        need(*{"xfs", "btrfs"} & {kind.partition("-")[0]})
         name = "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)[-80:]
         folder = mounted(kind) / name
         folder.mkdir()

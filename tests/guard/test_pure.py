@@ -77,7 +77,9 @@ def test_sound_work_of_the_family_before_it_turned_bad_is_kept() -> None:
     assert what(touch(wrote=True), held(1), kept) == PutBack(generation=kept)
 
 
-def test_what_somebody_else_saved_over_unseen_damage_is_kept_and_the_original_given_beside() -> None:
+def test_what_somebody_else_saved_over_unseen_damage_is_kept_and_the_original_given_beside() -> (
+    None
+):
     hasty = touch(500, 510, wrote=True, judged=Judged.CLEAN, looked_ns=700)  # it saw their save
     theirs = held(3, "other", taken=900)
     both = PutBack(generation=theirs, before=held(1))

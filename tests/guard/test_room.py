@@ -116,6 +116,29 @@ def test_a_disk_that_users_filled_to_the_last_block_does_not_end_the_protection(
     _holds_again(guard, attackers, small)
 
 
+@pytest.mark.parametrize(
+    ("kind", "script"),
+    [("ext4-tiny", "eat_inodes"), ("ext4-tiny", "eat_blocks"), ("btrfs-tiny", "eat_blocks")],
+)
+def test_who_eats_all_room_of_the_disk_first_is_stopped_all_the_same(
+    ground_on: Callable[[str], Ground], kind: str, script: str
+) -> None:
+    ground = ground_on(kind)
+    before = ground.build(24, links=False)
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    attack = attackers.python(script, ground.share, "0.002")
+    rolled = guard.wait("rolled_back")
+    assert attackers.wait(attack) == 137
+    assert (rolled["lost"], rolled["newest_save_lost"]) == ([], [])
+    time.sleep(0.5)
+    filled = {d for d in differences(before, ground.share) if "plein" in d}
+    assert set(differences(before, ground.share)) == filled  # what it made may still be in the way
+    assert guard.process.poll() is None
+    assert [a["kind"] for a in guard.all("alert") if a["kind"] == "internal_error"] == []
+
+
 def _attacked(guard: GuardRun, attackers: Attackers, ground: Ground) -> list[str]:
     """Attack the letters in place; what could not be given back."""
     attackers.python("inplace", ground.share, "0.002")

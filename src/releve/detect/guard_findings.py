@@ -15,6 +15,7 @@ ALERTS: dict[str, Severity] = {
     "rollback_failed": Severity.CRITICAL,
     "rollback_incomplete": Severity.CRITICAL,
     "put_back_failed": Severity.CRITICAL,
+    "quarantine_failed": Severity.NOTICE,
     "read_only": Severity.CRITICAL,
     "kept_shut": Severity.SERIOUS,
     "client_not_blocked": Severity.CRITICAL,

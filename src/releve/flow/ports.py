@@ -67,7 +67,9 @@ class Bytes(Protocol):
 class Marks(Protocol):
     """Notes that are on disk at once, whatever the index is busy with."""
 
-    def put(self, name: str, body: bytes) -> None: ...
+    def put(self, name: str, body: bytes) -> bool:
+        """False when the disk has no room for it."""
+
     def drop(self, name: str) -> None: ...
     def all(self) -> list[bytes]: ...
 
@@ -137,7 +139,12 @@ class Keeper(Protocol):
         """What was noted last before the guard was killed, and is not known to be sound."""
 
     def close_clean(self) -> None: ...
-    def commit(self) -> None: ...
+    def commit(self, *, sure: bool = False) -> bool:
+        """False when the disk has no room for it; `sure`: room was set aside for this."""
+
+    def take_lost(self) -> bool:
+        """Notes went with a full disk that has room again now: everything must be compared again."""
+
     def close(self) -> None: ...
 
 

@@ -5,6 +5,7 @@ synchronous=NORMAL survives kill -9 without loss and a power cut without corrupt
 moments are then found again by comparing the tree with the index).
 """
 
+import errno
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ class Index:
     """Rows of nodes, names, generations and convictions. Not thread-safe: the keeper locks."""
 
     def __init__(self, path: str) -> None:
+        self._closed = False
         # Asked for lately, known or not: six ask per save.
         self._known: OrderedDict[bytes, Node | None] = OrderedDict()
         self._keys: dict[int, bytes] = {}  # of those
@@ -34,22 +36,34 @@ class Index:
             if "since" not in {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}:
                 self.db.execute(f"ALTER TABLE {table} ADD COLUMN since INTEGER NOT NULL DEFAULT 0")
         self._renewed = self._read_renewed()  # directories made again: former key, key
-        self._open = False
 
     def begin(self) -> None:
         """Open a transaction unless one is open."""
-        if not self._open:
+        if not self.db.in_transaction:
             self.db.execute("BEGIN")
-            self._open = True
 
     def commit(self) -> None:
-        """Make what came since `begin` survive kill -9."""
-        if self._open:
+        """Make what came since `begin` survive kill -9.
+
+        Raises: OSError (ENOSPC): the disk is full, and what came since `begin` is gone.
+        """
+        if self._closed or not self.db.in_transaction:
+            return
+        try:
             self.db.execute("COMMIT")
-            self._open = False
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            self._known.clear()
+            self._keys.clear()
+            self._renewed = self._read_renewed()
+            raise OSError(errno.ENOSPC, "the index could not be written") from error
 
     def close(self) -> None:
         self.commit()
+        self._closed = True
         self.db.close()
 
     def setting(self, key: str) -> bytes | None:

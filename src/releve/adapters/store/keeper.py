@@ -59,7 +59,7 @@ class Keeper:
         self.recent, self.close_clean = recent.recent, recent.close_clean
         self.room_bytes, self.prune = room.left_bytes, room.prune
         self.gone_count, self.prune_gone = room.gone_count, room.prune_gone
-        self.retire, self.commit = room.retire, room.commit
+        self.retire, self.commit, self.take_lost = room.retire, room.commit, room.take_lost
 
     @contextlib.contextmanager
     def giving(self, key: bytes) -> Iterator[None]:

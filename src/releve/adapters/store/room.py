@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from releve.adapters.store.ballast import Ballast
 from releve.adapters.store.stock import Stock
 from releve.model.held import Generation
 from releve.recover.retention import advance
@@ -25,6 +26,8 @@ class Room:
         self._checked_ns = 0
         self._retired_ns = 0
         self._left = 1
+        self.ballast = Ballast(stock.store)
+        self._has_lost = False
 
     def left_bytes(self) -> int:
         """What the store may still take before it stops at its share."""
@@ -94,12 +97,33 @@ class Room:
             self._retired_ns = limit
             if limit - noted > _RETIRED_NS or limit > oldest:
                 self._index.set_setting("retired", b"%d" % limit)
+        self.ballast.fill()
         return self.prune_gone(limit)
 
-    def commit(self) -> None:
-        """Make what was noted survive kill -9, and give back the room of what was dropped."""
+    def commit(self, *, sure: bool = False) -> bool:
+        """Make what was noted survive kill -9, and give back the room of what was dropped.
+
+        On a disk that is all but full it waits for better times, unless it gives room back or must
+        be `sure`: then the room that was set aside is spent on it. False when it is not done.
+        """
         with self._lock:
-            self._index.commit()
             dropped, self._dropped = self._dropped, []
+            if self.ballast.is_tight():
+                if not (sure or dropped):
+                    return False
+                self.ballast.spend()
+            try:
+                self._index.commit()
+            except OSError:
+                self._has_lost = True  # what was dropped is held after all: its bytes stay
+                return False
         for g in dropped:
             self._stock.objects.drop(g.id, g.facts.size, g.pack, g.offset)
+        return True
+
+    def take_lost(self) -> bool:
+        """Whether notes went with a full disk that has room again now: all must be compared again."""
+        if not self._has_lost or self.ballast.is_tight(2):
+            return False
+        self._has_lost = False
+        return True

@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 
 from releve.flow.guard.ground import Desks, Ground
-from releve.flow.guard.work import Job
+from releve.flow.guard.work import Job, lane
 from releve.model.held import Kind
 from releve.model.lines import Alert, Window
 from releve.recover.rollback import keep
@@ -18,7 +18,7 @@ class Holder:
 
     def __init__(self, ground: Ground, desks: Desks) -> None:
         self._desk, self._big, self._judge = desks.hold, desks.big, desks.judge
-        self._clock, self._limits = ground.clock, ground.limits
+        self._book, self._clock, self._limits = ground.book, ground.clock, ground.limits
         self._pace, self._say = ground.pace, ground.say
         self._last: OrderedDict[bytes, float] = OrderedDict()
         self.delays: deque[float] = deque(maxlen=20_000)  # ms from save to settled copy
@@ -93,11 +93,14 @@ class Holder:
         if result.node and generation is not None and not result.is_new:
             keeper.prune(result.node, lambda held: keep(held, self._limits.generations))
         if result.facts is not None and result.facts.kind is Kind.FILE:
-            self._judge.put(job.process.pid, (job.file, "held"), job)
+            touch = self._book.find(job.process, job.file)
+            turn = lane(job.process, is_new=touch is not None and touch.created)
+            self._judge.put(turn, (job.file, "held"), job)
         self._since_commit += 1
         if self._since_commit >= 64 or self._desk.is_idle():
             self._since_commit = 0
-            keeper.commit()
+            if not keeper.commit():
+                self._say_full(job)
 
     def _say_full(self, job: Job) -> None:
         now = self._clock.steady()

@@ -32,7 +32,10 @@ class Diary:
         return next(iter(self._volumes.values())).keeper
 
     def still(self, head: Process) -> None:
-        """Before they are frozen: a guard that dies right after must find them, to let them go on."""
+        """Before they are frozen: a guard that dies right after must find them, to let them go on.
+
+        Where the disk has no room for even that, they are frozen all the same.
+        """
         members = [Member(p.pid, p.start_ns) for p in head.tree() if not p.ended]
         journal = Journal(
             family=head.id, at_ns=self._clock.now_ns(), bad_since_ns=0, members=members, writers=[], touches=[]
@@ -70,8 +73,8 @@ class Diary:
             known=c.head.known,
         )
         self.put(journal, state)
-        self._keeper.commit()
-        self.moves(c.head.id)
+        if self._keeper.commit(sure=True):
+            self.moves(c.head.id)
 
     def open(self) -> list[tuple[Journal, str]]:
         """Every conviction that is not done, with its state, in the order of time."""

@@ -33,7 +33,9 @@ class Originals:
         freed = 0
         for volume in self._volumes.values():
             freed += volume.keeper.prune_gone(self._clock.now_ns(), 1 << 30)
-            volume.keeper.commit()  # the room itself returns with it: somebody waits for it
+            volume.keeper.commit(
+                sure=True
+            )  # the room itself returns with it: somebody waits for it
         return freed
 
     def prune(self) -> int:
@@ -43,10 +45,13 @@ class Originals:
         keep_ns, ran_ns = int(self._limits.retention_s * 1e9), int(ran * 1e9)
         return sum(v.keeper.retire(keep_ns, ran_ns) for v in self._volumes.values())
 
-    def commit(self) -> None:
-        """Make what was noted survive kill -9."""
+    def commit(self) -> bool:
+        """Make what was noted survive kill -9; True when notes were lost and all is to be compared."""
+        lost = False
         for volume in self._volumes.values():
             volume.keeper.commit()
+            lost |= volume.keeper.take_lost()
+        return lost
 
     def damaged(self, process: Process) -> set[str]:
         """Paths of what it touched and what is not known to be sound, new and former names."""

@@ -49,7 +49,8 @@ class Rounds:
         self._pace.look()
         if now - self._committed_at >= _COMMIT_S:
             self._committed_at = now
-            self._originals.commit()
+            if self._originals.commit():
+                self.rescan.set()
         if now - self._looked_at >= self._limits.walk_every_s:
             self._looked_at = now
             self._mapped.look()

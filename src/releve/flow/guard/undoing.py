@@ -10,10 +10,10 @@ import msgspec
 from releve.detect.ransom.limits import Limits
 from releve.flow.guard.book import Book
 from releve.flow.guard.conviction import Conviction, writers_of
+from releve.flow.guard.hindered import kept_shut, not_put_back, not_quarantined, read_only
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock
 from releve.model.held import Generation, Kind, Name, Node
-from releve.model.lines import Alert
 from releve.model.process import Process
 from releve.recover.rollback import (
     Decision,
@@ -26,34 +26,6 @@ from releve.recover.rollback import (
 )  # fmt: skip
 
 _LATER = frozenset({errno.EROFS, errno.EAGAIN, errno.ETXTBSY})
-
-
-def read_only(folder: str, family: str = "") -> Alert:
-    """Nothing can be put back into a folder for now, and how that ends."""
-    return Alert(
-        kind="read_only",
-        family=family,
-        folder=folder,
-        why="Le disque de ce dossier est en lecture seule : rien ne peut y être remis pour l'instant. Tous "
-        "les originaux restent gardés. Rendez le disque inscriptible (`mount -o remount,rw`, après "
-        "vérification du disque) : la remise reprend seule, ou au prochain démarrage du gardien.",
-        why_en="The disk of this folder is read-only: nothing can be put back into it for now. All "
-        "originals stay held. Make the disk writable again (`mount -o remount,rw`, once the disk is "
-        "checked): giving back goes on by itself, or at the guard's next start.",
-    )
-
-
-def kept_shut(folder: str, family: str = "") -> Alert:
-    """Somebody keeps a file from being written, and how that ends."""
-    return Alert(
-        kind="kept_shut",
-        family=family,
-        folder=folder,
-        why="Un programme tient un fichier fermé à l'écriture (bail ou exécution) : il est remis dès que ce "
-        "programme le rend, au plus tard après 45 s pour un bail. L'original reste gardé.",
-        why_en="A program keeps a file from being written (a lease, or it runs): it is given back as soon as that "
-        "program lets go, a lease within 45 s. The original stays held.",
-    )
 
 
 class Undo:
@@ -185,18 +157,12 @@ class Undo:
             if error.errno in _LATER:
                 self._block(c, touch, volume.keeper.folders[node.folder], error.errno)
                 return
+            folder = volume.keeper.folders[node.folder]
+            if isinstance(decision, Quarantine):
+                self._say(not_quarantined(folder, c.head.id, error.strerror))
+                return
             c.lost.append(path)
-            self._say(
-                Alert(
-                    kind="put_back_failed",
-                    family=c.head.id,
-                    folder=volume.keeper.folders[node.folder],
-                    why=f"Un fichier n'a pas pu être remis : {error.strerror}. L'original reste gardé ; "
-                    "`releve restore` le rendra quand la cause sera levée.",
-                    why_en=f"A file could not be put back: {error.strerror}. Its original stays held; "
-                    "`releve restore` gives it back once the cause is gone.",
-                )
-            )
+            self._say(not_put_back(folder, c.head.id, error.strerror))
 
     def _block(self, c: Conviction, touch: Touch, folder: str, why: int | None) -> None:
         """Nothing can be written there now: it is tried again."""
