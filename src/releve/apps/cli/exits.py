@@ -160,7 +160,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "key escrow add": (*_ESCROW, *_REPOSITORY, *_NOT_SET_UP),
     "key escrow revoke": (*_of(_KEYS, "EnvelopeError"), *_NOT_SET_UP),
     "key escrow open": (*_ESCROW, *_KEY_FILE, *_of(_KEYS, "EnvelopeError")),
-    "restore serve": (*_LISTENING, *_of("releve.apps.restore.serving", "PagesMissingError"),
+    "restore serve": (*_LISTENING, *_of("releve.apps.web.links", "PagesMissingError"),
         *_of("releve.apps.restore.wizard", "HarmfulVersionError"),
     ),
     "restore link": (),
@@ -184,6 +184,9 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_RECOVERING, "NotAllLocalError", "StillInUseError", "DoubtfulFilesError"),
         *_of(_RECOVERING, "MountFailedError", "TargetError", "SharingFailedError"),
     ),
+    "recover serve": (*_RECOVERY, *_LISTENING, *_of("releve.apps.web.links", "PagesMissingError")),
+    "recover link": _RECOVERY,
+    "recover log": (*_RECOVERY, *_of("releve.adapters.chained", "ChainBrokenError")),
     "recover scan": (
         *_REPOSITORY, *_NOT_SET_UP, *_of("releve.flow.scan_ports", "CatalogueError", "RulesError"),
         *_of("releve.apps.backup.judging", "ScanRunningError"),

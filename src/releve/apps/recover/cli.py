@@ -49,6 +49,9 @@ _LATER = {
     "plan": "releve.apps.recover.planning",
     "hunt": "releve.apps.recover.judging",
     "accept": "releve.apps.recover.judging",
+    "serve": "releve.apps.recover.serving",
+    "link": "releve.apps.recover.serving",
+    "log": "releve.apps.recover.serving:log_command",
 }
 
 
@@ -69,7 +72,8 @@ class Recover(click.Group):
     def _load(self) -> None:
         for name, module in _LATER.items():
             if name not in self.commands:
-                self.add_command(getattr(import_module(module), name))
+                place, _, attribute = module.partition(":")
+                self.add_command(getattr(import_module(place), attribute or name))
 
 
 @click.group(cls=Recover)

@@ -1,7 +1,6 @@
 """Opens the folder over SMB with the box's hardened server, and keeps who opened what."""
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from releve.apps.box.box import Box, program
 from releve.apps.box.errors import SambaMissingError, SambaRefusedError
 from releve.apps.box.home import Home
 from releve.apps.box.smbconf import BoxConfig, Share
+from releve.apps.recover.opened import Opened, OpenedJournal
 from releve.apps.recover.state import Asked, RecoveryHome
 from releve.flow.recovery.errors import SharingFailedError
 
@@ -27,24 +27,11 @@ _HEAD = re.compile(rb"\[(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
 _READ_DATA, _WRITE_DATA, _APPEND_DATA, _DELETE = 0x1, 0x2, 0x4, 0x10000
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody opened a file: one line of `opened.jsonl`, chained so that none can be cut out."""
-
-    at: str
-    address: str
-    user: str
-    path: str  # a patient's name may be in it: the file is root's and stays on this host
-    how: str  # "read", "write", "delete", "refused"
-    previous: str
-    hash: str = ""
-
-
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """How far the server's log was read."""
 
     inode: int = 0
     offset: int = 0
-    last: str = ""  # hash of the last line that was kept
 
 
 class Sharing:
@@ -54,6 +41,7 @@ class Sharing:
         self._home, self._asked, self._share = home, asked, asked.share
         self._box_home = Home(home.path / "box")
         self._log = home.path / "box" / "log" / "smbd.log"
+        self._opened = OpenedJournal(home)
         self._recent: dict[tuple[str, str, str], float] = {}
 
     def start(self) -> None:
@@ -105,24 +93,19 @@ class Sharing:
     def follow(self) -> None:
         """Keep what was opened since the last time; a killed driver misses nothing of the log."""
         mark = self._home.read("opened.mark", Mark) or Mark()
-        kept: list[bytes] = []
+        kept: list[Opened] = []
         old = self._log.with_name(self._log.name + ".old")
         if mark.inode and _inode(old) == mark.inode:  # the server began a new log in between
             mark = self._take(old, mark, kept)
-            mark = Mark(inode=_inode(self._log), last=mark.last)
+            mark = Mark(inode=_inode(self._log))
         if _inode(self._log) != mark.inode:
-            mark = Mark(inode=_inode(self._log), last=mark.last)
+            mark = Mark(inode=_inode(self._log))
         after = self._take(self._log, mark, kept)
-        if kept:
-            with (self._home.path / "opened.jsonl").open("ab") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(b"".join(kept))
-                file.flush()
-                os.fsync(file.fileno())
+        self._opened.add(kept)
         if after != mark:
             self._home.keep("opened.mark", after)
 
-    def _take(self, log: Path, mark: Mark, kept: list[bytes]) -> Mark:
+    def _take(self, log: Path, mark: Mark, kept: list[Opened]) -> Mark:
         try:
             with log.open("rb") as file:
                 file.seek(mark.offset)
@@ -130,18 +113,16 @@ class Sharing:
         except OSError:
             return mark
         whole = said.rpartition(b"\n")[0]
-        last = mark.last
         at = ""
         for line in whole.splitlines():
             if (head := _HEAD.match(line)) is not None:
                 at = _utc(head[1].decode())
-            elif (opened := self._understood(line, at, last)) is not None:
-                last = opened.hash
-                kept.append(msgspec.json.encode(opened) + b"\n")
+            elif (opened := self._understood(line, at)) is not None:
+                kept.append(opened)
         step = len(whole) + 1 if whole else 0
-        return Mark(inode=mark.inode, offset=mark.offset + step, last=last)
+        return Mark(inode=mark.inode, offset=mark.offset + step)
 
-    def _understood(self, line: bytes, when: str, previous: str) -> Opened | None:
+    def _understood(self, line: bytes, when: str) -> Opened | None:
         """One line of the server's audit; clients cannot write `|` or line ends into a name."""
         if _MARK not in line:
             return None
@@ -154,9 +135,7 @@ class Sharing:
         if not how or self._is_repeated(user, path, how):
             return None
         path = path.removeprefix(f"{self._asked.target}/")
-        facts = Opened(at=when, address=address, user=user, path=path, how=how, previous=previous)
-        digest = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
-        return msgspec.structs.replace(facts, hash=digest)
+        return Opened(at=when, address=address, user=user, path=path, how=how)
 
     def _is_repeated(self, user: str, path: str, how: str) -> bool:
         """Programs open a file many times in a moment: one line a minute is enough."""

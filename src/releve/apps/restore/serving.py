@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -18,11 +17,11 @@ from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.apps.box.home import DEFAULT_HOME as BOX_HOME
 from releve.apps.box.home import PROTECT, Protected
 from releve.apps.restore.telling import Teller
-from releve.apps.web.listening import LOOPBACK, host_of, listener_on
-from releve.model.errors import ReleveError, UsageError
+from releve.apps.web.links import need_pages, tell_link, with_code_at
+from releve.apps.web.listening import listener_on
+from releve.model.errors import UsageError
 
 DEFAULT_HOME = Path("/var/lib/releve/restore")
-_PARTS = ("jinja2", "litestar", "uvicorn")
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
 _home = click.option(
     "--home",
@@ -32,22 +31,6 @@ _home = click.option(
     envvar="RELEVE_RESTORE_HOME",
     help="Dossier des liens et du journal. (RELEVE_RESTORE_HOME)",
 )
-
-
-class PagesMissingError(ReleveError):
-    """What serves pages is not installed on this machine."""
-
-    status = 22
-    remedy = "Install it: pip install 'releve[pages]'."
-
-    def __init__(self, missing: Sequence[str]) -> None:
-        super().__init__(f"Pages need {', '.join(missing)}.")
-
-
-def need_pages() -> None:
-    """Raises: PagesMissingError."""
-    if missing := [name for name in _PARTS if find_spec(name) is None]:
-        raise PagesMissingError(missing)
 
 
 def folders_here(given: Sequence[str], state: str | None) -> list[str]:
@@ -158,19 +141,6 @@ def _issue(passes: Passes, person: str, hours: float, *, with_code: bool) -> Iss
     )
 
 
-def tell_link(url: str, issued: Issued, person: str, *, as_json: bool) -> None:
-    """Print a link once; it is kept nowhere."""
-    address = f"{url}/entrer/{issued.token}"
-    until = issued.until.astimezone()
-    if as_json:
-        facts = {"event": "link", "person": person, "link": address, "code": issued.code}
-        click.echo(json.dumps(facts | {"until": until.isoformat()}, ensure_ascii=False))
-        return
-    click.echo(f"Lien pour {person}, bon une fois, jusqu'au {until:%Y-%m-%d %H:%M} :\n  {address}")
-    if issued.code:
-        click.echo(f"Code, à dire de vive voix : {issued.code[:3]} {issued.code[3:]}")
-
-
 @click.command()
 @click.argument("person")
 @click.option("--hours", default=12.0, show_default=True, type=click.FloatRange(0.1, 72.0))
@@ -196,8 +166,7 @@ def link(*, person: str, hours: float, revoke: bool, home: Path, as_json: bool) 
         url = (home / "url").read_text().strip()
     except FileNotFoundError as error:
         raise UsageError("run `releve restore serve` first: it tells where the page is") from error
-    with_code = host_of(url.partition("//")[2]) not in LOOPBACK
-    issued = _issue(passes, person, hours, with_code=with_code)
+    issued = _issue(passes, person, hours, with_code=with_code_at(url))
     tell_link(url, issued, person, as_json=as_json)
 
 
