@@ -18,6 +18,7 @@ from releve.model.order import Isolate
 from releve.report.incident import incident_html
 from tests.report.incidents import incident, stop
 from tests.report.test_incident_report import PLACE
+from tests.server.vaults import busy_vault
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
 pytestmark = pytest.mark.browser
@@ -105,6 +106,8 @@ def busy(served: Running) -> str:
             task = Isolate()
             actions.propose(unit, place.id, task, actor="c", identity=f"a{n}", now=now)
         actions.approve(unit, "a1", served.context.key, actor="c", now=now)
+    busy_vault(served.store, host, now)
+    with served.store.unit(host.structure) as unit:
         return unit.open_incidents(host.id)[0].id
 
 
@@ -142,8 +145,10 @@ def test_every_page_of_the_console_is_accessible(
     page, found = context.new_page(), []
     sign_up(page, served, found)
     found += violations(page, "/ without any host")
+    page.goto("/vault")
+    found += violations(page, "/vault without any")
     case = busy(served)
-    for address in ("/", "/incidents", f"/incidents/{case}", "/health", "/nothing"):
+    for address in ("/", "/incidents", f"/incidents/{case}", "/vault", "/health", "/nothing"):
         page.goto(address)
         found += violations(page, address)
     page.goto("/")

@@ -14,6 +14,7 @@ from releve.flow.server.vaults import VaultUnreadableError
 from releve.model.finding import Severity
 from releve.model.standing import Standing
 from releve.triage.outlook import outlook
+from releve.triage.vaults import ToldVault as Told
 from tests.server.vaults import ToldVault, add_vault, hash_of
 from tests.server.world import T0, add_host
 
@@ -79,10 +80,10 @@ def test_silence_is_told_once_and_stands_until_the_vault_speaks(vault: ToldVault
     assert vaults.tell_silence(vault.store, vault.structure, late)
     assert not vaults.tell_silence(vault.store, vault.structure, late + MINUTE)
     assert vault.findings() == ["vault_silent"]
-    told = outlook((), (), 0, late, (vault.seen(),))
+    told = outlook((), (), 0, late, (Told(vault=vault.seen()),))
     assert (told.state, [c.kind for c in told.concerns]) == ("action", ["vault_silent"])
     vault.tell_head(2, late)
-    assert outlook((), (), 0, late, (vault.seen(),)).concerns == ()
+    assert outlook((), (), 0, late, (Told(vault=vault.seen()),)).concerns == ()
 
 
 def test_no_head_can_be_changed_or_removed_in_the_database(vault: ToldVault) -> None:
@@ -100,14 +101,16 @@ def test_a_notice_becomes_a_finding_once_and_a_grave_one_an_incident(vault: Told
     assert vault.tell_notice("restore_opened", about="o-1 A. Martin", **facts)
     assert not vault.tell_notice("restore_opened", about="o-1 A. Martin", **facts)
     assert vault.tell_notice("store_fell", T0 + MINUTE, status="-9")
-    assert vault.tell_notice("object_missing", T0 + 90 * MINUTE, about="cabinet/srv1/2026-11/data/ab")
+    assert vault.tell_notice(
+        "object_missing", T0 + 90 * MINUTE, about="cabinet/srv1/2026-11/data/ab"
+    )
     assert sorted(incidents(vault)) == [
         "vault_object_missing", "vault_restore_opened", "vault_store_fell",
     ]  # fmt: skip
     with vault.store.unit(vault.structure, writes=False) as unit:
         opened = [f for f in unit.findings_of(vault.id) if f.kind == "vault_restore_opened"]
     assert "A. Martin" in opened[0].why
-    assert "opened by A. Martin" in opened[0].why_en
+    assert "opened by A. Martin for srv1 (by two people" in opened[0].why_en
 
 
 def test_an_unknown_notice_is_told_and_what_is_no_notice_is_refused(vault: ToldVault) -> None:

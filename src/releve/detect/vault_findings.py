@@ -93,8 +93,8 @@ NOTICES: dict[str, Row] = {
     ),
     "restore_opened": Row(
         Severity.SERIOUS,
-        "Coffre : droit de restaurer {host} ouvert par {by} ({path}, incident {incident}).",
-        "Vault: right to restore {host} opened by {by} ({path}, incident {incident}).",
+        "Coffre : droit de restaurer ouvert par {by} pour {host} ({path}, incident {incident}).",
+        "Vault: right to restore opened by {by} for {host} ({path}, incident {incident}).",
     ),
     "restore_closed": Row(
         Severity.INFO,
@@ -169,6 +169,16 @@ PROOFS: dict[str, Row] = {
         "Vault: a standing is not signed by this vault. Somebody else speaks in its place.",
     ),
 }
+# Words of the vault's programs that people read in sentences.
+_WORDS = {
+    "missing": ("absent", "missing"),
+    "size": ("taille", "size"),
+    "content": ("contenu", "content"),
+    "unreadable": ("illisible", "unreadable"),
+    "two_people": ("par deux personnes", "by two people"),
+    "*": ("tous les postes", "every host"),
+}
+_TRANSLATED = ("why", "path", "host")
 _UNKNOWN = Row(Severity.NOTICE, "Coffre : {notice} {about}", "Vault: {notice} {about}")
 SILENT = "vault_silent"
 
@@ -196,15 +206,21 @@ def find(event: ev.VaultEvent, *, vault: str, identity: str) -> Finding:
 def _finding(
     event: ev.VaultEvent, kind: str, row: Row, said: dict[str, str], vault: str, identity: str
 ) -> Finding:
-    known = defaultdict(lambda: "-", said)
-    if known["host"] == "*":
-        known["host"] = "…"
     return Finding(
         id=identity,
         host=vault,
         kind=kind[:64],
         severity=row.severity,
         seen_at=event.seen_at,
-        why=row.why.format_map(known),
-        why_en=row.why_en.format_map(known),
+        why=row.why.format_map(_in_language(said, 0)),
+        why_en=row.why_en.format_map(_in_language(said, 1)),
     )
+
+
+def _in_language(said: dict[str, str], place: int) -> dict[str, str]:
+    """The facts with the words that have a translation; one that lacks shows as a dash."""
+    told = defaultdict(lambda: "-", said)
+    for name in _TRANSLATED:
+        if (word := said.get(name, "")) in _WORDS:
+            told[name] = _WORDS[word][place]
+    return told

@@ -7,8 +7,8 @@ import msgspec
 
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
-from releve.model.standing import EnrolledVault
 from releve.triage.incidents import HOLDS
+from releve.triage.vaults import ToldVault
 from releve.triage.vaults import concerns as of_vaults
 
 BACKUP_LATE_AFTER = dt.timedelta(
@@ -81,11 +81,13 @@ def outlook(
     open_: Sequence[Incident],
     waiting: int,
     now: dt.datetime,
-    vaults: Sequence[EnrolledVault] = (),
+    vaults: Sequence[ToldVault] = (),
 ) -> Outlook:
     """`waiting`: proposals that wait for a decision. The gravest thing decides the state."""
     concerns = [*_of_incidents(open_), *_of_hosts(hosts, now)]
-    concerns += [Concern(kind=kind, host=vault) for kind, vault in of_vaults(vaults, now)]
+    concerns += [
+        Concern(kind=kind, host=vault, count=count) for kind, vault, count in of_vaults(vaults, now)
+    ]
     if waiting:
         concerns.append(Concern(kind="waiting", count=waiting))
     if concerns:
@@ -132,8 +134,12 @@ def _of_drills(host: str, drill: DrillState, now: dt.datetime) -> list[Concern]:
     """One that failed is told at once; one that did not come, after its week and a day."""
     if not drill.ok:
         return [Concern(kind="drill_failed", host=host)]
-    late = now - (drill.last_good_at or drill.since) > DRILL_LATE_AFTER
-    return [Concern(kind="drill_late", host=host)] if late else []
+    return [Concern(kind="drill_late", host=host)] if drill_is_late(drill, now) else []
+
+
+def drill_is_late(drill: DrillState, now: dt.datetime) -> bool:
+    """No good one for a week and a day."""
+    return now - (drill.last_good_at or drill.since) > DRILL_LATE_AFTER
 
 
 def _is_late(backup: BackupState, now: dt.datetime) -> bool:

@@ -1,32 +1,28 @@
 """The pages of people who signed in: the live one, an incident, health, and what can be asked."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-import anyio
 import msgspec
 from anyio import to_thread
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from litestar.response import Stream
 
 import releve
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
+from releve.apps.console.stream import live_answer
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import actions
 from releve.flow.server.live import orders_of
 from releve.flow.server.ports import Unit
-from releve.flow.server.signin import session_of
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
 from releve.triage.outlook import totals
 
 T = TypeVar("T")
-_LOOK_AGAIN_SECONDS = 5.0  # time passes too: a host that falls silent sends no news
-_GATHER_SECONDS = 0.15  # a burst of batches becomes one picture
 
 
 @get("/")
@@ -38,35 +34,7 @@ async def home(request: AnyRequest) -> Response[str]:
 
 @get("/live")
 async def live(request: AnyRequest) -> Response[Any]:
-    try:
-        entered = await enter(request)
-    except Exception:
-        # A page that was left open must not load the login page into its middle.
-        if "text/event-stream" in request.headers.get("accept", ""):
-            return Response(b"", status_code=401)
-        raise
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Stream(_pictures(entered), media_type="text/event-stream", headers=headers)
-
-
-async def _pictures(entered: Entered) -> AsyncIterator[bytes]:
-    context, visit = entered.visit.context, entered.visit
-    last = ""
-    while not context.live.is_closing:
-        known = context.live.version(entered.structure)
-        now = context.clock.now()
-        if await to_thread.run_sync(session_of, context.store, visit.secret, now) is None:
-            return
-        fresh = msgspec.structs.replace(entered, visit=msgspec.structs.replace(visit, now=now))
-        picture = await to_thread.run_sync(_picture, fresh)
-        yield b": still here\n\n" if picture == last else _message(picture)
-        last = picture
-        await context.live.wait(entered.structure, known, _LOOK_AGAIN_SECONDS)
-        await anyio.sleep(_GATHER_SECONDS)
-
-
-def _message(text: str) -> bytes:
-    return "".join(f"data: {line}\n" for line in text.splitlines()).encode() + b"\n"
+    return await live_answer(request, _picture)
 
 
 def _picture(entered: Entered) -> str:
@@ -83,7 +51,7 @@ async def incidents(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
 
     def read(unit: Unit) -> tuple[views.IncidentView, ...]:
-        names = {h.id: h.name for h in unit.hosts()}
+        names = views.names_of(unit)
         return tuple(views.incident_view(i, names) for i in unit.incidents())
 
     return page(entered.visit, "incidents.html", incidents=await _reading(entered, read))
@@ -97,7 +65,7 @@ async def incident(request: AnyRequest, identity: FromPath[str]) -> Response[str
         found = unit.incident(identity)
         if found is None:
             raise NotFoundException
-        return views.incident_view(found, {h.id: h.name for h in unit.hosts()})
+        return views.incident_view(found, views.names_of(unit))
 
     item = await _reading(entered, read)
     return page(entered.visit, "incident.html", item=item, entered=entered)

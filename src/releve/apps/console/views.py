@@ -4,13 +4,16 @@ import datetime as dt
 
 import msgspec
 
-from releve.flow.server.ports import ActionRecord, Store
+from releve.flow.server.ports import ActionRecord, Store, Unit
 from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
+from releve.model.standing import Standing
 from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals, totals_of
+from releve.triage.vaults import ToldVault
 
+_standing = msgspec.json.Decoder(Standing).decode
 _TASKS = {
     Isolate: "isolate",
     Release: "release",
@@ -65,13 +68,14 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         would_stop = unit.findings("would_stop", most=50)
         approved = unit.findings("approved", most=10)
         waiting = unit.actions(state="proposed")
+        vaults = told_vaults(unit)
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
-    names = {h.id: h.name for h in hosts}
+    names = {h.id: h.name for h in hosts} | {v.vault.id: v.vault.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
         structure_name=name,
-        outlook=outlook(hosts, open_, len(waiting), now),
+        outlook=outlook(hosts, open_, len(waiting), now, vaults),
         hosts=tuple(host_view(h, now) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),
@@ -82,6 +86,21 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         under_way=tuple(_action_view(r, hosts) for r in under_way),
         last_closed=incident_view(closed, names) if closed else None,
     )
+
+
+def told_vaults(unit: Unit) -> tuple[ToldVault, ...]:
+    """The structure's vaults with the last standing of each; those that were removed too."""
+    records = [unit.vault(vault.id) for vault in unit.vaults()]
+    return tuple(
+        ToldVault(vault=r.vault, standing=_standing(r.standing) if r.standing else None)
+        for r in records
+        if r is not None
+    )
+
+
+def names_of(unit: Unit) -> dict[str, str]:
+    """Of hosts and vaults: an incident is of either."""
+    return {h.id: h.name for h in unit.hosts()} | {v.id: v.name for v in unit.vaults()}
 
 
 def structure_name(store: Store, structure: str) -> str:

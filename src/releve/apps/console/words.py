@@ -1,12 +1,16 @@
 """The console's texts in French and English."""
 
+import datetime as dt
 from collections.abc import Mapping
+
+from markupsafe import Markup
 
 from releve.apps.web import words
 from releve.apps.web.words import LANGUAGES, choose_language
 
 __all__ = ["LANGUAGES", "Words", "all_texts", "choose_language"]
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _TEXTS = words.load("releve.apps.console")
 
 
@@ -19,3 +23,18 @@ class Words(words.Words):
 
     def __init__(self, language: str) -> None:
         super().__init__(language, _TEXTS)
+
+    def lasting(self, seconds: float) -> str:
+        """A span as people say it: exact while it is short, rounded down once it is long."""
+        if seconds < _MINUTE:
+            return self.duration(seconds * 1000)
+        if seconds < _HOUR:
+            return self("span.minutes", n=int(seconds // _MINUTE))
+        if seconds < 2 * _DAY:
+            hours, rest = divmod(int(seconds), _HOUR)
+            return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
+        return self("span.days", n=int(seconds // _DAY))
+
+    def moment_ns(self, ns: int) -> Markup:
+        """A time of the vault's clock; a dash for none."""
+        return self.moment(dt.datetime.fromtimestamp(ns / 1e9, dt.UTC)) if ns else Markup("—")
