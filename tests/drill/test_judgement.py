@@ -76,10 +76,19 @@ def test_the_rpo_counts_from_the_newest_snapshot_that_was_verified_and_is_clean(
     good = Verified(at=T0 - 5 * hour, is_verified=True, is_clean=True)
     torn = Verified(at=T0 - 1 * hour, is_verified=False, is_clean=True)
     foul = Verified(at=T0 - 2 * hour, is_verified=True, is_clean=False)
-    assert drill.rpo(T0, [torn, good, foul]) == (5 * 3600, good.at)
+    assert drill.rpo(T0, [torn, good, foul]) == (5 * 3600, good)
     assert drill.rpo(T0, [torn, foul]) is None
     early = Verified(at=T0 + hour, is_verified=True, is_clean=True)
-    assert drill.rpo(T0, [early]) == (0, early.at)
+    assert drill.rpo(T0, [early]) == (0, early)
+
+
+def test_a_verified_snapshot_is_clean_by_the_catalogue_where_that_judged_it() -> None:
+    judged = {"a": True, "b": False}
+    assert drill.cleanness(True, judged, "a", T0).is_clean
+    assert not drill.cleanness(True, judged, "b", T0).is_clean
+    assert not drill.cleanness(False, judged, "a", T0).is_clean, "a witness was changed since"
+    unjudged = drill.cleanness(True, judged, "c", T0)
+    assert (unjudged.is_clean, unjudged.is_judged) == (True, False)
 
 
 def test_the_verdict_hides_nothing() -> None:

@@ -18,7 +18,7 @@ from releve.apps.cli.main import run
 from releve.apps.recover.state import RecoveryHome
 from releve.apps.simulate.corpus.documents import docx
 from tests.recover.practice import Recovery
-from tests.vault.conftest import STRUCTURE, Gate, address
+from tests.vault.conftest import STRUCTURE, Gate, address, releve
 
 pytestmark = pytest.mark.need("root", "restic", "overlay")
 WHY = ("--structure", STRUCTURE, "--host", "srv1", "--incident", "i7", "--reason", "t", "--by", "A")
@@ -230,3 +230,16 @@ def test_killed_between_laying_and_opening_it_goes_on_and_nothing_is_half(attack
     assert (report["laid"], report["doubtful"]) == (2, [])
     assert mounts.mounted(str(recovery.target)) is None
     came_back(attacked, recovery.target)
+
+
+def test_a_drill_goes_through_the_same_door_and_counts_from_what_was_judged_clean(
+    attacked, tmp_path
+):
+    words = ["drill", "run", "--right", attacked.right(), *attacked.lent[:4]]
+    words += ["--state", str(attacked.state.folder), "--snapshot", attacked.snapshots[0]]
+    ended = releve(*words, "--drills", str(tmp_path / "drills"), "--json")
+    made = json.loads(ended.stdout.splitlines()[-1])["certificate"]
+    assert (made["verdict"], made["place"]["host"]) == ("passed", "srv1")
+    assert made["rpo_judged"]
+    assert made["rpo_from"] == made["snapshot_at"]
+    assert not list((tmp_path / "drills/lent").glob("*password"))

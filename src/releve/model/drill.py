@@ -140,6 +140,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     at: dt.datetime
     is_verified: bool
     is_clean: bool
+    is_judged: bool = False  # `is_clean` is the clean-point catalogue's word
 
 
 class Referent(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +179,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     rto: tuple[Mark, ...] = ()
     rpo_s: float | None = None
     rpo_from: dt.datetime | None = None  # the snapshot that it counts from
+    rpo_judged: bool = False  # that one was judged clean file by file, not by its witnesses alone
     interruptions: int = 0
     idle_s: float = 0.0  # the time in which nothing worked on it
     referent: Referent | None = None

@@ -70,16 +70,25 @@ def _mark(
     )
 
 
-def rpo(now: dt.datetime, known: Sequence[Verified]) -> tuple[float, dt.datetime] | None:
+def rpo(now: dt.datetime, known: Sequence[Verified]) -> tuple[float, Verified] | None:
     """Age of the newest snapshot that was verified and is clean; None: there is none.
 
     A snapshot from the future (a clock that was put back) counts as no older than now.
     """
-    good = [one.at for one in known if one.is_verified and one.is_clean]
+    good = [one for one in known if one.is_verified and one.is_clean]
     if not good:
         return None
-    newest = max(good)
-    return max(0.0, (now - newest).total_seconds()), newest
+    newest = max(good, key=lambda one: one.at)
+    return max(0.0, (now - newest.at).total_seconds()), newest
+
+
+def cleanness(
+    witnesses: bool, judged: Mapping[str, bool], snapshot: str, at: dt.datetime
+) -> Verified:
+    """A verified snapshot: clean by the catalogue if that judged it, else by its witnesses."""
+    known = judged.get(snapshot)
+    is_clean = witnesses if known is None else known and witnesses
+    return Verified(at=at, is_verified=True, is_clean=is_clean, is_judged=known is not None)
 
 
 def verdict(checks: Sequence[Check]) -> str:

@@ -166,12 +166,12 @@ REASONS: dict[str, Text] = {
         "{seen} files of {wanted} were being written: not compared",
     ),
     "no_server": text(
-        "{seen} exports PostgreSQL non chargés : pas de serveur d’essai sur cette machine",
-        "{seen} PostgreSQL dumps not loaded: no scratch server on this machine",
+        "{seen} exports de bases non chargés : pas de serveur d’essai sur cette machine",
+        "{seen} dumps of databases not loaded: no scratch server on this machine",
     ),
     "dump_not_loaded": text(
-        "Un export MariaDB est intact, mais n’a pas été chargé dans un serveur",
-        "A MariaDB dump is intact, but was not loaded into a server",
+        "Un export est intact, mais aucun serveur d’essai ne sait le charger",
+        "A dump is intact, but no scratch server here can load it",
     ),
     "dump_newer": text(
         "Base {label} : export d’un PostgreSQL plus récent que celui de cette machine, non chargé",
@@ -220,7 +220,7 @@ ROWS_BEFORE = text("Au dernier essai", "At the last drill")
 NEWEST = text("Saisie la plus récente", "Newest entry")
 FIRST_TIME = text("premier essai", "first drill")
 NO_DATE = text("sans date", "no date")
-KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "dump": "SQL"}
+KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB", "dump": "SQL"}
 
 PROOF = text("Référent métier", "Business referent")
 PROOF_FOR = text("Pièce pour", "Piece for")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.drill import dicom, postgres, sqlite
+from releve.adapters.drill import dicom, mariadb, postgres, sqlite
 from releve.adapters.restic.databases import MANIFEST
 from releve.adapters.restic.fingerprints import load as load_fingerprints
 from releve.adapters.store import canaries
@@ -50,6 +50,9 @@ class RoomExaminer:
         self, paths: Sequence[str], named: Sequence[str] = ()
     ) -> tuple[list[Opened], str]:
         return postgres.load(paths, named, self._scratch, is_shut_in=self._is_shut_in)
+
+    def load_sql(self, paths: Sequence[str], named: Sequence[str]) -> tuple[list[Opened], str]:
+        return mariadb.load(paths, named, self._scratch, is_shut_in=self._is_shut_in)
 
     def server(self, url: str) -> Opened:
         """A database on its own server, by its address."""

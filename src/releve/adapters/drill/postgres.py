@@ -1,32 +1,26 @@
 """Loads PostgreSQL dumps into a scratch server in the clean room, and counts the rows.
 
-The server listens on a socket in the room only, and dies with us. It refuses to run as root: then
-it runs as `postgres` (or `nobody`), who cannot enter the room; so in our own view of the disks,
-which nobody else sees, its folder is shown at a place that it can reach.
+The server listens on a socket in the room only, and dies with us.
 """
 
 import contextlib
 import os
-import pwd
-import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from releve.adapters.drill import namespace
+from releve.adapters.drill import scratch as rooms
+from releve.adapters.drill.scratch import NoServer
 from releve.adapters.drill.sqlite import moment
-from releve.adapters.restic.child import dies_with_us
 from releve.model.drill import NEWER, Opened
 
 BIN = "RELEVE_PG_BIN"  # the folder of initdb, postgres, pg_restore, psql, when not the system's
 _NEEDED = ("initdb", "postgres", "pg_restore", "psql")
-# An empty folder that all may enter, in one that only root writes to; others see it empty.
-_POINT = Path("/run/releve-drill-pg")
-_START_S, _LOAD_S = 60.0, 6 * 3600.0
+_START_S = 60.0
 # A scratch server that is thrown away need not survive a power cut.
 _SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=")
 _TABLES = (
@@ -45,10 +39,6 @@ _COLUMNS = (
 _PLAIN = ("-X", "-A", "-t", "-q", "-F", "\t")
 
 
-class _NoServer(Exception):  # noqa: N818 (an answer, not an error for people)
-    pass
-
-
 def load(
     paths: Sequence[str], named: Sequence[str], scratch: str, *, is_shut_in: bool
 ) -> tuple[list[Opened], str]:
@@ -59,65 +49,32 @@ def load(
         with _server(Path(scratch), is_shut_in=is_shut_in) as server:
             both = zip(paths, names, strict=True)
             return [server.loaded(*one, f"d{n}") for n, one in enumerate(both)], ""
-    except _NoServer as why:
+    except NoServer as why:
         return [], str(why)
 
 
 def binaries() -> str:
     """The folder of the newest PostgreSQL's programs; "" when there is none whole."""
     folders = [named] if (named := os.environ.get(BIN)) else []
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
-    folders += [str(p) for p in sorted(debian, key=lambda p: _number(p.parent.name), reverse=True)]
+    folders += rooms.newest_first(Path("/usr/lib/postgresql").glob("*/bin"))
     folders += [str(Path(found).parent)] if (found := shutil.which("initdb")) else []
     return next((f for f in folders if all(Path(f, name).exists() for name in _NEEDED)), "")
 
 
-def _number(name: str) -> float:
-    return float(name) if re.fullmatch(r"\d+(\.\d+)?", name) else 0.0
-
-
 @contextlib.contextmanager
 def _server(scratch: Path, *, is_shut_in: bool) -> Iterator["_Server"]:
-    """Raises: _NoServer."""
+    """Raises: NoServer."""
     folder = binaries()
     if not folder:
-        raise _NoServer("no PostgreSQL on this machine")
-    place = scratch / "pg"
-    shutil.rmtree(place, ignore_errors=True)  # of an interrupted life
-    place.mkdir(mode=0o700)
-    seen, user = str(place), ""
-    if os.geteuid() == 0:
-        seen, user = _reachable(place, is_shut_in=is_shut_in)
+        raise NoServer("no PostgreSQL on this machine")
+    seen, user = rooms.place_for(scratch, "pg", ("postgres",), is_shut_in=is_shut_in)
     server = _Server(folder, seen, user)
     try:
         server.start()
         yield server
     finally:
         server.stop()
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _reachable(place: Path, *, is_shut_in: bool) -> tuple[str, str]:
-    """Raises: _NoServer."""
-    if not is_shut_in:
-        raise _NoServer("root's clean room cannot be shown to PostgreSQL here")
-    user = next((name for name in ("postgres", "nobody") if _known(name)), "")
-    if not user:
-        raise _NoServer("there is no user for it")
-    os.chown(place, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    try:
-        _POINT.mkdir(mode=0o755, exist_ok=True)
-        namespace.show_at(str(place), str(_POINT))
-    except OSError as error:
-        raise _NoServer(str(error)) from error
-    return str(_POINT), user
-
-
-def _known(name: str) -> bool:
-    try:
-        return bool(pwd.getpwnam(name).pw_uid)
-    except KeyError:
-        return False
+        shutil.rmtree(scratch / "pg", ignore_errors=True)
 
 
 def count_server(url: str) -> Opened:
@@ -137,7 +94,7 @@ def count_server(url: str) -> Opened:
 
     def ask(query: str) -> subprocess.CompletedProcess[str]:
         command = [psql or "psql", *_PLAIN, "-w", "-c", query]
-        return _run(command, environment)
+        return rooms.run(command, environment)
 
     if psql is None:
         return Opened(path="server", kind="postgresql", error="psql")
@@ -171,15 +128,15 @@ class _Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Raises: _NoServer."""
+        """Raises: NoServer."""
         data = f"{self._place}/data"
         made = self._run("initdb", "-D", data, "-U", "drill", "-A", "trust", "-N", "-E", "UTF8")
         if made.returncode:
-            raise _NoServer(f"initdb ended with {made.returncode}")
+            raise NoServer(f"initdb ended with {made.returncode}")
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         words = self._as_user("postgres", "-D", data, "-k", self._place, *settings)
         self._process = subprocess.Popen(
-            dies_with_us(words) if not self._user else words,
+            words,
             env=self._environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -190,23 +147,16 @@ class _Server:
         until = time.monotonic() + _START_S
         while self._ask("postgres", "SELECT 1").returncode:
             if self._process.poll() is not None or time.monotonic() > until:
-                raise _NoServer("it does not start")
+                raise NoServer("it does not start")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        rooms.stop(self._process)
 
     def loaded(self, dump: str, belongs: str, name: str) -> Opened:
         """A dump that does not load whole is damaged: its rows count for nothing."""
         reachable = f"{self._place}/{name}.dump"
-        self._bring(dump, reachable)
+        rooms.bring(dump, reachable, self._user)
         try:
             if self._ask("postgres", f"CREATE DATABASE {name}").returncode:
                 return Opened(path=belongs, kind="postgresql", error="create")
@@ -220,47 +170,18 @@ class _Server:
         finally:
             Path(reachable).unlink(missing_ok=True)
 
-    def _bring(self, dump: str, reachable: str) -> None:
-        shutil.copyfile(dump, reachable)
-        if self._user:
-            known = pwd.getpwnam(self._user)
-            os.chown(reachable, known.pw_uid, known.pw_gid)
-
     def _ask(self, database: str, query: str) -> subprocess.CompletedProcess[str]:
         return self._run(
             "psql", *_PLAIN, "-h", self._place, "-U", "drill", "-d", database, "-c", query
         )
 
     def _run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
-        return _run(self._as_user(program, *words), self._environment(), cwd="/")
+        return rooms.run(self._as_user(program, *words), self._environment(), cwd="/")
 
     def _as_user(self, program: str, *words: str) -> list[str]:
-        command = [str(Path(self._bin, program)), *words]
-        if not self._user:
-            return command
-        setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
-        group = str(pwd.getpwnam(self._user).pw_gid)
-        mask = [setpriv, f"--reuid={self._user}", f"--regid={group}", "--clear-groups"]
-        # INT is PostgreSQL's fast shutdown: without its master, no scratch server stays.
-        return [*mask, "--pdeathsig", "INT", "--", *command]
+        # INT is PostgreSQL's fast shutdown.
+        return rooms.as_user([str(Path(self._bin, program)), *words], self._user, "INT")
 
     def _environment(self) -> dict[str, str]:
         kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH") if k in os.environ}
         return kept | {"HOME": self._place, "LC_ALL": "C", "TZ": "UTC", "PGTZ": "UTC"}
-
-
-def _run(
-    command: Sequence[str], environment: Mapping[str, str], cwd: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    """To its end, never asking anybody anything."""
-    return subprocess.run(
-        command,
-        env=environment,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_LOAD_S,
-        check=False,
-    )

@@ -17,10 +17,11 @@ from pathlib import Path
 import msgspec
 
 from releve.adapters.linux import fusermount, mounts, samba_proc
-from releve.adapters.restic import child, tools
+from releve.adapters.restic import child, said, tools
 from releve.adapters.restic.engine import pattern
 from releve.flow.backup import EngineFailedError, RepositoryMissingError, WrongPasswordError
 from releve.flow.recovery.errors import MountFailedError
+from releve.model.backup import Snapshot
 
 _STALL_S = 300.0
 _MOUNT_S = 60.0
@@ -125,9 +126,9 @@ class LentRepository:
         """
 
         def line(record: bytes) -> None:
-            said = _verbose(record)
-            if said.message_type == "verbose_status":
-                hear(said.action, said.item.lstrip("/"))
+            told = _verbose(record)
+            if told.message_type == "verbose_status":
+                hear(told.action, told.item.lstrip("/"))
 
         words = ["restore", f"{snapshot}:{folder}", "--target", target, "--dry-run"]
         self._run([*words, "--overwrite", "always", "-vv"], line)
@@ -150,10 +151,10 @@ class LentRepository:
 
         def line(record: bytes) -> None:
             nonlocal files, size
-            said = _status(record)
-            if said.message_type == "status":
-                files = said.files_restored + said.files_skipped
-                size = said.bytes_restored + said.bytes_skipped
+            told = _status(record)
+            if told.message_type == "status":
+                files = told.files_restored + told.files_skipped
+                size = told.bytes_restored + told.bytes_skipped
 
         def alive() -> object:
             hear(files, size)
@@ -164,9 +165,41 @@ class LentRepository:
         words += [word for path in exclude for word in ("--exclude", f"/{pattern(path)}")]
         self._run(words, line, alive)
 
-    def restore(self, snapshot: str, path: str, into: str) -> None:
-        """Bring one file or folder into an empty folder, verified."""
+    def snapshots(self) -> list[Snapshot]:
+        """All, oldest first; dumps of databases too."""
+        lines: list[bytes] = []
+        self._run(["snapshots"], lines.append)
+        return said.snapshots(b"\n".join(lines))
+
+    def entries(self, snapshot: str, folder: str) -> list[said.Node]:
+        """What is directly in a folder; none if it is absent."""
+        found: list[said.Node] = []
+
+        def line(record: bytes) -> None:
+            if isinstance(node := said.listed(record), said.LsNode):
+                found.append(node)
+
+        try:
+            self._run(["ls", snapshot, folder], line)
+        except EngineFailedError:  # restic says by its status that the path is absent
+            return []
+        return found[1:]
+
+    def restore(
+        self,
+        snapshot: str,
+        path: str,
+        into: str,
+        hear: Callable[[int, int], None] = lambda _files, _bytes: None,
+    ) -> None:
+        """Bring one file or folder into a folder, verified. `hear(files, bytes)` now and then."""
         parent, _, name = path.rpartition("/")
+
+        def line(record: bytes) -> None:
+            told = _status(record)
+            if told.message_type == "status":
+                hear(told.files_restored, told.bytes_restored)
+
         words = [
             "restore",
             f"{snapshot}:{parent or '/'}",
@@ -174,7 +207,7 @@ class LentRepository:
             f"/{pattern(name)}",
             "--verify",
         ]
-        self._run([*words, "--target", into], lambda _: None)
+        self._run([*words, "--target", into], line)
 
     def mount(self, point: str) -> Program:
         """Show the repository as a folder; the process outlives us, for people work through it.

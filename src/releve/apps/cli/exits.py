@@ -198,7 +198,8 @@ EXITS: dict[str, tuple[str, ...]] = {
     "recover hunt": _of("releve.flow.scan_ports", "CatalogueError", "RulesError"),
     "recover accept": _of("releve.flow.scan_ports", "CatalogueError", "UnknownSnapshotError"),
     "drill run": (
-        *_REPOSITORY, *_NOT_SET_UP, *_DRILL_HOME,
+        *_REPOSITORY, *_NOT_SET_UP, *_DRILL_HOME, *_SOURCE,
+        *_of("releve.flow.scan_ports", "CatalogueError"),
         *_of(_DRILL, "DrillRunningError", "DrillFailedError", "NothingToResumeError"),
         *_of(_DRILL, "NoSnapshotError", "RoomError"), *_of("releve.adapters.content", "ContentError"),
     ),

@@ -13,8 +13,11 @@ from releve.apps.backup.cli import Teller
 from releve.apps.backup.state import State
 from releve.apps.drill.certify import Asked
 from releve.apps.drill.certify import certify as certify_restore
+from releve.apps.drill.ground import forget_lent, ground_of
 from releve.apps.drill.state import DrillHome, find
 from releve.apps.drill.wiring import Scene, host_name, sweep, work
+from releve.apps.recover.intent import Words
+from releve.apps.recover.words import source_options, state_option
 from releve.flow.drill.ports import (
     CertificateKeyError,
     DrillFailedError,
@@ -50,7 +53,8 @@ def drill() -> None:
 )
 @click.option("--structure", default="", help="Nom de la structure, pour le certificat.")
 @click.option("--room", default="", metavar="DIR", help="Où faire la salle propre.")
-@click.option("--state", metavar="DIR", help="Dossier d'état des sauvegardes.")
+@state_option
+@source_options
 @_home
 @_json
 def run(
@@ -58,20 +62,25 @@ def run(
     patients: str,
     structure: str,
     room: str,
-    state: str | None,
     drills: str | None,
     *,
     resume: bool,
     if_due: bool,
     as_json: bool,
+    **given: object,
 ) -> None:
     """Restaurer la dernière sauvegarde dans une salle propre et jetable, vérifier, certifier.
 
     Example: releve drill run --structure "Cabinet du Parc". With --if-due --resume this may be
     called each hour: it goes on with an interrupted drill, or starts one when the week is over.
+
+    In a clean room, by the door that a recovery takes (an as-of view, a lent key):
+    releve drill run --envelope enveloppe.json --private-key salle.key --right droit.json
     """
-    home, kept = DrillHome(drills), State(state)
-    config, restic, journal = kept.config(), kept.engine(), home.journal()
+    home, words = DrillHome(drills), msgspec.convert(given, Words)
+    if not words.begins:
+        State(words.state or None).config()  # said before a drill is ordered
+    journal = home.journal()
     with journal.alone():
         sweep(home, journal, dt.datetime.now(dt.UTC))
         wanted = _which(home, journal.drills(), resume=resume, if_due=if_due)
@@ -79,19 +88,19 @@ def run(
             if as_json:
                 _print({"event": "not_due", "next": _next(home, journal.drills())})
             return
+        scene = Scene(structure=structure, patients=patients)
+        ground = ground_of(words, home, scene, wanted.snapshot or snapshot)
         if wanted not in journal.drills():
             place = str(Path(room).absolute()) if room else ""
-            wanted = msgspec.structs.replace(wanted, snapshot=snapshot, room=place)
+            wanted = msgspec.structs.replace(
+                wanted, snapshot=snapshot, room=place, host=ground.host
+            )
             journal.order(wanted)
-        last = kept.load().backup
-        scene = Scene(
-            live=config.folders,
-            keep=(str(kept.folder),),
-            structure=structure,
-            patients=patients,
-            bytes=last.bytes if last else 0,
-        )
-        made = work(home, journal, restic, wanted, scene, Teller(as_json=as_json))
+        teller = Teller(as_json=as_json)
+        try:
+            made = work(home, journal, ground.engine, wanted, ground.scene, teller)
+        finally:
+            forget_lent(home)
     _end(made, home, as_json=as_json)
 
 

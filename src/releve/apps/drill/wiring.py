@@ -3,21 +3,20 @@
 import datetime as dt
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from releve.adapters.content import care_d2
 from releve.adapters.drill import namespace, seal
-from releve.adapters.drill.engine import DrillEngine
 from releve.adapters.drill.examiner import RoomExaminer
 from releve.adapters.drill.journal import SqliteJournal
 from releve.adapters.drill.room import BootTicks, CleanRoom
 from releve.adapters.pdf import PdfMissingError, pdf
 from releve.adapters.restic import tools
-from releve.adapters.restic.engine import Restic
 from releve.apps.drill.state import DrillHome
 from releve.flow.backup import Tell
+from releve.flow.drill.ports import Engine
 from releve.flow.drill.run import DrillRun, Wanted
 from releve.model.drill import (
     Certificate,
@@ -39,15 +38,16 @@ _DAY = dt.timedelta(days=1)  # nobody certifies for longer
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """Where and on what a drill works."""
 
-    live: tuple[str, ...]  # folders that are backed up: never written to
+    live: tuple[str, ...] = ()  # folders that are backed up: never written to
     keep: tuple[str, ...] = ()  # folders of ours that stay writable even there
     structure: str = ""
     patients: str = ""
     bytes: int = 0  # of the last backup
+    clean: Mapping[str, bool] = {}  # by snapshot, what the clean-point catalogue judged
 
 
 def work(
-    home: DrillHome, journal: SqliteJournal, restic: Restic, drill: Drill, scene: Scene, tell: Tell
+    home: DrillHome, journal: SqliteJournal, engine: Engine, drill: Drill, scene: Scene, tell: Tell
 ) -> Certificate:
     """One life of the drill, to its certificate; the room is gone afterwards.
 
@@ -56,7 +56,7 @@ def work(
     room = CleanRoom(home.room(drill), scene.live)
     is_shut_in = namespace.shut_in(scene.live, (str(home.folder), room.path, *scene.keep))
     examiner = RoomExaminer(room.folder_for_scratch(), is_shut_in=is_shut_in)
-    run = DrillRun(DrillEngine(restic), room, examiner, journal, BootTicks(), tell)
+    run = DrillRun(engine, room, examiner, journal, BootTicks(), tell)
     done = run.run(
         drill, Wanted(patients=scene.patients, bytes=scene.bytes), baseline(journal, drill)
     )
@@ -97,8 +97,10 @@ def certificate(
     snapshot, ended = by_name[StepName.CHOOSE].work.snapshot, done[-1].ended
     lives = [s for s in journal.stretches(drill.id) if s.number <= done[-1].stretch]
     local, verdict = by_name[StepName.ALL_LOCAL].work, judge.verdict(checks)
-    this = _verified(by_name, verdict) if snapshot else None
-    rpo = judge.rpo(drill.ordered.at, [*_earlier(journal, drill), *([this] if this else [])])
+    known = _earlier(journal, drill, scene.clean)
+    if verdict == "passed" and (this := _verified(by_name, scene.clean)):
+        known.append(this)
+    rpo = judge.rpo(drill.ordered.at, known)
     return Certificate(
         id=drill.id,
         kind="drill",
@@ -119,28 +121,30 @@ def certificate(
         checks=checks,
         rto=judge.rto(drill.ordered, done, lives),
         rpo_s=rpo[0] if rpo else None,
-        rpo_from=rpo[1] if rpo else None,
+        rpo_from=rpo[1].at if rpo else None,
+        rpo_judged=bool(rpo and rpo[1].is_judged),
         interruptions=len(lives) - 1,
         idle_s=round(judge.idle(lives, ended), 3),
     )
 
 
-def _verified(by_name: dict[StepName, Done], verdict: str) -> Verified | None:
+def _verified(by_name: Mapping[StepName, Done], clean: Mapping[str, bool]) -> Verified | None:
+    """The snapshot of a drill that passed."""
     snapshot = by_name[StepName.CHOOSE].work.snapshot
     if snapshot is None:
         return None
     canaries = by_name[StepName.CANARIES].work.checks[0].outcome
-    is_clean = canaries in (Outcome.PASSED, Outcome.ABSENT)
-    return Verified(at=snapshot.at, is_verified=verdict == "passed", is_clean=is_clean)
+    is_whole = canaries in (Outcome.PASSED, Outcome.ABSENT)
+    return judge.cleanness(is_whole, clean, snapshot.id, snapshot.at)
 
 
-def _earlier(journal: SqliteJournal, drill: Drill) -> list[Verified]:
+def _earlier(journal: SqliteJournal, drill: Drill, clean: Mapping[str, bool]) -> list[Verified]:
     """Snapshots of this host that drills ordered before this one verified."""
     found = []
     for one in journal.drills():
         if one.id != drill.id and one.host == drill.host and one.verdict == "passed":
             done = journal.done(one.id)
-            if StepName.CANARIES in done and (known := _verified(done, one.verdict)):
+            if StepName.CANARIES in done and (known := _verified(done, clean)):
                 found.append(known)
     return found
 

@@ -76,6 +76,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     lent: Lent
     right: Right | None = None
     view: str = ""
+    host: str = ""  # whose backups they are, if key or address say it
 
 
 def course_of(words: Words, folder: str) -> Course | None:
@@ -105,20 +106,28 @@ def _plan(words: Words) -> Plan:
         return plan_of(kept, cut)
 
 
-def source_of(words: Words, secrets: Path, snapshots: tuple[str, ...], why: str) -> Source:
+def source_of(
+    words: Words,
+    secrets: Path,
+    snapshots: tuple[str, ...],
+    why: str,
+    *,
+    wants_view: bool = False,
+) -> Source:
     """What is opened, with which key.
 
     Args:
         secrets: a folder of root's for what may not lie open.
         snapshots: those that must be in the view; none: the repository itself is read.
         why: for the log of the envelope.
+        wants_view: a view of what is there now, when no snapshots are named.
 
     Raises: RightFileError, EnvelopeError, EscrowKeyError, UsageError, and those of the vault's desk.
     """
-    repository, password = words.repository, words.password_file
+    repository, password, host = words.repository, words.password_file, ""
     if words.envelope:
         envelope = _envelope(words.envelope)
-        repository = repository or envelope.url
+        repository, host = repository or envelope.url, envelope.host
         password = _lend(words, envelope, secrets, why)
     user, secret = words.user, words.http_password_file
     if words.right:
@@ -138,13 +147,14 @@ def source_of(words: Words, secrets: Path, snapshots: tuple[str, ...], why: str)
         ca_file=ca_file,
         cache=words.cache,
     )
-    return _shown(lent, snapshots)
+    if not (snapshots or wants_view) or not lent.user or lent.repository.startswith("/"):
+        return Source(lent=lent, host=host)
+    shown = _shown(lent, snapshots)
+    return msgspec.structs.replace(shown, host=host or shown.host)
 
 
 def _shown(lent: Lent, snapshots: tuple[str, ...]) -> Source:
     """The gate's view that holds these snapshots, and nothing that was received after them."""
-    if not snapshots or not lent.user or lent.repository.startswith("/"):
-        return Source(lent=lent)
     from releve.adapters.vault.asked import AskedDesk, place_of
 
     place = place_of(lent.repository)
@@ -161,7 +171,7 @@ def _shown(lent: Lent, snapshots: tuple[str, ...]) -> Source:
     finally:
         desk.close()
     shown = msgspec.structs.replace(lent, repository=f"rest:{base}views/{made.id}/")
-    return Source(lent=shown, right=right, view=made.id)
+    return Source(lent=shown, right=right, view=made.id, host=host)
 
 
 def _for_restic(repository: str) -> str:

@@ -31,14 +31,14 @@ _SOURCE = (
     click.option("--ca-file", default="", help="Autorité du coffre, si elle est privée."),
     click.option("--cache", default="", help="Cache de restic. / restic's cache."),
 )
-_state = click.option(
+state_option = click.option(
     "--state", default="", metavar="DIR", help="État des sauvegardes (RELEVE_BACKUP_STATE, …)."
 )
 
 
 def plan_options(command: F) -> F:
     """Where to come back from."""
-    for option in reversed((*_PLAN, _state)):
+    for option in reversed((*_PLAN, state_option)):
         command = option(command)
     return command
 

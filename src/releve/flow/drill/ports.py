@@ -166,6 +166,9 @@ class Examiner(Protocol):
         `named` says what to call them, in place of where they lie in the room.
         """
 
+    def load_sql(self, paths: Sequence[str], named: Sequence[str]) -> tuple[list[Opened], str]:
+        """The same for dumps of MariaDB and MySQL."""
+
     def sha256(self, path: str) -> str: ...
     def hashes(self, folders: Mapping[str, str], manifest: str) -> tuple[Check, tuple[str, ...]]:
         """Restored folders (live -> restored) against the host's list of fingerprints."""

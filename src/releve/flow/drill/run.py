@@ -262,22 +262,25 @@ class DrillRun:
 
     def _servers(self, manifest: SourcesManifest | None) -> tuple[list[Opened], list[Reason]]:
         """Dumps of servers are in snapshots of their own, named by the manifest with their hash."""
-        opened, lacking, places, names = [], [], [], []
+        opened: list[Opened] = []
+        lacking: list[Reason] = []
+        ready: dict[str, list[tuple[str, str]]] = {}
+        loaders = {"postgres": self._examiner.load_dumps, "mariadb": self._examiner.load_sql}
         for number, dump in enumerate(manifest.dumps if manifest else ()):
             into = self._room.folder(f"dump-{number}")
             place = self._engine.restore(dump.snapshot, dump.path, into, self._hear)
             name = f"{dump.source}#dump"
             if self._examiner.sha256(place) != dump.sha256:
                 opened.append(Opened(path=name, kind="dump", error="sha256"))
-            elif dump.kind == "postgres":
-                places.append(place)
-                names.append(name)
+            elif dump.kind in loaders:
+                ready.setdefault(dump.kind, []).append((place, name))
             else:
                 lacking.append(Reason(kind="dump_not_loaded"))
-        if places:
-            loaded, why = self._examiner.load_dumps(places, names)
+        for kind, pairs in ready.items():
+            loaded, why = loaders[kind](*map(list, zip(*pairs, strict=True)))
             opened += loaded
-            lacking += [Reason(kind="no_server", seen=str(len(places)))] if why else []
+            lacking += [Reason(kind="no_server", seen=str(len(pairs)))] if why else []
+            self._alive()
         wants = {f"{dump.source}#dump": dump for dump in (manifest.dumps if manifest else ())}
         counted = [one for one in opened if wants[one.path].counted]
         short = [one for one in counted if judge.is_short(one, wants[one.path].rows)]

@@ -1,0 +1,116 @@
+"""What the scratch servers of a clean room share: a place that they can reach, a user without rights.
+
+A server refuses to run as root: then it runs as somebody who cannot enter the room; so in our own
+view of the disks, which nobody else sees, its folder is shown at a place that it can reach.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from releve.adapters.drill import namespace
+
+LOAD_S = 6 * 3600.0
+
+
+class NoServer(Exception):  # noqa: N818 (an answer, not an error for people)
+    """No scratch server could be had; the words say why."""
+
+
+def place_for(
+    scratch: Path, name: str, users: Sequence[str], *, is_shut_in: bool
+) -> tuple[str, str]:
+    """A fresh folder of the room as the server sees it, and the user that it runs as ("": us).
+
+    Raises: NoServer.
+    """
+    place = scratch / name
+    shutil.rmtree(place, ignore_errors=True)  # of an interrupted life
+    place.mkdir(mode=0o700)
+    if os.geteuid() != 0:
+        return str(place), ""
+    if not is_shut_in:
+        raise NoServer("root's clean room cannot be shown to a server here")
+    user = next((one for one in (*users, "nobody") if _is_known(one)), "")
+    if not user:
+        raise NoServer("there is no user for it")
+    os.chown(place, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+    # An empty folder that all may enter, in one that only root writes to; others see it empty.
+    point = Path(f"/run/releve-drill-{name}")
+    try:
+        point.mkdir(mode=0o755, exist_ok=True)
+        namespace.show_at(str(place), str(point))
+    except OSError as error:
+        raise NoServer(str(error)) from error
+    return str(point), user
+
+
+def bring(dump: str, reachable: str, user: str) -> None:
+    """Copy a dump where the server's user can read it."""
+    shutil.copyfile(dump, reachable)
+    if user:
+        known = pwd.getpwnam(user)
+        os.chown(reachable, known.pw_uid, known.pw_gid)
+
+
+def as_user(command: Sequence[str], user: str, ending: str = "TERM") -> list[str]:
+    """The command as that user; it ends with us: without its master, no scratch server stays."""
+    setpriv = shutil.which("setpriv")
+    if not user:
+        return [setpriv, "--pdeathsig", ending, "--", *command] if setpriv else list(command)
+    group = str(pwd.getpwnam(user).pw_gid)
+    mask = [f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs"]
+    return [setpriv or "/usr/bin/setpriv", *mask, "--pdeathsig", ending, "--", *command]
+
+
+def newest_first(folders: Iterable[Path]) -> list[str]:
+    """Folders of versions, by the number that they are named with."""
+    return [str(p) for p in sorted(folders, key=lambda p: _number(p.parent.name), reverse=True)]
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: str | None = None,
+    source: BinaryIO | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """To its end, never asking anybody anything; `source` is what it reads."""
+    return subprocess.run(
+        command,
+        env=environment,
+        cwd=cwd,
+        stdin=source or subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=LOAD_S,
+        check=False,
+    )
+
+
+def stop(process: subprocess.Popen[bytes] | None) -> None:
+    """End a server that we started."""
+    if process is None:
+        return
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _number(name: str) -> float:
+    return float(name) if re.fullmatch(r"\d+(\.\d+)?", name) else 0.0
+
+
+def _is_known(name: str) -> bool:
+    try:
+        return bool(pwd.getpwnam(name).pw_uid)
+    except KeyError:
+        return False
