@@ -1,234 +1,314 @@
-"""The vault's promises measured here, beside plain restic in the same run, on loopback and local disk.
+"""The vault's promises measured here, beside plain restic in the same run.
 
-    .venv/bin/python bench/vault.py [--quick] [--json] [--only PART ...]
+    .venv/bin/python bench/vault.py [--quick] [--json] [--only PART ...] [--rounds N] [--keep FOLDER]
+    .venv/bin/python bench/vault.py --offsite            the shaped link alone: 100 Mbit/s, 20 ms
+    .venv/bin/python bench/vault.py --full               growth, 8 GB database, 10 GB over the link
 
-Each part adds its figures to one object; a part is a function `(Ground) -> dict` in PARTS. Nothing is
-dropped from the page cache: figures are warm ones. Needs root, FUSE and overlayfs for `instant`.
+Each part adds its figures to one object: a function `(Ground, Chosen) -> Figures` in PARTS. Local
+parts drop nothing from the page cache: figures are warm ones. Times are medians over the rounds, and
+in each round ours and restic's run one after the other, the first of them in turn. Needs root, FUSE,
+overlayfs and the embedded PostgreSQL (`make setup`).
 """
 
 import argparse
-import contextlib
+import json
 import os
-import random
-import sqlite3
+import shutil
+import statistics
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
+import practice
+import recovering
+from recovering import RELEVE, Recovery
+from vault_ground import Ground, ground
 
 from releve.adapters.restic import tools
-from releve.adapters.restic.rest_server import RestServer
-from releve.apps.backup.state import Config, State
-from releve.apps.recover.state import RecoveryHome
 
-Figures = dict[str, float | int | str]
-RELEVE = [sys.executable, "-m", "releve.apps.cli.main"]
+Figures = dict[str, float | int | str | None]
 
 
-class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """How big the practice is."""
+class Chosen(argparse.Namespace):
+    """The words of the command."""
 
-    documents: int
-    archives: int
-    archive_mb: int
-    database_mb: int
-
-
-QUICK = Size(documents=2_000, archives=2, archive_mb=30, database_mb=100)
-WHOLE = Size(documents=20_000, archives=8, archive_mb=100, database_mb=512)
-
-
-class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """A practice, backed up once to a real append-only server; parts read it and leave it as it is."""
-
-    root: Path
-    source: Path
-    state: State
-    url: str
-    size: Size
-    bytes: int
-
-    def restic(self, *words: str) -> None:
-        """Plain restic on the same repository."""
-        environment = os.environ | {
-            "RESTIC_REPOSITORY": f"rest:{self.url}",
-            "RESTIC_REST_USERNAME": "bench",
-            "RESTIC_REST_PASSWORD": (self.state.folder / "http-password").read_text(),
-            "RESTIC_PASSWORD_FILE": str(self.state.password_file),
-            "RESTIC_CACHE_DIR": str(self.root / "restic-cache"),
-        }
-        command = [tools.find(tools.RESTIC).path, "-q", "--no-lock", *words]
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    quick: bool
+    json: bool
+    full: bool
+    offsite: bool
+    rounds: int
+    only: list[str]
+    keep: Path | None
+    window_s: float
 
 
-def practice(folder: Path, size: Size) -> int:
-    """Documents by patient, archives, one database; the bytes."""
-    chance = random.Random(2026)
-    for number in range(size.documents):
-        parent = folder / "patients" / f"{number // 20:04d}_NOM{number // 20}_Jean"
-        parent.mkdir(parents=True, exist_ok=True)
-        length = chance.randrange(2_000, 94_000)
-        text = b"Compte rendu de consultation. " * (length // 60)
-        (parent / f"CR {number}.doc").write_bytes(text + chance.randbytes(length - len(text)))
-    (folder / "archives").mkdir()
-    for number in range(size.archives):
-        (folder / f"archives/{number}.zip").write_bytes(chance.randbytes(size.archive_mb * 10**6))
-    with contextlib.closing(sqlite3.connect(folder / "patients.db")) as database:
-        database.execute("PRAGMA synchronous=OFF")
-        database.execute("CREATE TABLE visit (id INTEGER PRIMARY KEY, note TEXT, scan BLOB)")
-        for number in range(size.database_mb * 10):
-            row = (f"visite {number}", chance.randbytes(100_000))
-            database.execute("INSERT INTO visit (note, scan) VALUES (?, ?)", row)
-        database.commit()
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+# backup
 
 
-@contextlib.contextmanager
-def ground(size: Size) -> Iterator[Ground]:
-    """Make the practice and its backup; everything goes at the end."""
-    with tempfile.TemporaryDirectory(prefix="releve-bench-vault-") as scratch:
-        root = Path(scratch)
-        root.chmod(0o755)
-        source = root / "cabinet"
-        total = practice(source, size)
-        with RestServer(str(root / "vault")) as server:
-            state = State(str(root / "state"))
-            config = Config(url=server.url("bench"), user="bench", folders=(str(source),))
-            state.configure(config, server.add_user("bench"))
-            state.engine().init()
-            state.run().run(config.folders, config.exclude, lambda _: None)
-            yield Ground(
-                root=root, source=source, state=state, url=config.url, size=size, bytes=total
-            )
+def backup(at: Ground, chosen: Chosen) -> Figures:
+    """The same restic into a new repository behind the gate, and at a bare append-only server."""
+    ours, plain, gate_cpu = [], [], []
+    for number in range(chosen.rounds):
+        name = f"b{os.getpid()}-{number}"
+
+        def gate(name: str = name) -> None:
+            at.through_gate("init", host=name)
+            before = at.gate.cpu_s()
+            ours.append(at.through_gate("backup", str(at.source), host=name))
+            gate_cpu.append(at.gate.cpu_s() - before)
+
+        def bare(name: str = name) -> None:
+            at.plain("init", host=name)
+            plain.append(at.plain("backup", str(at.source), host=name))
+
+        in_turn(number, gate, bare)
+        shutil.rmtree(at.root / "bare" / name)
+    own_s = float((at.root / "filled").read_text())
+    return {
+        "backup_s": middle(ours),
+        "restic_backup_s": middle(plain),
+        "backup_mb_per_s": round(at.bytes / statistics.median(ours) / 1e6, 1),
+        "restic_backup_mb_per_s": round(at.bytes / statistics.median(plain) / 1e6, 1),
+        "backup_vs_restic": ratio(plain, ours),
+        "backup_gate_cpu_s": middle(gate_cpu),
+        # As a host makes it: consistent copies of databases and fingerprints of files besides.
+        "host_backup_s": own_s,
+        "host_backup_mb_per_s": round(at.bytes / own_s / 1e6, 1),
+    }
 
 
-# instant availability
+# restore
 
 
-def instant(at: Ground) -> Figures:
-    """From the order to the verified folder, people writing all the time; restic's own restore beside."""
-    plain = _plain_restore(at)
-    target = at.root / "retour" / "cabinet"
-    target.parent.mkdir()
-    today = at.root / "today.txt"
-    today.write_text("".join(f"NOM{number} Jean\n" for number in range(40)))
-    lent = ["--repository", f"rest:{at.url}", "--user", "bench", "--folder", str(at.source)]
-    lent += ["--http-password-file", str(at.state.folder / "http-password")]
-    lent += ["--password-file", str(at.state.password_file), "--today", str(today)]
-    words = [*RELEVE, "recover", "start", str(target), *lent, "--until-local", "--json"]
-    begun = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    home = RecoveryHome(target)
-    figures: Figures = {}
-    people = _People(home, target)
-    people.start()
-    try:
-        if begun.wait() != 0:
-            raise SystemExit("recover start failed")
-    finally:
-        people.stop()
-    reached = home.state().seconds
-    for step in ("first_file", "first_write", "database_query", "today_local", "databases_local"):
-        figures[f"{step}_s"] = round(reached[step], 2)
-    figures["database_first_write_s"] = round(people.database_s, 2)
-    figures["database_first_write_mb"] = at.size.database_mb
-    figures["files_saved_meanwhile"] = len(people.saved)
-    figures["all_local_s"] = round(reached["all_local"], 2)
-    figures["restic_restore_s"] = round(plain, 2)
-    figures["all_local_vs_restic"] = round(plain / reached["all_local"], 2)
-    begun_at = time.perf_counter()
-    subprocess.run(
-        [*RELEVE, "recover", "finish", str(target), "--json"], check=True, stdout=subprocess.DEVNULL
-    )
-    figures["finish_verified_s"] = round(time.perf_counter() - begun_at, 2)
-    lost = [name for name, said in people.saved.items() if (target / name).read_text() != said]
-    figures["files_saved_meanwhile_lost"] = len(lost)
-    return figures
+def instant(at: Ground, chosen: Chosen) -> Figures:
+    """From the order to everything local, people working all the time; `restic restore` beside."""
+    ours: list[Recovery] = []
+    plain: list[float] = []
+    for number in range(chosen.rounds):
+
+        def recover(number: int = number) -> None:
+            target = at.root / f"retour-{number}" / "cabinet"
+            ours.append(recovering.recover(at, target, finish=number == 0))
+            shutil.rmtree(target.parent)
+
+        in_turn(number, recover, lambda: plain.append(restored(at)))
+    found: Figures = dict(recovering.medians(ours))
+    found |= {
+        "restic_restore_s": middle(plain),
+        "all_local_vs_restic": round(
+            statistics.median(b / a.seconds["all_local"] for a, b in zip(ours, plain, strict=True)),
+            2,
+        ),
+        "database_first_write_mb": at.size.database_mb,
+        "all_local_mb_per_s": round(
+            at.bytes / statistics.median(a.seconds["all_local"] for a in ours) / 1e6, 1
+        ),
+    }
+    return found
 
 
-class _People(threading.Thread):
-    """Saves documents and writes into the database from the first moment on."""
-
-    def __init__(self, home: RecoveryHome, target: Path) -> None:
-        super().__init__(daemon=True)
-        self._home, self._target = home, target
-        self._end = threading.Event()
-        self._database = threading.Thread(target=self._first_write, daemon=True)
-        self.saved: dict[str, str] = {}
-        self.database_s = 0.0
-
-    def run(self) -> None:
-        self._wait_open()
-        self._database.start()
-        number = 0
-        while not self._end.is_set():
-            name = f"patients/{number % 100:04d}_NOM{number % 100}_Jean/saisie {number}.txt"
-            (self._target / name).write_text(f"note {number}")
-            self.saved[name] = f"note {number}"
-            number += 1
-            self._end.wait(0.05)
-        self._database.join(60)
-
-    def stop(self) -> None:
-        self._end.set()
-        self.join(60)
-
-    def _wait_open(self) -> None:
-        while not self._end.is_set():
-            with contextlib.suppress(Exception):
-                if "first_write" in self._home.state().seconds:
-                    return
-            time.sleep(0.01)
-
-    def _first_write(self) -> None:
-        with contextlib.closing(
-            sqlite3.connect(self._target / "patients.db", timeout=120)
-        ) as database:
-            database.execute("INSERT INTO visit (note) VALUES ('pendant la reprise')")
-            database.commit()
-        self.database_s = (time.time_ns() - self._home.asked().ordered_ns) / 1e9
-
-
-def _plain_restore(at: Ground) -> float:
+def restored(at: Ground, host: str = "plain", folder: Path | None = None) -> float:
     """All of it by `restic restore`, with everything on disk at the end, as ours has it."""
-    into = at.root / "plain"
+    into = at.root / "plain-restored"
+    practice.settle()
     begun = time.perf_counter()
-    at.restic("restore", f"latest:{at.source}", "--target", str(into))
-    held = os.open(into, os.O_RDONLY)
+    at.plain(
+        *("--no-lock", "restore", f"latest:{folder or at.source}", "--target", str(into)), host=host
+    )
     os.sync()
-    os.close(held)
     took = time.perf_counter() - begun
-    subprocess.run(["rm", "-rf", str(into)], check=True)
+    shutil.rmtree(into)
+    practice.settle()
     return took
 
 
+def scrub(at: Ground, _chosen: Chosen) -> Figures:
+    """The whole store without a key; beside it restic's own look at every byte, with the key."""
+    practice.settle()
+    words = [*RELEVE, "vault", "scrub", "--json", "--data", str(at.gate.data)]
+    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    told = json.loads(said.splitlines()[-1])
+    held = sum(p.stat().st_size for p in (at.root / "bare/plain").rglob("*") if p.is_file())
+    check_s = at.plain("check", "--no-lock", "--read-data")
+    return {
+        "scrub_mb_per_s": round(told["mb_per_s"], 1),
+        "scrub_objects": told["objects"],
+        "scrub_bytes": told["bytes"],
+        "restic_check_read_data_mb_per_s": round(held / check_s / 1e6, 1),
+    }
+
+
+# off site
+
+
+def offsite(at: Ground, chosen: Chosen) -> Figures:
+    """Over 100 Mbit/s and 20 ms with a cold cache: what is needed first, then as much as comes."""
+    with recovering.Link(at.gate.url) as link:
+        got = recovering.offsite(at, link, chosen.window_s)
+    shutil.rmtree(at.root / "loin")
+    rate = got.bytes_home / got.window_s
+    is_real = got.window_s >= 899 or (got.bytes_home >= 10e9 and got.window_s <= 900)
+    return {
+        "offsite_link": "100 Mbit/s, 20 ms round trip, user-space proxy (this kernel has no netem)",
+        **{f"offsite_{step}_s": seconds for step, seconds in got.seconds.items()},
+        "offsite_rest_mb_home_before_needed_ones": round(got.rest_before_needed / 1e6, 1),
+        "offsite_mb_home": round(got.bytes_home / 1e6),
+        "offsite_in_s": round(got.window_s, 1),
+        "offsite_link_mb_per_s": round(got.link_bytes / got.window_s / 1e6, 2),
+        f"offsite_mb_in_15_min{'' if is_real else '_extrapolated'}": round(rate * 900 / 1e6),
+    }
+
+
+# growth, with --full
+
+
+def growth_of_snapshots(at: Ground, _chosen: Chosen) -> Figures:
+    """3, 30, 100 snapshots of 2,000 texts of which five change."""
+    source, found = at.root / "axe-instantanes", Figures()
+    practice.wide(source, 2_000)
+    _both(at, source, "snapshots", "init")
+    texts = sorted(source.rglob("*.txt"))
+    for number in range(1, 101):
+        for path in texts[number * 5 : number * 5 + 5]:
+            path.write_bytes(path.read_bytes() + b"suite")
+        _both(at, source, "snapshots", "backup")
+        if number in {3, 30, 100}:
+            found |= _grown(at, source, "snapshots", f"snapshots_{number}")
+    shutil.rmtree(source)
+    return found
+
+
+def growth_of_files(at: Ground, _chosen: Chosen) -> Figures:
+    """20,000, 200,000, 1,000,000 texts of 1 to 3 kB."""
+    found = Figures()
+    for files in (20_000, 200_000, 1_000_000):
+        source, host = at.root / f"axe-fichiers-{files}", f"files{files}"
+        practice.wide(source, files)
+        _both(at, source, host, "init")
+        seconds = _both(at, source, host, "backup")
+        found |= {
+            f"files_{files}_{name}_s": round(took, 2) for name, took in seconds.items()
+        } | _grown(at, source, host, f"files_{files}")
+        shutil.rmtree(source)
+    return found
+
+
+def _both(at: Ground, source: Path, host: str, verb: str) -> dict[str, float]:
+    more = [str(source)] if verb == "backup" else []
+    return {
+        "backup": at.through_gate(verb, *more, host=host),
+        "restic_backup": at.plain(verb, *more, host=host),
+    }
+
+
+def _grown(at: Ground, source: Path, host: str, name: str) -> Figures:
+    target = at.root / "retour-axe" / "cabinet"
+    got = recovering.recover(at, target, host=host, folder=source)
+    shutil.rmtree(target.parent)
+    plain = restored(at, host, source)
+    return {
+        f"{name}_first_file_s": got.seconds["first_file"],
+        f"{name}_all_local_s": got.seconds["all_local"],
+        f"{name}_restic_restore_s": round(plain, 2),
+    }
+
+
+def database_of_8_gb(at: Ground, _chosen: Chosen) -> Figures:
+    """The first write into a database of 8 GB, which brings it home whole."""
+    source = at.root / "grande-base"
+    source.mkdir()
+    practice.sqlite(source / practice.DATABASE, 8_000)
+    at.through_gate("init", host="big")
+    took = at.through_gate("backup", str(source), host="big")
+    target = at.root / "retour-base" / "cabinet"
+    size = (source / practice.DATABASE).stat().st_size
+    got = recovering.recover(at, target, host="big", folder=source)
+    shutil.rmtree(source)
+    shutil.rmtree(target.parent)
+    return {
+        "database_8_gb_bytes": size,
+        "database_8_gb_backup_s": round(took, 1),
+        "database_8_gb_query_s": got.query_s,
+        "database_8_gb_first_write_s": got.write_s,
+    }
+
+
+def middle(values: list[float]) -> float:
+    return round(statistics.median(values), 2)
+
+
+def ratio(plain: list[float], ours: list[float]) -> float:
+    """How fast ours is, restic being 1: the median of the rounds' own ratios."""
+    return round(statistics.median(p / o for p, o in zip(plain, ours, strict=True)), 2)
+
+
+def in_turn(number: int, first: Callable[[], object], second: Callable[[], object]) -> None:
+    for work in (first, second) if number % 2 else (second, first):
+        practice.settle()
+        work()
+
+
 # A part adds its row here.
-PARTS: dict[str, Callable[[Ground], Figures]] = {
-    "instant": instant,
+Part = Callable[[Ground, Chosen], Figures]
+PARTS: dict[str, Part] = {"backup": backup, "instant": instant, "scrub": scrub, "offsite": offsite}
+FULL: dict[str, Part] = {
+    "database": database_of_8_gb,
+    "snapshots": growth_of_snapshots,
+    "files": growth_of_files,
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under a minute")
+def arguments() -> Chosen:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a small practice, under a minute")
     parser.add_argument("--json", action="store_true", help="one object of named figures")
-    parser.add_argument("--only", nargs="*", choices=sorted(PARTS), default=sorted(PARTS))
-    chosen = parser.parse_args()
-    figures: Figures = {"load_1min": round(os.getloadavg()[0], 1)}
-    with ground(QUICK if chosen.quick else WHOLE) as at:
-        figures |= {"corpus_bytes": at.bytes, "corpus_documents": at.size.documents}
-        for part in chosen.only:
-            figures |= PARTS[part](at)
-    figures |= {"cpus": os.cpu_count() or 0, "restic": tools.find(tools.RESTIC).version}
+    parser.add_argument("--full", action="store_true", help="growth, 8 GB database, 10 GB off site")
+    parser.add_argument("--offsite", action="store_true", help="the shaped link alone")
+    parser.add_argument("--rounds", type=int, default=0, help="of backup and instant [3, quick 1]")
+    parser.add_argument("--only", nargs="*", choices=[*PARTS, *FULL], help="parts [all]")
+    parser.add_argument("--keep", type=Path, help="work here, and leave it for the next run")
+    parser.add_argument("--window-s", type=float, default=0, help="of the link [60; 15; full 900]")
+    chosen = parser.parse_args(namespace=Chosen())
+    usual = [*PARTS, *(FULL if chosen.full else ())]
+    chosen.only = chosen.only or (["offsite"] if chosen.offsite else usual)
+    chosen.rounds = chosen.rounds or (1 if chosen.quick else 3)
+    windows = (900.0 if chosen.full else 60.0, 8.0)
+    chosen.window_s = chosen.window_s or windows[chosen.quick]
+    return chosen
+
+
+def measure(chosen: Chosen, root: Path) -> Figures:
+    size = practice.QUICK if chosen.quick else practice.WHOLE
+    if chosen.full and "offsite" in chosen.only:
+        size = practice.TEN_GB
+    found: Figures = {"load_before": round(os.getloadavg()[0], 1)}
+    with ground(root, size) as at:
+        found |= {"corpus_bytes": at.bytes, "corpus_files": at.files, "rounds": chosen.rounds}
+        for name in chosen.only:
+            found |= (PARTS | FULL)[name](at, chosen)
+            found[f"load_after_{name}"] = round(os.getloadavg()[0], 1)
+    return found | {"cpus": os.cpu_count() or 0, "restic": tools.find(tools.RESTIC).version}
+
+
+def main() -> None:
+    chosen = arguments()
+    if os.geteuid():
+        raise SystemExit("bench/vault.py: FUSE and overlayfs need root.")
+    if chosen.keep:
+        chosen.keep.mkdir(parents=True, exist_ok=True)
+        found = measure(chosen, chosen.keep.absolute())
+    else:
+        with tempfile.TemporaryDirectory(prefix="releve-bench-vault-") as scratch:
+            found = measure(chosen, Path(scratch))
     if chosen.json:
-        print(msgspec.json.encode(figures).decode())
+        print(json.dumps(found))
         return
-    for name, value in figures.items():
-        print(f"{name:32} {value}")
+    for name, value in found.items():
+        print(f"{name:44} {value}")
 
 
 if __name__ == "__main__":

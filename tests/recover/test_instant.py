@@ -15,7 +15,9 @@ from releve.adapters.restic.rest_server import RestServer
 from releve.apps.backup.state import Config, State
 from tests.recover.practice import RELEVE, Recovery, kill, tree
 
-RUNS = int(os.environ.get("RELEVE_KILLS", "1"))  # more, for a long look: each is another seed
+# More, for a long look (bench/soak.py): each is another seed.
+FIRST = int(os.environ.get("RELEVE_SEED", "0"))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("RELEVE_KILLS", "1")))
 
 
 def test_an_untouched_recovery_ends_as_the_folder_that_was_backed_up(recovery):
@@ -74,12 +76,12 @@ def test_a_database_is_asked_at_once_and_written_soon(recovery):
     database.close()
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_vault_killed_again_and_again_loses_nothing_that_was_written(recovery, seed):
     chance = random.Random(seed)
     recovery.begin()
     recovery.reached("first_write")
-    written = {}
+    written, killed = {}, 0
     for number in range(3):
         name = f"ecrit-{number}.txt"
         (recovery.target / name).write_text(name * 100)
@@ -89,6 +91,7 @@ def test_the_vault_killed_again_and_again_loses_nothing_that_was_written(recover
             break
         before = recovery.home.state().rebuilt
         kill(recovery.vault())
+        killed += 1
         recovery.until(lambda before=before: recovery.home.state().rebuilt > before)
     recovery.reached("all_local")
     report = recovery.finish()
@@ -98,14 +101,16 @@ def test_the_vault_killed_again_and_again_loses_nothing_that_was_written(recover
     for name in written:
         (recovery.target / name).unlink()
     assert tree(recovery.target) == tree(recovery.source)
+    print(f"{killed} kills: {{'fuse': {killed}}}")
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_driver_killed_at_any_moment_goes_on_when_started_again(recovery, seed):
-    chance = random.Random(seed)
+    chance, killed = random.Random(seed), 0
     for number in range(3):
         driver = recovery.begin()
         time.sleep(0.4 + chance.random() * 1.5)
+        killed += driver.poll() is None
         driver.kill()
         driver.wait(10)
         if recovery.target.is_dir() and mounts.mounted(str(recovery.target)):
@@ -120,27 +125,30 @@ def test_the_driver_killed_at_any_moment_goes_on_when_started_again(recovery, se
     for name in written:
         (recovery.target / name).unlink()
     assert tree(recovery.target) == tree(recovery.source)
+    print(f"{killed} kills: {{'driver': {killed}}}")
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_hand_over_killed_at_any_moment_goes_on_and_is_never_shown_as_done(recovery, seed):
     recovery.run(*recovery.words("--until-local"))
     (recovery.target / "vide").rmdir()
     (recovery.target / "archives").rename(recovery.target / "rangees")
     shown = tree(recovery.target)
-    chance = random.Random(seed)
+    chance, killed = random.Random(seed), 0
     for _ in range(3):
         command = [*RELEVE, "recover", "finish"]
         finishing = subprocess.Popen(
             [*command, str(recovery.target)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         time.sleep(0.2 + chance.random() * 0.8)
+        killed += finishing.poll() is None
         finishing.kill()
         said = finishing.communicate()[0]
         assert (recovery.home.state().phase == "done") or not said
     if recovery.home.state().phase != "done":
         recovery.finish()
     assert tree(recovery.target) == shown
+    print(f"{killed} kills: {{'hand_over': {killed}}}")
 
 
 def test_people_write_all_the_time_and_nothing_of_it_is_lost(recovery):

@@ -16,8 +16,10 @@ import os
 import shutil
 import stat
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from releve.adapters.linux import mounts
+from releve.adapters.linux.readahead import ReadAhead
 from releve.flow.recovery.errors import MountFailedError, StillInUseError, TargetError
 
 # Renamed folders: without redirect_dir a rename of a folder would be refused to people (EXDEV).
@@ -25,6 +27,7 @@ from releve.flow.recovery.errors import MountFailedError, StillInUseError, Targe
 _OPTIONS = "redirect_dir=on,metacopy=off,index=off,xino=off"
 _SPECIAL = frozenset(":,\\")
 _XATTR = "trusted.overlay."
+_BIG = 16 << 20  # bytes: smaller files are copied before readers have begun
 
 
 class Overlay:
@@ -148,9 +151,18 @@ class Overlay:
         full = f"{self.target}/{path}"
         facts = os.lstat(full)
         if stat.S_ISREG(facts.st_mode):
-            os.close(os.open(full, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+            with self._read_ahead(path, facts.st_size):
+                os.close(os.open(full, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
         else:  # the owner it has already: a change that changes nothing but copies it up
             os.chown(full, facts.st_uid, facts.st_gid, follow_symlinks=False)
+
+    def _read_ahead(self, path: str, size: int) -> AbstractContextManager[object]:
+        """Read a big file side by side while the kernel copies it."""
+        if size >= _BIG:
+            for name in sorted(os.listdir(self.lower), key=int):
+                if os.path.lexists(below := f"{self.lower}/{name}/{path}"):
+                    return ReadAhead(below)
+        return nullcontext()
 
     def room(self) -> int:
         """Bytes that are free below the upper folder."""
