@@ -247,7 +247,8 @@ def _put(room: Room, path: str, content: BinaryIO, base: str, who: str, now: dt.
 async def opened(request: AnyRequest) -> Response[str]:
     """Who opened what: for those of the structure who may know."""
     inside, room = enter(request, READ_LOG), _room(request)
-    lines = await to_thread.run_sync(room.journal.journal.last, _LINES)
+    last = await to_thread.run_sync(room.journal.journal.last, _LINES)
+    lines = [(dt.datetime.fromisoformat(line.at), line) for line in last]
     whole = await to_thread.run_sync(room.journal.journal.check)
     facts: dict[str, Any] = {"lines": lines, "whole": whole, "room": room.name, "shown": _LINES}
     return page(inside.visit, "journal.html", **facts, **_rights(inside, room))

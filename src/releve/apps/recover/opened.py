@@ -26,8 +26,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     user: str
     path: str  # a patient's name may be in it: the file is root's and stays on this host
-    how: str  # "read", "write", "beside", "delete", "refused"; "entered" and "knocked" of the door
-    via: str = "smb"  # "smb", "browser"
+    how: str  # "read", "write", "beside", "delete", "refused", "entered", "knocked", "invited", "revoked"
+    via: str = "smb"  # "smb", "browser", "machine"
     token: str = ""  # of the path, with a key of this recovery: what may be told elsewhere
     previous: str = ""
     hash: str = ""
@@ -59,7 +59,8 @@ class OpenedJournal:
         if how == "read" and self._is_repeated((user, path, how), now):
             return
         at = now.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = Opened(at=at, address=address, user=user, path=path, how=how, via="browser")
+        via = "browser" if address else "machine"  # who makes links out stands at the machine
+        line = Opened(at=at, address=address, user=user, path=path, how=how, via=via)
         self.add([line])
 
     def _is_repeated(self, what: tuple[str, str, str], now: dt.datetime) -> bool:

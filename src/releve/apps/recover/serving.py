@@ -121,6 +121,7 @@ def _passes(home: RecoveryHome) -> Passes:
 @click.option("--hours", default=12.0, show_default=True, type=click.FloatRange(0.1, 72.0))
 @click.option("--read-only", is_flag=True, help="Lire seulement.")
 @click.option("--may-see-log", is_flag=True, help="Voir qui a ouvert quoi.")
+@click.option("--code", is_flag=True, help="Demander un code même ici (toujours, ailleurs).")
 @click.option("--revoke", is_flag=True, help="Reprendre ses liens et fermer ses pages, aussitôt.")
 @_json
 def link(
@@ -130,6 +131,7 @@ def link(
     hours: float,
     read_only: bool,
     may_see_log: bool,
+    code: bool,
     revoke: bool,
     as_json: bool,
 ) -> None:
@@ -161,7 +163,7 @@ def link(
         now=now,
         hours=hours,
         session_hours=hours,
-        with_code=with_code_at(url) or bool(home.asked().structure),
+        with_code=code or with_code_at(url) or bool(home.asked().structure),
     )
     journal.note(person, "", "", "invited", now)
     tell_link(url, issued, person, as_json=as_json)
