@@ -9,8 +9,8 @@ import os
 import threading
 from typing import Self
 
-_PIECE = 4 << 20
-_READERS = 4
+_PIECE = 1 << 20
+_READERS = 6
 _WAIT_S = 0.02
 _SHARE_OF_MEMORY = 4  # at most a quarter of what is free is read before the copy needs it
 
