@@ -564,6 +564,21 @@ def test_the_server_is_told_that_a_source_is_empty_as_the_agent_runs_it(
     assert step(HostState(), ran).backup.source_lack == SOURCE_EMPTY
 
 
+def test_the_server_is_told_how_much_was_kept_and_what_it_was_judged_to_be(
+    state, configure, tmp_path
+):
+    configure()
+    spool = SqliteSpool(tmp_path / "agent.db")
+    command = [sys.executable, "-m", "releve.apps.cli.main", "backup", "run", "--judge"]
+    command += ["--json", "--state", str(state.folder)]
+    ran = anyio.run(back_up_once, ProcessCommands(), spool, SystemClock(), command)
+    made = state.load().backup
+    assert (ran.snapshot_at, ran.files, ran.bytes) == (made.at, made.files, made.bytes)
+    assert (ran.ok, ran.verdict, ran.clean_at) == (False, "bad", None), "its letters are noise"
+    kept = step(HostState(), ran).backup
+    assert (kept.verdict, kept.clean_at, kept.files) == ("bad", None, made.files)
+
+
 def test_a_dump_that_says_nothing_or_ends_badly_is_no_whole_dump(tmp_path):
     tee = Path(tee_module.__file__)
     for words, fine in (

@@ -1,5 +1,6 @@
 """The agent's drills, with the real command: it tells how each ended, and that they are expected."""
 
+import json
 from random import Random
 
 import anyio
@@ -36,6 +37,12 @@ def test_the_agent_goes_on_with_an_interrupted_drill_and_tells_how_it_ended(prac
     assert told is not None
     assert (told.ok, told.status, told.detail) == (True, 0, "")
     assert told.bytes > 0
+    assert told.drill, "the id of its certificate"
+    certificate = next((practice.drills / "certificates").glob(f"{told.drill}.json"))
+    steps = {m["name"]: m for m in json.loads(certificate.read_bytes())["certificate"]["rto"]}
+    # Killed after its third step: what came before was measured, what came after was interrupted.
+    assert told.first_file_s == steps["first_file"]["elapsed_s"]
+    assert (told.all_local_s is None) == steps["all_local"]["is_interrupted"]
     assert told.rpo_s is not None
     assert anyio.run(drill_once, *parts) is None, "the next one is due in a week"
 
