@@ -29,7 +29,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 def place_of(listen: str, listener: socket.socket, folder: Path, names: tuple[str, ...]) -> Place:
     """Where people find it; elsewhere than on loopback with a certificate of its own authority."""
     host, port = host_of(listen), listener.getsockname()[1]
-    shown = names[0] if names else (own_names("")[0] if host in _ANY else host)
+    shown = names[0] if names else (socket.gethostname() if host in _ANY else host)
     shown = f"[{shown}]" if ":" in shown else shown
     if host in LOOPBACK:
         return Place(url=f"http://{shown}:{port}")
