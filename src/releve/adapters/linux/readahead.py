@@ -21,9 +21,11 @@ class ReadAhead:
     It never fails: what cannot be read here, the copy says.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._buffer_lock = threading.Lock()
+    def __init__(self, path: str, *, most_ahead: int = 0) -> None:
+        """At most `most_ahead` bytes ahead of the copy; 0: by what memory is free."""
+        self._path, self._most_ahead = path, most_ahead
+        self._lock = threading.Lock()
+        self.bytes_read = 0
         self._next = 0
         self._end = threading.Event()
         self._readers: list[threading.Thread] = []
@@ -36,7 +38,8 @@ class ReadAhead:
             return self
         self._copier = threading.get_native_id()
         self._written = _written(self._copier)
-        self._room = max(_READERS * _PIECE, _free_memory() // _SHARE_OF_MEMORY)
+        room = self._most_ahead or _free_memory() // _SHARE_OF_MEMORY
+        self._room = max(_READERS * _PIECE, room)
         self._readers = [threading.Thread(target=self._read, daemon=True) for _ in range(_READERS)]
         for reader in self._readers:
             reader.start()
@@ -52,16 +55,19 @@ class ReadAhead:
     def _read(self) -> None:
         buffer = [bytearray(_PIECE)]
         while not self._end.is_set():
-            with self._buffer_lock:
+            with self._lock:
                 at, self._next = self._next, self._next + _PIECE
             while at - (_written(self._copier) - self._written) > self._room:
                 if self._end.wait(_WAIT_S):
                     return
             try:
-                if not os.preadv(self._file, buffer, at):
-                    return
+                read = os.preadv(self._file, buffer, at)
             except OSError:
                 return
+            if not read:
+                return
+            with self._lock:
+                self.bytes_read += read
 
 
 def _written(thread: int) -> int:
