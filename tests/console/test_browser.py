@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from releve.flow.server.ingest import take
+from tests.server.vaults import busy_vault
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
 pytestmark = pytest.mark.browser
@@ -133,3 +134,30 @@ def test_a_button_on_the_live_page_works(served: Running, chromium: Browser) -> 
     with served.store.unit(host.structure, writes=False) as unit:
         assert [r.action.state for r in unit.actions()] == ["sent"]
     assert watched.complaints == []
+
+
+def test_the_vault_s_page_shows_live_what_the_vault_tells(
+    served: Running, chromium: Browser
+) -> None:
+    served.home.make_setup_code()
+    watched = Watched(chromium, served, "fr-FR")
+    page = watched.page
+    set_up(served, watched)
+    host = add_host(served.store, "serveur-fichiers")
+    page.click("nav a[href='/vault']")
+    expect(page.locator(".state-name")).to_have_text("Aucun coffre relié", timeout=10_000)
+    expect(page.locator("#host-serveur-fichiers")).to_contain_text("pas encore mesuré")
+    page.evaluate("window.notReloaded = true")
+    busy_vault(served.store, host, served.context.clock.now())
+    served.context.live.touch(host.structure)
+    expect(page.locator(".state-name")).to_have_text("Action requise", timeout=10_000)
+    expect(page.locator("#host-serveur-fichiers .pill").first).to_have_text("Prouvé")
+    page.locator("summary", has_text="Certificat 20261120-2000-4f1a2b").click()
+    expect(page.locator("#drill-20261120-2000-4f1a2b")).to_contain_text("41,2 s")
+    row = page.locator("tr", has_text="s3-lyon")
+    expect(row).to_contain_text("9 attaques tentées, toutes repoussées")
+    expect(page.locator("tr", has_text="s3-paris")).to_contain_text("non prouvé")
+    assert page.evaluate("window.notReloaded")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert watched.complaints == []
+    assert [a for a in watched.asked if not a.startswith(served.url)] == []

@@ -8,15 +8,18 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.sql.store import SqlStore
+from releve.apps.console.vault_views import HostRow, vault_page
 from releve.detect.vault_findings import NOTICES
 from releve.flow.server import vaults
+from releve.flow.server.ingest import take
 from releve.flow.server.vaults import VaultUnreadableError
+from releve.model import event as ev
 from releve.model.finding import Severity
 from releve.model.standing import Standing
 from releve.triage.outlook import outlook
 from releve.triage.vaults import ToldVault as Told
-from tests.server.vaults import ToldVault, add_vault, hash_of
-from tests.server.world import T0, add_host
+from tests.server.vaults import ToldVault, add_vault, full_standing, hash_of
+from tests.server.world import T0, add_host, batch
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -156,6 +159,46 @@ def test_only_the_newest_standing_signed_by_the_vault_is_shown(vault: ToldVault)
     with vault.store.unit(vault.structure, writes=False) as unit:
         kept = msgspec.json.decode(unit.vault(vault.id).standing, type=Standing)
     assert (kept.structure, kept.seq) == ("cabinet", 5)
+
+
+def test_the_page_takes_no_proof_for_longer_than_it_holds(vault: ToldVault) -> None:
+    vault.tell_head(9320)
+    vault.tell_standing(full_standing(vault, T0))
+
+    def immutable(now: dt.datetime) -> list[str]:
+        page = vault_page(vault.store, vault.structure, now)
+        return [row.copy.name for row in page.vaults[0].copies if row.immutable]
+
+    assert immutable(T0) == ["s3-lyon"]
+    assert immutable(T0 + dt.timedelta(days=29)) == []
+
+
+def test_the_loss_of_now_counts_from_what_was_judged_clean_where_that_is_known(
+    vault: ToldVault,
+) -> None:
+    vault.tell_head(9320)
+    vault.tell_standing(full_standing(vault, T0))
+    host = add_host(vault.store, "Serveur-Fichiers.parc.local")
+
+    def row(*events: ev.AnyEvent, first: int = 1) -> HostRow:
+        if events:
+            take(vault.store, host.structure, host.id, batch(*events, first=first), T0)
+        rows = vault_page(vault.store, vault.structure, T0).hosts
+        return next(one for one in rows if one.anchor == "serveur-fichiers")
+
+    assert (row().loss.by, row().mood) == ("vault", "watching")
+    ran = ev.BackupRan(seen_at=T0 - MINUTE, ok=True, ms=1)
+    assert row(ran).loss.by == "backup"
+    clean = msgspec.structs.replace(ran, verdict="clean", clean_at=T0 - 5 * MINUTE)
+    told = row(clean, first=2)
+    assert (told.loss.by, told.loss.seconds, told.mood) == ("clean", 300, "watching")
+    drilled = ev.DrillRan(seen_at=T0, ok=True, drill="d1", all_local_s=9)
+    assert row(drilled, first=3).mood == "well"
+    harmed = msgspec.structs.replace(ran, ok=False, verdict="bad")
+    told = row(harmed, first=4)
+    assert (told.loss.seconds, told.mood) == (300, "down"), "what is harmed makes nothing younger"
+    anchors = [one.anchor for one in vault_page(vault.store, vault.structure, T0).hosts]
+    assert sorted(anchors) == ["accueil", "radiologie", "serveur-fichiers"]
 
 
 def test_a_removed_vault_is_nobody_and_its_name_is_free(vault: ToldVault) -> None:

@@ -34,10 +34,12 @@ def open_engine(url: str) -> sa.Engine:
             # Two servers that start at once would both try to make the tables.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7237001)"))
         tables.metadata.create_all(connection)
-        # Not in the table's own list: a database of before has the table already.
-        connection.exec_driver_sql(
-            "CREATE INDEX IF NOT EXISTS event_by_time ON event (structure, host, stored_at)"
-        )
+        # Not in the tables' own lists: a database of before has the tables already.
+        for name, columns in (
+            ("event_by_time", "event (structure, host, stored_at)"),
+            ("finding_by_host", "finding (structure, host, seen_at)"),
+        ):
+            connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
         _guard_append_only(connection)
     return engine
 

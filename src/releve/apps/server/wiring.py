@@ -25,6 +25,7 @@ from releve.flow.server.live import Live
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
+from releve.triage.vaults import SILENT_AFTER
 
 _HOUSEKEEPING_SECONDS = 30.0
 _FORGET_SECONDS = 3600.0
@@ -106,8 +107,9 @@ class LettingGo(uvicorn.Server):
 
 
 async def _keep_house(context: Context) -> None:
+    up_since = context.clock.now()
     while True:
-        await to_thread.run_sync(_tidy, context)
+        await to_thread.run_sync(_tidy, context, up_since)
         await anyio.sleep(_HOUSEKEEPING_SECONDS)
 
 
@@ -125,10 +127,13 @@ async def _forget(context: Context, keep: dt.timedelta) -> None:
         await anyio.sleep(_FORGET_SECONDS)
 
 
-def _tidy(context: Context) -> None:
+def _tidy(context: Context, up_since: dt.datetime) -> None:
     now = context.clock.now()
+    # A server that was off itself has heard nobody: first it listens for as long as it waits.
+    has_listened = now - up_since > SILENT_AFTER
     context.store.forget_old(now)
     for structure in context.store.structures():
         with context.store.unit(structure.id) as unit:
             expire(unit, now)
-        tell_silence(context.store, structure.id, now)
+        if has_listened:
+            tell_silence(context.store, structure.id, now)
