@@ -166,16 +166,16 @@ def offsite(at: Ground, chosen: Chosen) -> Figures:
 
 def growth_of_snapshots(at: Ground, _chosen: Chosen) -> Figures:
     """3, 30, 100 snapshots of 2,000 texts of which five change."""
-    source, found = at.root / "axe-instantanes", Figures()
+    source, host, found = at.root / "axe-instantanes", f"snapshots-{os.getpid()}", Figures()
     practice.wide(source, 2_000)
-    _both(at, source, "snapshots", "init")
+    _both(at, source, host, "init")
     texts = sorted(source.rglob("*.txt"))
     for number in range(1, 101):
         for path in texts[number * 5 : number * 5 + 5]:
             path.write_bytes(path.read_bytes() + b"suite")
-        _both(at, source, "snapshots", "backup")
+        _both(at, source, host, "backup")
         if number in {3, 30, 100}:
-            found |= _grown(at, source, "snapshots", f"snapshots_{number}")
+            found |= _grown(at, source, host, f"snapshots_{number}")
     shutil.rmtree(source)
     return found
 
@@ -184,7 +184,7 @@ def growth_of_files(at: Ground, _chosen: Chosen) -> Figures:
     """20,000, 200,000, 1,000,000 texts of 1 to 3 kB."""
     found = Figures()
     for files in (20_000, 200_000, 1_000_000):
-        source, host = at.root / f"axe-fichiers-{files}", f"files{files}"
+        source, host = at.root / f"axe-fichiers-{files}", f"files-{files}-{os.getpid()}"
         practice.wide(source, files)
         _both(at, source, host, "init")
         seconds = _both(at, source, host, "backup")
@@ -217,14 +217,14 @@ def _grown(at: Ground, source: Path, host: str, name: str) -> Figures:
 
 def database_of_8_gb(at: Ground, _chosen: Chosen) -> Figures:
     """The first write into a database of 8 GB, which brings it home whole."""
-    source = at.root / "grande-base"
+    source, host = at.root / "grande-base", f"base-{os.getpid()}"
     source.mkdir()
     practice.sqlite(source / practice.DATABASE, 8_000)
-    at.through_gate("init", host="big")
-    took = at.through_gate("backup", str(source), host="big")
+    at.through_gate("init", host=host)
+    took = at.through_gate("backup", str(source), host=host)
     target = at.root / "retour-base" / "cabinet"
     size = (source / practice.DATABASE).stat().st_size
-    got = recovering.recover(at, target, host="big", folder=source)
+    got = recovering.recover(at, target, host=host, folder=source)
     shutil.rmtree(source)
     shutil.rmtree(target.parent)
     return {
