@@ -225,7 +225,7 @@ def test_every_notice_of_the_vault_has_its_row() -> None:
         for module in root.joinpath(room).iterdir():
             if module.name.endswith(".py"):
                 text = module.read_text("utf-8")
-                found = re.findall(r'(?:notices\.tell|tell_soon|self\._tell)\(\s*"(\w+)"', text)
+                found = re.findall(r'(?:notices\.tell|tell_soon|self\._tell)[,(]\s*"(\w+)"', text)
                 said |= set(found)
     said -= {"asked", "opened", "closed", "signed"}  # steps of an opening: restore_…
     assert {"object_bad", "quota_used_up", "clock_stepped"} <= said

@@ -146,6 +146,26 @@ NOTICES: dict[str, Row] = {
         "Coffre : la source {about} n’est plus la même chaîne.",
         "Vault: the source {about} is not the same chain any more.",
     ),
+    "seal_broken": Row(
+        Severity.CRITICAL,
+        "Coffre : le scellé d’une génération a été levé sur la machine du coffre : {about}",
+        "Vault: the seal of a generation was taken off on the vault's own machine: {about}",
+    ),
+    "seal_not_possible": Row(
+        Severity.NOTICE,
+        "Coffre : une génération ne peut pas être scellée sur ce disque : {about}",
+        "Vault: a generation cannot be sealed on this disk: {about}",
+    ),
+    "job_failed": Row(
+        Severity.NOTICE,
+        "Coffre : la tâche {about} a échoué (statut {status}).",
+        "Vault: the job {about} failed (status {status}).",
+    ),
+    "job_overdue": Row(
+        Severity.SERIOUS,
+        "Coffre : la tâche {about} n’a pas abouti depuis trop longtemps (dernière fois : {last_ok}).",
+        "Vault: the job {about} has not ended well for too long (last time: {last_ok}).",
+    ),
 }
 PROOFS: dict[str, Row] = {
     "signature": Row(
