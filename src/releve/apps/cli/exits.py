@@ -160,9 +160,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "key escrow add": (*_ESCROW, *_REPOSITORY, *_NOT_SET_UP),
     "key escrow revoke": (*_of(_KEYS, "EnvelopeError"), *_NOT_SET_UP),
     "key escrow open": (*_ESCROW, *_KEY_FILE, *_of(_KEYS, "EnvelopeError")),
-    "restore serve": (*_LISTENING, *_of("releve.apps.web.links", "PagesMissingError"),
-        *_of("releve.apps.restore.wizard", "HarmfulVersionError"),
-    ),
+    "restore serve": (*_LISTENING, *_of("releve.apps.web.links", "PagesMissingError")),
     "restore link": (),
     "restore log": _of("releve.adapters.chained", "ChainBrokenError"),
     "restore file": (
@@ -308,6 +306,7 @@ EXITS: dict[str, tuple[str, ...]] = {
 
 # What no command of a user ends with, and why: the reason stands beside the name.
 NOWHERE: dict[str, str] = {
+    "HarmfulVersionError": "the page of `releve restore serve` says it",
     "WrongHashError": "scripts/tools.py, which `make setup` runs",
     "NoSourceError": "scripts/tools.py, which `make setup` runs",
 }
