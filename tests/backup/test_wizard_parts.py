@@ -18,6 +18,7 @@ from releve.adapters.store.keeper import Keeper
 from releve.apps.agent.config import Config as AgentConfig
 from releve.apps.agent.config import Home
 from releve.apps.backup.judging import CATALOGUE
+from releve.apps.backup.state import Config, State
 from releve.apps.cli.main import run
 from releve.apps.restore.telling import Teller
 from releve.apps.restore.wizard import HarmfulVersionError, Wizard
@@ -25,6 +26,7 @@ from releve.apps.web.words import ZONE
 from releve.model.clean import Verdict, Why
 from releve.model.held import Judged
 from releve.recover.said_time import understood
+from releve.recover.versions import choose
 from releve.recover.wanted import Wanted
 from tests.backup.test_scan import docx
 
@@ -61,10 +63,11 @@ def held(kept, tmp_path):
 
 
 def only(wizard: Wizard, words: str):
-    hits, is_cut = wizard.look(words)
-    assert not is_cut
-    assert len(hits) == 1, hits
-    return hits[0]
+    found = wizard.look(words)
+    assert not found.is_cut
+    assert not found.is_troubled
+    assert len(found.hits) == 1, found.hits
+    return found.hits[0]
 
 
 def test_a_deleted_letter_is_found_by_the_guards_memory_of_its_name(held) -> None:
@@ -101,7 +104,7 @@ def test_what_is_there_is_kept_and_a_version_that_is_there_is_not_brought_again(
 
 def test_a_folder_comes_beside_or_only_what_is_missing_in_it(held) -> None:
     wizard, letter = held
-    hit = next(h for h in wizard.look("dupont")[0] if h.is_folder)
+    hit = next(h for h in wizard.look("dupont").hits if h.is_folder)
     newest = wizard.offers(hit, None).offers[0]
     letter.write_text("mine")
     assert wizard.put_back(newest, in_place=True).kept == 1
@@ -115,8 +118,23 @@ def test_nothing_outside_the_folders_is_found_or_followed(held, tmp_path) -> Non
     wizard, letter = held
     (tmp_path / "secret coeur.txt").write_text("x")
     (letter.parent / "out").symlink_to(tmp_path)
-    assert [hit.path for hit in wizard.look("coeur")[0]] == [str(letter)]
-    assert wizard.look("c") == ([], False)
+    assert [hit.path for hit in wizard.look("coeur").hits] == [str(letter)]
+    assert wizard.look("c").hits == ()
+
+
+def test_a_vault_that_does_not_answer_is_said_and_what_is_here_is_found(tmp_path) -> None:
+    folder = tmp_path / "cabinet"
+    folder.mkdir()
+    (folder / "lettre.txt").write_text("x")
+    state = State(str(tmp_path / "state"))
+    url = "http://127.0.0.1:9/host/"  # nobody is there
+    state.configure(Config(url=url, user="host", folders=(str(folder),)), "secret")
+    wizard = Wizard([str(folder)], state=str(state.folder), store=None, zone=ZONE)
+    found = wizard.look("lettre")
+    assert found.is_troubled
+    assert [hit.path for hit in found.hits] == [str(folder / "lettre.txt")]
+    offers = wizard.offers(found.hits[0], None)
+    assert (offers.offers, offers.chosen, offers.troubles) == ((), -1, ("VaultUnreachableError",))
 
 
 @pytest.mark.restic
@@ -135,7 +153,8 @@ def test_verdicts_of_the_scan_stand_beside_versions_and_bad_ones_do_not_come_bac
     assert [o.version.size == 4096 for o in offers.offers] == [True, False]
     assert offers.offers[0].verdict in {Verdict.SUSPECT, Verdict.BAD}
     assert offers.offers[1].verdict is Verdict.CLEAN
-    assert wizard.offers(hit, first.at).chosen == 1
+    assert choose([o.version for o in offers.offers], first.at) is offers.offers[1].version
+    assert offers.troubles == ()
     digest = placing.sha256(str(letter))
     catalogue = SqliteCatalogue(state.folder / CATALOGUE)
     why = Why(code="known", fr="connu", en="known")

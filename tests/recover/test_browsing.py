@@ -107,7 +107,10 @@ def shared(made, tmp_path_factory):
     recovery = Recovery(root, source, tmp_path_factory.mktemp("shared") / "cabinet")
     recovery.begin()
     recovery.reached("open")
+    left = recovery.target / "patients" / ".releve-envoi-0123"
+    left.write_text("a page was killed while it stored this")
     page = Page(recovery)
+    assert not left.exists()
     yield page
     page.close()
     recovery.close()

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -23,6 +23,7 @@ import msgspec
 from releve.adapters.below import open_folder
 
 OURS = ".releve-"  # what we put there for a moment, and the guard's: never shown
+_SENT = f"{OURS}envoi-"
 _MOST_NAME = 255
 _EXCHANGE, _NO_REPLACE = 2, 1  # of renameat2(2)
 _MOST_TRIES = 50
@@ -122,7 +123,7 @@ class Tree:
         """
         above, name = _split(path)
         with self._folder(above) as folder:
-            temporary = f"{OURS}envoi-{secrets.token_hex(8)}"
+            temporary = f"{_SENT}{secrets.token_hex(8)}"
             try:
                 _fill(folder, temporary, content, like=name)
                 stored = self._place(folder, temporary, name, "/".join((*above, name)), base)
@@ -133,6 +134,14 @@ class Tree:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=folder)
         return Stored(path="/".join((*above, name)), is_beside=not stored)
+
+    def sweep(self, paths: Iterable[str]) -> None:
+        """Remove what a kill left of something that was being stored; nobody was told of it."""
+        for path in paths:
+            above, _, name = path.rpartition("/")
+            if name.startswith(_SENT):
+                with contextlib.suppress(OSError), self._folder(parts_of(above)) as folder:
+                    os.unlink(name, dir_fd=folder)
 
     def _place(self, folder: int, temporary: str, name: str, path: str, base: str) -> bool:
         """Whether it took the name; False: somebody else's version has it and keeps it."""

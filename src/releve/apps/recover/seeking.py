@@ -39,6 +39,10 @@ class Seeking:
                 continue  # renamed or deleted by people
         return found, False
 
+    def leftovers(self) -> Iterator[str]:
+        """What of ours stands in the local part of the folder."""
+        yield from _below(self._home.path / "upper", with_ours=True)
+
     def _paths(self) -> Iterator[str]:
         known = self._home.catalogue()
         if known is None:  # finished, or not listed yet
@@ -49,14 +53,14 @@ class Seeking:
         yield from _below(upper if upper.is_dir() else Path(self._tree.top))
 
 
-def _below(top: Path) -> Iterator[str]:
+def _below(top: Path, *, with_ours: bool = False) -> Iterator[str]:
     """Files and folders below a place, relative to it; no link is followed."""
     waiting = [""]
     while waiting:
         folder = waiting.pop()
         with contextlib.suppress(OSError), os.scandir(top / folder) as entries:
             for entry in entries:
-                if entry.name.startswith(_OURS):
+                if entry.name.startswith(_OURS) and not with_ours:
                     continue
                 path = f"{folder}/{entry.name}".lstrip("/")
                 yield path

@@ -76,12 +76,14 @@ def serve(
     sending = Sending(home.path / "envois")
     sending.make()
     tree = Tree(asked.target, There(home), partial(_is_written, asked))
+    seeking = Seeking(home, tree)
+    tree.sweep(seeking.leftovers())
     room = Room(
         name=home.target.name,
         tree=tree,
         seal=Seal(own_secret(home.path / "pages.key")),
         journal=journal,
-        seeking=Seeking(home, tree),
+        seeking=seeking,
         sending=sending,
         read_only=read_only,
     )

@@ -54,6 +54,7 @@ class Task(msgspec.Struct, kw_only=True):
     meant: Meant | None = None
     hits: list[Hit] = []
     is_cut: bool = False
+    is_troubled: bool = False
     at: int = -1  # which hit `offers` is of
     offers: Offers | None = None
     back: Back | None = None
@@ -105,7 +106,8 @@ async def look(request: AnyRequest) -> Response[str]:
     if said_time and task.meant is None:
         return _ask(inside, desk, task, wrong="when")
     found = await to_thread.run_sync(desk.wizard.look, task.said, task.folder, limiter=_WORK)
-    task.hits, task.is_cut = found[0][:_SHOWN], found[1] or len(found[0]) > _SHOWN
+    task.hits, task.is_troubled = list(found.hits[:_SHOWN]), found.is_troubled
+    task.is_cut = found.is_cut or len(found.hits) > _SHOWN
     desk.begin(inside.secret, task)
     who = inside.session.person
     await to_thread.run_sync(desk.teller.note, "looked", who, inside.visit.address)

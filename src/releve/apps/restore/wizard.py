@@ -33,6 +33,14 @@ _MOST_NAMES = 100  # tries to find a free name beside
 _CLOCK_S = 0.02  # before Linux 6.13 a file's times move in steps
 
 
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search found."""
+
+    hits: tuple[Hit, ...] = ()
+    is_cut: bool = False  # there is more
+    is_troubled: bool = False  # a source did not answer: there may be more
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A version that may be brought back, with what is known of it."""
 
@@ -95,18 +103,20 @@ class Wizard:
 
     # looking
 
-    def look(self, said: str, folder: str = "") -> tuple[list[Hit], bool]:
-        """What is meant by the words, best first; whether there is more than that."""
-        wanted, hits = Wanted.of(said), Hits()
+    def look(self, said: str, folder: str = "") -> Looked:
+        """What is meant by the words, best first."""
+        wanted, hits, is_troubled = Wanted.of(said), Hits(), False
         folders = [folder] if folder in self.folders else list(self.folders)
         if not wanted.is_enough:
-            return [], False
+            return Looked()
         finding.standing(folders, wanted, hits)
         finding.held(self._stores(folders), _KEYS, folders, wanted, hits)
-        with contextlib.suppress(ReleveError):  # a vault out of reach: the versions say so
+        try:
             finding.in_snapshots(self._snapshot_paths, folders, wanted, hits)
+        except ReleveError:  # the vault is out of reach: what is here can be found all the same
+            is_troubled = True
         ranked = sorted(hits.found.values(), key=lambda hit: score(wanted, hit.path))
-        return ranked, hits.is_cut
+        return Looked(hits=tuple(ranked), is_cut=hits.is_cut, is_troubled=is_troubled)
 
     def _stores(self, folders: Iterable[str]) -> list[str]:
         if self._store:

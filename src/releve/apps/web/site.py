@@ -190,11 +190,12 @@ async def come_in(request: AnyRequest, token: FromPath[str]) -> Response[str]:
         passes.redeem, token, code, visit.now, visit.address, limiter=_KNOCKS
     )
     if entered is None:
-        visit.site.told("refused", before.person if before else "", visit.address)
+        if before is not None:  # a wrong code; who has no link at all must not fill the journal
+            await to_thread.run_sync(visit.site.told, "refused", before.person, visit.address)
         await sleep(_WRONG_PAUSE_S)
         found = await to_thread.run_sync(passes.look, token, visit.now)
         return _door(visit, token, found, wrong="code")
-    visit.site.told("entered", entered.session.person, visit.address)
+    await to_thread.run_sync(visit.site.told, "entered", entered.session.person, visit.address)
     response = go("/")
     response.set_cookie(
         Cookie(
