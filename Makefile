@@ -1,5 +1,6 @@
 # The two commands of the README: `make run` and `make test`. `make setup` is all they need.
 SHELL := /bin/bash
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: setup run test check fix docs lock
 
 setup:

@@ -113,10 +113,16 @@ python_environment() {
   # hatchling came with the lock, by hash: no second, unchecked download.
   "${pip[@]}" --no-deps --no-build-isolation -e . </dev/null ||
     die "the project itself could not be installed." "Remove .venv and run make setup again."
+  compile .venv/lib
   printf '%s' "$now" >"$stamp"
 }
 
+# Every command is a process of its own, and reading sources anew is half of its start. Where the surroundings
+# say PYTHONDONTWRITEBYTECODE, nobody else would write this down; what is up to date is left alone.
+compile() { .venv/bin/python -m compileall -q -j 0 "$1" >/dev/null || true; }
+
 debian
 python_environment
+compile src
 # Without restic, everything but the backups works: said, not fatal (in CI the tests then fail).
 .venv/bin/python scripts/tools.py || say "hence not shown: backups and restores from snapshots"
