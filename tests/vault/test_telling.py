@@ -17,6 +17,7 @@ import pytest
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
+from releve.apps.vault.standing import Standings, StandingTeller
 from releve.flow.server import signin
 from releve.flow.server.ports import Unit
 from releve.model.standing import EnrolledVault
@@ -177,6 +178,7 @@ def test_what_the_server_missed_comes_later_once_and_in_order(cli, tmp_path, nee
     (gate.data / "token").write_text("-")
     config |= {"server_url": "http://127.0.0.1:9", "server_token_file": str(gate.data / "token")}
     (gate.data / "vault.json").write_text(json.dumps(config))
+    cli("vault", "standing", "--send", "--data", str(gate.data), status=123)
     vault = gate.vault()
     vault.notices.tell("store_fell", status="-9")
     vault.notices.tell("head_not_delivered", "/mnt/usb/M. Dupont", why="gone")
@@ -240,6 +242,26 @@ def test_a_vault_of_several_structures_tells_each_its_own_only(cli, tmp_path, ne
             assert (kept.vault.within, word.encode() in kept.standing) == (word, True)
         sent = {word: facts["token"] for word, facts in known.items()}
         vault.server.tokens = {"cabinet": sent["clinique"]}
-        from releve.apps.vault.standing import StandingTeller
-
         assert "403" in StandingTeller(vault).send(), "another's standing is not taken"
+
+
+def test_shares_are_counted_again_when_something_was_received_or_read(gate, backed_up, cli):
+    client, where, documents = backed_up
+    gate_data = ("--data", str(gate.data))
+    made = Standings(gate.vault())
+
+    def share() -> tuple[int, int, int]:
+        made._vault.catch_up()
+        told = {one.host: one for one in made.make("cabinet").hosts}[client.name]
+        return told.verified_7d_bytes, told.verified_30d_bytes, told.bytes
+
+    assert share()[:2] == (0, 0)
+    cli("vault", "scrub", *gate_data)
+    week, month, whole = share()
+    assert week == month == whole > 0
+    (documents / "neu.txt").write_bytes(os.urandom(300_000))
+    client.restic(where, "backup", str(documents))
+    grown = share()
+    assert (grown[0], grown[2] > whole) == (whole, True), "what came since was not read again"
+    cli("vault", "scrub", *gate_data)
+    assert share()[0] == share()[2] > whole

@@ -31,6 +31,11 @@ class Coverage:
             self.bad.update(seq for seq in one.bad if not self._has(seq))
             self._spans = _merged((*self._spans, (one.after_seq, one.to_seq)))
 
+    @property
+    def same_as(self) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+        """Two coverages with the same value prove the same receipts."""
+        return tuple(self._spans), tuple(sorted(self.bad))
+
     def proves(self, seq: int) -> bool:
         return self._has(seq) and seq not in self.bad
 

@@ -43,6 +43,7 @@ class Standings:
         self._vault = vault
         self._room: RoomStanding | None = None
         self._per_day: dict[str, dict[str, int]] = {}
+        self._proofs = core.Proofs()
 
     def structures(self) -> list[str]:
         """Those of which the vault has anything, by name."""
@@ -67,7 +68,7 @@ class Standings:
             wall_ns=vault.clock.wall_ns(),
             seq=end.seq,
             hash=end.hash,
-            hosts=core.hosts(vault.book, structure, passes, per_day, now_ns),
+            hosts=core.hosts(vault.book, structure, passes, per_day, now_ns, self._proofs),
             scrub=_scrub(scrub) if scrub else None,
             copies=self._copies(now_ns),
             room=self._room,
@@ -109,7 +110,8 @@ class StandingTeller:
         server, why = self._vault.server, ""
         key = self._vault.layout.key()
         for token_of in server.tokens:
-            for structure in [token_of] if token_of else self._standings.structures():
+            # A vault that has received nothing yet tells of itself all the same.
+            for structure in [token_of] if token_of else self._standings.structures() or [""]:
                 made = core.sign(key, self._standings.make(structure))
                 why = server.post("standing", msgspec.json.encode(made), token_of).why or why
         return why

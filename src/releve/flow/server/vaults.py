@@ -131,12 +131,13 @@ def take_standing(store: Store, asking: Asking, body: bytes, now: dt.datetime) -
         if standing is None:
             _tell_hourly(unit, vault, ev.VaultProofRefused(seen_at=now, why="standing"), now)
             return "standing"
-        if vault.within and standing.structure != vault.within:
+        if vault.within and standing.structure not in ("", vault.within):
             return "other_structure"  # another tenant of the same vault: not this one's to see
         before = msgspec.json.decode(record.standing, type=Standing) if record.standing else None
         if before is not None and (standing.seq, standing.at_ns) <= (before.seq, before.at_ns):
             return ""  # an old one that comes again says nothing of now
-        told = _replace(vault, within=standing.structure, standing_at=now)
+        within = standing.structure or vault.within
+        told = _replace(vault, within=within, standing_at=now)
         unit.put_vault(_replace(record, vault=told, standing=signed.standing))
     return ""
 

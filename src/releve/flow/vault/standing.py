@@ -15,7 +15,7 @@ from releve.model.standing import (
     SignedStanding,
     Standing,
 )
-from releve.model.vault import Generation, Hold, Opening
+from releve.model.vault import Generation, Hold, Opening, Repository
 from releve.recover.verified import DAY_NS, Coverage, Pass
 from releve.sense.path_token import scrub
 
@@ -45,8 +45,47 @@ def read_signed(body: bytes) -> SignedStanding:
     return _signed(body)
 
 
+class Proved(msgspec.Struct, frozen=True):
+    """Of one generation: bytes that passes of a week and of a month prove, and objects found bad."""
+
+    week: int
+    month: int
+    bad: int
+
+
+class Proofs:
+    """What passes prove of generations; counted again only when a generation or the passes changed.
+
+    A million objects take more than a second to count, and a standing is made every five minutes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Repository, tuple[object, Proved]] = {}
+
+    def of(self, book: Book, one: Generation, week: Coverage, month: Coverage) -> Proved:
+        state = (one.objects, one.bytes, one.last_ns, week.same_as, month.same_as)
+        known = self._known.get(one.repository)
+        if known is None or known[0] != state:
+            known = self._known[one.repository] = (state, _counted(book, one, week, month))
+        return known[1]
+
+
+def _counted(book: Book, one: Generation, week: Coverage, month: Coverage) -> Proved:
+    in_week = in_month = bad = 0
+    for held in book.objects(one.repository):
+        in_week += held.size if week.proves(held.seq) else 0
+        in_month += held.size if month.proves(held.seq) else 0
+        bad += held.seq in month.bad
+    return Proved(in_week, in_month, bad)
+
+
 def hosts(
-    book: Book, structure: str, passes: Iterable[Pass], per_day: dict[str, int], now_ns: int
+    book: Book,
+    structure: str,
+    passes: Iterable[Pass],
+    per_day: dict[str, int],
+    now_ns: int,
+    proofs: Proofs,
 ) -> tuple[HostStanding, ...]:
     """Each host of a structure with what is proved of its bytes."""
     stretches = list(passes)
@@ -58,34 +97,21 @@ def hosts(
         if where.structure == structure and not generation.dropped_ns:
             told.setdefault(where.host, []).append(generation)
     return tuple(
-        _host(book, host, own, (week, month), per_day.get(host, 0))
+        _host(host, own, [proofs.of(book, one, week, month) for one in own], per_day.get(host, 0))
         for host, own in sorted(told.items())
     )
 
 
-def _host(
-    book: Book,
-    host: str,
-    own: list[Generation],
-    coverage: tuple[Coverage, Coverage],
-    per_day: int,
-) -> HostStanding:
-    week, month = coverage
-    in_week = in_month = bad = 0
-    for generation in own:
-        for held in book.objects(generation.repository):
-            in_week += held.size if week.proves(held.seq) else 0
-            in_month += held.size if month.proves(held.seq) else 0
-            bad += held.seq in month.bad
+def _host(host: str, own: list[Generation], proved: list[Proved], per_day: int) -> HostStanding:
     return HostStanding(
         host=host,
         generations=tuple(_generation(one) for one in own),
         last_snapshot_ns=max(one.last_snapshot_ns for one in own),
         objects=sum(one.objects for one in own),
         bytes=sum(one.bytes for one in own),
-        verified_7d_bytes=in_week,
-        verified_30d_bytes=in_month,
-        bad_objects=bad,
+        verified_7d_bytes=sum(one.week for one in proved),
+        verified_30d_bytes=sum(one.month for one in proved),
+        bad_objects=sum(one.bad for one in proved),
         bytes_per_day=per_day,
     )
 
