@@ -15,6 +15,7 @@ from releve.model.vault import Generation, Hold, Repository
 from releve.recover.witness import Witness
 
 DAY_NS = 86_400_000_000_000
+QUIET_DAYS = 31.0
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,25 @@ def decide(
         verdict = _verdict(known, hold, age, policy, witness, newest=newest, kept=kept, shown=shown)
         decided.append(Decided(generation=known, verdict=verdict, age_ns=age, hold=hold))
     return decided
+
+
+def superseded(
+    generations: Iterable[Generation],
+    complete: Collection[Repository],
+    now_ns: int,
+    quiet_days: float = QUIET_DAYS,
+) -> set[Repository]:
+    """Those that a newer complete one of their host replaced, and that nothing came into for a while.
+
+    A host writes to its newest only; one that was away for long goes on with the same one.
+    """
+    standing = [known for known in generations if not known.dropped_ns]
+    newest = _newest(standing, complete)
+    return {
+        known.repository
+        for known in standing
+        if known.repository not in newest and now_ns - known.last_ns >= quiet_days * DAY_NS
+    }
 
 
 def covers(hold: Hold, repository: Repository) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from releve.adapters.durable import sync_folder
+from releve.adapters.vault import seal
 from releve.adapters.vault.layout import Layout
 from releve.flow.vault.book import DROPPED
 from releve.flow.vault.retention import LEAVING
@@ -53,6 +54,7 @@ class Trash:
         origin, place = self._layout.repository(where), self._place(where)
         self._layout.served_link(where).unlink(missing_ok=True)
         if origin.exists():
+            seal.unseal(origin)  # decided by two people, and in the chain
             self._burn(place)
             origin.rename(place)
             sync_folder(origin.parent)
@@ -63,6 +65,7 @@ class Trash:
 
     def _burn(self, place: Path) -> None:
         if place.exists():
+            seal.unseal(place)
             shutil.rmtree(place)
             sync_folder(self._folder)
 

@@ -6,9 +6,11 @@ names only. The folder can be given to restic as it is, or read through the gate
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,8 @@ from releve.model.vault import ObjectKind, Receipt, Repository, View
 from releve.recover.received import Selection
 
 _TOLD_EVERY = 500
+_VIEW = re.compile(r"v-[a-z0-9]+")
+_BUILDING = re.compile(r"\.v-[a-z0-9]+\.new")
 
 
 class ViewError(ReleveError):
@@ -63,24 +67,65 @@ def make(
     """
     folder = layout.views / view.id
     building = layout.views / f".{view.id}.new"
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        _folders(building, selection)
-        source = layout.repository(view.repository)
-        for done, receipt in enumerate(selection.receipts):
-            _link(source, building, receipt, verify=verify)
-            if done % _TOLD_EVERY == 0:
-                tell(done, len(selection.receipts))
-        tell(len(selection.receipts), len(selection.receipts))
-        building.replace(folder)
-    except BaseException:
+    with _making(layout, fcntl.LOCK_SH):
         shutil.rmtree(building, ignore_errors=True)
-        raise
-    sync_folder(layout.views)
-    made = msgspec.structs.replace(view, folder=str(folder), verified=verify)
-    Records(layout.views, View).put(view.id, made)
-    layout.serve_view(view.id)
+        try:
+            _folders(building, selection)
+            source = layout.repository(view.repository)
+            for done, receipt in enumerate(selection.receipts):
+                _link(source, building, receipt, verify=verify)
+                if done % _TOLD_EVERY == 0:
+                    tell(done, len(selection.receipts))
+            tell(len(selection.receipts), len(selection.receipts))
+            building.replace(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        sync_folder(layout.views)
+        made = msgspec.structs.replace(view, folder=str(folder), verified=verify)
+        Records(layout.views, View).put(view.id, made)
+        layout.serve_view(view.id)
     return made
+
+
+def clean_halves(layout: Layout) -> list[str]:
+    """Remove what a kill left of views that were being made, and only that; their names.
+
+    Half is what is still being built, and a folder that has no record: nobody was told of it. While
+    somebody makes a view, nothing is touched.
+    """
+    with _making(layout, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
+        if not is_alone:
+            return []
+        halves = [
+            path
+            for path in sorted(layout.views.iterdir())
+            if path.is_dir() and not path.is_symlink() and _is_half(layout, path.name)
+        ]
+        for path in halves:
+            shutil.rmtree(path)
+        return [path.name for path in halves]
+
+
+def _is_half(layout: Layout, name: str) -> bool:
+    if _BUILDING.fullmatch(name):
+        return True
+    return bool(_VIEW.fullmatch(name)) and not (layout.views / f"{name}.json").exists()
+
+
+@contextlib.contextmanager
+def _making(layout: Layout, how: int) -> Iterator[bool]:
+    """Hold while views are made (shared), or cleaned (alone); False: somebody else holds it."""
+    handle = os.open(layout.run / "views.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, how)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(handle)
 
 
 def remove(layout: Layout, view_id: str) -> bool:

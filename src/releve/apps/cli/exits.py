@@ -57,7 +57,9 @@ _RECOVERY = (
     *_of(_RECOVERING, "NoRecoveryError", "RecoveryRunningError"),
 )
 _SOURCE = (
-    *_of("releve.apps.recover.intent", "RightFileError"), *_ESCROW, *_of(_KEYS, "EnvelopeError"),
+    *_of("releve.apps.recover.intent", "RightFileError"),
+    *_ESCROW,
+    *_of(_KEYS, "EnvelopeError"),
     *_of("releve.adapters.vault.asked", "NoViewError"),
 )
 _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
@@ -236,6 +238,13 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "vault copy heal": (*_COPY_ASKED, *_of(_COPYING, "CopyIncompleteError")),
     "vault copy probe": (*_COPY_ASKED, *_of(_COPYING, "NotImmutableError")),
+    "vault seal": _VAULT,
+    "vault unit": (),
+    "vault schedule": (
+        *_VAULT, *_of("releve.apps.vault.keeping", "JobFailedError"),
+        *_of(_COPYING, "CopyUnknownError"),
+    ),
+    "vault keep": (*_VAULT, *_of("releve.apps.vault.keeping", "KeeperRunningError")),
     "vault init": _NAMED,
     "vault serve": (*_VAULT, *_TOOL, *_of("releve.apps.vault.opened", "GateRunningError")),
     "vault status": _VAULT,

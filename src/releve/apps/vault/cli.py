@@ -12,15 +12,18 @@ import msgspec
 from releve.adapters.durable import write
 from releve.adapters.system import log_to_stderr
 from releve.adapters.vault import scrub as scrubbing
+from releve.adapters.vault import view as viewing
 from releve.adapters.vault.layout import GIB, Config, Layout
 from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.deciders import agreement, approver
+from releve.apps.vault.keeping import keep, schedule, unit
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate
 from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
 from releve.apps.vault.rights import credential
+from releve.apps.vault.sealing import seal
 from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
 from releve.apps.vault.standing import standing
 from releve.flow.vault.names import is_word
@@ -41,7 +44,7 @@ def vault() -> None:
 
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
     vault.add_command(command)
-for command in (retention, approve, forecast_, copy, standing):
+for command in (retention, approve, forecast_, copy, standing, seal, keep, schedule, unit):
     vault.add_command(command)
 
 
@@ -140,12 +143,14 @@ def serve(
     with only_gate(opened.layout), _listener(host, port) as listener:
         Retaining(opened).resume()  # before heal: what is half-way out is not missing
         healed = opened.heal()
+        halves = viewing.clean_halves(opened.layout)
         if is_secure and not certificate:
             certificate = _own_certificate(opened.layout, host, names)
         shown = names[0] if names else host
         scheme = "https" if is_secure else "http"
         url = f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"
         facts = {"event": "serving", "url": url, **msgspec.to_builtins(healed)}
+        facts["half_views"] = len(halves)
         running = Running(opened)
         asyncio.run(
             running.serve(

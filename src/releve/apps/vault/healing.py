@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from releve.adapters.durable import write
-from releve.adapters.vault import placing, scrub
+from releve.adapters.vault import placing, scrub, seal
 from releve.adapters.vault.scrub import Scrub
 from releve.apps.vault.opened import Vault
 from releve.flow.vault.copying import Replica, ReplicaError, called
@@ -46,9 +46,10 @@ def _mend(vault: Vault, replica: Replica, receipt: Receipt, called_copy: str) ->
     except ReplicaError as error:
         return Mended(name=called(receipt), healed=False, why=f"in the copy: {error}")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists():
-        placing.put_aside(vault.layout, path, receipt)
-    fresh.replace(path)
+    with seal.opened(path.parent):
+        if path.exists():
+            placing.put_aside(vault.layout, path, receipt)
+        fresh.replace(path)
     where = receipt.repository
     vault.add(
         Deed(

@@ -12,6 +12,7 @@ from releve.adapters.vault import heads as kept_heads
 from releve.adapters.vault import scrub as scrubbing
 from releve.adapters.vault import view as viewing
 from releve.adapters.vault.heads import HeadMismatchError
+from releve.adapters.vault.records import Records
 from releve.adapters.vault.scrub import Scrub
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.show import (
@@ -27,7 +28,7 @@ from releve.apps.vault.show import (
 )
 from releve.flow.vault import heads as heads_core
 from releve.model.errors import ReleveError
-from releve.model.vault import Deed, Generation, ObjectKind, Receipt, Repository, View
+from releve.model.vault import Deed, Generation, ObjectKind, Opening, Receipt, Repository, View
 from releve.recover.received import as_of
 
 
@@ -133,6 +134,7 @@ def head(checked: str | None, data: str, *, as_json: bool) -> None:
 @click.option("--verify", is_flag=True, help="Relire et comparer chaque contenu.")
 @click.option("--list", "listed", is_flag=True, help="Les vues qui existent.")
 @click.option("--remove", "removed", default="", metavar="ID", help="Enlever une vue.")
+@click.option("--sweep", is_flag=True, help="Enlever celles dont l'ouverture est finie.")
 @data_option
 @json_option
 def view(
@@ -145,6 +147,7 @@ def view(
     *,
     verify: bool,
     listed: bool,
+    sweep: bool,
     as_json: bool,
 ) -> None:
     """Le dépôt tel que reçu à un instant, sans clé / the repository as received by a time, keyless.
@@ -158,6 +161,10 @@ def view(
     if listed:
         for kept in vault.views.all():
             tell(_view(kept), _view_line(kept), as_json=as_json)
+        return
+    if sweep:
+        gone = sweep_views(vault)
+        tell({"event": "swept", "views": gone}, f"Enlevées : {gone}", as_json=as_json)
         return
     if removed:
         if not viewing.remove(vault.layout, removed):
@@ -216,6 +223,18 @@ def make_view(
         verify=verify,
         tell=lambda done, of: progress(f"{done} / {of}"),
     )
+
+
+def sweep_views(vault: Vault) -> int:
+    """Take away the views of openings that are over; how many. What they showed stays."""
+    kept, now, gone = Records(vault.layout.openings, Opening), vault.clock.now_ns(), 0
+    for made in vault.views.all():
+        opening = kept.get(made.by) if made.by else None
+        if opening is not None and (opening.closed_ns or now >= opening.expires_ns):
+            gone += viewing.remove(vault.layout, made.id)
+            about = {"view": made.id, "opening": opening.id}
+            vault.add(Deed(what="vault:view:ended", about=about))
+    return gone
 
 
 @click.command()

@@ -1,17 +1,13 @@
 """What the desk for recoveries answers: how the right stands, and the repository as of the wanted snapshots."""
 
-import structlog
-
 from releve.adapters.vault.answers import RefusedError
 from releve.adapters.vault.records import Records
 from releve.adapters.vault.view import NothingReceivedError
-from releve.adapters.vault.view import remove as remove_view
 from releve.apps.vault.look import make_view
 from releve.apps.vault.opened import Vault
 from releve.flow.vault import openings
 from releve.model.vault import (
     Credential,
-    Deed,
     ObjectKind,
     Opening,
     Receipt,
@@ -21,7 +17,6 @@ from releve.model.vault import (
     ViewWish,
 )
 
-log = structlog.get_logger()
 _FRESH_NS = 600_000_000_000  # a view of now that is asked for again, after a kill perhaps
 MOST_VIEWS = 16  # of one opening: each costs a name for every object
 
@@ -81,16 +76,3 @@ class Showing:
         if lacking:
             raise NothingReceivedError(where, f"snapshot {min(lacking)[:8]}")
         return last
-
-    def sweep(self) -> int:
-        """Take away the views of openings that are over; how many. What they showed stays."""
-        now, gone = self._vault.clock.now_ns(), 0
-        for made in self._vault.views.all():
-            opening = self._openings.get(made.by) if made.by else None
-            if opening is None:
-                continue
-            if opening.closed_ns or now >= opening.expires_ns:
-                gone += remove_view(self._vault.layout, made.id)
-                about = {"view": made.id, "opening": opening.id}
-                self._vault.add(Deed(what="vault:view:ended", about=about))
-        return gone

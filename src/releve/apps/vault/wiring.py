@@ -19,6 +19,7 @@ from releve.adapters.vault.records import Records
 from releve.adapters.vault.store import Store
 from releve.adapters.vault.upstream import Upstream
 from releve.apps.vault.access import Access, deed
+from releve.apps.vault.keeping import Keeper
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.showing import Showing
 from releve.apps.vault.standing import StandingTeller
@@ -146,6 +147,7 @@ class Running:
         )
         tools.find(tools.REST_SERVER)  # said before anything starts
         jobs = [self.store.keep(), self.ledger.keep(), self._watch_clock(), self._keep_heads()]
+        jobs.append(Keeper(vault).forever())
         if self.vault.server:
             jobs.append(self._tell_standing())
         beside = [asyncio.ensure_future(job) for job in jobs]
