@@ -16,6 +16,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -289,8 +290,10 @@ def measure(chosen: Chosen, root: Path) -> Figures:
     with ground(root, size) as at:
         found |= {"corpus_bytes": at.bytes, "corpus_files": at.files, "rounds": chosen.rounds}
         for name in chosen.only:
-            found |= (PARTS | FULL)[name](at, chosen)
-            found[f"load_after_{name}"] = round(os.getloadavg()[0], 1)
+            part = (PARTS | FULL)[name](at, chosen)
+            part[f"load_after_{name}"] = round(os.getloadavg()[0], 1)
+            print(json.dumps(part), file=sys.stderr)  # a long run that ends early told this much
+            found |= part
     return found | {"cpus": os.cpu_count() or 0, "restic": tools.find(tools.RESTIC).version}
 
 
