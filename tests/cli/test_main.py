@@ -159,3 +159,13 @@ def test_help_lists_what_this_command_can_end_with_and_nothing_else(capsys) -> N
     said = capsys.readouterr().out
     assert "vault" not in said
     assert " 44 " in said
+
+
+@pytest.mark.parametrize("words", [["recover", "start"], ["restore"], ["restore", "serve"]])
+def test_examples_in_a_help_keep_their_lines(words, capsys) -> None:
+    assert main.run([*words, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "\\b" not in said
+    examples = [line.strip() for line in said.splitlines() if line.startswith("    releve ")]
+    assert examples
+    assert all(line.startswith("releve ") for line in examples)

@@ -98,6 +98,8 @@ def tell_statuses(command: click.Command, words: str) -> None:
         command.list_commands(click.Context(command))  # a group may load its commands only now
         for name, inner in command.commands.items():
             tell_statuses(inner, f"{words} {name}")
+    # Docstrings are raw (they show commands with a backslash); click wants the sign itself.
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
     if command.epilog is not None:
         return
     rows = {0: "done", UsageError.status: "wrong words", INTERRUPTED: "interrupted"}
