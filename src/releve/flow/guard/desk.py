@@ -26,6 +26,7 @@ class Desk(Generic[Item]):
         self._later: list[tuple[float, int, Hashable, Hashable, Item]] = []
         self._number = 0
         self._busy = 0
+        self._last: Hashable = None  # whose work was taken last
         self._closed = False
         self._ready = threading.Condition()
 
@@ -83,6 +84,7 @@ class Desk(Generic[Item]):
             if lane:
                 self._lanes[writer] = lane
             self._busy += 1
+            self._last = writer
             return item
 
     def done(self) -> None:
@@ -104,6 +106,12 @@ class Desk(Generic[Item]):
         """Whether somebody of those waits."""
         with self._ready:
             return any(wanted(writer) for writer in self._lanes)
+
+    def is_at(self, wanted: Callable[[Hashable], bool]) -> bool:
+        """Whether somebody of those waits or is being worked for."""
+        with self._ready:
+            at = self._busy > 0 and wanted(self._last)
+            return at or any(wanted(writer) for writer in self._lanes)
 
     def close(self) -> None:
         with self._ready:

@@ -3,13 +3,15 @@
 from collections import OrderedDict, deque
 
 from releve.flow.guard.ground import Desks, Ground
-from releve.flow.guard.work import Job, lane
+from releve.flow.guard.work import Job, is_of_originals, lane
 from releve.model.held import Kind
 from releve.model.lines import Alert, Window
 from releve.recover.rollback import keep
 from releve.sense import fanotify
 
 _RECENT = 2_000  # files held within the last pause: later ones need none
+_SHORT = 32  # a longer queue has no time for others
+_FIRST_S, _LOOK_S = 0.003, 0.0003
 _OPEN_S, _OPEN_MOST_S = 0.0125, 60.0
 
 
@@ -30,6 +32,7 @@ class Holder:
         job = self._desk.get(wait_s)
         if job is None:
             return False
+        self._after_the_judge()
         began = self._clock.steady()
         try:
             self._one(job)
@@ -37,6 +40,14 @@ class Holder:
             self._desk.done()
         self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
+
+    def _after_the_judge(self) -> None:
+        """A look takes a third of a millisecond, and meanwhile files are destroyed: it comes first."""
+        until = self._clock.steady() + _FIRST_S
+        while self._judge.is_at(is_of_originals) and len(self._desk) < _SHORT:
+            if self._clock.steady() >= until:
+                return
+            self._clock.sleep(_LOOK_S)
 
     def work_big(self, wait_s: float) -> bool:
         """The same for the worker of large files."""

@@ -30,12 +30,15 @@ class Pace:
         self._share = Share.USUAL
         self._hurried_at = self._pressed_until = self._rested_at = -1e9
 
-    def hurry(self) -> None:
-        """Something was destroyed: from now on, and for a while, nothing else comes first."""
+    def press(self) -> None:
+        """Something was destroyed: the judge has the floor for a moment."""
         now = self._clock.steady()
         self._hurried_at = now
         if now - self._pressed_until > self._limits.press_every_s:
             self._pressed_until = now + self._limits.press_s
+
+    def hurry(self) -> None:
+        """From now on, and for a while, no other program comes first."""
         self._take(Share.MOST)
 
     def leaves_the_floor(self) -> bool:

@@ -184,11 +184,6 @@ class Reader:
             self._book.wrote(process, change.file)
         if change.mask & fanotify.CLOSE_WRITE:
             self._book.saved(process, change.file, now)
-        if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
-            later_s = self._young_s if touch.created and touch.first_ns > now - _YOUNG_NS else 0.0
-            self._put(
-                self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=later_s
-            )
         if change.mask & fanotify.CLOSE_WRITE or not touch.created:
             job = Job(  # every write passes here: not by way of `_put`
                 what=What.OPEN,
@@ -201,6 +196,11 @@ class Reader:
                 name=name,
             )
             self._judge.put(lane(process, is_new=touch.created), change.file, job)
+        if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
+            later_s = self._young_s if touch.created and touch.first_ns > now - _YOUNG_NS else 0.0
+            self._put(
+                self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=later_s
+            )
 
     def _put(
         self,
