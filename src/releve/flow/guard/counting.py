@@ -49,7 +49,7 @@ class Count:
         self.canaries: frozenset[bytes] = frozenset()  # files nobody has a reason to change
         self._canary = _canary(ground.limits.canary)
         self.suspects: dict[Process, float] = {}  # held still until then
-        self._suspected: set[str] = set()  # once per process: a pause is not to be repeated
+        self._suspected: dict[str, float] = {}  # their points at their last pause
         self._processes: dict[str, Process] = {}
         self._carried: Process | None = None
         self._carried_until = 0.0
@@ -157,10 +157,12 @@ class Count:
         return next((p for p in chain if len(self._scores.marks(p.id)) > 1), chain[0])
 
     def _hold_still(self, process: Process, wanted: str, now: float) -> None:
-        """Two files gone within a moment: it waits while the rest of what it did is looked at."""
-        head = self._find(process, wanted)
-        if head is not None and head not in self.suspects and head.id not in self._suspected:
-            self._suspected.add(head.id)
+        """It waits while the rest of what it did is looked at: again only if it destroyed more since."""
+        head, total = self._find(process, wanted), self._scores.total(wanted)
+        if head is None or head in self.suspects:
+            return
+        if total >= self._suspected.get(head.id, 0.0) + self._limits.suspect:
+            self._suspected[head.id] = total
             self.suspects[head] = now + self._limits.suspect_s
             self._suspend(head, True)
 
