@@ -1,11 +1,12 @@
 """What somebody looks for, by words: without caring for accents, case or order. Pure."""
 
+import re
 import unicodedata
 from pathlib import PurePath
 
 import msgspec
 
-_JOINED = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "’": "'"})
+_MARKS = re.compile("[\u0300-\u036f]+")  # accents that stand apart from their letters
 _SHORTEST = 2
 
 
@@ -36,8 +37,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def folded(text: str) -> str:
     """Small letters without accents; names from other systems keep accents apart (NFD)."""
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_JOINED))
-    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+    if text.isascii():  # a share has 200,000 names: the quick way where it is enough
+        return text.lower()
+    apart = _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return apart.replace("œ", "oe").replace("æ", "ae").replace("’", "'")
 
 
 def score(wanted: Wanted, path: str) -> tuple[int, int, str]:
