@@ -5,9 +5,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -245,23 +247,51 @@ def test_a_vault_of_several_structures_tells_each_its_own_only(cli, tmp_path, ne
         assert "403" in StandingTeller(vault).send(), "another's standing is not taken"
 
 
-def test_shares_are_counted_again_when_something_was_received_or_read(gate, backed_up, cli):
-    client, where, documents = backed_up
-    gate_data = ("--data", str(gate.data))
-    made = Standings(gate.vault())
+def test_shares_are_counted_again_when_something_was_received_or_read(own_gate, documents, cli):
+    own_gate.start()
+    client, where = own_gate.client(own_gate.credential("srv1")), address("srv1")
+    client.restic(where, "init")
+    client.restic(where, "backup", str(documents))
+    vault = own_gate.vault()
+    made = Standings(vault)
 
     def share() -> tuple[int, int, int]:
-        made._vault.catch_up()
-        told = {one.host: one for one in made.make("cabinet").hosts}[client.name]
+        vault.catch_up()
+        (told,) = made.make("cabinet").hosts
         return told.verified_7d_bytes, told.verified_30d_bytes, told.bytes
 
     assert share()[:2] == (0, 0)
-    cli("vault", "scrub", *gate_data)
+    cli("vault", "scrub", "--data", str(own_gate.data))
     week, month, whole = share()
     assert week == month == whole > 0
     (documents / "neu.txt").write_bytes(os.urandom(300_000))
     client.restic(where, "backup", str(documents))
     grown = share()
     assert (grown[0], grown[2] > whole) == (whole, True), "what came since was not read again"
-    cli("vault", "scrub", *gate_data)
+    cli("vault", "scrub", "--data", str(own_gate.data))
     assert share()[0] == share()[2] > whole
+
+
+def test_a_server_that_does_not_answer_holds_nobody_up(cli, tmp_path, need):
+    """A port that takes connections and says nothing: one waits for it, the others go on."""
+    need("restic")
+    gate = Gate(tmp_path / "vault")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        (gate.data / "token").write_text("-")
+        cli(
+            "vault", "init", "--name", "coffre", "--reserve", "1M", "--data", str(gate.data),
+            "--server-url", f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "--server-token-file", str(gate.data / "token"),
+        )  # fmt: skip
+        vault = gate.vault()
+        first = threading.Thread(target=vault.notices.tell, args=("store_fell",))
+        first.start()
+        held, _ = silent.accept()
+        begun = time.monotonic()
+        for number in range(20):
+            gate.vault().notices.tell("quota_used_up", f"h{number}")
+        assert time.monotonic() - begun < 10
+        held.close()
+        silent.close()
+        first.join(30)
+    assert len(gate.notices()) == 21

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -48,6 +49,8 @@ class Notices:
         self._sent_file = file.with_name(f"{file.stem}-sent.json")
         self._told: dict[tuple[str, str], int] = {}
         self._under_way: set[asyncio.Future[None]] = set()
+        # Its own threads: however slow a server is, receipts never wait for one of them.
+        self._pool = ThreadPoolExecutor(2, "notices")
         if self._server and not self._sent_file.exists():
             # What was told before there was a server is not news to it.
             self._keep_sent(dict.fromkeys(self._server.tokens, self._size()))
@@ -66,7 +69,7 @@ class Notices:
         """Keep the notice, send it from a thread."""
         record = self._kept(what, about, facts)
         if record is not None and (self._command or self._server):
-            sending = asyncio.get_running_loop().run_in_executor(None, self._send, record)
+            sending = asyncio.get_running_loop().run_in_executor(self._pool, self._send, record)
             self._under_way.add(sending)
             sending.add_done_callback(self._under_way.discard)
 
@@ -75,15 +78,20 @@ class Notices:
         if not self._server:
             return
         try:
-            with self._alone():
-                sent = self._sent()
-                for structure in self._server.tokens:
-                    # A structure that was added later hears of what comes from now on.
-                    begin = sent.get(structure, self._size())
-                    sent[structure] = self._deliver(structure, begin)
-                self._keep_sent(sent)
+            with self._alone() as is_ours:
+                if is_ours:  # else another does it, and goes on to the newest
+                    self._deliver_all()
         except OSError:  # a full disk: the server takes what it has already twice
             log.exception("notices_not_delivered")
+
+    def _deliver_all(self) -> None:
+        size = -1
+        while size != self._size():  # more may come while this sends
+            size, sent = self._size(), self._sent()
+            for structure in self._server.tokens:
+                # A structure that was added later hears of what comes from now on.
+                sent[structure] = self._deliver(structure, sent.get(structure, size))
+            self._keep_sent(sent)
 
     def _deliver(self, structure: str, begin: int) -> int:
         """The offset up to which everything was taken, or is of others."""
@@ -149,11 +157,16 @@ class Notices:
         write(self._sent_file, msgspec.json.encode(sent))
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Gate and commands send by turns: each line goes once, in its order."""
+    def _alone(self) -> Iterator[bool]:
+        """Whether nobody else sends now: nobody waits here while a server does not answer."""
         handle = os.open(self._sent_file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            yield False
+            return
+        try:
+            yield True
         finally:
             os.close(handle)
