@@ -1,5 +1,6 @@
 """The recovery over SMB: opened to named people only, what they opened kept, a killed server back."""
 
+import datetime as dt
 import hashlib
 import json
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from releve.apps.recover.opened import OpenedJournal
 from tests.recover.practice import RELEVE, Recovery
 
 PASSWORD = "mot-de-passe-de-test"
@@ -111,6 +113,12 @@ def test_a_person_works_over_smb_and_what_was_opened_is_kept_for_the_structure(
         assert hashlib.sha256(text.encode()).hexdigest() == digest
         previous = digest
     assert (shared.home.path / "opened.jsonl").stat().st_mode & 0o777 == 0o600
+    now = dt.datetime.now(dt.UTC)
+    OpenedJournal(shared.home).note("Dr Martin", "10.8.0.2", name, "read", now)
+    told = inside.run(*RELEVE, "recover", "log", str(shared.target), "--json").stdout.splitlines()
+    both = {(line["via"], line["token"]) for line in map(json.loads, told) if line["path"] == name}
+    assert {via for via, _ in both} == {"smb", "browser"}, "one chain for both"
+    assert len({token for _, token in both}) == 1
     finished = inside.run(*RELEVE, "recover", "finish", str(shared.target), "--json")
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["new"] == ["note.txt"]

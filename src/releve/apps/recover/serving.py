@@ -193,7 +193,7 @@ def log_command(*, target: Path, as_json: bool) -> None:
 
 
 _HOW = {
-    "read": "a ouvert", "write": "a enregistré", "beside": "a déposé à côté", "delete": "a supprimé",
+    "read": "a ouvert", "write": "a enregistré", "beside": "a déposé à côté", "delete": "a supprimé ou renommé",
     "refused": "refusé", "entered": "est entré(e)", "knocked": "code refusé", "invited": "invité(e)",
     "revoked": "liens repris",
 }  # fmt: skip

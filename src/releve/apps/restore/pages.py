@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, Lock, to_thread
 from litestar import Litestar, Response, get, post
 from litestar.params import FromPath
 
@@ -58,6 +58,8 @@ class Task(msgspec.Struct, kw_only=True):
     at: int = -1  # which hit `offers` is of
     offers: Offers | None = None
     back: Back | None = None
+    done_for: tuple[int, bool] | None = None  # the version and place that `back` tells of
+    lock: Lock = msgspec.field(default_factory=Lock)
 
 
 class Desk:
@@ -151,7 +153,7 @@ async def versions(request: AnyRequest, number: FromPath[int]) -> Response[str]:
     if not 0 <= number < len(task.hits):
         return go("/")
     at = task.meant.at.astimezone(dt.UTC) if task.meant else None
-    task.at = number
+    task.at, task.done_for = number, None
     hit = await to_thread.run_sync(look_at, task.hits[number].path)
     hit = hit if hit.is_there else task.hits[number]
     task.offers = await to_thread.run_sync(desk.wizard.offers, hit, at, limiter=_WORK)
@@ -202,8 +204,12 @@ async def choose(request: AnyRequest, number: FromPath[int]) -> Response[str]:
         desk.teller.restored(made, who, address)
         return made
 
+    wanted = (int(said), in_place)
     try:
-        task.back = await to_thread.run_sync(work, limiter=_WORK)
+        async with task.lock:  # of two clicks the second finds it done
+            if task.done_for != wanted:
+                task.back = await to_thread.run_sync(work, limiter=_WORK)
+                task.done_for = wanted
     except (ReleveError, OSError) as error:
         log.warning("restore_failed", error=type(error).__name__)  # no name: this log may travel
         wrong = "verify" if isinstance(error, VerificationFailedError) else "failed"

@@ -12,6 +12,7 @@ from releve.adapters.authority import Authority, own_names
 from releve.apps.web.headers import SafeHeaders
 from releve.apps.web.listening import LOOPBACK, host_of
 
+_MOST_AT_ONCE = 256  # of a practice; more is somebody who means harm
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -48,6 +49,7 @@ def serve(app: Any, listener: socket.socket, place: Place) -> None:
         server_header=False,
         timeout_graceful_shutdown=3,
         proxy_headers=False,
+        limit_concurrency=_MOST_AT_ONCE,
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = uvicorn.Server(config)
