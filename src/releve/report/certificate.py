@@ -151,7 +151,8 @@ def _tiles(made: Certificate, setting: Setting, voice: Voice) -> tuple[Tile, ...
             value, rests, tone = voice.say(said.NO_RPO), voice.say(said.RPO_NONE), "bad"
         else:
             value, tone = _age(made.rpo_s, voice), ""
-            rests = voice.say(said.RPO_FROM, at=_moment(made.rpo_from, setting, voice))
+            words = said.RPO_JUDGED if made.rpo_judged else said.RPO_FROM
+            rests = voice.say(words, at=_moment(made.rpo_from, setting, voice))
         tiles.append(
             Tile(
                 label=voice.say(said.RPO),

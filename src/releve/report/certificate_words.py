@@ -66,6 +66,10 @@ MARK_INTERRUPTED = text(
 NOT_REACHED = text("non atteint", "not reached")
 RPO = text("Perte maximale (RPO)", "Recovery point (RPO)")
 RPO_FROM = text("dernière sauvegarde vérifiée : {at}", "last verified backup: {at}")
+RPO_JUDGED = text(
+    "dernière sauvegarde vérifiée et jugée saine, fichier par fichier : {at}",
+    "last backup that was verified, and judged clean file by file: {at}",
+)
 NO_RPO = text("aucune", "none")
 RPO_NONE = text(
     "aucune sauvegarde vérifiée et saine n’est connue", "no verified and clean backup is known"
