@@ -3,9 +3,6 @@
 import os
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 
 def write(path: Path, content: bytes) -> None:
     """Replace the file, 0600; it is on disk when this returns."""
@@ -26,11 +23,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def own_key(path: Path) -> Ed25519PrivateKey:
-    """The key kept in this file; made here the first time, and never leaves."""
-    if not path.exists():
-        made = Ed25519PrivateKey.generate()
-        write(path, made.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
-    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())

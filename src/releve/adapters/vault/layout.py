@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from releve.adapters.durable import own_key, write
+from releve.adapters.durable import write
+from releve.adapters.own_key import own_key
 from releve.flow.vault.names import VIEWS
 from releve.model.errors import ReleveError
 from releve.model.vault import Limits, ObjectKind, Repository

@@ -7,7 +7,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from releve.adapters.durable import own_key, write
+from releve.adapters.durable import write
+from releve.adapters.own_key import own_key
 from releve.model.errors import ReleveError
 
 DEFAULT_HOME = Path("/var/lib/releve/agent")
