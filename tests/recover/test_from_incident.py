@@ -232,6 +232,21 @@ def test_killed_between_laying_and_opening_it_goes_on_and_nothing_is_half(attack
     came_back(attacked, recovery.target)
 
 
+def test_a_right_that_ended_is_renewed_while_people_work(attacked, recovery):
+    first = attacked.right()
+    words = ["start", str(recovery.target), "--plan", str(attacked.plan), "--reserve-mb", "1"]
+    driver = recovery.begin_by(*words, "--right", first, *attacked.lent)
+    recovery.reached("first_write")
+    driver.kill()
+    driver.wait(10)
+    (recovery.target / "note.txt").write_text("écrit pendant la reprise")
+    attacked.vault("credential", "close", json.loads(Path(first).read_text())["opening"])
+    recovery.run("start", str(recovery.target), "--right", attacked.right(), "--until-local")
+    came_back(attacked, recovery.target)
+    report = recovery.finish()
+    assert (report["new"], report["doubtful"], report["laid"]) == (["note.txt"], [], 2)
+
+
 def test_a_drill_goes_through_the_same_door_and_counts_from_what_was_judged_clean(
     attacked, tmp_path
 ):

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters import durable
 from releve.adapters.drill.journal import SqliteJournal
+from releve.adapters.own_key import own_key
 from releve.adapters.private import private_store
 from releve.flow.drill.ports import UnknownDrillError
 from releve.model.drill import Drill, Schedule
@@ -38,7 +39,7 @@ class DrillHome:
 
     def key(self) -> Ed25519PrivateKey:
         """The key that signs the certificates of this installation."""
-        return durable.own_key(self._key)
+        return own_key(self._key)
 
     def schedule(self) -> Schedule:
         try:

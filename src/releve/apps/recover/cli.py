@@ -16,9 +16,9 @@ from releve.adapters.restic.lent import Listing
 from releve.apps.recover import briefing
 from releve.apps.recover.driver import Driver
 from releve.apps.recover.finishing import Finishing, Report
-from releve.apps.recover.intent import forget_secrets
+from releve.apps.recover.intent import forgetting
 from releve.apps.recover.opening import Opening
-from releve.apps.recover.ordering import Given, asked_by, care_by, check, order
+from releve.apps.recover.ordering import Given, asked_by, care_by, check, order, renew
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome
 from releve.apps.recover.words import plan_options, source_options
@@ -112,7 +112,7 @@ def start(
     r"""Ouvrir un point sain à la place de TARGET, et ramener les données dans l'ordre des soins.
 
     Opens a clean point at TARGET, which must be empty or absent. Killed or stopped at any moment,
-    `releve recover start TARGET` goes on where it was.
+    `releve recover start TARGET` goes on where it was; with --right, by another right.
 
     \b
     Après une attaque, une seule commande (incident, droit ouvert, clé prêtée) :
@@ -132,19 +132,23 @@ def start(
     if show and stands:
         _brief(home.asked(), as_json=as_json)
         return
+    if stands and wanted.right:
+        _end_driver(home)  # people go on working meanwhile
     if background and not show:
         _in_background(home, as_json=as_json, tells=not stands)
         return
     with home.alone():
         listing = None
-        if not stands:
-            care = care_by(wanted.care, wanted.today)
-            asked = asked_by(home, wanted, ordered_ns)
-            _brief(asked, as_json=as_json)
-            if show:
-                forget_secrets(home)
-                return
-            listing = order(home, asked, care)
+        if stands and wanted.right:
+            _brief(renew(home, wanted), as_json=as_json)
+        elif not stands:
+            with forgetting(home):
+                care = care_by(wanted.care, wanted.today)
+                asked = asked_by(home, wanted, ordered_ns)
+                _brief(asked, as_json=as_json)
+                if show:
+                    return
+                listing = order(home, asked, care)
         _drive(home, listing, until_local=until_local, as_json=as_json)
     if not as_json:
         click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)

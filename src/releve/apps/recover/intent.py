@@ -6,7 +6,9 @@ Secrets are written beside the order, for root alone, and go when the recovery i
 What only some words need is imported by them: a practice waits for its files.
 """
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -76,6 +78,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     lent: Lent
     right: Right | None = None
     view: str = ""
+    repository: str = ""  # of which that is a view
     host: str = ""  # whose backups they are, if key or address say it
 
 
@@ -171,7 +174,7 @@ def _shown(lent: Lent, snapshots: tuple[str, ...]) -> Source:
     finally:
         desk.close()
     shown = msgspec.structs.replace(lent, repository=f"rest:{base}views/{made.id}/")
-    return Source(lent=shown, right=right, view=made.id, host=host)
+    return Source(lent=shown, right=right, view=made.id, repository=lent.repository, host=host)
 
 
 def _for_restic(repository: str) -> str:
@@ -220,6 +223,16 @@ def _granted(file: str) -> GrantedRight:
         return msgspec.json.decode(Path(file).read_bytes(), type=GrantedRight)
     except (OSError, msgspec.DecodeError) as error:
         raise RightFileError(file, str(error)) from error
+
+
+@contextlib.contextmanager
+def forgetting(home: RecoveryHome) -> Iterator[None]:
+    """What was lent for an order that was not given in the end does not stay."""
+    try:
+        yield
+    finally:
+        if not (home.path / "asked.json").exists():
+            forget_secrets(home)
 
 
 def forget_secrets(home: RecoveryHome) -> None:

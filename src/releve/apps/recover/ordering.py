@@ -1,6 +1,8 @@
 """The order of a recovery: its words made one struct, written down once, the vault mounted at once."""
 
 import contextlib
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,7 +54,37 @@ def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
         course=way,
         right=source.right,
         view=source.view,
+        repository=source.repository,
     )
+
+
+def renew(home: RecoveryHome, given: Given) -> Asked:
+    """Let a recovery that stands read by another right: the first one was short on purpose.
+
+    What is read stays the same: the same snapshots, in a view of the new opening. The mount of the
+    old one is ended; the driver mounts the new one, as after a crash.
+
+    Raises: those of `source_of`.
+    """
+    asked = home.asked()
+    known = msgspec.structs.replace(
+        given,
+        repository=given.repository or asked.repository or asked.lent.repository,
+        password_file=given.password_file or asked.lent.password_file,
+        ca_file=given.ca_file or asked.lent.ca_file,
+        cache=given.cache or asked.lent.cache,
+    )
+    snapshots = asked.course.snapshots if asked.course else (asked.snapshot,)
+    source = source_of(known, home.path, snapshots, "recover start: renewed")
+    renewed = msgspec.structs.replace(
+        asked, lent=source.lent, right=source.right, view=source.view or asked.view
+    )
+    home.keep("asked.json", renewed)
+    program = home.state().vault
+    if program is not None and program.lives():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(program.pid, signal.SIGKILL)
+    return renewed
 
 
 def check(home: RecoveryHome) -> bool:

@@ -49,7 +49,7 @@ class SharedAs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The order; it never changes afterwards."""
+    """The order; only the right that it reads by may be renewed afterwards."""
 
     target: str
     lent: Lent
@@ -66,6 +66,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     )
     right: Right | None = None  # how the right to restore came about, with its seconds
     view: str = ""  # the vault's view that is read
+    repository: str = ""  # of which that is a view
 
     @property
     def bases_snapshot(self) -> str:
