@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from releve.adapters.chained import ChainBrokenError, Journal
 from releve.adapters.passes import Passes
 from releve.adapters.restic.lent import Program
-from releve.apps.recover.opened import Opened
+from releve.apps.recover.opened import Opened, OpenedJournal
 from releve.apps.recover.sealing import Seal
 from tests.conftest import need
 from tests.console.test_accessible import violations
@@ -316,6 +316,10 @@ def test_a_link_is_good_once_and_a_code_is_tried_five_times(shared) -> None:
 
 def test_a_changed_or_missing_line_of_the_journal_shows(shared, tmp_path) -> None:
     shared.person("Mme Ligne")
+    OpenedJournal(shared.recovery.home).note(
+        "x", "1.2.3.4", "a\x1b[2Jb", "read", dt.datetime.now(dt.UTC)
+    )
+    assert "\x1b" not in shared.recovery.run("log", str(shared.recovery.target))
     whole = (shared.recovery.home.path / "opened.jsonl").read_bytes()
     journal = Journal(tmp_path / "j.jsonl", Opened)
     for wrong in (

@@ -15,7 +15,7 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.adapters.tree import Tree, held_for_writing
 from releve.apps.recover.opened import Opened, OpenedJournal, own_secret
 from releve.apps.recover.state import Asked, Phase, RecoveryHome
-from releve.apps.web.links import need_pages, tell_link, with_code_at
+from releve.apps.web.links import need_pages, plain, tell_link, with_code_at
 from releve.apps.web.listening import listener_on
 from releve.model.errors import UsageError
 
@@ -201,6 +201,5 @@ _HOW = {
 
 def _sentence(line: Opened) -> str:
     how = _HOW.get(line.how, line.how)
-    return (
-        f"{line.at}  {line.via:7}  {line.user:20}  {line.address:15}  {how}  {line.path}".rstrip()
-    )
+    who = f"{line.via:7}  {line.user:20}  {line.address:15}"
+    return plain(f"{line.at}  {who}  {how}  {line.path}".rstrip())

@@ -17,7 +17,7 @@ from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.apps.box.home import DEFAULT_HOME as BOX_HOME
 from releve.apps.box.home import PROTECT, Protected
 from releve.apps.restore.telling import Teller
-from releve.apps.web.links import need_pages, tell_link, with_code_at
+from releve.apps.web.links import need_pages, plain, tell_link, with_code_at
 from releve.apps.web.listening import listener_on
 from releve.model.errors import UsageError
 
@@ -188,6 +188,6 @@ def log_command(*, home: Path, as_json: bool) -> None:
             click.echo(msgspec.json.encode(line).decode())
         else:
             said = f"{line.at}  {line.person:20}  {line.what:9}  {line.path}"
-            click.echo(said + (f" → {line.to}" if line.to and line.to != line.path else ""))
+            click.echo(plain(said + (f" → {line.to}" if line.to not in {"", line.path} else "")))
     if not as_json:
         click.echo(f"{whole.lines} ligne(s), chaîne intacte, empreinte {whole.head[:16]}", err=True)
