@@ -213,7 +213,7 @@ def test_killed_between_laying_and_opening_it_goes_on_and_nothing_is_half(attack
     chance = random.Random(3)
     words = ["start", str(recovery.target), "--plan", str(attacked.plan), "--reserve-mb", "1"]
     words += ["--right", attacked.right(), *attacked.lent]
-    for _ in range(4):
+    for _ in range(2):
         driver = recovery.begin_by(*words)
         home = RecoveryHome(recovery.target)
         while not (home.path / "upper").exists():

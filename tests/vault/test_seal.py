@@ -76,6 +76,15 @@ def test_a_sealed_generation_is_still_shown_and_leaves_only_as_two_people_decide
     assert not list((world.layout.repos / ".trash").iterdir())
 
 
+def test_the_start_of_the_gate_clears_a_torn_upload_out_of_a_sealed_folder(world, vault):
+    folder = world.layout.repository(OLD) / "index"
+    (folder / f"{'a' * 64}.rest-server-temp-1").write_bytes(b"half")
+    sealed(vault)
+    found = vault.heal()
+    assert (found.torn, found.strange, found.missing) == (1, (), ())
+    assert sealing.state(world.layout.repository(OLD)) is State.SEALED
+
+
 def test_a_seal_that_somebody_broke_is_told_and_closed_again(world, vault):
     sealed(vault)
     sealing.unseal(world.layout.repository(OLD))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from releve.adapters.vault import seal
 from releve.adapters.vault.layout import Layout, object_in
 from releve.adapters.vault.receiving import file_sha256
 from releve.flow.vault.book import Book
@@ -43,7 +44,8 @@ class _Tally:
         name = path.name
         if kind is not ObjectKind.CONFIG and not is_object(name):
             if _is_torn(name):
-                path.unlink()
+                with seal.opened(path.parent):
+                    path.unlink()
                 self.torn += 1
             else:
                 self._strange(path)
