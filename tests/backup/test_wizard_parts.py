@@ -85,6 +85,15 @@ def test_a_deleted_letter_is_found_by_the_guards_memory_of_its_name(held) -> Non
     assert back.sha256 == placing.sha256(str(letter))
 
 
+def test_sound_is_only_said_of_what_was_judged_so(kept, held) -> None:
+    (keeper, letter), (wizard, _) = kept, held
+    letter.write_text("third, of which nobody knows")
+    keeper.hold(keeper.place.key_of(str(letter)), "w", folder=0, judged=Judged.UNKNOWN)
+    keeper.commit()
+    verdicts = [o.verdict for o in wizard.offers(only(wizard, "coeur"), None).offers]
+    assert verdicts == [Verdict.UNJUDGED, Verdict.CLEAN, Verdict.CLEAN]
+
+
 def test_what_is_there_is_kept_and_a_version_that_is_there_is_not_brought_again(held) -> None:
     wizard, letter = held
     hit = only(wizard, "coeur")

@@ -15,7 +15,7 @@ from time import monotonic
 import msgspec
 
 from releve.adapters.store.history import Key, ReadOnly
-from releve.model.held import Kind
+from releve.model.held import Judged, Kind
 from releve.recover.wanted import Wanted, folded
 
 MOST = 300  # hits of one source: who gets more looks for another word
@@ -153,6 +153,16 @@ class _Names:
             " ORDER BY until DESC",
             {"k": key},
         ).fetchall()
+
+
+def judged(version: str) -> Judged:
+    """What the guard's judge said of a held version, by the handle that its source gave it."""
+    store, _, number = version.rpartition("#")
+    if not number.isdecimal():
+        return Judged.UNKNOWN
+    with contextlib.closing(ReadOnly(store)) as index:
+        generation = index.generation(int(number))
+    return generation.judged if generation is not None else Judged.UNKNOWN
 
 
 def in_snapshots(

@@ -25,6 +25,7 @@ from releve.flow.backup import Source, VerificationFailedError
 from releve.model.backup import Version
 from releve.model.clean import Verdict
 from releve.model.errors import ReleveError
+from releve.model.held import Judged
 from releve.recover.versions import beside, choose
 from releve.recover.wanted import Wanted, score
 
@@ -278,12 +279,12 @@ def _in_snapshot(version: Version, lived: Sequence[Lived], kept: SqliteCatalogue
 
 
 def _held(version: Version, lived: Sequence[Lived]) -> Verdict:
-    """The guard judged it sound; the scan of the first snapshot that took it may have seen more."""
+    """What the guard judged; the scan of the first snapshot that took it may have seen more."""
     later = (v for v in lived if v.at >= version.at and v.size == version.size)
     seen = next(later, None)
     if seen is not None and seen.verdict in {Verdict.SUSPECT, Verdict.BAD}:
         return seen.verdict
-    return Verdict.CLEAN
+    return Verdict.CLEAN if finding.judged(version.id) is Judged.CLEAN else Verdict.UNJUDGED
 
 
 def _before(path: str, at: dt.datetime) -> str:
