@@ -111,6 +111,17 @@ def test_what_is_there_is_kept_and_a_version_that_is_there_is_not_brought_again(
     assert letter.read_text() == "second, longer"
 
 
+def test_what_has_logs_of_a_database_is_replaced_in_one_step_and_kept(held) -> None:
+    wizard, letter = held
+    first = wizard.offers(only(wizard, "coeur"), None).offers[1]
+    letter.write_text("a database, says its log")
+    log = letter.with_name(letter.name + "-wal")
+    log.write_text("log")
+    back = wizard.put_back(first, in_place=True)
+    assert letter.read_text() == "first"
+    assert Path(back.kept_as).read_text() == "a database, says its log"
+
+
 def test_a_folder_comes_beside_or_only_what_is_missing_in_it(held) -> None:
     wizard, letter = held
     hit = next(h for h in wizard.look("dupont").hits if h.is_folder)

@@ -13,6 +13,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -95,8 +96,10 @@ def is_content(path: str, digest: str) -> bool:
         os.close(folder)
 
 
-def keep_as(path: str, name: str) -> None:
-    """Give what stands there a second name beside it, so that what replaces it loses nothing.
+def keep_as(path: str, name: str, *, move: bool) -> None:
+    """Give what stands there another name beside it: instead of its own (`move`), or besides.
+
+    Moved, whatever stands there at that very moment is kept; for a moment nothing has the name.
 
     Raises: OSError, FileExistsError among them.
     """
@@ -105,13 +108,8 @@ def keep_as(path: str, name: str) -> None:
     try:
         if _stat(folder, name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-        try:
-            os.link(where.name, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}:
-                raise
-            # A folder, or a file system without second names: for a moment nothing is there.
-            os.rename(where.name, name, src_dir_fd=folder, dst_dir_fd=folder)
+        do = os.rename if move else partial(os.link, follow_symlinks=False)
+        do(where.name, name, src_dir_fd=folder, dst_dir_fd=folder)
     finally:
         os.close(folder)
 

@@ -211,21 +211,31 @@ class Wizard:
             verdict=offer.verdict,
             sha256=digest,
         )
-        kept_as = ""
-        if os.path.lexists(target):
-            if placing.is_content(target, digest):
-                return msgspec.structs.replace(done, was_same=True)
-            now = dt.datetime.now(self._zone)
-            kept_as = _free(partial(_before, target, now))
-            placing.keep_as(target, PurePath(kept_as).name)
-        placed = placing.place(fetched, target)
-        if not placed.failed and not placing.is_content(target, digest):
-            raise VerificationFailedError(target, "it changed while it was put in place")
+        if not os.path.lexists(target):
+            return self._settle(done, placing.place(fetched, target))
+        if placing.is_content(target, digest):
+            return msgspec.structs.replace(done, was_same=True)
+        # The logs of a database belong to what is there: it is replaced in one step with them.
+        has_logs = any(os.path.lexists(target + side) for side in placing.SIDE_FILES)
+        kept_as = _free(partial(_before, target, dt.datetime.now(self._zone)))
+        placing.keep_as(target, PurePath(kept_as).name, move=not has_logs)
+        placed = placing.place(fetched, target, only_missing=not has_logs)
+        if placed.failed and not has_logs:
+            placing.keep_as(kept_as, PurePath(target).name, move=True)
+            return self._settle(done, placed)
+        done = msgspec.structs.replace(done, kept_as=kept_as)
+        if placed.kept:  # saved by somebody in this very moment: that one stays
+            named = partial(beside, version.path, version.at.astimezone(self._zone))
+            done = msgspec.structs.replace(done, to=_free(named))
+            placed = placing.place(fetched, done.to)
+        return self._settle(done, placed)
+
+    def _settle(self, done: Back, placed: placing.Placed) -> Back:
+        """Read it again where it lies now. Raises: VerificationFailedError."""
+        if not placed.failed and not placing.is_content(done.to, done.sha256):
+            raise VerificationFailedError(done.to, "it changed while it was put in place")
         return msgspec.structs.replace(
-            done,
-            kept_as=kept_as,
-            set_aside=tuple(placed.set_aside),
-            failed=tuple(placed.failed),
+            done, set_aside=tuple(placed.set_aside), failed=tuple(placed.failed)
         )
 
     def _folder(self, offer: Offer, source: Source, *, in_place: bool) -> Back:
