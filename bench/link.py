@@ -80,8 +80,8 @@ class Link:
         server.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(self._rtt_s)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # a cancel: the bench ends
+            await asyncio.sleep(self._rtt_s)
             there, back = await asyncio.open_connection(*self._to)
             with contextlib.closing(back), contextlib.closing(writer):
                 await asyncio.gather(
