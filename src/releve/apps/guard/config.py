@@ -9,7 +9,7 @@ import msgspec
 
 from releve.adapters.private import is_read_only
 from releve.detect.ransom.limits import Limits
-from releve.flow.guard.hindered import read_only
+from releve.flow.guard.respond.hindered import read_only
 from releve.model.process import Process
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from releve.flow.guard.ground import Ground
-from releve.flow.guard.responding import Responder
+from releve.flow.guard.respond.responding import Responder
 from releve.model.held import Judged
 from releve.model.lines import Alert
 from releve.model.process import Process

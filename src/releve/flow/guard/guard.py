@@ -12,24 +12,24 @@ import msgspec
 from releve.detect.ransom.limits import Limits
 from releve.detect.ransom.score import Scores
 from releve.flow.guard.approving import Approvals, Approved
-from releve.flow.guard.baseline import Baseline
 from releve.flow.guard.book import Book
-from releve.flow.guard.counting import Powers
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.ground import Desks, Ground
-from releve.flow.guard.holding import Holder
-from releve.flow.guard.intake import Intake
-from releve.flow.guard.judging import Judge
-from releve.flow.guard.mapped import Mapped
-from releve.flow.guard.originals import Originals
+from releve.flow.guard.hold.holding import Holder
+from releve.flow.guard.hold.originals import Originals
+from releve.flow.guard.judge.counting import Powers
+from releve.flow.guard.judge.judging import Judge
 from releve.flow.guard.pace import Pace
 from releve.flow.guard.quiet import Quiet
-from releve.flow.guard.reading import Reader
-from releve.flow.guard.responding import Responder
-from releve.flow.guard.resuming import Resume
+from releve.flow.guard.read.intake import Intake
+from releve.flow.guard.read.mapped import Mapped
+from releve.flow.guard.read.reading import Reader
+from releve.flow.guard.read.trees import Trees
+from releve.flow.guard.respond.responding import Responder
 from releve.flow.guard.rounds import Rounds
 from releve.flow.guard.stages import Stages
-from releve.flow.guard.trees import Trees
+from releve.flow.guard.start.baseline import Baseline
+from releve.flow.guard.start.resuming import Resume
 from releve.flow.guard.work import Volume, is_of_originals, merge
 from releve.flow.ports import Clock, Contain, Hands, Openers, Processes, Share, Watcher
 from releve.model.lines import Alert, Folder, Ready

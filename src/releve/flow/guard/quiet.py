@@ -3,7 +3,7 @@
 import threading
 
 from releve.flow.guard.ground import Desks
-from releve.flow.guard.intake import Intake
+from releve.flow.guard.read.intake import Intake
 from releve.flow.guard.work import Job
 from releve.flow.ports import Clock
 

@@ -3,13 +3,13 @@
 import threading
 
 from releve.flow.guard.ground import Ground
-from releve.flow.guard.holding import Holder
-from releve.flow.guard.mapped import Mapped
-from releve.flow.guard.originals import Originals
+from releve.flow.guard.hold.holding import Holder
+from releve.flow.guard.hold.originals import Originals
 from releve.flow.guard.quiet import Quiet
-from releve.flow.guard.responding import Responder
-from releve.flow.guard.resuming import Resume
-from releve.flow.guard.trees import Trees
+from releve.flow.guard.read.mapped import Mapped
+from releve.flow.guard.read.trees import Trees
+from releve.flow.guard.respond.responding import Responder
+from releve.flow.guard.start.resuming import Resume
 from releve.model.lines import Alert
 from releve.model.process import Process
 

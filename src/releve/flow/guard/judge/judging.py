@@ -6,12 +6,12 @@ from collections import OrderedDict
 import msgspec
 
 from releve.detect.ransom.glance import rehearse
-from releve.flow.guard.comparing import JUDGED, Compare
-from releve.flow.guard.counting import Count, Powers
 from releve.flow.guard.desk import Desk
-from releve.flow.guard.doubting import Doubts
 from releve.flow.guard.ground import Ground
-from releve.flow.guard.pairing import Pairing
+from releve.flow.guard.judge.comparing import JUDGED, Compare
+from releve.flow.guard.judge.counting import Count, Powers
+from releve.flow.guard.judge.doubting import Doubts
+from releve.flow.guard.judge.pairing import Pairing
 from releve.flow.guard.work import Job, What, is_of_originals
 from releve.flow.ports import Bytes, Keeper
 from releve.model.held import Generation, Judged, Kind, Name, is_same

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from releve.detect.ransom.limits import Limits
 from releve.detect.ransom.score import Mark
 from releve.flow.guard.book import Book
-from releve.flow.guard.conviction import Conviction, iso
+from releve.flow.guard.respond.conviction import Conviction, iso
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock, Contain
 from releve.model.held import Judged

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from releve.flow.guard.resuming import RECENT_NS, together
+from releve.flow.guard.start.resuming import RECENT_NS, together
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock, Keeper
 from releve.model.held import HoldResult, Kind

@@ -5,13 +5,13 @@ from collections.abc import Callable, Container
 
 from releve.detect.ransom.content import Reason
 from releve.detect.ransom.score import Mark
-from releve.flow.guard.conviction import Conviction, convicted, rolled_back
-from releve.flow.guard.finishing import Finish
 from releve.flow.guard.ground import Ground
-from releve.flow.guard.journaling import Diary
-from releve.flow.guard.telling import Tell
-from releve.flow.guard.undoing import Undo
-from releve.flow.guard.waiting import Waiting
+from releve.flow.guard.respond.conviction import Conviction, convicted, rolled_back
+from releve.flow.guard.respond.finishing import Finish
+from releve.flow.guard.respond.journaling import Diary
+from releve.flow.guard.respond.telling import Tell
+from releve.flow.guard.respond.undoing import Undo
+from releve.flow.guard.respond.waiting import Waiting
 from releve.flow.ports import Contain, Hands, Processes
 from releve.model.lines import Point
 from releve.model.process import Process

@@ -9,8 +9,8 @@ import msgspec
 
 from releve.detect.ransom.limits import Limits
 from releve.flow.guard.book import Book
-from releve.flow.guard.conviction import Conviction, writers_of
-from releve.flow.guard.hindered import kept_shut, not_put_back, not_quarantined, read_only
+from releve.flow.guard.respond.conviction import Conviction, writers_of
+from releve.flow.guard.respond.hindered import kept_shut, not_put_back, not_quarantined, read_only
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock
 from releve.model.held import Generation, Kind, Name, Node

@@ -10,10 +10,10 @@ import msgspec
 from releve.detect.ransom import content
 from releve.detect.ransom.content import Change, Verdict
 from releve.detect.ransom.pairs import Fresh, Gone, Pairs, common
-from releve.flow.guard.comparing import JUDGED, Compare
-from releve.flow.guard.counting import Count
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.ground import Ground
+from releve.flow.guard.judge.comparing import JUDGED, Compare
+from releve.flow.guard.judge.counting import Count
 from releve.flow.guard.work import Job
 from releve.flow.ports import Bytes
 from releve.model.held import Judged, Name

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from releve.flow.guard.book import Book
-from releve.flow.guard.conviction import Conviction, Journal, Member, writers_of
+from releve.flow.guard.respond.conviction import Conviction, Journal, Member, writers_of
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock, Keeper, Processes
 from releve.model.process import Process

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import msgspec
 
 from releve.detect.ransom.content import Change, Verdict
-from releve.flow.guard.comparing import Compare
-from releve.flow.guard.counting import Count
+from releve.flow.guard.judge.comparing import Compare
+from releve.flow.guard.judge.counting import Count
 from releve.flow.guard.work import Job
 from releve.model.held import Name
 from releve.model.process import Process

@@ -7,8 +7,8 @@ import msgspec
 from releve.detect.ransom import content
 from releve.detect.ransom.content import Change, Verdict
 from releve.detect.ransom.score import Mark
-from releve.flow.guard.comparing import JUDGED
 from releve.flow.guard.ground import Ground
+from releve.flow.guard.judge.comparing import JUDGED
 from releve.flow.guard.work import Job
 from releve.flow.ports import Contain
 from releve.model.held import Judged, Name

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from releve.flow.guard.book import merge
-from releve.flow.guard.conviction import Conviction, Journal, convicted, iso, rolled_back
-from releve.flow.guard.journaling import Diary
-from releve.flow.guard.undoing import Undo
-from releve.flow.guard.waiting import Waiting
+from releve.flow.guard.respond.conviction import Conviction, Journal, convicted, iso, rolled_back
+from releve.flow.guard.respond.journaling import Diary
+from releve.flow.guard.respond.undoing import Undo
+from releve.flow.guard.respond.waiting import Waiting
 from releve.flow.ports import Clock, Hands
 from releve.model.lines import Alert
 from releve.model.process import Process

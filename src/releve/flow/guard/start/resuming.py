@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from releve.flow.guard.book import Book
-from releve.flow.guard.judging import Judge
-from releve.flow.guard.responding import Responder
+from releve.flow.guard.judge.judging import Judge
+from releve.flow.guard.respond.responding import Responder
 from releve.flow.guard.work import Job, Volume, What
 from releve.flow.ports import Clock
 from releve.model.held import HoldResult, Judged, Kind

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from releve.flow.guard.conviction import Conviction, rolled_back
-from releve.flow.guard.journaling import Diary
-from releve.flow.guard.undoing import Undo
+from releve.flow.guard.respond.conviction import Conviction, rolled_back
+from releve.flow.guard.respond.journaling import Diary
+from releve.flow.guard.respond.undoing import Undo
 from releve.flow.ports import Clock
 
 _AGAIN_S = 2.0

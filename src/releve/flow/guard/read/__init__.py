@@ -1,0 +1,1 @@
+"""Stage one, read: notifications taken in and routed, trees and mapped files looked at."""

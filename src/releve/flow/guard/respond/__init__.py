@@ -1,0 +1,1 @@
+"""What follows from a conviction: stop, write down, undo, tell."""

@@ -1,0 +1,1 @@
+"""Before the watch: the baseline, and what happened while nobody watched."""
