@@ -164,9 +164,7 @@ def _decide_unknown(
     return PutBack(generation=_settled_last(good), beside=doubtful)
 
 
-def _is_good(
-    g: Generation, is_theirs: Callable[[Generation], bool], bad_since_ns: int
-) -> bool:
+def _is_good(g: Generation, is_theirs: Callable[[Generation], bool], bad_since_ns: int) -> bool:
     if g.judged is Judged.BAD:
         return False
     if is_theirs(g):
