@@ -21,6 +21,7 @@ from releve.model.standing import (
     GenerationStanding,
     HoldStanding,
     HostStanding,
+    JobStanding,
     OpeningStanding,
     RoomStanding,
     ScrubStanding,
@@ -146,6 +147,11 @@ def full_standing(vault: ToldVault, now: dt.datetime) -> Standing:
             started_ns=ns - day, ended_ns=ns - day // 2, objects=9320, bytes=71_000_000_000,
             mb_per_s=412.5, bad=2,
         ),
+        jobs=(
+            JobStanding(name="scrub", last_ok_ns=ns - day, next_ns=ns + day // 9, failures=0,
+                        is_overdue=False),
+            JobStanding(name="forecast", last_ok_ns=0, next_ns=ns, failures=2, is_overdue=True),
+        ),
         room=RoomStanding(
             at_ns=ns, disk_bytes=2 * 10**12, free_bytes=10**12, bytes_per_day=1_300_000_000,
             days_left=25.4, level="warn",
@@ -178,7 +184,7 @@ def busy_vault(store: SqlStore, host: EnrolledHost, now: dt.datetime) -> ToldVau
         ev.DrillRan(seen_at=now, ok=True, is_expected=True),
         ev.DrillRan(
             seen_at=now - dt.timedelta(days=2), ok=True, drill="20261120-2000-4f1a2b",
-            first_file_s=0.8, patient_list_s=3.4, databases_s=41.2, all_local_s=812.0, rpo_s=1830.0,
+            first_file_s=0.8, patient_list_s=3.4, databases_s=41.2, all_local_s=812.0, rpo_s=1830.0, rpo_judged=True,
             files=20410, bytes=60_900_000_000,
         ),
     )  # fmt: skip

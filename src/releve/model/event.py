@@ -147,6 +147,7 @@ class DrillRan(Event, frozen=True, kw_only=True, tag="drill_ran"):
     databases_s: float | None = None
     all_local_s: float | None = None
     rpo_s: float | None = None
+    rpo_judged: bool = False  # it counts from a snapshot that was judged clean file by file
     files: int = 0
     bytes: int = 0
 

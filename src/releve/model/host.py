@@ -50,6 +50,7 @@ class DrillState(msgspec.Struct, frozen=True, kw_only=True):
     databases_s: float | None = None
     all_local_s: float | None = None
     rpo_s: float | None = None
+    rpo_judged: bool = False
     files: int = 0
     bytes: int = 0
 

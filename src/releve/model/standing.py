@@ -61,6 +61,16 @@ class CopyStanding(msgspec.Struct, frozen=True, kw_only=True):
     immutable: bool = False
 
 
+class JobStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the vault does by itself, again and again."""
+
+    name: str
+    last_ok_ns: int
+    next_ns: int
+    failures: int  # in a row
+    is_overdue: bool
+
+
 class RoomStanding(msgspec.Struct, frozen=True, kw_only=True):
     """How long the vault's disk lasts, by its receipts."""
 
@@ -109,6 +119,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[HostStanding, ...] = ()
     scrub: ScrubStanding | None = None
     copies: tuple[CopyStanding, ...] = ()
+    jobs: tuple[JobStanding, ...] = ()
     room: RoomStanding | None = None
     holds: tuple[HoldStanding, ...] = ()
     openings: tuple[OpeningStanding, ...] = ()

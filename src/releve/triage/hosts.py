@@ -91,6 +91,7 @@ def _drilled(before: DrillState | None, event: ev.DrillRan) -> DrillState:
         databases_s=event.databases_s,
         all_local_s=event.all_local_s,
         rpo_s=event.rpo_s,
+        rpo_judged=event.rpo_judged,
         files=event.files,
         bytes=event.bytes,
     )

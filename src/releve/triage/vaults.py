@@ -48,7 +48,10 @@ def _of_standing(told: Standing | None) -> list[tuple[str, int]]:
     overdue = sum(copy.is_overdue for copy in told.copies)
     # A probe that an attack got through; one that is only old is no concern of the night.
     broken = sum(copy.trials_held < copy.trials for copy in told.copies)
+    # A run of a copy that is late is told as the copy.
+    late = sum(job.is_overdue and not job.name.startswith("copy-run") for job in told.jobs)
     found = [("vault_bad", bad), ("vault_copy_late", overdue), ("vault_copy_broken", broken)]
+    found.append(("vault_job_late", late))
     if told.room is not None and told.room.level in _DISK:
         found.append(("vault_disk", max(1, int(told.room.days_left or 0))))
     return [(kind, count) for kind, count in found if count]

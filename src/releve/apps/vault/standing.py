@@ -11,14 +11,21 @@ import structlog
 from releve.adapters.vault import scrub as scrubbing
 from releve.apps.vault.access import Access
 from releve.apps.vault.copies import Copies
+from releve.apps.vault.keeping import Keeper
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.show import data_option, json_option, size, tell, when
-from releve.flow.vault import heads, openings, retention
+from releve.flow.vault import heads, openings, retention, schedule
 from releve.flow.vault import standing as core
 from releve.flow.vault.copying import is_proved
 from releve.model.copies import Copy, CopyKind
 from releve.model.errors import ReleveError
-from releve.model.standing import CopyStanding, RoomStanding, ScrubStanding, Standing
+from releve.model.standing import (
+    CopyStanding,
+    JobStanding,
+    RoomStanding,
+    ScrubStanding,
+    Standing,
+)
 from releve.recover.forecast import Forecast, forecast
 
 log = structlog.get_logger()
@@ -71,6 +78,7 @@ class Standings:
             hosts=core.hosts(vault.book, structure, passes, per_day, now_ns, self._proofs),
             scrub=_scrub(scrub) if scrub else None,
             copies=self._copies(now_ns),
+            jobs=tuple(_job(one) for one in Keeper(vault).standing()),
             room=self._room,
             holds=tuple(
                 core.hold(one) for one in holds if one.structure == structure and not one.lifted_ns
@@ -180,6 +188,16 @@ def _room(told: Forecast, now_ns: int, disk_bytes: int) -> RoomStanding:
         bytes_per_day=told.bytes_per_day,
         days_left=told.days_left,
         level=told.level.value,
+    )
+
+
+def _job(one: schedule.Standing) -> JobStanding:
+    return JobStanding(
+        name=one.name,
+        last_ok_ns=one.last_ok_ns,
+        next_ns=one.next_ns,
+        failures=one.failures,
+        is_overdue=one.overdue,
     )
 
 

@@ -85,6 +85,7 @@ def _told(outcome: Outcome, made: Certificate | None, clock: Clock) -> DrillRan:
         databases_s=steps.get(StepName.DATABASES),
         all_local_s=steps.get(StepName.ALL_LOCAL),
         rpo_s=made.rpo_s,
+        rpo_judged=made.rpo_judged,
         files=made.files,
         bytes=made.bytes,
     )
