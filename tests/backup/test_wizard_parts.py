@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from releve.apps.agent.config import Home
 from releve.apps.backup.judging import CATALOGUE
 from releve.apps.backup.state import Config, State
 from releve.apps.cli.main import run
+from releve.apps.restore.cli import trusted_stores
 from releve.apps.restore.telling import Teller
 from releve.apps.restore.wizard import HarmfulVersionError, Wizard
 from releve.apps.web.words import ZONE
@@ -155,6 +157,19 @@ def test_a_vault_that_does_not_answer_is_said_and_what_is_here_is_found(tmp_path
     assert [hit.path for hit in found.hits] == [str(folder / "lettre.txt")]
     offers = wizard.offers(found.hits[0], None)
     assert (offers.offers, offers.chosen, offers.troubles) == ((), -1, ("VaultUnreachableError",))
+
+
+@pytest.mark.root
+def test_a_store_that_a_user_may_have_made_is_not_believed(kept, tmp_path) -> None:
+    keeper, letter = kept
+    keeper.commit()
+    planted = tmp_path / "cabinet" / ".releve-reserve"
+    shutil.copytree(tmp_path / "store", planted)
+    assert str(planted) in trusted_stores(str(letter)), "root's own, in root's own folder"
+    for place in (planted, tmp_path / "cabinet"):
+        os.chown(place, 12345, 12345)
+        assert str(planted) not in trusted_stores(str(letter))
+        os.chown(place, 0, 0)
 
 
 @pytest.mark.restic

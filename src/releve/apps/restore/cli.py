@@ -12,7 +12,7 @@ from time import monotonic
 import click
 import msgspec
 
-from releve.adapters import placing
+from releve.adapters import placing, private
 from releve.adapters.linux.place import HandlePlace
 from releve.adapters.portable.identity import look
 from releve.adapters.restic.source import SnapshotSource
@@ -96,7 +96,7 @@ def sources(
     Raises: BackupNotSetUpError if it has none.
     """
     found: list[Source] = []
-    stores = [store] if store else stores_near(path)
+    stores = [store] if store else trusted_stores(path)
     if stores and only in {None, HeldSource.name}:
         found.append(HeldSource(stores, (handle_key, inode_key), at, tell))
     if only in {None, SnapshotSource.name}:
@@ -106,6 +106,15 @@ def sources(
             if not found:
                 raise
     return found
+
+
+def trusted_stores(path: str) -> list[str]:
+    """The stores near a path, without those that a user may have put there.
+
+    Root gives files back with the owner and mode that a store tells: one made by a user would tell
+    him what to make. A guard's own store is always root's (see private_store).
+    """
+    return [s for s in stores_near(path) if os.geteuid() != 0 or private.is_ours(s)]
 
 
 def handle_key(folder: str) -> bytes:

@@ -17,10 +17,9 @@ from releve.adapters import finding, placing
 from releve.adapters.finding import Hit, Hits
 from releve.adapters.restic.source import SnapshotSource
 from releve.adapters.scan.catalogue import Lived, SqliteCatalogue
-from releve.adapters.store.source import stores_near
 from releve.apps.backup.judging import catalogue, is_enabled
 from releve.apps.backup.state import State
-from releve.apps.restore.cli import bring, handle_key, inode_key, sources
+from releve.apps.restore.cli import bring, handle_key, inode_key, sources, trusted_stores
 from releve.flow.backup import Source, VerificationFailedError
 from releve.model.backup import Version
 from releve.model.clean import Verdict
@@ -122,7 +121,7 @@ class Wizard:
     def _stores(self, folders: Iterable[str]) -> list[str]:
         if self._store:
             return [self._store]
-        found = [store for folder in folders for store in stores_near(folder)]
+        found = [store for folder in folders for store in trusted_stores(folder)]
         return list(dict.fromkeys(found))
 
     def _snapshot_paths(self, wanted: Wanted) -> Iterable[str]:
