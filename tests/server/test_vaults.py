@@ -173,6 +173,24 @@ def test_the_page_takes_no_proof_for_longer_than_it_holds(vault: ToldVault) -> N
     assert immutable(T0 + dt.timedelta(days=29)) == []
 
 
+def test_what_a_standing_shows_to_be_wrong_asks_for_a_person(vault: ToldVault) -> None:
+    vault.tell_head(9320)
+
+    def kinds(told: Standing) -> dict[str, int]:
+        known = (Told(vault=vault.seen(), standing=told),)
+        return {c.kind: c.count for c in outlook((), (), 0, T0, known).concerns}
+
+    whole = full_standing(vault, T0)
+    assert kinds(whole) == {
+        "vault_bad": 2, "vault_copy_late": 1, "vault_copy_broken": 1, "vault_job_late": 1,
+        "vault_disk": 25,
+    }  # fmt: skip
+    sound = msgspec.structs.replace(
+        whole, hosts=whole.hosts[:1], copies=whole.copies[:2], jobs=whole.jobs[:1], room=None
+    )
+    assert kinds(sound) == {}
+
+
 def test_the_loss_of_now_counts_from_what_was_judged_clean_where_that_is_known(
     vault: ToldVault,
 ) -> None:

@@ -185,7 +185,7 @@ def status(data: str, *, as_json: bool) -> None:
         "head": opened.journal.end.hash,
         "wall_ahead_s": round(opened.clock.ahead_ns() / 1e9, 3),
         "views": len(opened.views.all()),
-        "scrub": msgspec.to_builtins(last) if last else None,
+        "scrub": msgspec.to_builtins(msgspec.structs.replace(last, passes=())) if last else None,
         **free,
     }
     scrubbed = (
