@@ -78,6 +78,8 @@ class Attacked:
             database.executemany("INSERT INTO visite (note) VALUES (?)", [("suivi",)] * 200)
         database.close()
         self._back_up()
+        said("recover", "scan", "--state", self.state.folder)
+        self._back_up()  # takes the catalogue along, which knows the one before
         time.sleep(0.05)
         self.cut = dt.datetime.now(dt.UTC)
         time.sleep(0.05)
@@ -173,7 +175,7 @@ def test_one_command_on_the_agreed_path_opens_the_incidents_plan(attacked, recov
     words += ["--state", str(attacked.root / "room"), "--reserve-mb", "1", "--until-local"]
     told = json.loads(recovery.run(*words, "--json").splitlines()[0])
     assert told["event"] == "course"
-    assert (told["snapshot"], told["newer"]) == (attacked.snapshots[0], 2)
+    assert (told["snapshot"], told["newer"]) == (attacked.snapshots[1], 2)
     assert told["right"]["path"] == "agreed:nuit"
     assert told["right"]["to_open_s"] >= 0
     came_back(attacked, recovery.target)
@@ -232,6 +234,15 @@ def test_killed_between_laying_and_opening_it_goes_on_and_nothing_is_half(attack
     came_back(attacked, recovery.target)
 
 
+def test_who_lost_the_machine_plans_from_the_catalogue_in_the_backup(attacked, recovery):
+    words = ["start", str(recovery.target), "--lost", "--first-write", attacked.cut.isoformat()]
+    words += ["--right", attacked.right(), *attacked.lent, "--show", "--json"]
+    told = json.loads(recovery.run(*words))
+    assert (told["snapshot"], told["newer"]) == (attacked.snapshots[0], 0)
+    assert not (recovery.home.path / "password").exists()
+    assert not list(recovery.home.path.glob("plan-*"))
+
+
 def test_a_right_that_ended_is_renewed_while_people_work(attacked, recovery):
     first = attacked.right()
     words = ["start", str(recovery.target), "--plan", str(attacked.plan), "--reserve-mb", "1"]
@@ -251,7 +262,7 @@ def test_a_drill_goes_through_the_same_door_and_counts_from_what_was_judged_clea
     attacked, tmp_path
 ):
     words = ["drill", "run", "--right", attacked.right(), *attacked.lent[:4]]
-    words += ["--state", str(attacked.state.folder), "--snapshot", attacked.snapshots[0]]
+    words += ["--state", str(attacked.state.folder), "--snapshot", attacked.snapshots[1]]
     ended = releve(*words, "--drills", str(tmp_path / "drills"), "--json")
     made = json.loads(ended.stdout.splitlines()[-1])["certificate"]
     assert (made["verdict"], made["place"]["host"]) == ("passed", "srv1")

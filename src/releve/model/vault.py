@@ -219,6 +219,7 @@ class ViewWish(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     generation: str
     snapshots: tuple[str, ...] = ()  # the newest of them says of when; none: of now
+    as_of_ns: int = 0  # or of this time, by the vault's clock
 
 
 class Right(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.restic.fingerprints import FOLDER as FINGERPRINTS
+from releve.adapters.scan import travel
 from releve.adapters.scan.catalogue import SqliteCatalogue
 from releve.adapters.scan.past import SnapshotPast
 from releve.adapters.scan.rules import NoRules, YaraRules, rules
@@ -89,6 +91,14 @@ def scan_now(
         if not made.rules.names and not teller.as_json:
             click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
         yield from made.scan.run(budget, teller)
+    _travel(state)
+
+
+def _travel(state: State) -> None:
+    """The next backup takes the catalogue along, beside its list of fingerprints."""
+    folder = state.folder / FINGERPRINTS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    travel.copy(state.folder / CATALOGUE, folder / CATALOGUE)
 
 
 class ScanRunningError(ReleveError):

@@ -8,6 +8,7 @@ What only some words need is imported by them: a practice waits for its files.
 
 import contextlib
 import datetime as dt
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from releve.model.clean import Plan
 from releve.model.errors import ReleveError, UsageError
 from releve.model.keys import Envelope
 from releve.model.vault import Right, ViewWish
-from releve.recover.course import MOST_BYTES, Course, course
+from releve.recover.course import MOST_BYTES, Course, NoCleanPointError, course
 
 SECRETS = ("password", "http-password")
 
@@ -35,6 +36,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     server_home: str = ""
     state: str = ""
     no_newer: bool = False
+    lost: bool = False
     right: str = ""
     envelope: str = ""
     private_key: str = ""
@@ -82,15 +84,48 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""  # whose backups they are, if key or address say it
 
 
-def course_of(words: Words, folder: str) -> Course | None:
+def course_of(words: Words, folder: str, secrets: Path) -> Course | None:
     """How the plan brings the folder back; None when no plan was named.
 
-    Raises: NoCleanPointError, IncidentUnknownError, RightFileError, CatalogueError.
+    Raises: NoCleanPointError, IncidentUnknownError, RightFileError, CatalogueError, and those of
+    `source_of` for a machine that is lost.
     """
     if not words.has_plan:
         return None
     most = 0 if words.no_newer else MOST_BYTES
-    return course(_plan(words), folder, most_bytes=most)
+    made = _plan_of_lost(words, secrets) if words.lost else _plan(words)
+    return course(made, folder, most_bytes=most)
+
+
+def _plan_of_lost(words: Words, secrets: Path) -> Plan:
+    """From the catalogue that the last backup before the first malicious write took along.
+
+    Of when is the vault's own time of receipt: what came later, whatever it says of itself, and a
+    catalogue that the attacker could write to, has no part in it. So nothing newer is known either.
+    """
+    from releve.adapters.restic.fingerprints import FOLDER
+    from releve.adapters.restic.lent import LentRepository
+    from releve.adapters.scan.catalogue import SqliteCatalogue
+    from releve.apps.backup.judging import CATALOGUE
+    from releve.apps.recover.planning import cut_of, plan_of
+
+    cut = cut_of(words.incident, words.first_write, words.server_home)
+    if words.plan or cut is None:
+        raise UsageError("--lost needs --incident or --first-write")
+    source = source_of(words, secrets, (), "recover start: plan", as_of=cut)
+    repository = LentRepository(source.lent, str(secrets))
+    for snapshot in reversed(repository.snapshots()):
+        place = next((f for f in snapshot.folders if f.rpartition("/")[2] == FOLDER), "")
+        ended = snapshot.ended_at or snapshot.at
+        if not place or ended >= cut:
+            continue
+        found = [node.path for node in repository.entries(snapshot.id, place)]
+        if f"{place}/{CATALOGUE}" in found:
+            with tempfile.TemporaryDirectory(dir=secrets, prefix="plan-") as folder:
+                repository.restore(snapshot.id, f"{place}/{CATALOGUE}", folder)
+                with contextlib.closing(SqliteCatalogue(Path(folder, CATALOGUE))) as kept:
+                    return plan_of(kept, cut)
+    raise NoCleanPointError("the recovery", "no backup before the first write holds a catalogue")
 
 
 def _plan(words: Words) -> Plan:
@@ -116,6 +151,7 @@ def source_of(
     why: str,
     *,
     wants_view: bool = False,
+    as_of: dt.datetime | None = None,
 ) -> Source:
     """What is opened, with which key.
 
@@ -124,6 +160,7 @@ def source_of(
         snapshots: those that must be in the view; none: the repository itself is read.
         why: for the log of the envelope.
         wants_view: a view of what is there now, when no snapshots are named.
+        as_of: or of what was there then, by the vault's clock.
 
     Raises: RightFileError, EnvelopeError, EscrowKeyError, UsageError, and those of the vault's desk.
     """
@@ -150,13 +187,13 @@ def source_of(
         ca_file=ca_file,
         cache=words.cache,
     )
-    if not (snapshots or wants_view) or not lent.user or lent.repository.startswith("/"):
+    if not (snapshots or wants_view or as_of) or not lent.user or lent.repository.startswith("/"):
         return Source(lent=lent, host=host)
-    shown = _shown(lent, snapshots)
+    shown = _shown(lent, snapshots, int(as_of.timestamp() * 1e9) if as_of else 0)
     return msgspec.structs.replace(shown, host=host or shown.host)
 
 
-def _shown(lent: Lent, snapshots: tuple[str, ...]) -> Source:
+def _shown(lent: Lent, snapshots: tuple[str, ...], as_of_ns: int) -> Source:
     """The gate's view that holds these snapshots, and nothing that was received after them."""
     from releve.adapters.vault.asked import AskedDesk, place_of
 
@@ -170,7 +207,8 @@ def _shown(lent: Lent, snapshots: tuple[str, ...]) -> Source:
         right = desk.right()
         if right is None:  # a plain server: its repository as it stands
             return Source(lent=lent)
-        made = desk.view(ViewWish(host=host, generation=generation, snapshots=snapshots))
+        wish = ViewWish(host=host, generation=generation, snapshots=snapshots, as_of_ns=as_of_ns)
+        made = desk.view(wish)
     finally:
         desk.close()
     shown = msgspec.structs.replace(lent, repository=f"rest:{base}views/{made.id}/")

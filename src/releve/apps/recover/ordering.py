@@ -38,7 +38,7 @@ class Given(Words, frozen=True, kw_only=True):
 
 def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
     """Raises: those of `course_of` and `source_of`."""
-    way = course_of(given, given.folder)
+    way = course_of(given, given.folder, home.path)
     why = given.incident or given.first_write or "recover start"
     source = source_of(given, home.path, way.snapshots if way else (), f"recover start: {why}")
     return Asked(

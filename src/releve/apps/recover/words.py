@@ -15,6 +15,9 @@ _PLAN = (
     click.option("--plan", default="", metavar="FILE", help="Ce que dit `recover plan --json`."),
     click.option("--server-home", default="", help="Dossier du serveur (avec --incident)."),
     click.option(
+        "--lost", is_flag=True, help="Machine perdue : le catalogue vient de la sauvegarde même."
+    ),
+    click.option(
         "--no-newer", is_flag=True, help="Ne rien poser de plus récent que le point sain."
     ),
 )

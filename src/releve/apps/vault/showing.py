@@ -41,10 +41,11 @@ class Showing:
         Raises: NothingReceivedError, ViewError, RefusedError.
         """
         where = Repository(structure=held.structure, host=wish.host, generation=wish.generation)
-        at_ns = self._as_of(where, wish.snapshots)
+        at_ns = wish.as_of_ns or self._as_of(where, wish.snapshots)
         own = [made for made in self._vault.views.all() if made.by == held.opening]
         for made in own:
-            is_same = at_ns - made.as_of_ns < (1 if wish.snapshots else _FRESH_NS)
+            is_named = bool(wish.snapshots or wish.as_of_ns)
+            is_same = at_ns - made.as_of_ns < (1 if is_named else _FRESH_NS)
             if made.repository == where and made.as_of_ns <= at_ns and is_same:
                 return made
         if len(own) >= MOST_VIEWS:
