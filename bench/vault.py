@@ -209,11 +209,13 @@ def _grown(at: Ground, source: Path, host: str, name: str) -> Figures:
     got = recovering.recover(at, target, host=host, folder=source)
     shutil.rmtree(target.parent)
     plain = restored(at, host, source)
-    return {
+    found: Figures = {
         f"{name}_first_file_s": got.seconds["first_file"],
         f"{name}_all_local_s": got.seconds["all_local"],
         f"{name}_restic_restore_s": round(plain, 2),
     }
+    print(json.dumps(found), file=sys.stderr)
+    return found
 
 
 def database_of_8_gb(at: Ground, _chosen: Chosen) -> Figures:
