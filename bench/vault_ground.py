@@ -15,6 +15,7 @@ from pathlib import Path
 import practice
 
 from releve.adapters.restic import tools
+from releve.adapters.restic.child import dies_with_us
 from releve.adapters.restic.rest_server import RestServer
 from releve.apps.backup.state import Config, State
 from releve.apps.vault.opened import Vault
@@ -65,7 +66,7 @@ class Gate:
         log = (self.data.parent / "gate.log").open("ab")
         command = [*RELEVE, "vault", "serve", "--json", "--data", str(self.data)]
         self._process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0"],
+            dies_with_us([*command, "--listen", "127.0.0.1:0"]),
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
