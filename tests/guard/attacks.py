@@ -38,6 +38,54 @@ def inplace(share: str, pause: str = "0", most: str = "0") -> None:
         time.sleep(float(pause))
 
 
+def led(share: str, talk: str) -> None:
+    """Overwrite file by file; after each an accomplice is asked to do what covers it."""
+    paths = [path for path in files(share) if os.path.getsize(path)]
+    with (
+        open(talk + ".go", "w", encoding="utf-8") as go,
+        open(talk + ".ok", "rb", buffering=0) as ok,
+    ):
+        for path in paths:
+            with open(path, "r+b") as file:
+                file.write(os.urandom(os.path.getsize(path)))
+            print(path, file=go, flush=True)
+            ok.read(1)
+            time.sleep(0.01)
+
+
+def follow(share: str, talk: str, how: str) -> None:
+    """The accomplice: opens each file for writing and closes it, writes a byte, or sets its times."""
+    files(share)
+    with open(talk + ".go", encoding="utf-8") as go, open(talk + ".ok", "wb", buffering=0) as ok:
+        for line in go:
+            path = line.rstrip("\n")
+            if how == "touch":
+                os.close(os.open(path, os.O_WRONLY))
+            elif how == "utime":
+                os.utime(path)
+            else:
+                with open(path, "r+b", buffering=0) as file:
+                    first = file.read(1)
+                    file.seek(0)
+                    file.write(first)
+            ok.write(b".")
+
+
+def renamer(share: str, count: str) -> None:
+    """Give one file of its own many names, then overwrite the others."""
+    others = files(share)
+    old = os.path.join(share, "vide", "a" * 200)
+    os.mknod(old)
+    for number in range(int(count)):
+        new = os.path.join(share, "vide", f"{number:08d}" + "b" * 200)
+        os.rename(old, new)
+        old = new
+    for path in others:
+        with open(path, "r+b") as file:
+            file.write(os.urandom(os.path.getsize(path)))
+        time.sleep(0.002)
+
+
 def eat_inodes(share: str, pause: str = "0") -> None:
     """Make empty files until there is no inode left, then overwrite."""
     files(share)

@@ -144,6 +144,41 @@ def test_a_reader_that_goes_away_does_not_end_the_protection(
     assert guard.process.wait(15) == 0
 
 
+@pytest.mark.parametrize("how", ["touch", "utime", "write"])
+def test_nobody_is_freed_by_an_accomplice_who_comes_after_him(
+    ground_on: Callable[[str], Ground], how: str
+) -> None:
+    ground = ground_on("btrfs")
+    before = ground.build(links=False)
+    attackers, talk = ground.attackers(), str(ground.logs / "talk")
+    os.mkfifo(f"{talk}.go")
+    os.mkfifo(f"{talk}.ok")
+    guard = ground.guard()
+    guard.ready()
+    attackers.python("follow", ground.share, talk, how)
+    attackers.wait(attackers.python("led", ground.share, talk), 30)
+    guard.wait("rolled_back", 30)
+    time.sleep(1)
+    lost = [name for line in guard.all("rolled_back") for name in line["lost"]]
+    wrong = [d for d in differences(before, ground.share) if "autre version" not in d]
+    assert lost == []
+    assert len(wrong) <= (1 if how == "write" else 0), wrong  # the file that nobody came after
+
+
+def test_many_names_of_one_file_do_not_make_the_guard_slow(
+    ground_on: Callable[[str], Ground],
+) -> None:
+    ground = ground_on("ext4")
+    before = ground.build(links=False)
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    attackers.python("renamer", ground.share, 5000)
+    guard.wait("stopped", 30)  # the reader was quadratic in the names: it took minutes
+    assert guard.wait("rolled_back", 30)["lost"] == []
+    assert [d for d in differences(before, ground.share) if "bbbb" not in d] == []
+
+
 @pytest.mark.parametrize("verb", ["thaw", "kill"])
 def test_a_program_that_carries_care_is_frozen_and_asked_about(
     ground_on: Callable[[str], Ground], verb: str

@@ -18,6 +18,7 @@ ALERTS: dict[str, Severity] = {
     "quarantine_failed": Severity.NOTICE,
     "read_only": Severity.CRITICAL,
     "kept_shut": Severity.SERIOUS,
+    "no_room": Severity.CRITICAL,
     "client_not_blocked": Severity.CRITICAL,
     "client_not_unblocked": Severity.NOTICE,
     "writer_unknown": Severity.SERIOUS,

@@ -18,6 +18,7 @@ class Touch(msgspec.Struct, kw_only=True, gc=False):
     first_ns: int
     last_ns: int
     bad_ns: int = 0  # when what was judged bad was noticed, 0 if nothing was
+    wrote_ns: int = 0  # when it last changed the content, 0 if that was not noticed
     looked_ns: int = 0  # when what `judged` says was seen
     created: bool = False
     wrote: bool = False
@@ -88,7 +89,8 @@ def decide(
     """
     if not author_known:
         return _decide_unknown(touch, generations, bad_since_ns, born_ns, window_ns)
-    over_ns = next((at for at in others_ns if at > touch.last_ns), 0)
+    # A program that was held still between its write and its close or renaming wrote before that.
+    over_ns = next((at for at in others_ns if at > (touch.wrote_ns or touch.last_ns)), 0)
 
     def is_theirs(g: Generation) -> bool:
         """Held on a notification of the family's; what is in it was saved over that by somebody else."""
@@ -103,7 +105,7 @@ def decide(
     if not good:
         return Unrecoverable(newest_only=touch.first_ns - born_ns <= window_ns)
     best = _settled_last(good)
-    mixed = [g for g in generations if g.id > best.id and not is_family(g.writer) and g.writer]
+    mixed = [g for g in generations if g.id > best.id and not is_theirs(g) and g.writer]
     changed_ns = best.facts.ctime_ns + ahead_ns
     last_ns = max(others_ns, default=0)
     missed = last_ns > best.taken_ns and last_ns > changed_ns + window_ns

@@ -76,12 +76,13 @@ class LinuxHands:
         Returns: ns since the epoch.
         """
         stopped: dict[int, Process] = {}
+        reached: dict[int, Process] = {}
         deadline = time.monotonic() + _FREEZE_S
         swept = False
         while time.monotonic() < deadline:
             fresh = [p for p in self._lineage.members(head) if p.pid not in stopped]
             if not fresh and not swept:
-                still_at = self._wait_still(stopped, deadline)
+                still_at = self._wait_still(reached, deadline)
                 fresh = (
                     self._lineage.stray_children(stopped.values())
                     if not self._lineage.is_exact
@@ -94,11 +95,12 @@ class LinuxHands:
                     return still_at
                 continue
             if not fresh:
-                return self._wait_still(stopped, deadline)
+                return self._wait_still(reached, deadline)
             swept = False
             for process in fresh:
-                self.send(process, signal.SIGSTOP)
                 stopped[process.pid] = process
+                if self.send(process, signal.SIGSTOP):
+                    reached[process.pid] = process  # nobody waits for whom it did not reach
         return time.time_ns()
 
     def _wait_still(self, family: dict[int, Process], deadline: float) -> int:

@@ -89,9 +89,9 @@ class Hold:
                     refused="full",
                     is_new=node is None,
                 )
-            generation = self._next
+            generation, lost = self._next, self._index.lost
             self._next += 1
-        return self._take(fd, generation, number, facts, writer, folder, judged, node is None)
+        return self._take(fd, generation, number, facts, writer, folder, judged, node is None, lost)
 
     def _take(
         self,
@@ -103,6 +103,7 @@ class Hold:
         folder: int,
         judged: Judged | None,
         is_new: bool,
+        lost: int,
     ) -> HoldResult:
         pack = offset = 0
         try:
@@ -137,6 +138,8 @@ class Hold:
             judged=judged if judged is not None else Judged.CLEAN if not writer else Judged.NOT_YET,
         )
         with self._lock:
+            if self._index.lost != lost:  # the number of the node may be another file's by now
+                return HoldResult(key=b"", node=0, facts=None, generation=None, refused="full")
             if not is_new:
                 self._index.set_facts(node, facts)
             held_id = self._index.add_generation(held)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from releve.adapters.store.ballast import keep_in_place
 from releve.adapters.store.rows import GENERATION, NODE, SCHEMA, columns_of, generation_of, node_of
 from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
 
@@ -23,14 +24,21 @@ class Index:
 
     def __init__(self, path: str) -> None:
         self._closed = False
+        self.lost = (
+            0  # how often a full disk took back what was not committed: numbers may come again
+        )
         # Asked for lately, known or not: six ask per save.
         self._known: OrderedDict[bytes, Node | None] = OrderedDict()
         self._keys: dict[int, bytes] = {}  # of those
+        keep_in_place(f"{path}-shm")
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA cache_size=-6000")  # 6 MB: the guard stays small on big trees
         self.db.execute("PRAGMA wal_autocheckpoint=4000")
+        self.db.execute(
+            "PRAGMA cache_spill=OFF"
+        )  # a full disk is met at the commit and nowhere else
         self.db.executescript(SCHEMA)
         for table in ("name", "was"):  # of a store that was made before names had a beginning
             if "since" not in {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}:
@@ -56,6 +64,7 @@ class Index:
                 raise
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
+            self.lost += 1
             self._known.clear()
             self._keys.clear()
             self._renewed = self._read_renewed()

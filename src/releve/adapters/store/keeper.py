@@ -160,4 +160,5 @@ class Keeper:
         with self.lock:
             self.index.close()
             self.objects.close()
+            self._stock.ballast.close()
             self.place.close()

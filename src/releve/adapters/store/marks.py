@@ -50,7 +50,9 @@ class Marks:
         try:
             fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.pwrite(fd, len(body).to_bytes(_LENGTH) + body, 0)
+                note = len(body).to_bytes(_LENGTH) + body
+                if os.pwrite(fd, note, 0) < len(note):
+                    return False
             finally:
                 os.close(fd)
             os.rename(fresh, os.path.join(self._folder, name))
@@ -71,6 +73,7 @@ class Marks:
             return
         self._number += 1
         self._spares.append(spare)
+        self._make_spares()
 
     def all(self) -> list[bytes]:
         """Every note; one that was never whole is cleared away."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 
-from releve.adapters.store.ballast import Ballast
 from releve.adapters.store.stock import Stock
 from releve.model.held import Generation
 from releve.recover.retention import advance
@@ -26,7 +25,7 @@ class Room:
         self._checked_ns = 0
         self._retired_ns = 0
         self._left = 1
-        self.ballast = Ballast(stock.store)
+        self.ballast = stock.ballast
         self._has_lost = False
 
     def left_bytes(self) -> int:
@@ -123,7 +122,7 @@ class Room:
 
     def take_lost(self) -> bool:
         """Whether notes went with a full disk that has room again now: all must be compared again."""
-        if not self._has_lost or self.ballast.is_tight(2):
+        if not self._has_lost or self.ballast.is_tight():
             return False
         self._has_lost = False
         return True

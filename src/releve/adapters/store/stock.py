@@ -3,6 +3,7 @@
 import os
 import threading
 
+from releve.adapters.store.ballast import Ballast
 from releve.adapters.store.index import Index
 from releve.adapters.store.objects import Objects, can_clone
 from releve.flow.ports import Clock, Place
@@ -20,6 +21,7 @@ class Stock:
         os.makedirs(store, mode=0o700, exist_ok=True)
         os.chmod(store, 0o700)
         self.store, self.place, self.clock = store, place, clock
+        self.ballast = Ballast(store)  # before the index: it is room to open it
         self.lock = threading.RLock()
         self.index = Index(os.path.join(store, "index.sqlite"))
         self.objects = Objects(store)
@@ -34,6 +36,7 @@ class Stock:
         number = len(self.folders)
         self.folders.append(path)
         self.clones.append(not self._copy and can_clone(self.store, _trial_place(self.store, path)))
+        self.ballast.fill()
         return number
 
 

@@ -154,6 +154,7 @@ def merge(a: Touch, b: Touch) -> Touch:
         first_ns=first.first_ns,
         last_ns=max(a.last_ns, b.last_ns),
         bad_ns=min(filter(None, (a.bad_ns, b.bad_ns)), default=0),
+        wrote_ns=max(a.wrote_ns, b.wrote_ns),
         looked_ns=max(a.looked_ns, b.looked_ns),
         created=first.created,
         wrote=a.wrote or b.wrote,

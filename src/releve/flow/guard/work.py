@@ -72,4 +72,4 @@ def lane(process: Process, *, is_new: bool) -> int:
 
 def is_of_originals(turn: object) -> bool:
     """Whether `lane` answered this for originals: no pause is taken while one waits."""
-    return isinstance(turn, int) and turn > 0
+    return isinstance(turn, int) and turn >= 0

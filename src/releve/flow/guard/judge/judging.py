@@ -22,11 +22,12 @@ _REMEMBERED = 4096  # living files
 
 
 class _Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The last look at a living file: its ctime then, when, and the verdict."""
+    """The last look at a living file: its ctime then, when, the verdict, and for whose write."""
 
     changed_ns: int
     at: float
     judged: Judged
+    writer: Process
 
 
 class Judge:
@@ -101,7 +102,7 @@ class Judge:
             self._doubts.settle(job)
         changed = keeper.changed_ns(job.key)
         known = self._live.get(job.file)
-        if not changed or (known is not None and known.changed_ns == changed):
+        if not changed or (known is not None and self._is_known(known, changed, job)):
             return
         closed = job.mask & fanotify.CLOSE_WRITE
         if not closed and known is not None and now - known.at < self._limits.judge_open_every_s:
@@ -134,7 +135,16 @@ class Judge:
         finally:
             after.close()
         if keeper.changed_ns(job.key) == changed and (closed or judged is not Judged.BAD):
-            self._remember(job.file, _Live(changed_ns=changed, at=now, judged=judged))
+            self._remember(
+                job.file, _Live(changed_ns=changed, at=now, judged=judged, writer=job.process)
+            )
+
+    def _is_known(self, known: _Live, changed: int, job: Job) -> bool:
+        """Nothing moved since the last look; damage by two writers is looked at for each of them."""
+        if known.changed_ns != changed:
+            return False
+        is_his = known.writer is job.process or not job.mask & fanotify.MODIFY
+        return is_his or known.judged is not Judged.BAD
 
     def _look_again(self, job: Job) -> None:
         self._live.pop(job.file, None)

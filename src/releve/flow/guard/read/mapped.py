@@ -37,7 +37,7 @@ class Mapped:
         now = self._clock.now_ns()
         seen = min(changed + now - self._clock.wall_ns(), now)
         touch = self._book.touch(process, file, number, seen)
-        touch.wrote = True
+        touch.wrote, touch.wrote_ns = True, seen
         self._book.wrote(process, file)
         job = Job(
             what=What.OPEN, process=process, volume=volume, file=file, folder=number, seen_ns=now

@@ -181,6 +181,8 @@ class Reader:
         name = Name(change.directory[8:], change.name) if change.directory else None
         if change.mask & _CONTENT:
             touch.wrote = True
+        if change.mask & fanotify.MODIFY:  # who only opens and closes it wrote nothing
+            touch.wrote_ns = now
             self._book.wrote(process, change.file)
         if change.mask & fanotify.CLOSE_WRITE:
             self._book.saved(process, change.file, now)
@@ -341,5 +343,7 @@ def _lost(touch: Touch, name: Name) -> None:
 
 def _lost_name(touch: Touch, name: Name) -> None:
     """Names that the family itself gave are none to put back."""
-    if name not in touch.became and name not in touch.was:
+    if name in touch.became:
+        touch.became.remove(name)
+    elif name not in touch.was:
         touch.was.append(name)

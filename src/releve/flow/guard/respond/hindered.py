@@ -18,6 +18,19 @@ def read_only(folder: str, family: str = "") -> Alert:
     )
 
 
+def no_room(folder: str, family: str = "") -> Alert:
+    """The disk is full where something is to be put back, and how that ends."""
+    return Alert(
+        kind="no_room",
+        family=family,
+        folder=folder,
+        why="Le disque est plein : un fichier ne peut pas y être remis pour l'instant. Son original reste gardé. "
+        "Libérez de la place (`releve guard free`, ou supprimez ce qui l'a rempli) : la remise reprend seule.",
+        why_en="The disk is full: a file cannot be put back for now. Its original stays held. Make room (`releve "
+        "guard free`, or delete what filled it): giving back goes on by itself.",
+    )
+
+
 def kept_shut(folder: str, family: str = "") -> Alert:
     """Somebody keeps a file from being written, and how that ends."""
     return Alert(

@@ -1,5 +1,6 @@
 """Convictions and frozen suspects on disk, so that a guard that is killed finds them again."""
 
+import contextlib
 from collections.abc import Iterable
 
 import msgspec
@@ -44,7 +45,11 @@ class Diary:
 
     def stills(self) -> list[Journal]:
         """Families that were frozen by a guard that did not live to say what becomes of them."""
-        return [msgspec.msgpack.decode(body, type=Journal) for body in self._keeper.marks.all()]
+        found = []
+        for body in self._keeper.marks.all():
+            with contextlib.suppress(msgspec.DecodeError):  # cut by a full disk
+                found.append(msgspec.msgpack.decode(body, type=Journal))
+        return found
 
     def moves(self, family: str) -> None:
         """It is not held still any more, or what becomes of it is written down."""
@@ -72,9 +77,11 @@ class Diary:
             kill=c.action != "frozen",
             known=c.head.known,
         )
-        self.put(journal, state)
-        if self._keeper.commit(sure=True):
-            self.moves(c.head.id)
+        for _ in range(2):  # what a full disk refused has given room back: once more
+            self.put(journal, state)
+            if self._keeper.commit(sure=True):
+                self.moves(c.head.id)
+                return
 
     def open(self) -> list[tuple[Journal, str]]:
         """Every conviction that is not done, with its state, in the order of time."""

@@ -53,6 +53,7 @@ class Responder:
         self.proved: Callable[[Process], Container[str]] = lambda _head: ()
         self.evidence: Callable[[Process], tuple[Point, ...]] = lambda _head: ()
         self._would: set[str] = set()
+        self._cleared: set[str] = set()
         self.before: Callable[[], Process | None] = lambda: None  # left damage while nobody watched
         self._working = False
         self._queued: set[Process] = set()
@@ -123,8 +124,11 @@ class Responder:
         self._scores.settle([p.id for p in head.chain()] or [head.id])
 
     def _is_confirmed(self, head: Process, kind: str) -> bool:
-        """Drop the marks of files that somebody else wrote last; is there still enough?"""
-        if kind not in ("score", "pool"):
+        """Drop the marks of files that somebody else destroyed last; is there still enough?
+
+        Once for each: who is cleared again and again has somebody who clears him.
+        """
+        if kind not in ("score", "pool") or head.id in self._cleared:
             return True
         self._wait_read()
         tree = set(head.tree())
@@ -132,10 +136,19 @@ class Responder:
         dropped = False
         for mark in self._scores.marks(head.id):
             last = self._book.last_writer(mark.file)
-            if last is not None and last not in tree:
+            if last is not None and last not in tree and self._is_to_blame(last, mark.file):
                 self._scores.drop([p.id for p in tree] + lineage, mark.file)
                 dropped = True
-        return not dropped or self._scores.total(head.id) >= self._limits.convict
+        if not dropped or self._scores.total(head.id) >= self._limits.convict:
+            return True
+        self._cleared.add(head.id)
+        return False
+
+    def _is_to_blame(self, process: Process, file: bytes) -> bool:
+        """He was found to have destroyed it himself: a save that came after the damage is no proof."""
+        return self.is_convicted(process) or any(
+            mark.file == file for mark in self._scores.marks(process.id)
+        )
 
     def _book_convicted(self, head: Process, kind: str, stopped_ns: int) -> None:
         marks = self._scores.marks(head.id)
@@ -150,7 +163,7 @@ class Responder:
         conviction = convicted(head, kind, action, bad_since, marks, tree)
         self.convicted[head] = conviction
         self.on_convicted(head)
-        self._diary.write(conviction, members, "stopped")
+        self._diary.write(conviction, members, "stopped")  # on a full disk it goes on without
         self._say(
             self._tell.stopped(
                 head, tree, marks, kind, bad_since, stopped_ns, action, members, client

@@ -10,7 +10,13 @@ import msgspec
 from releve.detect.ransom.limits import Limits
 from releve.flow.guard.book import Book
 from releve.flow.guard.respond.conviction import Conviction, writers_of
-from releve.flow.guard.respond.hindered import kept_shut, not_put_back, not_quarantined, read_only
+from releve.flow.guard.respond.hindered import (
+    kept_shut,
+    no_room,
+    not_put_back,
+    not_quarantined,
+    read_only,
+)
 from releve.flow.guard.work import Volume
 from releve.flow.ports import Clock
 from releve.model.held import Generation, Kind, Name, Node
@@ -25,7 +31,13 @@ from releve.recover.rollback import (
     decide,
 )  # fmt: skip
 
-_LATER = frozenset({errno.EROFS, errno.EAGAIN, errno.ETXTBSY})
+_LATER = {
+    errno.EROFS: read_only,
+    errno.ENOSPC: no_room,
+    errno.EDQUOT: no_room,
+    errno.EAGAIN: kept_shut,
+    errno.ETXTBSY: kept_shut,
+}
 
 
 class Undo:
@@ -154,7 +166,9 @@ class Undo:
                     if newest_lost:
                         c.newest.append(path)
         except OSError as error:
-            if error.errno in _LATER:
+            if error.errno in _LATER and not (
+                isinstance(decision, Quarantine) and _LATER[error.errno] is no_room
+            ):
                 self._block(c, touch, volume.keeper.folders[node.folder], error.errno)
                 return
             folder = volume.keeper.folders[node.folder]
@@ -164,12 +178,11 @@ class Undo:
             c.lost.append(path)
             self._say(not_put_back(folder, c.head.id, error.strerror))
 
-    def _block(self, c: Conviction, touch: Touch, folder: str, why: int | None) -> None:
+    def _block(self, c: Conviction, touch: Touch, folder: str, why: int) -> None:
         """Nothing can be written there now: it is tried again."""
         if not c.blocked and c.head.id not in self._said_blocked:
             self._said_blocked.add(c.head.id)
-            said = read_only if why == errno.EROFS else kept_shut
-            self._say(said(folder, c.head.id))
+            self._say(_LATER[why](folder, c.head.id))
         c.blocked[touch.file] = touch
 
     def _put_back(
