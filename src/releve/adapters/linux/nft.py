@@ -193,11 +193,14 @@ class NftClientGate:
         return any(done)
 
     def blocked(self) -> tuple[BlockedClient, ...]:
-        """What the kernel refuses now; empty sets left by expiry count as nothing.
+        """What the kernel refuses now, each address once, in however many networks it is refused.
+
+        Empty sets left by expiry count as nothing.
 
         Raises: FirewallError.
         """
-        return tuple(held for nft in self._living() for held in _blocked(nft))
+        found = [held for nft in self._living() for held in _blocked(nft)]
+        return tuple({held.address: held for held in found}.values())
 
     def clear(self) -> None:
         """Let everybody back and leave no table behind.
