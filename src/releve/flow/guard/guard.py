@@ -30,7 +30,7 @@ from releve.flow.guard.rounds import Rounds
 from releve.flow.guard.stages import Stages
 from releve.flow.guard.start.baseline import Baseline
 from releve.flow.guard.start.resuming import Resume
-from releve.flow.guard.work import Volume, is_of_originals, merge
+from releve.flow.guard.work import Volume, merge
 from releve.flow.ports import Clock, Contain, Hands, Openers, Processes, Share, Watcher
 from releve.model.lines import Alert, Folder, Ready
 from releve.model.process import Process
@@ -161,10 +161,7 @@ class Guard:
         return self._baseline.took_ms
 
     def _read(self) -> None:
-        self._intake.loop(
-            self.reader.route, self._stages.is_over, self._not_routed,
-            lambda: self._desks.judge.is_at(is_of_originals),
-        )  # fmt: skip
+        self._intake.loop(self.reader.route, self._stages.is_over, self._not_routed)
 
     def _not_routed(self, error: Exception) -> None:
         self._stages.failed(error)

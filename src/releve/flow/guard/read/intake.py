@@ -6,7 +6,6 @@ from releve.flow.ports import Clock, Watcher
 from releve.sense.fanotify import Change
 
 _WAIT_S = 0.02
-_TOGETHER_S = 0.0003
 
 
 class Intake:
@@ -22,15 +21,8 @@ class Intake:
         route: Callable[[Sequence[Change]], None],
         is_over: Callable[[], bool],
         failed: Callable[[Exception], None],
-        is_looked_at: Callable[[], bool],
     ) -> None:
-        """Read and route until the end.
-
-        Args:
-            failed: is told of what was not routed.
-            is_looked_at: the judge looks at an original: notifications may wait that long and come
-                many at once, as every read takes the interpreter from him.
-        """
+        """Read and route until the end; `failed` is told of what was not routed."""
         watcher = self._watcher
         while not is_over():
             changes = watcher.read(0)
@@ -43,8 +35,6 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - the one guard per driver loop
                 failed(error)
             self._reads += 1
-            if is_looked_at():
-                self._clock.sleep(_TOGETHER_S)
 
     def wait(self) -> None:
         """Until what the kernel had queued by now was read; at most 20 ms."""
