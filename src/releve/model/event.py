@@ -225,13 +225,7 @@ GuardEvent = (
     BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
 )
 AgentEvent = (
-    GuardWentDown
-    | BackupRan
-    | DrillRan
-    | FileRestored
-    | OrderEnded
-    | HostIsolated
-    | HostReleased
+    GuardWentDown | BackupRan | DrillRan | FileRestored | OrderEnded | HostIsolated | HostReleased
 )
 # Told by a vault, or found out about it by the server: no agent can say these.
 VaultEvent = VaultNoticed | VaultProofRefused | VaultWentSilent
