@@ -70,7 +70,8 @@ class Ballast:
     def fill(self) -> None:
         """Set it aside, where there is room enough that nobody misses it."""
         v = os.statvfs(self._store)
-        if self._is_there or v.f_bavail * v.f_frsize < 4 * self._bytes:
+        few = v.f_files > 0 and v.f_ffree < 4 * _FILES
+        if self._is_there or few or v.f_bavail * v.f_frsize < 4 * self._bytes:
             return
         with contextlib.suppress(OSError):  # of the disk: the guard works without, too
             for path in self._paths:
