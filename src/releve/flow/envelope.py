@@ -13,6 +13,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from releve.flow.signatures import did_sign
 from releve.model.order import Order, SignedOrder
 from releve.model.token import EnrolmentToken
 
@@ -51,10 +52,9 @@ def sign(key: Ed25519PrivateKey, message: bytes) -> str:
 def is_signed(public_key: bytes, message: bytes, signature: str) -> bool:
     try:
         raw = base64.b64decode(signature, validate=True)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(raw, message)
-    except (InvalidSignature, binascii.Error, ValueError):
+    except ValueError:
         return False
-    return True
+    return did_sign(public_key, message, raw)
 
 
 def is_fresh(time: str, now: dt.datetime) -> bool:

@@ -79,13 +79,8 @@ def _server(scratch: Path, *, is_shut_in: bool) -> Iterator["_Server"]:
     if not found:
         raise NoServer("no MariaDB on this machine")
     place, user = rooms.place_for(scratch, "my", ("mysql",), is_shut_in=is_shut_in)
-    server = _Server(found, place, user)
-    try:
-        server.start()
+    with rooms.running(_Server(found, place, user), scratch / "my") as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(scratch / "my", ignore_errors=True)
 
 
 class _Server:

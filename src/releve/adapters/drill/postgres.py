@@ -68,13 +68,8 @@ def _server(scratch: Path, *, is_shut_in: bool) -> Iterator["_Server"]:
     if not folder:
         raise NoServer("no PostgreSQL on this machine")
     seen, user = rooms.place_for(scratch, "pg", ("postgres",), is_shut_in=is_shut_in)
-    server = _Server(folder, seen, user)
-    try:
-        server.start()
+    with rooms.running(_Server(folder, seen, user), scratch / "pg") as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(scratch / "pg", ignore_errors=True)
 
 
 def count_server(url: str) -> Opened:

@@ -4,14 +4,15 @@ A server refuses to run as root: then it runs as somebody who cannot enter the r
 view of the disks, which nobody else sees, its folder is shown at a place that it can reach.
 """
 
+import contextlib
 import os
 import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, TypeVar
 
 from releve.adapters.drill import namespace
 
@@ -20,6 +21,18 @@ LOAD_S = 6 * 3600.0
 
 class NoServer(Exception):  # noqa: N818 (an answer, not an error for people)
     """No scratch server could be had; the words say why."""
+
+
+class ScratchServer(Protocol):
+    """Made for one drill, on a socket in its room."""
+
+    def start(self) -> None:
+        """Raises: NoServer."""
+
+    def stop(self) -> None: ...
+
+
+Scratch = TypeVar("Scratch", bound=ScratchServer)
 
 
 def place_for(
@@ -91,6 +104,17 @@ def run(
         timeout=LOAD_S,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def running(server: Scratch, folder: Path) -> Iterator[Scratch]:
+    """A scratch server from its start to its end; nothing of its folder stays. Raises: NoServer."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stop(process: subprocess.Popen[bytes] | None) -> None:

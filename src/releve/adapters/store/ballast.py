@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 
 _MOST_BYTES, _LEAST_BYTES = 8 << 20, 512 << 10
@@ -10,23 +9,7 @@ _SHARE = 512  # of the disk, about one part in so many
 _FILES = 4  # as many inodes return with the blocks
 _PROBE_BYTES = 256 << 10  # a commit is smaller
 _FEW_INODES = 4
-_SET_FLAGS, _NOCOW = 0x40086602, 0x00800000  # FS_IOC_SETFLAGS, FS_NOCOW_FL
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-def keep_in_place(path: str) -> None:
-    """Make an empty file that btrfs overwrites where it stands.
-
-    A mapped page that it would write elsewhere ends the process by SIGBUS when the disk is full.
-    Elsewhere, and where there is no room for a file, nothing is done.
-    """
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if not os.fstat(fd).st_size:
-                fcntl.ioctl(fd, _SET_FLAGS, _NOCOW.to_bytes(8, "little"))
-        finally:
-            os.close(fd)
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Ballast:
@@ -64,7 +47,7 @@ class Ballast:
             os.posix_fallocate(self._probe, 0, _PROBE_BYTES)
             os.ftruncate(self._probe, 0)
         except OSError as error:
-            return error.errno in _FULL
+            return error.errno in FULL
         return False
 
     def fill(self) -> None:

@@ -7,12 +7,12 @@ import os
 
 import msgspec
 
+from releve.adapters.store.ballast import FULL
 from releve.adapters.store.facts import facts_of
 from releve.adapters.store.room import Room
 from releve.adapters.store.stock import Stock
 from releve.model.held import Facts, Generation, HoldResult, Judged, Kind, is_same
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GONE = frozenset({errno.ESTALE, errno.ENOENT, errno.ENXIO, errno.ELOOP})
 
 
@@ -115,7 +115,7 @@ class Hold:
         except OSError as error:
             why = (
                 "full"
-                if error.errno in _FULL
+                if error.errno in FULL
                 else "torn"
                 if error.errno == errno.ESTALE
                 else str(error)

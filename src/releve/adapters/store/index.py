@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from releve.adapters.store.ballast import keep_in_place
+from releve.adapters.store.objects import keep_in_place
 from releve.adapters.store.rows import GENERATION, NODE, SCHEMA, columns_of, generation_of, node_of
 from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
 
@@ -24,9 +24,8 @@ class Index:
 
     def __init__(self, path: str) -> None:
         self._closed = False
-        self.lost = (
-            0  # how often a full disk took back what was not committed: numbers may come again
-        )
+        # How often a full disk took back what was not committed: numbers may come again.
+        self.lost = 0
         # Asked for lately, known or not: six ask per save.
         self._known: OrderedDict[bytes, Node | None] = OrderedDict()
         self._keys: dict[int, bytes] = {}  # of those
@@ -36,9 +35,8 @@ class Index:
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA cache_size=-6000")  # 6 MB: the guard stays small on big trees
         self.db.execute("PRAGMA wal_autocheckpoint=4000")
-        self.db.execute(
-            "PRAGMA cache_spill=OFF"
-        )  # a full disk is met at the commit and nowhere else
+        # A full disk is met at the commit and nowhere else.
+        self.db.execute("PRAGMA cache_spill=OFF")
         self.db.executescript(SCHEMA)
         for table in ("name", "was"):  # of a store that was made before names had a beginning
             if "since" not in {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}:

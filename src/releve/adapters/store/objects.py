@@ -5,6 +5,7 @@ up all inodes of an ext4 when each copy was a file of its own); dropped versions
 room returns without compaction.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -177,6 +178,21 @@ def can_clone(folder: str, beside: str) -> bool:
         os.close(b)
         os.unlink(source)
         os.unlink(target)
+
+
+def keep_in_place(path: str) -> None:
+    """Make an empty file that btrfs overwrites where it stands.
+
+    A mapped page that it would write elsewhere ends the process by SIGBUS when the disk is full.
+    Elsewhere, and where there is no room for a file, nothing is done.
+    """
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not os.fstat(fd).st_size:
+                fcntl.ioctl(fd, _FS_IOC_SETFLAGS, _NOCOW.to_bytes(8, "little"))
+        finally:
+            os.close(fd)
 
 
 def _clone(source: int, target: int) -> None:

@@ -111,7 +111,7 @@ class Desk(Generic[Item]):
         """Whether somebody of those waits or is being worked for."""
         with self._ready:
             at = self._busy > 0 and wanted(self._last)
-            return at or any(wanted(writer) for writer in self._lanes)
+            return at or self.has_lane(wanted)
 
     def close(self) -> None:
         with self._ready:

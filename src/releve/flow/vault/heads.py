@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Iterable
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.flow.signatures import did_sign
 from releve.flow.vault.chain import Link
 from releve.model.vault import FIRST, AnyEntry, Head, SignedHead
 
@@ -29,11 +29,11 @@ def sign(key: Ed25519PrivateKey, end: Link, at_ns: int, wall_ns: int) -> SignedH
 
 def open_head(public_key: bytes, signed: SignedHead) -> Head | None:
     """The head, None when this key did not sign it."""
+    if not did_sign(public_key, _PREFIX + signed.head, signed.signature):
+        return None
     try:
-        key = Ed25519PublicKey.from_public_bytes(public_key)
-        key.verify(signed.signature, _PREFIX + signed.head)
         return _head(signed.head)
-    except (InvalidSignature, ValueError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return None
 
 

@@ -6,9 +6,9 @@ is in it, so no signature for one thing holds for another.
 
 from collections.abc import Iterable, Sequence
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.flow.signatures import did_sign
 from releve.model.errors import ReleveError
 from releve.model.vault import Approver, Signoff
 
@@ -53,11 +53,10 @@ def is_good(approver: Approver, text: bytes, signature: str) -> bool:
 def is_signed(public_key: str, text: bytes, signature: str) -> bool:
     """Keys and signatures in hex."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        key.verify(bytes.fromhex(signature), text)
-    except (InvalidSignature, ValueError):
+        key, signed = bytes.fromhex(public_key), bytes.fromhex(signature)
+    except ValueError:
         return False
-    return True
+    return did_sign(key, text, signed)
 
 
 def public_hex(key: Ed25519PrivateKey) -> str:

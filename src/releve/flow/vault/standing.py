@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.flow.signatures import did_sign
 from releve.flow.vault.book import Book
 from releve.model.standing import (
     GenerationStanding,
@@ -32,11 +32,11 @@ def sign(key: Ed25519PrivateKey, standing: Standing) -> SignedStanding:
 
 def open_standing(public_key: bytes, signed: SignedStanding) -> Standing | None:
     """The standing, None when this key did not sign it."""
+    if not did_sign(public_key, _PREFIX + signed.standing, signed.signature):
+        return None
     try:
-        key = Ed25519PublicKey.from_public_bytes(public_key)
-        key.verify(signed.signature, _PREFIX + signed.standing)
         return _standing(signed.standing)
-    except (InvalidSignature, ValueError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return None
 
 

@@ -33,9 +33,8 @@ class Originals:
         freed = 0
         for volume in self._volumes.values():
             freed += volume.keeper.prune_gone(self._clock.now_ns(), 1 << 30)
-            volume.keeper.commit(
-                sure=True
-            )  # the room itself returns with it: somebody waits for it
+            # The room itself returns with it: somebody waits for it.
+            volume.keeper.commit(sure=True)
         return freed
 
     def prune(self) -> int:
