@@ -4,13 +4,14 @@ In CI (environment CI=true) a missing component FAILS the test: a green run mean
 ran. Elsewhere the test is skipped, and the closing summary names and counts what was not shown.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,11 @@ import pytest
 from releve.adapters.restic import tools
 from releve.model.errors import ReleveError
 
-_not_shown: Counter[str] = Counter()
+_NOT_SHOWN = "NOT SHOWN, missing: "
+# Real attackers race a real guard, rules of the kernel belong to the whole machine, and figures are
+# measured: these tests run one at a time with nothing of ours beside them, after all others.
+_ALONE = ("bench", "box", "guard", "simulate")
+_TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
 
 
 def _programs(*names: str) -> str:
@@ -119,8 +124,7 @@ def need(*components: str) -> None:
         if why := missing(component):
             if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
                 pytest.fail(f"missing component in CI: {why}", pytrace=False)
-            _not_shown[why] += 1
-            pytest.skip(f"NOT SHOWN, missing: {why}")
+            pytest.skip(_NOT_SHOWN + why)
 
 
 @pytest.fixture(name="need")
@@ -139,9 +143,30 @@ def _needs_of_markers(request: pytest.FixtureRequest) -> None:
             need(mark.name)
 
 
+def _is_alone(item: pytest.Item) -> bool:
+    return item.path.relative_to(Path(__file__).parent).parts[0] in _ALONE
+
+
+@pytest.hookimpl(trylast=True)  # the random order comes first
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need the machine for themselves come last."""
+    items.sort(key=_is_alone)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # a test's time limit begins when its turn came
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests run side by side (`-n`), except those that need the machine for themselves."""
+    with _TURN.open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX if _is_alone(item) else fcntl.LOCK_SH)
+        return (yield)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly what this run did not show."""
-    if _not_shown:
+    skipped = (str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    reasons = (text.partition(_NOT_SHOWN)[2].rstrip("')") for text in skipped)
+    not_shown = Counter(why for why in reasons if why)
+    if not_shown:
         terminalreporter.section("NOT SHOWN ON THIS MACHINE")
-        for why, count in _not_shown.most_common():
+        for why, count in not_shown.most_common():
             terminalreporter.write_line(f"{count} tests need: {why}")

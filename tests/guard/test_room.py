@@ -1,10 +1,12 @@
 """A store without room says so, keeps what it holds, and goes on once there is room again."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,59 @@ def test_who_eats_all_room_of_the_disk_first_is_stopped_all_the_same(
     assert set(differences(before, ground.share)) == filled  # what it made may still be in the way
     assert guard.process.poll() is None
     assert [a["kind"] for a in guard.all("alert") if a["kind"] == "internal_error"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "eaten", "is_killed"),
+    [
+        ("ext4-tiny", "blocks", True),
+        ("ext4-tiny", "blocks", False),
+        ("ext4-tiny", "inodes", True),
+        ("ext4-tiny", "inodes", False),
+        ("btrfs-tiny", "blocks", True),
+    ],
+)
+def test_a_guard_starts_on_a_full_disk_and_protects(
+    ground_on: Callable[[str], Ground], kind: str, eaten: str, *, is_killed: bool
+) -> None:
+    ground = ground_on(kind)
+    before = ground.build(24, links=False)
+    attackers = ground.attackers()
+    first = ground.guard()
+    first.ready()
+    time.sleep(0.5)
+    first.kill9() if is_killed else first.end()
+    filling = ground.base / "plein"
+    filling.mkdir()
+    for _ in range(3):  # what is deleted and not yet given back is room again a moment later
+        _eat(filling, eaten)
+    guard = ground.guard()
+    guard.ready()
+    assert _attacked(guard, attackers, ground) == []
+    assert differences(before, ground.share) == []
+    assert guard.process.poll() is None
+    shutil.rmtree(filling)
+    time.sleep(0.5)
+    _holds_again(guard, attackers, ground)
+
+
+def _eat(folder: Path, what: str) -> None:
+    """Take all blocks, or all inodes, of the file system of `folder`."""
+    if what == "inodes":
+        with suppress(OSError):
+            for number in range(100_000):
+                (folder / f"{number}-{time.monotonic_ns()}").touch()
+        return
+    size, fill = _MIB, os.open(folder / "tout", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        while size >= 4096:
+            try:
+                os.write(fill, os.urandom(size))
+            except OSError:
+                size //= 2
+    finally:
+        os.close(fill)
+    os.sync()
 
 
 def _attacked(guard: GuardRun, attackers: Attackers, ground: Ground) -> list[str]:

@@ -178,6 +178,9 @@ class Openers(Protocol):
 class Hands(Protocol):
     """The only thing that sends signals."""
 
+    def halt(self, process: Process) -> bool:
+        """Stop this one process, at once; False where that cannot be done for certain."""
+
     def freeze(self, head: Process) -> int:
         """Stop every member; answers when all were seen stopped or dead (ns since the epoch)."""
 
@@ -202,6 +205,12 @@ class Contain(Protocol):
 
     def is_blocked(self, process: Process) -> bool:
         """Its client was blocked before."""
+
+    def is_nameless(self, process: Process) -> bool:
+        """It serves, or served, a client whose name is not known, or not yet."""
+
+    def has_blocked(self) -> bool:
+        """Some client was blocked by this guard."""
 
     def block(self, head: Process) -> str:
         """Block the client that `head` serves; answers its address, "" if it serves none."""

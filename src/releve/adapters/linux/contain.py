@@ -78,18 +78,35 @@ class SmbContain:
         client = self.client_of(process) if self.kept_out else None
         return client is not None and client.address in self.kept_out
 
+    def is_nameless(self, process: Process) -> bool:
+        """A child of the file server whose client has no name: it left before anybody could look.
+
+        The server's log names most of them a moment later.
+        """
+        child = next((at for at in process.chain() if _may_serve(at)), None)
+        if child is None or self._clients.is_master(child.pid):
+            return False
+        return self.client_of(process) is None
+
+    def has_blocked(self) -> bool:
+        """An attack goes on by way of this server."""
+        return bool(self.kept_out)
+
     def client_of(self, process: Process) -> Client | None:
         """The client that the process, or the one that started it, serves; also after its end."""
         for at in process.chain():
             if not _may_serve(at):
                 continue  # no look at /proc for every local program
             client = self._clients.client_of(at.pid)
-            if (
-                client is not None
-                and abs(client.starttime - at.start_ns // TICK_NS) <= _TICKS_APART
-            ):
+            if client is not None and _is_of(at, client):
                 return client
         return None
+
+
+def _is_of(process: Process, client: Client) -> bool:
+    """The start is 0 of a process that was gone before it could be read: then the number decides."""
+    apart = abs(client.starttime - process.start_ns // TICK_NS)
+    return not client.starttime or apart <= _TICKS_APART
 
 
 def _may_serve(process: Process) -> bool:

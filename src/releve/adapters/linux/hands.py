@@ -70,6 +70,10 @@ class LinuxHands:
         finally:
             os.close(fd)
 
+    def halt(self, process: Process) -> bool:
+        """SIGSTOP to this process alone; nobody waits until it is seen still."""
+        return self.send(process, signal.SIGSTOP)
+
     def freeze(self, head: Process) -> int:
         """SIGSTOP to the whole family until nobody new appears; answers when all were seen still.
 

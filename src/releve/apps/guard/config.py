@@ -47,6 +47,13 @@ class NoContain:
         del process
         return False
 
+    def is_nameless(self, process: Process) -> bool:
+        del process
+        return False
+
+    def has_blocked(self) -> bool:
+        return False
+
     def block(self, head: Process) -> str:
         del head
         return ""

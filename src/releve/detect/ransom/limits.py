@@ -10,6 +10,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     suspect: float = 3.0  # one file destroyed: held still for a moment while the rest is looked at
     suspect_at_terminal: float = 7.0  # ... of somebody's work at a terminal, from the second one on
     suspect_s: float = 0.05  # ... and let go after this if it was nothing
+    brake_files: int = (
+        2  # originals changed in quick succession: halted until they were looked at ...
+    )
+    brake_within_s: float = 0.02  # ... if one followed the other so soon: encryptors take 0.25 ms
     archived: float = 0.2  # an original gone into one opaque archive: 35 + 1 files convict
     canary: float = 10.0  # nobody has a reason to change one
     family_memory_s: float = 3600.0  # points older than this no longer add up for one family
@@ -18,6 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     )
     pool_memory_s: float = 60.0  # many families of one user within a minute are one attack ...
     pool_families: int = 3  # ... from three families on, when their origin is unknown or a service
+    nameless_s: float = 2.0  # the file server's log has named a client that left at once by then
     slow_memory_s: float = 86_400.0  # per user and per folder, for attacks of a few files an hour
     slow_alert: float = 20.0  # alerts, never stops: a day of work of many people may add up
     mass_deletion_files: int = 500  # deletion alone never kills: the originals are held ...

@@ -21,6 +21,7 @@ from releve.flow.guard.judge.counting import Powers
 from releve.flow.guard.judge.judging import Judge
 from releve.flow.guard.pace import Pace
 from releve.flow.guard.quiet import Quiet
+from releve.flow.guard.read.brake import Brake
 from releve.flow.guard.read.intake import Intake
 from releve.flow.guard.read.mapped import Mapped
 from releve.flow.guard.read.reading import Reader
@@ -98,6 +99,12 @@ class Guard:
             spare,
             enforce=enforce,
         )
+        self.brake = Brake(
+            parts.clock,
+            limits,
+            lambda process: not parts.at_terminal(process.pid) and self.responder.halt(process),
+            self.responder.resume,
+        )
         powers = Powers(
             convict=Approvals(ground, self.responder, approved).convict,
             is_convicted=self.responder.is_convicted,
@@ -105,6 +112,7 @@ class Guard:
             protected=self.originals.living,
             at_terminal=parts.at_terminal,
             contain=parts.contain,
+            brake=self.brake,
         )
         self.judge = Judge(ground, desks.judge, powers)
         self._baseline = Baseline(parts.clock, say, self._outside)
@@ -121,6 +129,7 @@ class Guard:
             self.responder,
             self._resume,
             quiet,
+            self.brake,
         )
         self.reader = Reader(
             ground,
@@ -130,6 +139,7 @@ class Guard:
             on_overflow=self._rounds.overflow,
             on_tree=trees.add,
             sees_all=parts.watcher.sees_all,
+            brake=self.brake,
             on_late=self.responder.late,
         )
         self.responder.on_convicted = self.reader.late.add
@@ -223,6 +233,7 @@ class Guard:
             desk.close()
         self.responder.close()
         self._stages.join()
+        self.judge.count.let_all_go()
         self._parts.contain.close()
         self._parts.watcher.close()
         for volume in self.volumes:

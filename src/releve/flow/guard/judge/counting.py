@@ -9,6 +9,8 @@ from releve.detect.ransom.content import Change, Verdict
 from releve.detect.ransom.score import Mark
 from releve.flow.guard.ground import Ground
 from releve.flow.guard.judge.comparing import JUDGED
+from releve.flow.guard.judge.nameless import Nameless
+from releve.flow.guard.read.brake import Brake
 from releve.flow.guard.work import Job
 from releve.flow.ports import Contain
 from releve.model.held import Judged, Name
@@ -24,6 +26,7 @@ class Powers(msgspec.Struct, frozen=True, kw_only=True):
     suspend: Callable[[Process, bool], None]  # holds a family still (True) or lets it go on
     protected: Callable[[], int]  # the number of living originals
     at_terminal: Callable[[int], bool]  # a person works with this process at a terminal
+    brake: Brake  # halts who changes originals faster than they are looked at
     contain: Contain  # tells one remote client from another
 
 
@@ -45,7 +48,9 @@ class Count:
         self._limits, self._pace, self._say = ground.limits, ground.pace, ground.say
         self._convict, self._is_convicted = powers.convict, powers.is_convicted
         self._suspend, self._contain = powers.suspend, powers.contain
+        self._brake = powers.brake
         self._protected, self._at_terminal = powers.protected, powers.at_terminal
+        self.nameless = Nameless(powers.contain, ground.clock, ground.limits, powers.convict)
         self.canaries: frozenset[bytes] = frozenset()  # files nobody has a reason to change
         self._canary = _canary(ground.limits.canary)
         self.suspects: dict[Process, float] = {}  # held still until then
@@ -66,6 +71,13 @@ class Count:
             if now > until or self._is_convicted(head):
                 del self.suspects[head]
                 self._suspend(head, False)
+
+    def let_all_go(self) -> None:
+        """The guard ends: nobody stays held by a mere suspicion."""
+        for head in list(self.suspects):
+            del self.suspects[head]
+            self._suspend(head, False)
+        self._brake.release_all()
 
     def lineage(self, process: Process) -> tuple[str, ...]:
         """Who pays for what the process does: itself and its ancestors."""
@@ -118,6 +130,7 @@ class Count:
         if self._contain.is_blocked(job.process):
             self._convict(job.process, "client")  # another connection of a client that was stopped
             return
+        self.nameless.note(job.process)
         if change.points and self._is_suspect(job.process, lineage[0]):
             self._hold_still(job.process, lineage[0], now)
         self._count_slow(job, change.points, lineage, now)
@@ -158,6 +171,7 @@ class Count:
 
     def _hold_still(self, process: Process, wanted: str, now: float) -> None:
         """It waits while the rest of what it did is looked at: again only if it destroyed more since."""
+        self._brake.suspect(process)
         head, total = self._find(process, wanted), self._scores.total(wanted)
         if head is None or head in self.suspects:
             return

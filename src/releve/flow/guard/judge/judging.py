@@ -39,7 +39,7 @@ class Judge:
     def __init__(self, ground: Ground, desk: Desk[Job], powers: Powers) -> None:
         self._desk, self._book, self._clock = desk, ground.book, ground.clock
         self._limits, self._pace = ground.limits, ground.pace
-        self._is_convicted = powers.is_convicted
+        self._is_convicted, self._brake = powers.is_convicted, powers.brake
         self._compare = Compare(ground.book)
         self.count = Count(ground, powers)
         self._doubts = Doubts(self._compare, self.count, ground.limits.doubts, self._look_again)
@@ -62,6 +62,8 @@ class Judge:
             self.count.let_go()
             wait_s = 0.002
         job = self._desk.get(wait_s)
+        self.count.nameless.look()
+        self._brake.let_go()
         if job is None:
             return False
         began = self._clock.steady()
@@ -76,6 +78,7 @@ class Judge:
                 self._desk.put_later(self._limits.leased_s, job.process.pid, job.file, job)
         finally:
             self._desk.done()
+            self._brake.looked(job.process, lambda: self._desk.has_lane(job.process.pid.__eq__))
         if self._book.maker(job.file) is not None and not self._desk.has_lane(is_of_originals):
             self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True

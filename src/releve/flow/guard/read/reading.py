@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from releve.flow.guard.desk import Desk
 from releve.flow.guard.ground import Desks, Ground
+from releve.flow.guard.read.brake import Brake
 from releve.flow.guard.work import Job, Volume, What, lane
 from releve.flow.ports import Processes
 from releve.model.held import Judged, Kind, Name, Node
@@ -28,6 +29,7 @@ class Reader:
         on_tree: a directory tree came in from outside: it must be walked.
         sees_all: every change in a new directory is notified, so that it need not be walked.
         on_late: a convicted family moved again.
+        brake: told of each original that somebody begins to change.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Reader:
         on_tree: Callable[[Volume, int, bytes], None],
         sees_all: bool,
         on_late: Callable[[Process], None],
+        brake: Brake,
     ) -> None:
         self._volumes, self._processes, self._book = ground.volumes, processes, ground.book
         self._hold, self._judge, self._clock = desks.hold, desks.judge, ground.clock
         self._own, self._on_overflow, self._on_tree = own, on_overflow, on_tree
         self._sees_all = sees_all
+        self._brake = brake
         self._on_late, self._young_s = on_late, ground.limits.young_s
         self._folders: OrderedDict[bytes, int] = OrderedDict()  # directory -> folder, -1: not ours
         self._wanderers: dict[bytes, int] = {}  # files of ours with a name outside
@@ -182,6 +186,8 @@ class Reader:
         if change.mask & _CONTENT:
             touch.wrote = True
         if change.mask & fanotify.MODIFY:  # who only opens and closes it wrote nothing
+            if not touch.wrote_ns and not touch.created:
+                self._brake.note(process)
             touch.wrote_ns = now
             self._book.wrote(process, change.file)
         if change.mask & fanotify.CLOSE_WRITE:
@@ -310,6 +316,7 @@ class Reader:
             volume.keeper.named(change.file[8:], name)
             return
         file = volume.fsid + node.key
+        self._brake.note(process)
         touch = self._touch(process, file, folder, now)
         _lost(touch, name)
         self._put(

@@ -101,13 +101,36 @@ class Responder:
             return
         if still:
             self._note_still(head)
-            stopped_ns = self._hands.freeze(head)
-            self._still[head] = stopped_ns
+            self._still[head] = 0  # from now on no end of a short halt lets it go
+            self._still[head] = self._hands.freeze(head)
         else:
             self._still.pop(head, None)
             if not self.is_convicted(head):
                 self._hands.thaw(head)
                 self._diary.drop(head.id)
+
+    def halt(self, process: Process) -> bool:
+        """Stop one process for a moment, before anything is found against it; noted first.
+
+        Never where that could be felt: watch mode, programs that carry care, a remote client's
+        server, a person's terminal.
+        """
+        if not self.enforce or not process.known or process in self._still:
+            return False
+        if self.is_convicted(process) or self._contain.serves(process) or self._spare(process):
+            return False
+        self._diary.still(process)
+        if self._hands.halt(process):
+            return True
+        self._diary.moves(process.id)
+        return False
+
+    def resume(self, process: Process) -> None:
+        """Its moment is over; who is suspected or convicted by now stays as it is."""
+        if process in self._still or self.is_convicted(process):
+            return
+        self._hands.thaw(process)
+        self._diary.moves(process.id)
 
     def _note_still(self, head: Process) -> None:
         if head.known and head not in self._still:

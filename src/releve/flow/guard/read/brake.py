@@ -1,0 +1,96 @@
+"""A pause of milliseconds for who changes originals faster than they can be looked at."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from releve.detect.ransom.limits import Limits
+from releve.flow.ports import Clock
+from releve.model.process import Process
+
+_REMEMBERED = 1024  # processes
+
+
+class _Count:
+    """The originals that one process changed in quick succession."""
+
+    __slots__ = ("at_s", "files", "is_suspect", "next")
+
+    def __init__(self, files: int) -> None:
+        self.files, self.next, self.at_s, self.is_suspect = 0, files, -1e9, False
+
+
+class Brake:
+    """Halts a process that changes one original after the other, until they were looked at.
+
+    A look takes longer than an encryptor needs for a file: without the pause it goes on while its
+    first files are judged. Honest programs wait ever more seldom: the next pause comes after twice
+    as many files. Who was found to have destroyed one is halted at each further one.
+
+    Args:
+        halt: stops this very process now; False where that must not be.
+        resume: lets it go on, unless it is held for another reason.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        limits: Limits,
+        halt: Callable[[Process], bool],
+        resume: Callable[[Process], None],
+    ) -> None:
+        self._clock, self._limits = clock, limits
+        self._halt, self._resume = halt, resume
+        self._counts: OrderedDict[Process, _Count] = OrderedDict()
+        self._halted: dict[Process, float] = {}  # until then
+        self._lock = threading.Lock()  # a halt and its end must not cross
+
+    def note(self, process: Process) -> None:
+        """It began to change another original."""
+        now, limits = self._clock.steady(), self._limits
+        count = self._counts.get(process)
+        if count is None:
+            count = self._counts[process] = _Count(limits.brake_files)
+            if len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+        if count.is_suspect or now - count.at_s <= limits.brake_within_s:
+            count.files += 1
+        else:
+            count.files = max(count.files, 1)
+        count.at_s = now
+        if not count.is_suspect:
+            if count.files < count.next:
+                return
+            count.next = count.files * 2
+        with self._lock:
+            if process not in self._halted and self._halt(process):
+                self._halted[process] = now + limits.suspect_s
+
+    def suspect(self, process: Process) -> None:
+        """One original that it changed was found destroyed."""
+        count = self._counts.get(process)
+        if count is not None:
+            count.is_suspect = True
+
+    def looked(self, process: Process, is_more: Callable[[], bool]) -> None:
+        """A look at one of its files is over; it goes on if none waits."""
+        if process in self._halted and not is_more():
+            self._release(process)
+
+    def let_go(self) -> None:
+        """Nobody waits longer than that, whatever keeps the judge busy."""
+        if self._halted:
+            now = self._clock.steady()
+            for process, until in list(self._halted.items()):
+                if now > until:
+                    self._release(process)
+
+    def release_all(self) -> None:
+        """The guard ends."""
+        for process in list(self._halted):
+            self._release(process)
+
+    def _release(self, process: Process) -> None:
+        with self._lock:
+            if self._halted.pop(process, None) is not None:
+                self._resume(process)
