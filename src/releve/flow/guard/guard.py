@@ -113,6 +113,7 @@ class Guard:
             at_terminal=parts.at_terminal,
             contain=parts.contain,
             brake=self.brake,
+            reader_first=self._intake.first,
         )
         self.judge = Judge(ground, desks.judge, powers)
         self._baseline = Baseline(parts.clock, say, self._outside)
@@ -129,7 +130,6 @@ class Guard:
             self.responder,
             self._resume,
             quiet,
-            self.brake,
         )
         self.reader = Reader(
             ground,
@@ -160,6 +160,7 @@ class Guard:
         self._stages.repeat("hold", self._hold_one)
         self._stages.repeat("big", lambda: self.holder.work_big(0.5))
         self._stages.repeat("judge", lambda: self.judge.work(0.5))
+        self._stages.repeat("brake", lambda: self.brake.let_go(0.5))
         self._stages.repeat("respond", lambda: self.responder.work(0.5))
         self._stages.every(0.02, "walk", self._rounds.turn)
         enforces = self.responder.enforce

@@ -6,7 +6,6 @@ from releve.flow.guard.ground import Ground
 from releve.flow.guard.hold.holding import Holder
 from releve.flow.guard.hold.originals import Originals
 from releve.flow.guard.quiet import Quiet
-from releve.flow.guard.read.brake import Brake
 from releve.flow.guard.read.mapped import Mapped
 from releve.flow.guard.read.trees import Trees
 from releve.flow.guard.respond.responding import Responder
@@ -31,19 +30,17 @@ class Rounds:
         responder: Responder,
         resume: Resume,
         quiet: Quiet,
-        brake: Brake,
     ) -> None:
         self._volumes, self._clock, self._say = ground.volumes, ground.clock, ground.say
         self._limits, self._pace = ground.limits, ground.pace
         self._originals, self._trees, self._mapped = originals, trees, mapped
         self._holder, self._responder = holder, responder
-        self._resume, self._quiet, self._brake = resume, quiet, brake
+        self._resume, self._quiet = resume, quiet
         self.rescan = threading.Event()  # something was lost: compare everything
         self._committed_at = self._looked_at = self._said_at = ground.clock.steady()
 
     def turn(self) -> None:
         """Do what is due by now."""
-        self._brake.let_go()
         self._trees.walk()
         if self.rescan.is_set():
             self.rescan.clear()

@@ -26,6 +26,7 @@ class Powers(msgspec.Struct, frozen=True, kw_only=True):
     suspend: Callable[[Process, bool], None]  # holds a family still (True) or lets it go on
     protected: Callable[[], int]  # the number of living originals
     at_terminal: Callable[[int], bool]  # a person works with this process at a terminal
+    reader_first: Callable[[], None]  # waits a moment while notifications are taken in
     brake: Brake  # halts who changes originals faster than they are looked at
     contain: Contain  # tells one remote client from another
 

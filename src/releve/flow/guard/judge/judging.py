@@ -40,6 +40,7 @@ class Judge:
         self._desk, self._book, self._clock = desk, ground.book, ground.clock
         self._limits, self._pace = ground.limits, ground.pace
         self._is_convicted, self._brake = powers.is_convicted, powers.brake
+        self._reader_first = powers.reader_first
         self._compare = Compare(ground.book)
         self.count = Count(ground, powers)
         self._doubts = Doubts(self._compare, self.count, ground.limits.doubts, self._look_again)
@@ -63,9 +64,10 @@ class Judge:
             wait_s = 0.002
         job = self._desk.get(wait_s)
         self.count.nameless.look()
-        self._brake.let_go()
         if job is None:
             return False
+        if self._book.maker(job.file) is None:
+            self._reader_first()
         began = self._clock.steady()
         if job.is_due:
             self._pairing.came_up(job)

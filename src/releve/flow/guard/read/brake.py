@@ -9,6 +9,7 @@ from releve.flow.ports import Clock
 from releve.model.process import Process
 
 _REMEMBERED = 1024  # processes
+_LOOK_S = 0.005
 
 
 class _Count:
@@ -43,6 +44,7 @@ class Brake:
         self._halt, self._resume = halt, resume
         self._counts: OrderedDict[Process, _Count] = OrderedDict()
         self._halted: dict[Process, float] = {}  # until then
+        self._any = threading.Event()
         self._lock = threading.Lock()  # a halt and its end must not cross
 
     def note(self, process: Process) -> None:
@@ -65,6 +67,7 @@ class Brake:
         with self._lock:
             if process not in self._halted and self._halt(process):
                 self._halted[process] = now + limits.suspect_s
+                self._any.set()
 
     def suspect(self, process: Process) -> None:
         """One original that it changed was found destroyed."""
@@ -77,13 +80,17 @@ class Brake:
         if process in self._halted and not is_more():
             self._release(process)
 
-    def let_go(self) -> None:
-        """Nobody waits longer than that, whatever keeps the judge busy."""
-        if self._halted:
+    def let_go(self, wait_s: float) -> None:
+        """Nobody waits longer than that, whatever keeps the judge: a stage of its own."""
+        if not self._any.wait(wait_s):
+            return
+        self._any.clear()
+        while self._halted:
             now = self._clock.steady()
             for process, until in list(self._halted.items()):
                 if now > until:
                     self._release(process)
+            self._clock.sleep(_LOOK_S)
 
     def release_all(self) -> None:
         """The guard ends."""

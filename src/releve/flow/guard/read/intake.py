@@ -6,6 +6,7 @@ from releve.flow.ports import Clock, Watcher
 from releve.sense.fanotify import Change
 
 _WAIT_S = 0.02
+_FIRST_S, _LOOK_S = 0.0008, 0.00005
 
 
 class Intake:
@@ -44,6 +45,12 @@ class Intake:
             if self._blocked or self._reads >= reads + 2:
                 return
             self._clock.sleep(0.0005)
+
+    def first(self) -> None:
+        """Leave the interpreter to the reader while it takes in what came; for less than a millisecond."""
+        end = self._clock.steady() + _FIRST_S
+        while not self._blocked and self._clock.steady() < end:
+            self._clock.sleep(_LOOK_S)
 
     @property
     def is_behind(self) -> bool:

@@ -261,6 +261,8 @@ class Reader:
         touch = self._touch(process, change.file, folder, now)
         _lost(touch, name)
         if node.facts.kind is Kind.FILE:
+            if not touch.created:
+                self._brake.note(process)
             self._put(
                 self._judge, What.GONE, volume, change, folder, process, now, name,
                 beside="gone", old=node.id,
