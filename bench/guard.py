@@ -3,8 +3,8 @@
     .venv/bin/python bench/guard.py [--quick] [--json] [--fs ext4] [--no-clamav]
 
 Loop images (direct I/O where the disk below allows it), rounds interleaved off / guard / ClamAV so
-that what else runs on the machine weighs on all alike; ratios are of medians. The guard runs in
-watch mode. Needs root; leaves nothing mounted or running.
+that what else runs on the machine weighs on all alike; ratios are of medians. The guard acts
+(`--enforce`) within the namespace of the measured work. Needs root; leaves nothing mounted or running.
 """
 
 import argparse
@@ -18,8 +18,9 @@ import subprocess
 import sys
 import time
 
+from people import People
 from scanners import ClamAV, Guard, Nobody, cpu_s, private_mb, resident_mb
-from work import WORKS, corpus, text, tidy
+from work import WORKS, corpus, text
 
 from releve.apps.simulate import ledger
 from releve.apps.simulate.places import GIB, Place, mount_image
@@ -71,7 +72,10 @@ class Bench:
         self.found, self.rounds = found, chosen.rounds or (2 if chosen.quick else 5)
         self.files = 500 if chosen.quick else 3_000
         self.share = self.root / "partage"
-        self.guard = Guard(self.share, self.root / "reserve", self.root / "guard.err")
+        self.people = People()
+        self.guard = Guard(
+            self.share, self.root / "reserve", self.root / "guard.err", self.people.scope
+        )
         self.clamav = ClamAV(self.share, self.root / "clamav")
         if chosen.no_clamav:
             self.clamav.why_not = "not asked for"
@@ -95,6 +99,7 @@ class Bench:
 
     def end(self) -> None:
         """Whatever still watches is ended, also after a failure: nothing may hold the mount."""
+        self.people.end()
         self.clamav.stop()
         process = getattr(self.guard, "process", None)
         if process is not None and process.poll() is None:
@@ -108,19 +113,17 @@ class Bench:
         if watcher is self.clamav and self.clamav.why_not:
             return
         for work in WORKS:
-            work.prepare(self.share, self.files)
+            self.people.prepare(work.name, self.share, self.files)
             os.sync()
             watcher.rest()
             before = cpu_s(self.guard.process.pid) if watcher is self.guard else 0.0
-            began = time.perf_counter()
-            waited = work.act(self.share, self.files)
-            took = time.perf_counter() - began
-            self.times.setdefault((work.name, watcher.name), []).append(waited or took)
+            waited, took = self.people.act(work.name, self.share, self.files)
+            self.times.setdefault((work.name, watcher.name), []).append(waited)
             if watcher is self.guard:
                 spent = cpu_s(self.guard.process.pid) - before
                 self.cpu.setdefault(work.name, []).append(100 * spent / took)
                 self.catch_up.setdefault(work.name, []).append(watcher.rest())
-            tidy(self.share)
+            self.people.tidy(self.share)
         watcher.rest()
         if watcher is self.guard:
             self._say("memory_after_storms_mb", round(resident_mb(self.guard.process.pid), 1))
@@ -163,7 +166,7 @@ class Bench:
         self._say("mode", self.guard.mode)
         self._say("baseline_s", _round(statistics.median(self.guard.baseline_s)))
         self._say("baseline_room_mb", round(self.guard.room_bytes / 1e6, 1))
-        self._say("would_stop", sorted(set(self.guard.would_stop)))
+        self._say("stopped", sorted(set(self.guard.stopped)))
 
     def _window(self) -> None:
         """From an honest save to its settled copy, as the guard itself measures it."""

@@ -46,14 +46,14 @@ class Nobody:
 
 
 class Guard:
-    """`releve guard run` over a folder, in watch mode: the same work, no signal to anybody."""
+    """`releve guard run --enforce` over a folder; its signals reach one PID namespace alone."""
 
     name = "guard"
 
-    def __init__(self, share: Path, store: Path, errors: Path) -> None:
-        self.share, self.store, self.errors = share, store, errors
+    def __init__(self, share: Path, store: Path, errors: Path, scope: int) -> None:
+        self.share, self.store, self.errors, self.scope = share, store, errors, scope
         self.baseline_s: list[float] = []
-        self.would_stop: list[str] = []
+        self.stopped: list[str] = []
         self.windows: list[dict[str, float]] = []
         self.room_bytes = 0
         self.mode = ""
@@ -63,7 +63,8 @@ class Guard:
         shutil.rmtree(self.store, ignore_errors=True)
         free = _free(self.share)
         began = time.perf_counter()
-        words = ["-m", "releve.apps.guard", "run", "--json", "--protect", str(self.share)]
+        words = ["-m", "releve.apps.guard", "run", "--enforce", "--scope", str(self.scope)]
+        words += ["--json", "--protect", str(self.share)]
         self.lines = self.errors.with_suffix(".lines")
         with self.errors.open("ab") as errors, self.lines.open("wb") as lines:
             self.process = subprocess.Popen(
@@ -98,7 +99,7 @@ class Guard:
         self.process.wait(30)
         self.windows += self._said("window")
         for line in self._said("stopped"):
-            self.would_stop.append(line["points"][0]["why"] if line["points"] else "?")
+            self.stopped.append(line["points"][0]["why"] if line["points"] else "?")
 
 
 class ClamAV:

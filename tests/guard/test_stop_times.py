@@ -1,6 +1,7 @@
 """`first_write_to_stop_ms` is checked by somebody else's clock: ctimes and process states as they were."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
 _TICK_MS = 4.0  # ctime is that coarse before Linux 6.13
 _STEP_MS = 12.0  # the attacker's pause between the empty file, which may count, and the first other
 _PAUSE_MS = 60.0  # a suspect that was let go and stopped again between two looks seems still
+_DYING = 0x4 | 0x400  # PF_EXITING, PF_SIGNALED (linux/sched.h)
+_KILL = 1 << (signal.SIGKILL - 1)
 _SLACK_MS = 5.0  # two programs that look at the same moment
 
 
@@ -51,10 +54,18 @@ class Onlooker:
 
     def _is_still(self) -> bool:
         try:
+            status = Path(f"/proc/{self._pid}/status").read_text()
             line = Path(f"/proc/{self._pid}/stat").read_bytes()
         except OSError:
             return True
-        return line[line.rfind(b")") + 2 : line.rfind(b")") + 3] in b"TtZX"
+        state, *fields = line[line.rfind(b")") + 2 :].split()
+        # Who was stopped and is killed runs once more, to its end: for that it is called running.
+        is_dying = bool(int(fields[5]) & _DYING) or any(
+            int(words.split()[1], 16) & _KILL
+            for words in status.splitlines()
+            if words.startswith(("SigPnd", "ShdPnd"))
+        )
+        return state in (b"T", b"t", b"Z", b"X") or is_dying
 
     def end(self) -> None:
         self._end.set()

@@ -36,6 +36,7 @@ from releve.flow.ports import Clock, Contain, Hands, Openers, Processes, Share, 
 from releve.model.lines import Alert, Folder, Ready
 from releve.model.process import Process
 
+_HALT_S = 0.0005
 _MEMORY_NS = 600_000_000_000  # sound touches older than this are forgotten
 
 
@@ -180,6 +181,9 @@ class Guard:
 
     def _hold_one(self) -> bool:
         """Hold the next save; the first destroyed file gives the judge the floor for a moment."""
+        if self.brake.is_on:
+            self._clock.sleep(_HALT_S)  # somebody waits for the judge: milliseconds, and seldom
+            return False
         return not self._ground.pace.leaves_the_floor() and self.holder.work(0.5)
 
     def _outside(self, volume: Volume, key: bytes, folder: int) -> None:

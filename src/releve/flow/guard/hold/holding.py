@@ -10,7 +10,7 @@ from releve.recover.rollback import keep
 from releve.sense import fanotify
 
 _RECENT = 2_000  # files held within the last pause: later ones need none
-_SHORT = 32  # a longer queue has no time for others
+_SHORT = 4  # a longer queue has no time for others
 _FIRST_S, _LOOK_S = 0.003, 0.0003
 _OPEN_S, _OPEN_MOST_S = 0.0125, 60.0
 
@@ -38,7 +38,8 @@ class Holder:
             self._one(job)
         finally:
             self._desk.done()
-        self._pace.rest(job, self._clock.steady() - began, len(self._desk))
+        if self._book.maker(job.file) is not None:  # what was there before is never kept waiting
+            self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
 
     def _after_the_judge(self) -> None:

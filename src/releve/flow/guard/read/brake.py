@@ -75,6 +75,11 @@ class Brake:
         if count is not None:
             count.is_suspect = True
 
+    @property
+    def is_on(self) -> bool:
+        """Somebody is halted."""
+        return bool(self._halted)
+
     def looked(self, process: Process, is_more: Callable[[], bool]) -> None:
         """A look at one of its files is over; it goes on if none waits."""
         if process in self._halted and not is_more():

@@ -1,6 +1,7 @@
 """Freeze, convict, kill, roll back, settle: what follows from a suspicion, journaled first."""
 
 import queue
+import threading
 from collections.abc import Callable, Container
 
 from releve.detect.ransom.content import Reason
@@ -58,6 +59,9 @@ class Responder:
         self._working = False
         self._queued: set[Process] = set()
         self._still: dict[Process, int] = {}
+        self._signals = (
+            threading.Lock()
+        )  # who is held still, and the signals for it, change together
         self._diary = Diary(volumes, book, processes, clock)
         self._tell = Tell(
             volumes,
@@ -85,13 +89,14 @@ class Responder:
         if not self.enforce:
             self._would_stop(head, kind)
             return
-        self._note_still(head)
-        stopped_ns = self._hands.freeze(head)
-        if head in self._still and not head.children:
-            stopped_ns = self._still[head]  # seen still then, and nothing was born since
+        with self._signals:
+            self._note_still(head)
+            stopped_ns = self._hands.freeze(head)
+            if head in self._still and not head.children:
+                stopped_ns = self._still[head]  # seen still then, and nothing was born since
+            self._still.setdefault(head, stopped_ns)  # no end of a short halt lets it go
         if kind != "order" and not self._is_confirmed(head, kind):
-            self._hands.thaw(head)
-            self._diary.drop(head.id)
+            self._let_go_on(head)
             return
         self._book_convicted(head, kind, stopped_ns)
 
@@ -99,11 +104,15 @@ class Responder:
         """Hold a suspected family still, or let it go on; a convicted one stays as it is."""
         if not self.enforce or not head.known or self._contain.serves(head):
             return
-        if still:
+        if not still:
+            self._let_go_on(head)
+            return
+        with self._signals:
             self._note_still(head)
-            self._still[head] = 0  # from now on no end of a short halt lets it go
             self._still[head] = self._hands.freeze(head)
-        else:
+
+    def _let_go_on(self, head: Process) -> None:
+        with self._signals:
             self._still.pop(head, None)
             if not self.is_convicted(head):
                 self._hands.thaw(head)
@@ -115,22 +124,30 @@ class Responder:
         Never where that could be felt: watch mode, programs that carry care, a remote client's
         server, a person's terminal.
         """
-        if not self.enforce or not process.known or process in self._still:
+        if not self.enforce or not process.known:
             return False
         if self.is_convicted(process) or self._contain.serves(process) or self._spare(process):
             return False
-        self._diary.still(process)
-        if self._hands.halt(process):
-            return True
-        self._diary.moves(process.id)
-        return False
+        if not self._signals.acquire(blocking=False):
+            return False  # somebody is being stopped for good: the reader waits for nothing
+        try:
+            if process in self._still:
+                return False
+            self._diary.still(process)
+            if self._hands.halt(process):
+                return True
+            self._diary.moves(process.id)
+            return False
+        finally:
+            self._signals.release()
 
     def resume(self, process: Process) -> None:
         """Its moment is over; who is suspected or convicted by now stays as it is."""
-        if process in self._still or self.is_convicted(process):
-            return
-        self._hands.thaw(process)
-        self._diary.moves(process.id)
+        with self._signals:
+            if process in self._still or self.is_convicted(process):
+                return
+            self._hands.thaw(process)
+            self._diary.moves(process.id)
 
     def _note_still(self, head: Process) -> None:
         if head.known and head not in self._still:
@@ -185,6 +202,7 @@ class Responder:
         tree = set(head.tree())
         conviction = convicted(head, kind, action, bad_since, marks, tree)
         self.convicted[head] = conviction
+        self._still.pop(head, None)
         self.on_convicted(head)
         self._diary.write(conviction, members, "stopped")  # on a full disk it goes on without
         self._say(
