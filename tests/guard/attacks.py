@@ -261,6 +261,16 @@ def edits(share: str, name: str, count: str, pause: str = "0.02") -> None:
         time.sleep(float(pause))
 
 
+def touch_up(share: str) -> None:
+    """Honest work: a line more in every text, one after the other without a pause."""
+    for path in files(share):
+        if path.endswith(".txt"):
+            with open(path, "r+b") as file:
+                text = file.read()
+                file.seek(0)
+                file.write(text + b"\nRelu.\n")
+
+
 def flood(share: str, outside: str, count: str) -> None:
     """Make many empty files in a folder outside the share: notifications of the same file system."""
     files(share)

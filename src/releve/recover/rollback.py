@@ -135,6 +135,8 @@ def was_sound(touch: Touch, bad_since_ns: int, over_ns: int = 0) -> bool:
     """
     if over_ns and over_ns < touch.looked_ns + _LATE_NS:
         return False
+    if touch.wrote_ns > touch.looked_ns:
+        return False  # nobody has looked at it since
     is_renamed = bool(touch.was and touch.became) and not touch.created and not touch.deleted
     late = bad_since_ns - _BEFORE_NS if is_renamed else bad_since_ns
     return touch.judged is Judged.CLEAN and touch.last_ns < late

@@ -15,9 +15,10 @@ _SAVES = 4
 class _File:
     """What is remembered of one file, whoever touches it."""
 
-    __slots__ = ("last", "maker", "saves")
+    __slots__ = ("last", "maker", "saves", "wrote_ns")
 
     def __init__(self) -> None:
+        self.wrote_ns = 0
         self.last: Process | None = None
         self.maker: tuple[Process, int] | None = None
         self.saves: tuple[tuple[Process, int], ...] = ()
@@ -66,10 +67,17 @@ class Book:
             self._files.move_to_end(file)
         return known
 
-    def wrote(self, process: Process, file: bytes) -> None:
-        """`process` is the last who changed the content of `file`."""
+    def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
+        """`process` is the last who changed the content of `file`, as was noticed now."""
         with self._lock:
-            self._file(file).last = process
+            known = self._file(file)
+            known.last, known.wrote_ns = process, now_ns
+
+    def wrote_ns(self, file: bytes) -> int:
+        """When it was last noticed that somebody changed its content."""
+        with self._lock:
+            known = self._files.get(file)
+            return known.wrote_ns if known is not None else 0
 
     def saved(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` closed `file` after writing."""

@@ -107,6 +107,11 @@ class Desk(Generic[Item]):
         with self._ready:
             return any(wanted(writer) for writer in self._lanes)
 
+    def has_later(self, wanted: Callable[[Item], bool]) -> bool:
+        """Whether such work is to be done later."""
+        with self._ready:
+            return any(wanted(entry[4]) for entry in self._later)
+
     def is_at(self, wanted: Callable[[Hashable], bool]) -> bool:
         """Whether somebody of those waits or is being worked for."""
         with self._ready:

@@ -73,6 +73,11 @@ class Count:
                 del self.suspects[head]
                 self._suspend(head, False)
 
+    def looked(self, head: Process) -> None:
+        """All that it did was looked at, and its next harm will be met at once."""
+        if self.suspects.pop(head, None) is not None:
+            self._suspend(head, False)
+
     def let_all_go(self) -> None:
         """The guard ends: nobody stays held by a mere suspicion."""
         for head in list(self.suspects):

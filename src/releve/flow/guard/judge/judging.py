@@ -25,6 +25,7 @@ class _Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last look at a living file: its ctime then, when, the verdict, and for whose write."""
 
     changed_ns: int
+    began_ns: int
     at: float
     judged: Judged
     writer: Process
@@ -80,10 +81,22 @@ class Judge:
                 self._desk.put_later(self._limits.leased_s, job.process.pid, job.file, job)
         finally:
             self._desk.done()
-            self._brake.looked(job.process, lambda: self._desk.has_lane(job.process.pid.__eq__))
+            self._let_go_on(job.process)
         if self._book.maker(job.file) is not None and not self._desk.has_lane(is_of_originals):
             self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
+
+    def _let_go_on(self, process: Process) -> None:
+        """Whoever will be halted at the next original need not wait longer than for these looks."""
+        if not self._brake.is_on and process not in self.count.suspects:
+            return
+        if self._desk.has_lane((process.pid, -process.pid).__contains__):
+            return
+        self._brake.looked(process)
+        if self._brake.follows(process) and not self._desk.has_later(
+            lambda job: job.is_due and job.process is process
+        ):
+            self.count.looked(process)
 
     def judge(self, job: Job) -> None:
         """Judge one piece of work now."""
@@ -101,7 +114,7 @@ class Judge:
 
     def _open(self, job: Job) -> None:
         """What stands there now, at once: holding may take long (a clone first flushes its source)."""
-        now = self._clock.steady()
+        now, began_ns = self._clock.steady(), self._clock.now_ns()
         keeper = job.volume.keeper
         if job.mask & fanotify.CLOSE_WRITE:
             self._doubts.settle(job)
@@ -141,15 +154,22 @@ class Judge:
             after.close()
         if keeper.changed_ns(job.key) == changed and (closed or judged is not Judged.BAD):
             self._remember(
-                job.file, _Live(changed_ns=changed, at=now, judged=judged, writer=job.process)
+                job.file,
+                _Live(
+                    changed_ns=changed, began_ns=began_ns, at=now, judged=judged, writer=job.process
+                ),
             )
 
     def _is_known(self, known: _Live, changed: int, job: Job) -> bool:
         """Nothing moved since the last look; damage by two writers is looked at for each of them."""
-        if known.changed_ns != changed:
+        if not self._is_still(known, changed, job.file):
             return False
         is_his = known.writer is job.process or not job.mask & fanotify.MODIFY
         return is_his or known.judged is not Judged.BAD
+
+    def _is_still(self, known: _Live, changed_ns: int, file: bytes) -> bool:
+        """What was seen stands there: ctimes alone do not tell, they are equal for 4 ms."""
+        return known.changed_ns == changed_ns and self._book.wrote_ns(file) < known.began_ns
 
     def _look_again(self, job: Job) -> None:
         self._live.pop(job.file, None)
@@ -172,7 +192,7 @@ class Judge:
         if new is None or new.judged is not Judged.NOT_YET:
             return
         known = self._live.get(job.file)
-        if known is not None and known.changed_ns == new.facts.ctime_ns:
+        if known is not None and self._is_still(known, new.facts.ctime_ns, job.file):
             keeper.judge(new.id, known.judged)
             return
         before = self._compare.before(job, held.node, new, file=job.file)

@@ -80,9 +80,14 @@ class Brake:
         """Somebody is halted."""
         return bool(self._halted)
 
-    def looked(self, process: Process, is_more: Callable[[], bool]) -> None:
-        """A look at one of its files is over; it goes on if none waits."""
-        if process in self._halted and not is_more():
+    def follows(self, process: Process) -> bool:
+        """It is halted at each further original."""
+        count = self._counts.get(process)
+        return count is not None and count.is_suspect
+
+    def looked(self, process: Process) -> None:
+        """No file of it waits for a look any more."""
+        if process in self._halted:
             self._release(process)
 
     def let_go(self, wait_s: float) -> None:

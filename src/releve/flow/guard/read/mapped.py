@@ -38,7 +38,7 @@ class Mapped:
         seen = min(changed + now - self._clock.wall_ns(), now)
         touch = self._book.touch(process, file, number, seen)
         touch.wrote, touch.wrote_ns = True, seen
-        self._book.wrote(process, file)
+        self._book.wrote(process, file, now)
         job = Job(
             what=What.OPEN, process=process, volume=volume, file=file, folder=number, seen_ns=now
         )

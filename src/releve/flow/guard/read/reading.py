@@ -158,7 +158,7 @@ class Reader:
             volume.keeper.hold(change.file[8:], process.id, folder=folder)
             volume.keeper.named(change.file[8:], name)
             self._folders[change.file] = folder
-            self._book.wrote(process, change.file)
+            self._book.wrote(process, change.file, now)
             if not self._sees_all:
                 self._on_tree(volume, folder, change.file)
             return
@@ -189,7 +189,7 @@ class Reader:
             if not touch.wrote_ns and not touch.created:
                 self._brake.note(process)
             touch.wrote_ns = now
-            self._book.wrote(process, change.file)
+            self._book.wrote(process, change.file, now)
         if change.mask & fanotify.CLOSE_WRITE:
             self._book.saved(process, change.file, now)
         if change.mask & fanotify.CLOSE_WRITE or not touch.created:
@@ -288,7 +288,7 @@ class Reader:
                 if change.mask & fanotify.ONDIR:
                     keeper.hold(key, process.id, folder=to)
                     self._folders[change.file] = to
-                    self._book.wrote(process, change.file)
+                    self._book.wrote(process, change.file, now)
                     self._on_tree(volume, to, change.file)
                 else:
                     self._put(self._hold, What.CLOSED, volume, change, to, process, now, new)
