@@ -18,7 +18,11 @@ class People:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            ["unshare", "-pfm", "--kill-child", "--mount-proc", sys.executable, __file__],
+            # The first process of a namespace is never touched: a shell is that, and does nothing.
+            [
+                *("unshare", "-pfm", "--kill-child", "--mount-proc", "sh", "-c"),
+                f"'{sys.executable}' '{__file__}'; exit",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

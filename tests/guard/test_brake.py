@@ -54,18 +54,18 @@ def work(brake: Brake, clock: DrivenClock, process: Process, files: int, pause: 
     for _ in range(files):
         clock.now += pause
         brake.note(process)
-        brake.looked(process)
+        brake.looked(process, is_last=True)
 
 
-def test_the_next_halt_comes_after_twice_as_many_files() -> None:
+def test_the_next_halt_comes_after_four_times_as_many_files() -> None:
     clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
     brake = Brake(clock, LIMITS, halts.halt, halts.resume)
     counts = []
     for _ in range(1000):
         work(brake, clock, process, 1, SOON)
         counts.append(halts.count)
-    assert [counts.index(n) + 1 for n in range(1, 10)] == [2, 4, 8, 16, 32, 64, 128, 256, 512]
-    assert halts.count == 9
+    assert [counts.index(n) + 1 for n in range(1, 6)] == [2, 8, 32, 128, 512]
+    assert halts.count == 5
     assert not halts.still
 
 
@@ -91,6 +91,23 @@ def test_who_destroyed_one_is_halted_at_each_further_one() -> None:
     brake.suspect(process)
     work(brake, clock, process, 10, 5.0)  # however slow
     assert halts.count == 10
+
+
+def test_two_looks_that_found_nothing_end_a_halt_and_a_suspect_waits_for_the_last() -> None:
+    clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
+    brake = Brake(clock, LIMITS, halts.halt, halts.resume)
+    for is_suspect in (False, True):
+        if is_suspect:
+            brake.suspect(process)
+        brake.note(process)
+        brake.note(process)
+        assert brake.is_on
+        for _ in range(LIMITS.brake_looks):
+            assert halts.still == {process}
+            brake.looked(process, is_last=False)
+        assert halts.still == ({process} if is_suspect else set())
+    brake.looked(process, is_last=True)
+    assert not brake.is_on
 
 
 def test_a_judge_that_never_comes_back_keeps_nobody() -> None:
@@ -138,7 +155,7 @@ def test_a_halt_and_its_end_do_not_cross() -> None:
 
     def look() -> None:
         while not end.is_set():
-            brake.looked(process)
+            brake.looked(process, is_last=True)
 
     judge = threading.Thread(target=look)
     judge.start()
@@ -147,7 +164,7 @@ def test_a_halt_and_its_end_do_not_cross() -> None:
         brake.note(process)
     end.set()
     judge.join()
-    brake.looked(process)
+    brake.looked(process, is_last=True)
     assert not state["still"]
     assert not brake.is_on
 

@@ -180,6 +180,30 @@ def test_many_names_of_one_file_do_not_make_the_guard_slow(
     assert [d for d in differences(before, ground.share) if "bbbb" not in d] == []
 
 
+def test_what_a_container_s_first_process_clears_away_of_its_own_work_is_no_mass_deletion(
+    ground_on: Callable[[str], Ground],
+) -> None:
+    ground = ground_on("btrfs")
+    before = ground.build(96, links=False)
+    ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    made = ground.share / "provisoire"
+    write = f"[open(f'{made}/{{n}}.txt', 'w').write('toux ' * 99) for n in range(600)]"
+    work = "import os, shutil, subprocess, sys, time; "
+    work += (
+        f"os.mkdir({str(made)!r}); subprocess.run([sys.executable, '-c', {write!r}], check=True); "
+    )
+    work += f"time.sleep(1); shutil.rmtree({str(made)!r})"
+    subprocess.run(
+        ["unshare", "-pfm", "--kill-child", "--mount-proc", sys.executable, "-c", work],
+        check=True, timeout=60,
+    )  # fmt: skip
+    time.sleep(2)
+    assert not guard.all("stopped")
+    assert differences(before, ground.share) == []
+
+
 @pytest.mark.parametrize("verb", ["thaw", "kill"])
 def test_a_program_that_carries_care_is_frozen_and_asked_about(
     ground_on: Callable[[str], Ground], verb: str

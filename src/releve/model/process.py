@@ -59,6 +59,15 @@ class Process:
             at = at.parent
         return found
 
+    def ancestors(self) -> "list[Process]":
+        """Itself and all its ancestors, those that must never be touched too."""
+        found: list[Process] = []
+        at: Process | None = self
+        while at is not None and len(found) < 64:
+            found.append(at)
+            at = at.parent
+        return found
+
     def tree(self) -> "list[Process]":
         """Itself and all descendants, ended ones included, never-touch ones left out."""
         found, todo = [], [self]

@@ -103,7 +103,7 @@ class Guard:
         self.brake = Brake(
             parts.clock,
             limits,
-            lambda process: not parts.at_terminal(process.pid) and self.responder.halt(process),
+            self._halt,
             self.responder.resume,
         )
         powers = Powers(
@@ -178,6 +178,12 @@ class Guard:
     def _not_routed(self, error: Exception) -> None:
         self._stages.failed(error)
         self._rounds.rescan.set()  # what was not routed is found by comparing
+
+    def _halt(self, process: Process) -> bool:
+        if self._parts.at_terminal(process.pid) or not self.responder.halt(process):
+            return False
+        self._ground.pace.wake()
+        return True
 
     def _hold_one(self) -> bool:
         """Hold the next save; the first destroyed file gives the judge the floor for a moment."""

@@ -26,7 +26,7 @@ class Pace:
 
     def __init__(self, clock: Clock, limits: Limits, share: Callable[[Share], None]) -> None:
         self._clock, self._limits, self._set = clock, limits, share
-        self._lock = threading.Lock()
+        self._lock, self._awake = threading.Lock(), threading.Event()
         self._share = Share.USUAL
         self._hurried_at = self._pressed_until = self._rested_at = -1e9
 
@@ -56,7 +56,12 @@ class Pace:
         if now - self._hurried_at > self._limits.hurry_s:
             self._rested_at = now
             self._take(Share.LEAST)
-            self._clock.sleep(min(_MOST_S, worked_s * self._limits.pace_share))
+            self._awake.clear()
+            self._awake.wait(min(_MOST_S, worked_s * self._limits.pace_share))
+
+    def wake(self) -> None:
+        """Somebody is halted until he was looked at: no rest now."""
+        self._awake.set()
 
     def look(self) -> None:
         """Take the usual share again some time after a storm or an attack; called now and then."""

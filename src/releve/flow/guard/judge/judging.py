@@ -90,11 +90,13 @@ class Judge:
         """Whoever will be halted at the next original need not wait longer than for these looks."""
         if not self._brake.is_on and process not in self.count.suspects:
             return
-        if self._desk.has_lane((process.pid, -process.pid).__contains__):
-            return
-        self._brake.looked(process)
-        if self._brake.follows(process) and not self._desk.has_later(
-            lambda job: job.is_due and job.process is process
+        is_last = not self._desk.has_lane(process.pid.__eq__)
+        self._brake.looked(process, is_last=is_last)
+        if (
+            is_last
+            and self._brake.follows(process)
+            and not self._desk.has_lane((-process.pid).__eq__)
+            and not self._desk.has_later(lambda job: job.is_due and job.process is process)
         ):
             self.count.looked(process)
 

@@ -178,7 +178,7 @@ class Pairing:
         made = self._book.maker(job.file)
         if made is None or job.seen_ns - made[1] > self._limits.own_work_s * 1e9:
             return False
-        return bool(common(lineage, [p.id for p in made[0].chain()]))
+        return bool(common(lineage, [p.id for p in made[0].ancestors()]))
 
     def _stands_for(self, job: Job, gone: Gone, fresh: Fresh) -> None:
         """`fresh` stands for the original `gone`: honest if it really holds it."""

@@ -15,18 +15,19 @@ _LOOK_S = 0.005
 class _Count:
     """The originals that one process changed in quick succession."""
 
-    __slots__ = ("at_s", "files", "is_suspect", "next")
+    __slots__ = ("at_s", "files", "is_suspect", "looks", "next")
 
     def __init__(self, files: int) -> None:
         self.files, self.next, self.at_s, self.is_suspect = 0, files, -1e9, False
+        self.looks = 0  # since it was halted
 
 
 class Brake:
     """Halts a process that changes one original after the other, until they were looked at.
 
     A look takes longer than an encryptor needs for a file: without the pause it goes on while its
-    first files are judged. Honest programs wait ever more seldom: the next pause comes after twice
-    as many files. Who was found to have destroyed one is halted at each further one.
+    first files are judged. Honest programs wait ever more seldom: the next pause comes after
+    four times as many files. Who was found to have destroyed one is halted at each further one.
 
     Args:
         halt: stops this very process now; False where that must not be.
@@ -63,8 +64,9 @@ class Brake:
         if not count.is_suspect:
             if count.files < count.next:
                 return
-            count.next = count.files * 2
+            count.next = count.files * limits.brake_growth
         with self._lock:
+            count.looks = 0
             if process not in self._halted and self._halt(process):
                 self._halted[process] = now + limits.suspect_s
                 self._any.set()
@@ -85,9 +87,13 @@ class Brake:
         count = self._counts.get(process)
         return count is not None and count.is_suspect
 
-    def looked(self, process: Process) -> None:
-        """No file of it waits for a look any more."""
-        if process in self._halted:
+    def looked(self, process: Process, *, is_last: bool) -> None:
+        """One of its files was looked at; `is_last`: none waits any more."""
+        count = self._counts.get(process)
+        if process not in self._halted or count is None:
+            return
+        count.looks += 1
+        if is_last or (count.looks >= self._limits.brake_looks and not count.is_suspect):
             self._release(process)
 
     def let_go(self, wait_s: float) -> None:
