@@ -81,17 +81,19 @@ class Judge:
                 self._desk.put_later(self._limits.leased_s, job.process.pid, job.file, job)
         finally:
             self._desk.done()
-            self._let_go_on(job.process)
+            self._let_go_on(job)
         if self._book.maker(job.file) is not None and not self._desk.has_lane(is_of_originals):
             self._pace.rest(job, self._clock.steady() - began, len(self._desk))
         return True
 
-    def _let_go_on(self, process: Process) -> None:
+    def _let_go_on(self, job: Job) -> None:
         """Whoever will be halted at the next original need not wait longer than for these looks."""
+        process = job.process
         if not self._brake.is_on and process not in self.count.suspects:
             return
         is_last = not self._desk.has_lane(process.pid.__eq__)
-        self._brake.looked(process, is_last=is_last)
+        if is_last or job.what is not What.OPEN or job.mask & fanotify.CLOSE_WRITE:
+            self._brake.looked(process, is_last=is_last)  # half a save tells nothing
         if (
             is_last
             and self._brake.follows(process)
