@@ -69,6 +69,16 @@ def test_the_next_halt_comes_after_four_times_as_many_files() -> None:
     assert not halts.still
 
 
+def test_after_a_long_pause_it_is_counted_anew() -> None:
+    clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
+    brake = Brake(clock, LIMITS, halts.halt, halts.resume)
+    work(brake, clock, process, 100, SOON)
+    assert halts.count == 3
+    clock.now += LIMITS.brake_forget_s
+    work(brake, clock, process, 2, SOON)
+    assert halts.count == 4
+
+
 def test_who_saves_now_and_then_is_never_halted() -> None:
     clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
     brake = Brake(clock, LIMITS, halts.halt, halts.resume)

@@ -14,6 +14,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         2  # originals changed in quick succession: halted until they were looked at ...
     )
     brake_growth: int = 4  # ... the next time after so many times as many files ...
+    brake_forget_s: float = (
+        60.0  # ... counted anew after so long a pause: programs may be taken over
+    )
     brake_looks: int = 2  # ... or so many looks found nothing: a burst of honest work goes on
     brake_within_s: float = 0.02  # ... if one followed the other so soon: encryptors take 0.25 ms
     archived: float = 0.2  # an original gone into one opaque archive: 35 + 1 files convict

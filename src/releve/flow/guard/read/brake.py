@@ -56,6 +56,8 @@ class Brake:
             count = self._counts[process] = _Count(limits.brake_files)
             if len(self._counts) > _REMEMBERED:
                 self._counts.popitem(last=False)
+        if now - count.at_s > limits.brake_forget_s:
+            count.files, count.next = 0, limits.brake_files
         if count.is_suspect or now - count.at_s <= limits.brake_within_s:
             count.files += 1
         else:
