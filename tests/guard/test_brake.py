@@ -86,6 +86,18 @@ def test_who_saves_now_and_then_is_never_halted() -> None:
     assert halts.count == 0
 
 
+def test_deletions_count_for_who_makes_files_too() -> None:
+    clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
+    brake = Brake(clock, LIMITS, halts.halt, halts.resume)
+    for _ in range(100):
+        brake.deleted(process)
+    assert halts.count == 0
+    brake.made(process)
+    brake.deleted(process)
+    brake.deleted(process)
+    assert halts.count == 1
+
+
 def test_processes_are_counted_apart() -> None:
     clock, halts = DrivenClock(), Halts()
     brake = Brake(clock, LIMITS, halts.halt, halts.resume)

@@ -15,10 +15,11 @@ _LOOK_S = 0.005
 class _Count:
     """The originals that one process changed in quick succession."""
 
-    __slots__ = ("at_s", "files", "is_suspect", "looks", "next")
+    __slots__ = ("at_s", "files", "is_suspect", "looks", "makes", "next")
 
     def __init__(self, files: int) -> None:
         self.files, self.next, self.at_s, self.is_suspect = 0, files, -1e9, False
+        self.makes = False
         self.looks = 0  # since it was halted
 
 
@@ -48,14 +49,27 @@ class Brake:
         self._any = threading.Event()
         self._lock = threading.Lock()  # a halt and its end must not cross
 
+    def made(self, process: Process) -> None:
+        """It made a file: what it deletes from now on may have been replaced by that."""
+        self._count(process).makes = True
+
+    def deleted(self, process: Process) -> None:
+        """It deleted another original; who only deletes is not kept waiting, deletion alone convicts late."""
+        if self._count(process).makes:
+            self.note(process)
+
+    def _count(self, process: Process) -> _Count:
+        count = self._counts.get(process)
+        if count is None:
+            count = self._counts[process] = _Count(self._limits.brake_files)
+            if len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+        return count
+
     def note(self, process: Process) -> None:
         """It began to change another original."""
         now, limits = self._clock.steady(), self._limits
-        count = self._counts.get(process)
-        if count is None:
-            count = self._counts[process] = _Count(limits.brake_files)
-            if len(self._counts) > _REMEMBERED:
-                self._counts.popitem(last=False)
+        count = self._count(process)
         if now - count.at_s > limits.brake_forget_s:
             count.files, count.next = 0, limits.brake_files
         if count.is_suspect or now - count.at_s <= limits.brake_within_s:

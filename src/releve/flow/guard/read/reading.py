@@ -153,6 +153,7 @@ class Reader:
         if node is None or node.gone_ns or self._was_met_first(node):
             touch.created = True
             self._book.made(process, change.file, now)
+            self._brake.made(process)
         touch.became.append(name)
         if change.mask & fanotify.ONDIR:
             volume.keeper.hold(change.file[8:], process.id, folder=folder)
@@ -262,7 +263,7 @@ class Reader:
         _lost(touch, name)
         if node.facts.kind is Kind.FILE:
             if not touch.created:
-                self._brake.note(process)
+                self._brake.deleted(process)
             self._put(
                 self._judge, What.GONE, volume, change, folder, process, now, name,
                 beside="gone", old=node.id,
