@@ -4,13 +4,15 @@ Every one refuses a folder without the simulation's mark.
 """
 
 # It runs without site packages, and every system call is to be seen.
-# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH112, PTH113, PTH114, PTH116, PTH118, PTH123, PTH202, PTH208
+# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH110, PTH112, PTH113, PTH114, PTH116, PTH118, PTH123, PTH202, PTH208
 
 import mmap
 import os
 import random
 import shutil
+import signal
 import sys
+import threading
 import time
 
 MARK = ".releve-simulation"
@@ -36,6 +38,21 @@ def inplace(share: str, pause: str = "0", most: str = "0") -> None:
         with open(path, "r+b") as file:
             file.write(os.urandom(os.path.getsize(path)))
         time.sleep(float(pause))
+
+
+def halves(share: str) -> None:
+    """Change a byte, wait for as long as a look takes, destroy the rest: one tick of the clock for all."""
+    for path in files(share):
+        size = os.path.getsize(path)
+        with open(path, "r+b", buffering=0) as file:
+            first = file.read(1)
+            file.seek(0)
+            file.write(first)
+            until = time.monotonic() + 0.0015
+            while time.monotonic() < until:
+                pass
+            file.seek(0)
+            file.write(os.urandom(size))
 
 
 def led(share: str, talk: str) -> None:
@@ -116,6 +133,60 @@ def eat_blocks(share: str, pause: str = "0") -> None:
         except OSError:
             os.truncate(path, 0)
         time.sleep(float(pause))
+
+
+def woken(share: str) -> None:
+    """Delete, and once that is frozen and undone, have somebody wake it to overwrite what came back."""
+    child = os.fork()
+    if child:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not os.waitpid(child, os.WNOHANG)[0]:
+            os.kill(child, signal.SIGCONT)
+            time.sleep(0.02)
+        return
+    paths = files(share)
+    for path in paths:
+        os.unlink(path)
+        time.sleep(0.005)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        time.sleep(0.01)
+    for path in paths:
+        if os.path.exists(path):
+            with open(path, "r+b") as file:
+                file.write(os.urandom(os.path.getsize(path)))
+    os._exit(0)
+
+
+def headless(share: str, how: str) -> None:
+    """A thread works on after the program's first thread has ended: on paper nobody is left."""
+
+    def work() -> None:
+        time.sleep(0.3)
+        inplace(share) if how == "destroy" else touch_up(share)
+        os._exit(0)
+
+    threading.Thread(target=work).start()
+    number = {"x86_64": 60, "aarch64": 93}[os.uname().machine]
+    from ctypes import CDLL
+
+    CDLL(None).syscall(number, 0)  # exit(2) of this thread alone
+
+
+def spawner(share: str, fifo: str) -> None:
+    """A decoy ruins a file and then waits inside vfork(2), where no signal stops it; a second one attacks."""
+    paths = [path for path in files(share) if os.path.getsize(path)]
+    if not os.fork():
+        with open(paths[0], "r+b") as file:
+            file.write(os.urandom(os.path.getsize(paths[0])))
+        # The child of vfork opens it before it runs anything, and waits for a writer who never comes.
+        waits = [(os.POSIX_SPAWN_OPEN, 0, fifo, os.O_RDONLY, 0)]
+        os.posix_spawn("/bin/true", ["true"], {}, file_actions=waits)
+        os._exit(0)
+    time.sleep(0.01)
+    for path in paths[1:]:
+        with open(path, "r+b") as file:
+            file.write(os.urandom(os.path.getsize(path)))
 
 
 def remove_folders(share: str, whole: str = "") -> None:

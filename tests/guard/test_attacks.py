@@ -62,7 +62,7 @@ def test_an_attack_is_told_by_the_contract_and_undone(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "script", ["rename", "beside", "replace", "perfile", "utime", "mapped", "wipe"]
+    "script", ["rename", "beside", "replace", "perfile", "utime", "mapped", "wipe", "halves"]
 )
 def test_every_way_of_destroying_is_undone(
     ground_on: Callable[[str], Ground], kind: str, script: str

@@ -187,8 +187,14 @@ class Hands(Protocol):
     def kill(self, head: Process) -> list[int]:
         """Kill every member and wait for their death; answers their pids."""
 
-    def thaw(self, head: Process) -> None:
-        """Let a frozen family go on."""
+    def resume(self, process: Process) -> None:
+        """Let this one process go on that `halt` stopped."""
+
+    def thaw(self, head: Process, *, but: Callable[[Process], bool] = ...) -> None:
+        """Let a frozen family go on, without those of it who must stay still."""
+
+    def moves(self, head: Process) -> bool:
+        """Somebody of the family is not still."""
 
 
 class Contain(Protocol):

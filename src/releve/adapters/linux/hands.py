@@ -4,7 +4,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from releve.adapters.linux import procfs
@@ -12,6 +12,7 @@ from releve.model.process import Process
 
 _SLACK_NS: Final = 60_000_000  # /proc gives starts in ticks of 10 ms; fork records in ns
 _FREEZE_S: Final = 2.0
+_STILL_S: Final = 0.03  # in the kernel (vfork, a slow disk) it cannot stop, nor begin anything new
 _DEATH_S: Final = 10.0
 
 
@@ -108,6 +109,7 @@ class LinuxHands:
         return time.time_ns()
 
     def _wait_still(self, family: dict[int, Process], deadline: float) -> int:
+        deadline = min(deadline, time.monotonic() + _STILL_S)
         while time.monotonic() < deadline:
             if all(procfs.is_still(pid) for pid in family):
                 break
@@ -145,7 +147,18 @@ class LinuxHands:
             finally:
                 os.close(fd)
 
-    def thaw(self, head: Process) -> None:
-        """Let a frozen family go on (a person decided so)."""
+    def resume(self, process: Process) -> None:
+        """SIGCONT to this process alone: who is still below it was stopped for a reason of its own."""
+        self.send(process, signal.SIGCONT)
+
+    def thaw(
+        self, head: Process, *, but: Callable[[Process], bool] = lambda _process: False
+    ) -> None:
+        """Let a frozen family go on, without those of it who must stay still."""
         for process in self._lineage.members(head):
-            self.send(process, signal.SIGCONT)
+            if not but(process):
+                self.send(process, signal.SIGCONT)
+
+    def moves(self, head: Process) -> bool:
+        """Somebody of the family is not still."""
+        return any(not procfs.is_still(p.pid) for p in self._lineage.members(head))

@@ -97,6 +97,7 @@ class Lineage:
         self._offset = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
         self._socket = self._subscribe()
         self._closing = threading.Event()
+        self._headless: set[Process] = set()  # whose first thread ended
         self._sweep()
         self._thread: threading.Thread | None = None
         if self._socket is not None:
@@ -169,8 +170,14 @@ class Lineage:
             case connector.Exited(pid):
                 process = self._by_pid.get(pid)
                 if process is not None and not process.ended:
-                    process.ended = time.monotonic()
-                    self._ended.append(process)
+                    if procfs.is_alive(pid):  # its first thread ended, and the others go on
+                        self._headless.add(process)
+                    else:
+                        self._end(process)
+
+    def _end(self, process: Process) -> None:
+        process.ended = time.monotonic()
+        self._ended.append(process)
 
     def _born(self, parent_pid: int, pid: int, start_ns: int) -> None:
         parent = self._by_pid.get(parent_pid) or self._from_proc(parent_pid)
@@ -247,6 +254,10 @@ class Lineage:
     def _purge(self, now: float) -> None:
         """Forget those who ended a minute ago; their parents answer for what they did."""
         with self._lock:
+            for process in [p for p in self._headless if p.ended or not procfs.is_alive(p.pid)]:
+                self._headless.remove(process)
+                if not process.ended:
+                    self._end(process)
             kept: deque[Process] = deque()
             excess = len(self._ended) - _ENDED_MOST
             for process in self._ended:

@@ -40,32 +40,41 @@ def is_foreground(pid: int) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Zombies are dead: they write no more, and waiting for them never ends."""
+    """Zombies are dead: they write no more, and waiting for them never ends.
+
+    Unless only the first thread ended (pthread_exit in main): the others go on under its number.
+    """
     found = stat(pid)
-    return found is not None and found[0] not in _DEAD
+    return found is not None and (found[0] not in _DEAD or bool(_living_threads(pid)))
+
+
+def _living_threads(pid: int) -> list[str]:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    if len(threads) < 2:
+        return []
+    return [thread for thread in threads if _thread_state(pid, thread) not in _DEAD]
 
 
 def is_still(pid: int) -> bool:
     """Every thread was seen stopped, or the process is dead."""
     found = stat(pid)
-    if found is None or found[0] in _DEAD:
+    if found is None:
         return True
     if found[0] not in _STILL:
         return False
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return True
-    return all(_thread_still(pid, thread) for thread in threads) if len(threads) > 1 else True
+    return all(_thread_state(pid, thread) in _STILL for thread in _living_threads(pid))
 
 
-def _thread_still(pid: int, thread: str) -> bool:
+def _thread_state(pid: int, thread: str) -> str:
     try:
         with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
             line = file.read()
     except OSError:
-        return True
-    return line[line.rfind(b")") + 2 : line.rfind(b")") + 3].decode() in _STILL
+        return "X"
+    return line[line.rfind(b")") + 2 : line.rfind(b")") + 3].decode()
 
 
 def user(pid: int) -> int:

@@ -21,7 +21,8 @@ class Inner(Protocol):
 
     def freeze(self, head: Process) -> int: ...
     def kill(self, head: Process) -> list[int]: ...
-    def thaw(self, head: Process) -> None: ...
+    def thaw(self, head: Process, *, but: Callable[[Process], bool] = ...) -> None: ...
+    def moves(self, head: Process) -> bool: ...
 
 
 class EvidenceHands:
@@ -49,8 +50,16 @@ class EvidenceHands:
     def kill(self, head: Process) -> list[int]:
         return self._inner.kill(head)
 
-    def thaw(self, head: Process) -> None:
-        self._inner.thaw(head)
+    def resume(self, process: Process) -> None:
+        """Nobody was halted."""
+
+    def thaw(
+        self, head: Process, *, but: Callable[[Process], bool] = lambda _process: False
+    ) -> None:
+        self._inner.thaw(head, but=but)
+
+    def moves(self, head: Process) -> bool:
+        return self._inner.moves(head)
 
 
 class PsutilHands:
@@ -107,6 +116,17 @@ class PsutilHands:
                     psutil.Process(process.pid).wait(max(0.1, end - time.monotonic()))
         return killed
 
-    def thaw(self, head: Process) -> None:
+    def thaw(
+        self, head: Process, *, but: Callable[[Process], bool] = lambda _process: False
+    ) -> None:
         for process in self._processes.members(head):
-            self.send(process, psutil.Process.resume)
+            if not but(process):
+                self.send(process, psutil.Process.resume)
+
+    def moves(self, head: Process) -> bool:
+        """Somebody of the family is not stopped."""
+        for process in self._processes.members(head):
+            with contextlib.suppress(psutil.Error):
+                if psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+                    return True
+        return False

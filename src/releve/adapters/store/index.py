@@ -29,7 +29,8 @@ class Index:
         # Asked for lately, known or not: six ask per save.
         self._known: OrderedDict[bytes, Node | None] = OrderedDict()
         self._keys: dict[int, bytes] = {}  # of those
-        keep_in_place(f"{path}-shm")
+        if path != ":memory:":
+            keep_in_place(f"{path}-shm")
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")

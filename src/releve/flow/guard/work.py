@@ -36,6 +36,7 @@ class Job(msgspec.Struct, kw_only=True):
     file: bytes
     folder: int
     seen_ns: int
+    began_ns: int = 0  # when a look at it began: later writes were not seen by it
     mask: int = 0
     is_due: bool = False  # a new file that was left alone for a moment, and is looked at now
     at_once: bool = False  # a roll-back waits for it: no pause between two saves of one file

@@ -101,7 +101,7 @@ class Count:
         if touch is not None and judged is Judged.BAD and not touch.bad_ns:
             touch.bad_ns = job.seen_ns
         if touch is not None and touch.judged is not Judged.BAD:
-            touch.judged, touch.looked_ns = judged, self._clock.now_ns()
+            touch.judged, touch.looked_ns = judged, job.began_ns or self._clock.now_ns()
 
     def count(
         self, job: Job, change: Change, file: bytes, name: Name | None, lineage: tuple[str, ...]

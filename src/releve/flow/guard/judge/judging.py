@@ -69,7 +69,7 @@ class Judge:
             return False
         if self._book.maker(job.file) is None:
             self._reader_first()
-        began = self._clock.steady()
+        began, job.began_ns = self._clock.steady(), self._clock.now_ns()
         if job.is_due:
             self._pairing.came_up(job)
         try:

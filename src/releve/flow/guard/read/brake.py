@@ -15,11 +15,11 @@ _LOOK_S = 0.005
 class _Count:
     """The originals that one process changed in quick succession."""
 
-    __slots__ = ("at_s", "files", "is_suspect", "looks", "makes", "next")
+    __slots__ = ("at_s", "files", "is_suspect", "looks", "makes", "next", "suspect_s")
 
     def __init__(self, files: int) -> None:
         self.files, self.next, self.at_s, self.is_suspect = 0, files, -1e9, False
-        self.makes = False
+        self.makes, self.suspect_s = False, -1e9
         self.looks = 0  # since it was halted
 
 
@@ -63,7 +63,10 @@ class Brake:
         if count is None:
             count = self._counts[process] = _Count(self._limits.brake_files)
             if len(self._counts) > _REMEMBERED:
-                self._counts.popitem(last=False)
+                calm = (p for p, c in self._counts.items() if not c.is_suspect)
+                del self._counts[next(calm, next(iter(self._counts)))]
+        else:
+            self._counts.move_to_end(process)
         return count
 
     def note(self, process: Process) -> None:
@@ -72,6 +75,8 @@ class Brake:
         count = self._count(process)
         if now - count.at_s > limits.brake_forget_s:
             count.files, count.next = 0, limits.brake_files
+        if now - count.suspect_s > limits.family_memory_s:
+            count.is_suspect = False
         if count.is_suspect or now - count.at_s <= limits.brake_within_s:
             count.files += 1
         else:
@@ -81,17 +86,21 @@ class Brake:
             if count.files < count.next:
                 return
             count.next = count.files * limits.brake_growth
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            return  # the reader waits for nobody
+        try:
             count.looks = 0
             if process not in self._halted and self._halt(process):
                 self._halted[process] = now + limits.suspect_s
                 self._any.set()
+        finally:
+            self._lock.release()
 
     def suspect(self, process: Process) -> None:
         """One original that it changed was found destroyed."""
         count = self._counts.get(process)
         if count is not None:
-            count.is_suspect = True
+            count.is_suspect, count.suspect_s = True, self._clock.steady()
 
     @property
     def is_on(self) -> bool:

@@ -115,8 +115,12 @@ class Responder:
         with self._signals:
             self._still.pop(head, None)
             if not self.is_convicted(head):
-                self._hands.thaw(head)
+                self._hands.thaw(head, but=self._stays)
                 self._diary.drop(head.id)
+
+    def _stays(self, process: Process) -> bool:
+        """Whoever lets its parents go on lets nobody go who is held for himself."""
+        return self.is_convicted(process) or any(p in self._still for p in process.chain())
 
     def halt(self, process: Process) -> bool:
         """Stop one process for a moment, before anything is found against it; noted first.
@@ -146,7 +150,7 @@ class Responder:
         with self._signals:
             if process in self._still or self.is_convicted(process):
                 return
-            self._hands.thaw(process)
+            self._hands.resume(process)
             self._diary.moves(process.id)
 
     def _note_still(self, head: Process) -> None:
@@ -222,10 +226,16 @@ class Responder:
     def late(self, head: Process) -> None:
         """A convicted family moved again (a child that was being born): stop it again."""
         conviction = self.convicted.get(head) if head.known else None
-        if conviction is not None and conviction.action in ("killed", "none"):
-            self._diary.still(head)
-            self._hands.freeze(head)
-            self._queue(conviction)
+        if conviction is None or conviction.action not in ("killed", "none", "frozen"):
+            return
+        if conviction.action == "frozen":
+            if not self._hands.moves(head):
+                return  # noticed late: it was done before it was frozen
+            if not self._spare(head):
+                conviction.action = "killed"  # somebody woke it, and nobody of ours
+        self._diary.still(head)
+        self._hands.freeze(head)
+        self._queue(conviction)
 
     def again(self, head: Process) -> None:
         """More of what a convicted family did was found: undo that too."""
@@ -265,6 +275,7 @@ class Responder:
         if c.action == "frozen":
             self.frozen[c.head.id] = c.head
         else:
+            self.frozen.pop(c.head.id, None)
             self._hands.kill(c.head)
         self._idle(
             0.5 if c.head.known else 30.0
@@ -311,10 +322,19 @@ class Responder:
         self._scores.add((fresh.id,), Mark(file=b"", reasons=(reason,), at_s=self._clock.steady()))
 
     def look_at_frozen(self) -> None:
-        """Frozen families of which nobody lives any more wait for no decision."""
+        """Frozen families that were woken are stopped again; those of which nobody lives wait for nothing."""
         for family, head in list(self.frozen.items()):
-            if head.known and not self._processes.members(head):
-                del self.frozen[family]
+            if not head.known:
+                continue
+            if self._processes.members(head):
+                self.late(head)
+                continue
+            del self.frozen[family]
+            conviction = self.convicted.get(head)
+            if conviction is not None and conviction.action == "frozen":
+                conviction.action, conviction.said = "none", ()  # once more over what it touched
+                self._queue(conviction)
+            else:
                 self._tell.ended(head)
 
     def decide(self, family: str, verb: str) -> bool:
