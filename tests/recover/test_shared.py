@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def inside(tmp_path, need):
 @pytest.fixture
 def shared(inside, made, tmp_path):
     """A recovery at the operator's, open to one person."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    ours = [p for p in tmp_path.parents if p.is_relative_to(Path(tempfile.gettempdir()))]
+    for folder in (tmp_path, *ours[:-1]):
         folder.chmod(folder.stat().st_mode | 0o011)
     root, source = made
     people = tmp_path / "people"
@@ -136,7 +138,7 @@ def test_strangers_and_clear_text_stay_out(inside, shared):
 def test_a_killed_file_server_and_a_killed_vault_are_back_within_seconds(inside, shared):
     inside.smb("put /etc/hostname avant.txt")
     servers = inside.run(
-        "pgrep", "-f", f"smbd.*configfile={shared.home.path}/box/smb.conf"
+        "pgrep", "-f", "smbd.*configfile=.*/smb.conf"
     ).stdout.split()
     assert servers
     inside.run("kill", "-9", *servers)

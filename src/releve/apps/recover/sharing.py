@@ -1,6 +1,7 @@
 """Opens the folder over SMB with the box's hardened server, and keeps who opened what."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -21,10 +22,25 @@ from releve.apps.recover.state import Asked, RecoveryHome
 from releve.flow.recovery.errors import SharingFailedError
 
 _START_S = 15.0
+_HOME_MOST, _LINKS = 60, Path("/run/releve")
 _POLITE_S = 3.0
 _MARK = b"|create_file|"
 _HEAD = re.compile(rb"\[(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)")
 _READ_DATA, _WRITE_DATA, _APPEND_DATA, _DELETE = 0x1, 0x2, 0x4, 0x10000
+
+
+def _short(home: Path) -> Path:
+    """A way to the same folder that leaves room for the server's sockets (108 bytes, unix(7))."""
+    if len(os.fsencode(home)) <= _HOME_MOST:
+        return home
+    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    link = _LINKS / f"partage-{name}"
+    _LINKS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not link.is_symlink():
+        with contextlib.suppress(FileExistsError):
+            link.symlink_to(home)
+    return link
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +55,7 @@ class Sharing:
 
     def __init__(self, home: RecoveryHome, asked: Asked) -> None:
         self._home, self._asked, self._share = home, asked, asked.share
-        self._box_home = Home(home.path / "box")
+        self._box_home = Home(_short(home.path / "box"))
         self._log = home.path / "box" / "log" / "smbd.log"
         self._opened = OpenedJournal(home)
         self._recent: dict[tuple[str, str, str], float] = {}
