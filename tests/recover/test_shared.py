@@ -137,9 +137,7 @@ def test_strangers_and_clear_text_stay_out(inside, shared):
 
 def test_a_killed_file_server_and_a_killed_vault_are_back_within_seconds(inside, shared):
     inside.smb("put /etc/hostname avant.txt")
-    servers = inside.run(
-        "pgrep", "-f", "smbd.*configfile=.*/smb.conf"
-    ).stdout.split()
+    servers = inside.run("pgrep", "-f", "smbd.*configfile=.*/smb.conf").stdout.split()
     assert servers
     inside.run("kill", "-9", *servers)
     vault = shared.home.state().vault
