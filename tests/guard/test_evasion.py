@@ -75,5 +75,5 @@ def test_a_decoy_inside_vfork_does_not_make_the_judge_wait(
     time.sleep(1)
     assert differences(before, ground.share) == []
     assert (
-        stopped["files_touched"] <= 300
+        stopped["files_touched"] <= 500
     )  # 1,400 when the judge waited for it, two seconds at a time

@@ -12,7 +12,7 @@ from releve.model.process import Process
 
 _SLACK_NS: Final = 60_000_000  # /proc gives starts in ticks of 10 ms; fork records in ns
 _FREEZE_S: Final = 2.0
-_STILL_S: Final = 0.03  # in the kernel (vfork, a slow disk) it cannot stop, nor begin anything new
+_STILL_S: Final = 0.01  # in the kernel (vfork, a slow disk) it cannot stop, nor begin anything new
 _DEATH_S: Final = 10.0
 
 
