@@ -20,8 +20,8 @@ class People:
         self.process = subprocess.Popen(
             # The first process of a namespace is never touched: a shell is that, and does nothing.
             [
-                *("unshare", "-pfm", "--kill-child", "--mount-proc", "sh", "-c"),
-                f"'{sys.executable}' '{__file__}'; exit",
+                *("unshare", "-pfm", "--kill-child", "--mount-proc"),
+                *("sh", "-c", '"$0" "$1"; exit', sys.executable, __file__),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

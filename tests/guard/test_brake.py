@@ -9,7 +9,7 @@ import pytest
 from releve.detect.ransom.limits import Limits
 from releve.flow.guard.read.brake import Brake
 from releve.model.process import Process
-from tests.guard.ground import Ground
+from tests.guard.ground import Ground, touched_up
 
 LIMITS = Limits()
 SOON = LIMITS.brake_within_s / 4
@@ -205,8 +205,6 @@ def test_an_honest_program_that_rewrites_every_file_goes_through(
     assert attackers.wait(attackers.python("touch_up", ground.share)) == 0
     time.sleep(0.5)
     assert len(texts) > 32
-    assert {path: path.read_bytes() for path in texts} == {
-        path: text + b"\nRelu.\n" for path, text in texts.items()
-    }
+    assert {path: path.read_bytes() for path in texts} == touched_up(texts)
     assert not guard.all("stopped")
     assert guard.process.poll() is None

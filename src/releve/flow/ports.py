@@ -182,7 +182,10 @@ class Hands(Protocol):
         """Stop this one process, at once; False where that cannot be done for certain."""
 
     def freeze(self, head: Process) -> int:
-        """Stop every member; answers when all were seen stopped or dead (ns since the epoch)."""
+        """Stop every member; answers when all were seen stopped or dead (ns since the epoch).
+
+        Who sits in the kernel is waited for a moment only: he begins nothing new.
+        """
 
     def kill(self, head: Process) -> list[int]:
         """Kill every member and wait for their death; answers their pids."""
@@ -193,7 +196,7 @@ class Hands(Protocol):
     def thaw(self, head: Process, *, but: Callable[[Process], bool] = ...) -> None:
         """Let a frozen family go on, without those of it who must stay still."""
 
-    def moves(self, head: Process) -> bool:
+    def is_moving(self, head: Process) -> bool:
         """Somebody of the family is not still."""
 
 

@@ -159,6 +159,6 @@ class LinuxHands:
             if not but(process):
                 self.send(process, signal.SIGCONT)
 
-    def moves(self, head: Process) -> bool:
+    def is_moving(self, head: Process) -> bool:
         """Somebody of the family is not still."""
         return any(not procfs.is_still(p.pid) for p in self._lineage.members(head))

@@ -22,7 +22,7 @@ class Inner(Protocol):
     def freeze(self, head: Process) -> int: ...
     def kill(self, head: Process) -> list[int]: ...
     def thaw(self, head: Process, *, but: Callable[[Process], bool] = ...) -> None: ...
-    def moves(self, head: Process) -> bool: ...
+    def is_moving(self, head: Process) -> bool: ...
 
 
 class EvidenceHands:
@@ -58,8 +58,8 @@ class EvidenceHands:
     ) -> None:
         self._inner.thaw(head, but=but)
 
-    def moves(self, head: Process) -> bool:
-        return self._inner.moves(head)
+    def is_moving(self, head: Process) -> bool:
+        return self._inner.is_moving(head)
 
 
 class PsutilHands:
@@ -123,7 +123,7 @@ class PsutilHands:
             if not but(process):
                 self.send(process, psutil.Process.resume)
 
-    def moves(self, head: Process) -> bool:
+    def is_moving(self, head: Process) -> bool:
         """Somebody of the family is not stopped."""
         for process in self._processes.members(head):
             with contextlib.suppress(psutil.Error):

@@ -125,8 +125,7 @@ class Responder:
     def halt(self, process: Process) -> bool:
         """Stop one process for a moment, before anything is found against it; noted first.
 
-        Never where that could be felt: watch mode, programs that carry care, a remote client's
-        server, a person's terminal.
+        Never in watch mode, nor programs that carry care or serve a remote client.
         """
         if not self.enforce or not process.known:
             return False
@@ -226,10 +225,10 @@ class Responder:
     def late(self, head: Process) -> None:
         """A convicted family moved again (a child that was being born): stop it again."""
         conviction = self.convicted.get(head) if head.known else None
-        if conviction is None or conviction.action not in ("killed", "none", "frozen"):
+        if conviction is None or conviction.action == "client_blocked":
             return
         if conviction.action == "frozen":
-            if not self._hands.moves(head):
+            if not self._hands.is_moving(head):
                 return  # noticed late: it was done before it was frozen
             if not self._spare(head):
                 conviction.action = "killed"  # somebody woke it, and nobody of ours
