@@ -354,4 +354,6 @@ def idle(_share: str) -> None:
 
 
 if __name__ == "__main__":
+    while (awaited := os.environ.get("AWAITED")) and not os.path.exists(awaited):
+        time.sleep(0.001)
     globals()[sys.argv[1]](*sys.argv[2:])

@@ -239,11 +239,16 @@ class Attackers:
         self.process.stdin.flush()
         return self._number
 
-    def python(self, script: str, *words: object) -> int:
-        """Run a script of `tests/guard/attacks.py`."""
+    def python(self, script: str, *words: object, awaited: Path | None = None) -> int:
+        """Run a script of `tests/guard/attacks.py`, which begins once the file `awaited` exists."""
         arguments = " ".join(f"'{word}'" for word in words)
         place = Path(__file__).with_name("attacks.py")
-        return self.start(f"exec {sys.executable} -S {place} {script} {arguments}")
+        start = f"AWAITED='{awaited or ''}' exec {sys.executable}"
+        return self.start(f"{start} -S {place} {script} {arguments}")
+
+    def wake(self) -> None:
+        """Let everybody inside go on whom a killed guard left halted."""
+        self.wait(self.start("kill -CONT -1"))
 
     def status(self, number: int) -> int | None:
         for line in self._log.read_text(errors="replace").splitlines():

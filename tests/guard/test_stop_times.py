@@ -101,9 +101,13 @@ def test_the_time_from_first_write_to_stop_is_what_an_onlooker_sees(
     guard.ready()
     time.sleep(0.05)  # the ctimes of the building are over
     since = time.time_ns()
-    attackers.python(script, ground.share, "0.004")
+    go = ground.base / "go"
+    attackers.python(script, ground.share, "0.004", awaited=go)
     onlooker = Onlooker(ground.share, attacker(attackers, script), since)
     try:
+        while not onlooker.last_running_ns:
+            time.sleep(0.001)
+        go.touch()
         stopped = guard.wait("stopped")
         guard.wait("rolled_back")
     finally:
