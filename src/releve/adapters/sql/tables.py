@@ -23,6 +23,8 @@ structure = sa.Table(
     sa.Column("created_at", _TIME, nullable=False),
 )
 
+profile = _tenant("profile", sa.Column("body", _JSON, nullable=False))
+
 token = _tenant(
     "token",
     sa.Column("hash", sa.String(64), primary_key=True),

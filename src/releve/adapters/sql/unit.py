@@ -16,8 +16,10 @@ from releve.model.finding import Finding
 from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.order import Action, SignedOrder
+from releve.model.structure import Profile
 
 _json = msgspec.json.encode
+_profile = msgspec.json.Decoder(Profile).decode
 _host = msgspec.json.Decoder(Host).decode
 _vitals = msgspec.json.Decoder(Vitals).decode
 _incident = msgspec.json.Decoder(Incident).decode
@@ -28,6 +30,13 @@ _signed = msgspec.json.Decoder(SignedOrder).decode
 
 class SqlUnit(VaultRows):
     """Hosts, events, findings, incidents and actions; vaults, people and the trail by inheritance."""
+
+    def profile(self) -> Profile | None:
+        row = self._rows(t.profile, t.profile.c.body).one_or_none()
+        return None if row is None else _profile(row.body)
+
+    def put_profile(self, profile: Profile) -> None:
+        self._put(t.profile, body=_json(profile))
 
     def hosts(self) -> list[Host]:
         rows = self._rows(t.host, t.host.c.body)

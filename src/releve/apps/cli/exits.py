@@ -14,6 +14,7 @@ _BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
 _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
+_STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DRILL = "releve.flow.drill.ports"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
@@ -294,6 +295,12 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_DATABASE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
     ),
     "server setup-code": (),
+    "structure template": (),
+    "structure set": (
+        *_DATABASE, *_of(_STRUCTURE_CLI, "ProfileFileError", "StructureUnknownError"),
+    ),
+    "structure show": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
+    "structure list": _DATABASE,
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,
     "server vault remove": (

@@ -51,6 +51,9 @@ COMMANDS: dict[str, Row] = {
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),
     "server": Row("releve.apps.server.cli:server", "Le serveur et la console."),
+    "structure": Row(
+        "releve.apps.server.structure_cli:structure", "Ce qu'une structure dit d'elle-même."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

@@ -13,6 +13,7 @@ from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.order import Action, SignedOrder
 from releve.model.standing import EnrolledVault
+from releve.model.structure import Profile
 
 
 class Structure(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,11 @@ class Unit(Protocol):
 
     structure: str
 
+    def profile(self) -> Profile | None:
+        """What the structure said of itself; None until it did."""
+        ...
+
+    def put_profile(self, profile: Profile) -> None: ...
     def hosts(self) -> list[Host]: ...
     def host(self, host: str, *, lock: bool = False) -> HostRecord | None: ...
     def put_host(self, record: HostRecord) -> None: ...

@@ -1,0 +1,118 @@
+"""`releve structure`: template, set, show. What a structure says of itself, as a TOML file."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.adapters.sql.store import SqlStore
+from releve.adapters.system import SystemClock, log_to_stderr
+from releve.apps.server.home import Home
+from releve.apps.server.opening import open_store
+from releve.apps.server.options import db_option, home_option, json_option
+from releve.flow.server import profiles
+from releve.flow.server.ports import Structure
+from releve.model.errors import ReleveError
+from releve.model.structure import Profile
+
+
+class ProfileFileError(ReleveError):
+    """The file does not describe a structure."""
+
+    status = 41
+    remedy = "Start from `releve structure template`, which explains each line."
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} cannot be used: {why}")
+
+
+class StructureUnknownError(ReleveError):
+    """No structure of that name, or it has not said anything of itself."""
+
+    status = 42
+    remedy = "See `releve structure list`; then `releve structure set NAME FILE`."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Nothing is known of the structure {name}.")
+
+
+@click.group()
+def structure() -> None:
+    """Les structures : leur nature, leurs contacts, leurs soins, leurs données / structures."""
+    log_to_stderr()
+
+
+@structure.command()
+def template() -> None:
+    """Un fichier à remplir, expliqué / a file to fill in, explained. Nothing else is read or made."""
+    click.echo(files("releve.apps.server").joinpath("structure.toml").read_text(), nl=False)
+
+
+@structure.command("set")
+@home_option
+@db_option
+@click.argument("name")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@json_option
+def set_(home: Path, db: str, name: str, path: Path, as_json: bool) -> None:
+    """Enregistrer ce que NAME dit d'elle-même / keep what NAME says of itself; it replaces the old."""
+    profile = read_profile(path)
+    store = open_store(Home(home), db)
+    known = find_structure(store, name)
+    profiles.put(store, known.id, profile, actor="admin", now=SystemClock().now())
+    facts = {
+        "structure": known.id,
+        "kind": profile.kind.value,
+        "contacts": len(profile.contacts),
+        "services": len(profile.services),
+        "data_sets": len(profile.data_map),
+    }
+    click.echo(json.dumps(facts) if as_json else "\n".join(f"{k}: {v}" for k, v in facts.items()))
+
+
+@structure.command()
+@home_option
+@db_option
+@click.argument("name")
+def show(home: Path, db: str, name: str) -> None:
+    """Ce qui est enregistré, en JSON / what is kept, as JSON."""
+    store = open_store(Home(home), db)
+    with store.unit(find_structure(store, name).id, writes=False) as unit:
+        profile = unit.profile()
+    if profile is None:
+        raise StructureUnknownError(name)
+    click.echo(msgspec.json.format(msgspec.json.encode(profile), indent=2))
+
+
+@structure.command("list")
+@home_option
+@db_option
+@json_option
+def list_(home: Path, db: str, as_json: bool) -> None:
+    """Toutes les structures, et leur nature / all structures, and their kind."""
+    store = open_store(Home(home), db)
+    for known in store.structures():
+        with store.unit(known.id, writes=False) as unit:
+            profile = unit.profile()
+        facts = {"structure": known.id, "name": known.name, "kind": profile and profile.kind.value}
+        click.echo(json.dumps(facts) if as_json else f"{known.name}  {facts['kind'] or '-'}")
+
+
+def read_profile(path: Path) -> Profile:
+    """The file's profile. Raises: ProfileFileError."""
+    try:
+        profile = msgspec.toml.decode(path.read_bytes(), type=Profile)
+        profiles.check(profile)
+    except (OSError, msgspec.MsgspecError, profiles.ProfileError) as error:
+        raise ProfileFileError(path, str(error)) from error
+    return profile
+
+
+def find_structure(store: SqlStore, name: str) -> Structure:
+    """By name. Raises: StructureUnknownError."""
+    for known in store.structures():
+        if known.name == name:
+            return known
+    raise StructureUnknownError(name)

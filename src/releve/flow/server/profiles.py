@@ -1,0 +1,40 @@
+"""What a structure says of itself is checked, kept and told to its audit trail."""
+
+import datetime as dt
+import re
+import zoneinfo
+
+from releve.flow.server.ports import Store
+from releve.model.structure import Profile
+
+_SERVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+class ProfileError(ValueError):
+    """A profile that contradicts itself; the words are for whoever wrote it."""
+
+
+def check(profile: Profile) -> None:
+    """Raises: ProfileError."""
+    try:
+        zoneinfo.ZoneInfo(profile.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        raise ProfileError(f"no such time zone: {profile.timezone}") from None
+    names = [entry.name for entry in profile.data_map]
+    ids = [service.id for service in profile.services]
+    for what, given in (("data_map", names), ("services", ids)):
+        if twice := {name for name in given if given.count(name) > 1}:
+            raise ProfileError(f"{what}: twice: {', '.join(sorted(twice))}")
+    for service in profile.services:
+        if not _SERVICE_ID.fullmatch(service.id):
+            raise ProfileError(f"services: the id {service.id!r} is not of a-z, 0-9, -")
+        if missing := set(service.data_sets) - set(names):
+            raise ProfileError(f"services.{service.id}: no such data set: {min(missing)}")
+
+
+def put(store: Store, structure: str, profile: Profile, *, actor: str, now: dt.datetime) -> None:
+    """Keep it in place of the one before. Raises: ProfileError."""
+    check(profile)
+    with store.unit(structure) as unit:
+        unit.put_profile(profile)
+        unit.record(now, actor, f"structure/{structure}", "set_profile")

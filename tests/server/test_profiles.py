@@ -1,0 +1,85 @@
+"""What a structure says of itself is checked before it is kept, and said in its trail."""
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from releve.adapters.sql.store import SqlStore
+from releve.apps.cli.main import run
+from releve.apps.server.structure_cli import ProfileFileError, read_profile, template
+from releve.flow.server import profiles
+from releve.flow.server.enrol import ensure_structure
+from releve.model.structure import CareService, Profile, StructureKind
+
+NOW = dt.datetime(2026, 11, 22, 3, 0, tzinfo=dt.UTC)
+PRACTICE = Profile(kind=StructureKind.PRACTICE, legal_name="Cabinet du Parc")
+
+
+def test_the_template_is_a_profile_that_can_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "cabinet.toml"
+    path.write_text(CliRunner().invoke(template).output)
+    profile = read_profile(path)
+    assert profile.services[0].data_sets == (profile.data_map[0].name,)
+    lead = profile.contact("lead")
+    assert lead is not None
+    assert lead.phone
+    assert profile.contact("dpo") is None
+
+
+def test_a_profile_is_kept_and_told_in_the_trail(store: SqlStore) -> None:
+    owner = ensure_structure(store, "Cabinet du Parc", "s1", NOW)
+    other = ensure_structure(store, "Autre", "s2", NOW)
+    profiles.put(store, owner.id, PRACTICE, actor="admin", now=NOW)
+    with store.unit(owner.id) as unit:
+        assert unit.profile() == PRACTICE
+        assert [entry.verb for entry in unit.trail()] == ["set_profile"]
+    with store.unit(other.id) as unit:
+        assert unit.profile() is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"timezone": "Europe/Lutece"}, "no such time zone"),
+        ({"services": (CareService(id="Soins", name="Soins"),)}, "not of a-z"),
+        ({"services": (CareService(id="a", name="A"), CareService(id="a", name="B"))}, "twice"),
+        ({"services": (CareService(id="a", name="A", data_sets=("x",)),)}, "no such data set: x"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_in_words(
+    store: SqlStore, changed: dict[str, object], why: str
+) -> None:
+    owner = ensure_structure(store, "Cabinet du Parc", "s1", NOW)
+    wrong = msgspec.structs.replace(PRACTICE, **changed)
+    with pytest.raises(profiles.ProfileError, match=why):
+        profiles.put(store, owner.id, wrong, actor="admin", now=NOW)
+    with store.unit(owner.id) as unit:
+        assert unit.profile() is None
+
+
+@pytest.mark.parametrize("text", ["kind = 'castle'\nlegal_name = 'X'", "kind = ", "no_such = 1"])
+def test_a_file_that_is_no_profile_is_refused_with_the_remedy(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(ProfileFileError) as told:
+        read_profile(path)
+    assert "template" in told.value.remedy
+
+
+def test_the_command_sets_shows_and_lists(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, path = str(tmp_path / "home"), tmp_path / "cabinet.toml"
+    path.write_text(CliRunner().invoke(template).output)
+    named = ["--home", home, "Cabinet du Parc"]
+    assert run(["server", "token", "create", "--home", home, "--structure", "Cabinet du Parc"]) == 0
+    assert run(["structure", "show", *named]) == 42
+    assert run(["structure", "set", *named, str(path), "--json"]) == 0
+    capsys.readouterr()
+    assert run(["structure", "show", *named]) == 0
+    assert msgspec.json.decode(capsys.readouterr().out, type=Profile) == read_profile(path)
+    assert run(["structure", "list", "--home", home]) == 0
+    assert capsys.readouterr().out == "Cabinet du Parc  practice\n"
