@@ -242,12 +242,12 @@ def test_every_thing_is_handed_out_once_merged_and_in_its_lanes_order(
 
 def test_two_touches_merge_in_the_order_of_time() -> None:
     a, b = Name(b"d", b"a"), Name(b"d", b"b")
-    early = touch(1, 2, created=True, became=[a])
-    late = touch(3, 4, deleted=True, was=[a, b])
+    early = touch(1, 2, created=True, became=(a,))
+    late = touch(3, 4, deleted=True, was=(a, b))
     for both in (merge(early, late), merge(late, early)):
         assert both.created
         assert both.deleted
-        assert both.was == [b]
+        assert both.was == (b,)
 
 
 def test_the_book_gives_an_ended_childs_touches_to_its_parent() -> None:

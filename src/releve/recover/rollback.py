@@ -23,8 +23,8 @@ class Touch(msgspec.Struct, kw_only=True, gc=False):
     created: bool = False
     wrote: bool = False
     deleted: bool = False
-    was: list[Name] = []
-    became: list[Name] = []
+    was: tuple[Name, ...] = ()  # tuples: an empty one costs nothing, and most are
+    became: tuple[Name, ...] = ()
     judged: Judged = Judged.NOT_YET
 
 

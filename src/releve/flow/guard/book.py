@@ -1,27 +1,29 @@
 """Who touched what: kept per process for as long as a roll-back may need it."""
 
+import itertools
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 
-from releve.model.held import Judged, Name
+import msgspec
+
+from releve.model.held import Judged
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
 _FILES = 50_000
-_SAVES = 4
+_OLDER_SAVES = 3
 
 
-class _File:
-    """What is remembered of one file, whoever touches it."""
+class _File(msgspec.Struct, gc=False):
+    """What is remembered of one file, whoever touches it; there are many, so it is flat."""
 
-    __slots__ = ("last", "maker", "saves", "wrote_ns")
-
-    def __init__(self) -> None:
-        self.wrote_ns = 0
-        self.last: Process | None = None
-        self.maker: tuple[Process, int] | None = None
-        self.saves: tuple[tuple[Process, int], ...] = ()
+    wrote_ns: int = 0
+    last: Process | None = None
+    made_ns: int = 0
+    maker: Process | None = None
+    saved_ns: int = 0
+    saver: Process | None = None
+    older: tuple[tuple[Process, int], ...] = ()  # saves of others before that one
 
 
 class Book:
@@ -33,38 +35,36 @@ class Book:
 
     def __init__(self, memory_ns: int) -> None:
         self._memory_ns = memory_ns
-        self._touches: dict[Process, OrderedDict[bytes, Touch]] = {}
-        self._files: OrderedDict[bytes, _File] = OrderedDict()
+        self._touches: dict[Process, dict[bytes, Touch]] = {}  # in the order of their first
+        self._files: dict[bytes, _File] = {}  # in the order of their last
         self._lock = threading.Lock()
 
     def touch(self, process: Process, file: bytes, folder: int, now_ns: int) -> Touch:
         """The touch of `process` on `file`, begun now if it is the first."""
         with self._lock:
-            touches = self._touches.setdefault(process, OrderedDict())
+            touches = self._touches.setdefault(process, {})
             touch = touches.get(file)
             if touch is None:
                 touch = touches[file] = Touch(
-                    file=file, folder=folder, first_ns=now_ns, last_ns=now_ns, was=[], became=[]
+                    file=file, folder=folder, first_ns=now_ns, last_ns=now_ns
                 )
                 if len(touches) > 4096 and len(touches) % 256 == 0:
                     self._trim(touches, now_ns)
             touch.last_ns = now_ns
             return touch
 
-    def _trim(self, touches: OrderedDict[bytes, Touch], now_ns: int) -> None:
+    def _trim(self, touches: dict[bytes, Touch], now_ns: int) -> None:
         for file in list(touches)[:256]:
             touch = touches[file]
             if touch.judged is Judged.CLEAN and now_ns - touch.last_ns > self._memory_ns:
                 del touches[file]
 
     def _file(self, file: bytes) -> _File:
-        known = self._files.get(file)
-        if known is None:
-            known = self._files[file] = _File()
-            if len(self._files) > _FILES:
-                self._files.popitem(last=False)
-        else:
-            self._files.move_to_end(file)
+        known = self._files.pop(file, None) or _File()
+        self._files[file] = known
+        if len(self._files) > _FILES:  # many at once: a dict is slow to find its first
+            for oldest in list(itertools.islice(self._files, _FILES // 8)):
+                del self._files[oldest]
         return known
 
     def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
@@ -83,21 +83,24 @@ class Book:
         """`process` closed `file` after writing."""
         with self._lock:
             known = self._file(file)
-            before = known.saves
-            if before and before[-1][0] is process:
-                before = before[:-1]
-            known.saves = (*before[1 - _SAVES :], (process, now_ns))
+            if known.saver is not None and known.saver is not process:
+                older = (*known.older, (known.saver, known.saved_ns))
+                known.older = older[-_OLDER_SAVES:]
+            known.saver, known.saved_ns = process, now_ns
 
     def made(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` made `file`."""
         with self._lock:
-            self._file(file).maker = (process, now_ns)
+            known = self._file(file)
+            known.maker, known.made_ns = process, now_ns
 
     def maker(self, file: bytes) -> tuple[Process, int] | None:
         """Who made a file, and when, if that is not long ago."""
         with self._lock:
             known = self._files.get(file)
-            return known.maker if known is not None else None
+            if known is None or known.maker is None:
+                return None
+            return known.maker, known.made_ns
 
     def last_writer(self, file: bytes) -> Process | None:
         with self._lock:
@@ -108,7 +111,9 @@ class Book:
         """When people outside the family last saved it (ns), oldest first; a few are remembered."""
         with self._lock:
             known = self._files.get(file)
-            saves = known.saves if known is not None else ()
+            if known is None or known.saver is None:
+                return []
+            saves = (*known.older, (known.saver, known.saved_ns))
             return [at for process, at in saves if process not in family]
 
     def has(self, process: Process) -> bool:
@@ -132,7 +137,7 @@ class Book:
             touches = self._touches.pop(process, None)
             if not touches or process.parent is None or process.parent.is_boundary:
                 return
-            heir = self._touches.setdefault(process.parent, OrderedDict())
+            heir = self._touches.setdefault(process.parent, {})
             for file, touch in touches.items():
                 heir[file] = merge(heir[file], touch) if file in heir else touch
 
@@ -155,7 +160,6 @@ class Book:
 def merge(a: Touch, b: Touch) -> Touch:
     """Two touches of one family on one file, in the order of time."""
     first, second = (a, b) if a.first_ns <= b.first_ns else (b, a)
-    became: list[Name] = [*first.became, *second.became]
     return Touch(
         file=a.file,
         folder=a.folder,
@@ -167,7 +171,7 @@ def merge(a: Touch, b: Touch) -> Touch:
         created=first.created,
         wrote=a.wrote or b.wrote,
         deleted=second.deleted or (first.deleted and not second.created),
-        was=[*first.was, *(n for n in second.was if n not in first.became and n not in first.was)],
-        became=became,
+        was=(*first.was, *(n for n in second.was if n not in first.became and n not in first.was)),
+        became=(*first.became, *second.became),
         judged=max(a.judged, b.judged),
     )

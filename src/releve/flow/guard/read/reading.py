@@ -1,5 +1,6 @@
 """Stage one, read: notifications to names, touches and jobs. Never looks into a file, never waits."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -147,14 +148,14 @@ class Reader:
     ) -> None:
         if change.file is None or change.directory is None:
             return
-        name = Name(change.directory[8:], change.name)
+        name = Name(_key(change.directory), change.name)
         node = volume.keeper.node(change.file[8:])
         touch = self._touch(process, change.file, folder, now)
         if node is None or node.gone_ns or self._was_met_first(node):
             touch.created = True
             self._book.made(process, change.file, now)
             self._brake.made(process)
-        touch.became.append(name)
+        touch.became += (name,)
         if change.mask & fanotify.ONDIR:
             volume.keeper.hold(change.file[8:], process.id, folder=folder)
             volume.keeper.named(change.file[8:], name)
@@ -183,7 +184,7 @@ class Reader:
                 self._touch(process, change.file, folder, now)
             return
         touch = self._touch(process, change.file, folder, now)
-        name = Name(change.directory[8:], change.name) if change.directory else None
+        name = Name(_key(change.directory), change.name) if change.directory else None
         if change.mask & _CONTENT:
             touch.wrote = True
         if change.mask & fanotify.MODIFY:  # who only opens and closes it wrote nothing
@@ -253,7 +254,7 @@ class Reader:
     ) -> None:
         if change.directory is None:
             return
-        name = Name(change.directory[8:], change.name)
+        name = Name(_key(change.directory), change.name)
         key = change.file[8:] if change.file else None
         node = volume.keeper.node(key) if key else None
         owner = volume.keeper.unnamed(key, name)
@@ -273,8 +274,8 @@ class Reader:
         if change.file is None or change.directory is None or change.new_directory is None:
             return
         process = self._processes.get(change.pid)
-        old = Name(change.directory[8:], change.name)
-        new = Name(change.new_directory[8:], change.new_name)
+        old = Name(_key(change.directory), change.name)
+        new = Name(_key(change.new_directory), change.new_name)
         keeper, key = volume.keeper, change.file[8:]
         if change.mask & fanotify.ONDIR:
             self._forget_outside()
@@ -285,7 +286,7 @@ class Reader:
             if to >= 0:
                 touch = self._touch(process, change.file, to, now)
                 touch.created = True
-                touch.became.append(new)
+                touch.became += (new,)
                 if change.mask & fanotify.ONDIR:
                     keeper.hold(key, process.id, folder=to)
                     self._folders[change.file] = to
@@ -297,7 +298,7 @@ class Reader:
             return
         touch = self._touch(process, change.file, node.folder, now)
         _lost_name(touch, old)
-        touch.became.append(new)
+        touch.became += (new,)
         keeper.unnamed(key, old)
         keeper.named(key, new)
         if to < 0:
@@ -344,6 +345,12 @@ class Reader:
             del self._folders[directory]
 
 
+@functools.lru_cache(maxsize=256)
+def _key(directory: bytes) -> bytes:
+    """Many names share a directory: they share its key, too."""
+    return directory[8:]
+
+
 def _lost(touch: Touch, name: Name) -> None:
     """The file is gone by this touch, with the name it had."""
     touch.deleted = True
@@ -354,6 +361,7 @@ def _lost(touch: Touch, name: Name) -> None:
 def _lost_name(touch: Touch, name: Name) -> None:
     """Names that the family itself gave are none to put back."""
     if name in touch.became:
-        touch.became.remove(name)
+        at = touch.became.index(name)
+        touch.became = touch.became[:at] + touch.became[at + 1 :]
     elif name not in touch.was:
-        touch.was.append(name)
+        touch.was += (name,)

@@ -105,11 +105,11 @@ class Resume:
             self._note_outside(volume, number, result)
             file = volume.fsid + node.key
             touch = self._book.touch(absent, file, number, now)
-            touch.was += [n for n in result.lost_names if n not in touch.was]
+            touch.was += tuple(n for n in result.lost_names if n not in touch.was)
             name = result.lost_names[0] if result.lost_names else volume.keeper.last_name(node.id)
             gone = result.refused == "gone"
             touch.created, touch.deleted = result.is_new, gone
-            touch.became += [n for n in result.new_names if n not in touch.became]
+            touch.became += tuple(n for n in result.new_names if n not in touch.became)
             touch.wrote = not gone and (result.generation is not None or bool(result.refused))
             if node.facts.kind is not Kind.FILE:
                 continue
