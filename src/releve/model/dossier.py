@@ -78,3 +78,29 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     edited: tuple[str, ...] = ()
     signature: Signature | None = None
     receipt: Receipt | None = None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of the document; `value` is empty where a person must complete it."""
+
+    part: str
+    id: str
+    label: str
+    value: str
+    is_blank: bool
+    sources: tuple[str, ...]
+    mark: str
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    """What is signed: everything that the addressee would read. Same version, same bytes."""
+
+    format: str
+    kind: str
+    name: str
+    to: str
+    law_dated: str
+    structure: str
+    incident: str
+    made_at: dt.datetime
+    lines: tuple[Line, ...]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from releve.model.dossier import Dossier, Field, Form
+from releve.model.dossier import Dossier, Field, Form, Line, Paper
 from releve.model.law import Law
 from releve.obligation.case import Case
 from releve.obligation.filling import Filler, fillers
@@ -14,32 +14,6 @@ from releve.obligation.filling import Filler, fillers
 FORMAT = "releve-dossier/1"
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # what neither JSON readers nor Word show
 _replace = msgspec.structs.replace
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of the document; `value` is empty where a person must complete it."""
-
-    part: str
-    id: str
-    label: str
-    value: str
-    is_blank: bool
-    sources: tuple[str, ...]
-    mark: str
-
-
-class Paper(msgspec.Struct, frozen=True, kw_only=True):
-    """What is signed: everything that the addressee would read. Same version, same bytes."""
-
-    format: str
-    kind: str
-    name: str
-    to: str
-    law_dated: str
-    structure: str
-    incident: str
-    made_at: dt.datetime
-    lines: tuple[Line, ...]
 
 
 def all_fillers(law: Law) -> Mapping[str, Filler]:

@@ -44,20 +44,24 @@ def case_of(unit: Unit, law: Law, incident: str, now: dt.datetime) -> Case:
     found, told = unit.incident(incident), unit.declaration(incident)
     if found is None or told is None:
         raise NotDeclaredError(incident)
-    profile = unit.profile()
     names = {host.id: host.name for host in unit.hosts()}
-    zone = zoneinfo.ZoneInfo(profile.timezone if profile else "Europe/Paris")
     return Case(
         law=law,
         incident=found,
         hosts=(names.get(found.host, found.host),),
         harm=_harm(found),
-        profile=profile,
+        profile=unit.profile(),
         told=told,
         clocks=tuple(unit.obligations(incident)),
-        zone=zone,
+        zone=zone_of(unit),
         now=now,
     )
+
+
+def zone_of(unit: Unit) -> dt.tzinfo:
+    """The structure's own time."""
+    profile = unit.profile()
+    return zoneinfo.ZoneInfo(profile.timezone if profile else "Europe/Paris")
 
 
 def breach_register(unit: Unit, law: Law, now: dt.datetime) -> tuple[register.Entry, ...]:

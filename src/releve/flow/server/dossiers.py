@@ -9,7 +9,7 @@ import msgspec
 from releve.flow.server.cases import case_of
 from releve.flow.server.obligations import DecisionIncompleteError
 from releve.flow.server.ports import Unit
-from releve.model.dossier import Dossier, Form, Receipt, Signature
+from releve.model.dossier import Dossier, Form, Paper, Receipt, Signature
 from releve.model.errors import ReleveError
 from releve.model.law import Law
 from releve.obligation import dossier as core
@@ -131,7 +131,7 @@ def attach(
     return _keep(unit, again, who, "receipt", f"{known.reference}: {known.sha256}")
 
 
-def paper(unit: Unit, law: Law, form: Form, dossier: Dossier) -> core.Paper:
+def paper(unit: Unit, law: Law, form: Form, dossier: Dossier) -> Paper:
     """The document as the addressee reads it; of a signed version, the very one that was signed."""
     if dossier.signature is not None:
         return core.read(dossier.signature.document)
