@@ -3,6 +3,8 @@
 from releve.obligation import words
 from releve.obligation.case import Case
 
+_MOST_STOPS = 20  # of a timeline that a person reads aloud to a policeman
+
 
 def first_signal(case: Case) -> str:
     return words.moment(case.told.first_signal, case.zone)
@@ -45,7 +47,7 @@ def figures(case: Case) -> str:
         return ""
     said = [
         words.counted(harm.stops, "programme arrêté", "programmes arrêtés"),
-        words.counted(harm.touched, "fichier touché", "fichiers touchés"),
+        _files(harm.touched),
     ]
     if harm.is_settled:
         said.append(words.counted(harm.restored, "fichier rétabli", "fichiers rétablis"))
@@ -65,12 +67,13 @@ def description(case: Case) -> str:
 
 
 def timeline(case: Case) -> str:
-    told = case.told
+    """In order of time; of many stops the first ones, and how many more there were."""
+    told, stops = case.told, sorted(case.incident.stops, key=lambda s: s.at)
     lines = [(told.first_signal, "premier signe")]
-    lines += [
-        (s.at, f"programme arrêté, {words.counted(s.files_touched, 'fichier touché', 'fichiers touchés')}")
-        for s in case.incident.stops
-    ]  # fmt: skip
+    lines += [(s.at, f"programme arrêté, {_files(s.files_touched)}") for s in stops[:_MOST_STOPS]]
+    if more := case.harm.stops - min(len(stops), _MOST_STOPS):
+        last = stops[-1].at if stops else case.incident.last_at
+        lines.append((last, words.counted(more, "autre arrêt", "autres arrêts")))
     lines.append((told.aware_at, f"prise de connaissance, dite par {told.by}"))
     lines += [
         (clock.sent_at, f"{words.duty(case.law, clock.duty)} : envoyé")
@@ -181,3 +184,7 @@ def care_lost(case: Case) -> str:
     lost = sum(s.consultations_per_hour for s in services)
     names = words.listed(s.name for s in services)
     return f"{names} : jusqu’à {lost:g} consultations par heure".replace(".", ",")
+
+
+def _files(n: int) -> str:
+    return words.counted(n, "fichier touché", "fichiers touchés")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from releve.model.dossier import BLANK, Dossier, Paper
+from releve.model.dossier import BLANK, Dossier, Line, Paper
 from releve.report.document import Block, Callout, Cell, Document, Prose, Section, Table
 from releve.report.html import render
 from releve.report.text import Voice
@@ -68,19 +68,22 @@ def _first(paper: Paper, dossier: Dossier, around: Around) -> Section:
 
 
 def _part(paper: Paper, part: str) -> Section:
-    rows = tuple(
-        (
-            Cell(main=line.label),
-            Cell(main=BLANK, tone="bad")
-            if line.is_blank
-            else Cell(main=line.value or "—", tone="" if line.value else "quiet"),
-            Cell(main=", ".join(line.sources), small=_MARKS[line.mark], tone="quiet"),
-        )
-        for line in paper.lines
-        if line.part == part
-    )
+    rows = tuple(row for line in paper.lines if line.part == part for row in _rows(line))
     table = Table(caption=part, head=_HEAD, rows=rows, name="facts")
     return Section(anchor=_anchor(part), title="", blocks=(table,), sheet=False)
+
+
+def _rows(line: Line) -> list[tuple[Cell, ...]]:
+    """A row for each line of the value: a long one may run on to the next page."""
+    source = Cell(main=", ".join(line.sources), small=_MARKS[line.mark], tone="quiet")
+    if line.is_blank:
+        return [(Cell(main=line.label), Cell(main=BLANK, tone="bad"), source)]
+    first, *rest = line.value.splitlines() or ["—"]
+    empty = Cell(main="")
+    return [
+        (Cell(main=line.label), Cell(main=first), source),
+        *((empty, Cell(main=more), empty) for more in rest),
+    ]
 
 
 def _signature(dossier: Dossier, around: Around) -> Section:

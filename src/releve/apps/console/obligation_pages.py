@@ -1,6 +1,7 @@
 """Legal clocks: all of the structure, those of an incident with its questions, the breach register."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Response, get, post
@@ -135,7 +136,7 @@ def wrong_of(request: AnyRequest) -> str:
 
 
 async def _decided(
-    entered: Entered, identity: str, fields: dict[str, str], write: Any
+    entered: Entered, identity: str, fields: dict[str, str], write: Callable[[Unit], None]
 ) -> Response[str]:
     here = "/obligations" if fields.get("back") == "all" else f"/incidents/{identity}/obligations"
     try:

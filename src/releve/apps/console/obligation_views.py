@@ -39,9 +39,9 @@ class DossierView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClocksPage(msgspec.Struct, frozen=True, kw_only=True):
-    clocks: tuple[ClockView, ...]
+    open: tuple[ClockView, ...]
+    settled: tuple[ClockView, ...]
     has_profile: bool
-    declared: int
 
 
 class CasePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,10 +59,11 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def clocks_page(unit: Unit, law: Law, now: dt.datetime) -> ClocksPage:
+    found = _clocks(unit, law, now)
     return ClocksPage(
-        clocks=_clocks(unit, law, now),
+        open=tuple(c for c in found if c.is_open),
+        settled=tuple(c for c in found if not c.is_open),
         has_profile=unit.profile() is not None,
-        declared=len(unit.declared()),
     )
 
 
@@ -91,10 +92,12 @@ def dossier_view(unit: Unit, form: Form, incident: str) -> DossierView:
 
 
 def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple[ClockView, ...]:
-    names, hosts = names_of(unit), {i.id: i.host for i in unit.incidents(most=1000)}
+    looks, names = cases.looks(unit, law, now, incident), names_of(unit)
+    incidents = (unit.incident(one) for one in {look.obligation.incident for look in looks})
+    hosts = {one.id: one.host for one in incidents if one is not None}
     questions = {question.id for question in law.question}
     views = []
-    for look in cases.looks(unit, law, now, incident):
+    for look in looks:
         clock = look.obligation
         last = clock.decisions[-1] if clock.decisions else None
         reason = last.reason if last else ""
