@@ -15,9 +15,11 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
 from releve.model.order import Isolate
+from tests.server.declared import declare, practice
 from tests.server.vaults import add_vault
 from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
 
+FAR = T0.replace(year=2060)
 PASSWORD = "une phrase assez longue"
 SHARED = {"structure", "attempt"}  # tables that belong to no structure
 
@@ -30,7 +32,11 @@ def fill(store: SqlStore, name: str) -> EnrolledHost:
         identity = f"proposal-{host.id}"
         actions.propose(unit, host.id, Isolate(), actor="a", identity=identity, now=T0)
         unit.take_nonce(host.id, "n", T0)
+        unit.put_profile(practice(f"serveur de {name}"))
     add_vault(store, host.structure, f"coffre de {name}").tell_head(1)
+    with store.unit(host.structure, writes=False) as unit:
+        incident = unit.open_incidents(host.id)[0].id
+    declare(store, host.structure, incident, by=f"Dr {name}", texts={"effects": f"effets-{name}"})
     owner = Structure(id=host.structure, name=name, created_at=T0)
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
     assert person is not None
@@ -61,6 +67,13 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert {i.host for i in unit.incidents()} == {mine.id}
         assert {f.host for f in unit.findings("would_stop")} == {mine.id}
         assert {r.action.host for r in unit.actions()} == {mine.id}
+        assert unit.declaration(case_of(store, theirs)) is None
+        assert unit.declared() == [case_of(store, mine)]
+        assert unit.obligation(case_of(store, theirs), "L1") is None
+        assert {o.incident for o in unit.obligations()} == {case_of(store, mine)}
+        assert {t.incident for t in unit.due_timers(FAR)} == {case_of(store, mine)}
+        assert unit.dossier(case_of(store, theirs), "complaint") is None
+        unit.set_timers(case_of(store, theirs), "L1", ())
         assert all(theirs.id not in e.object for e in unit.trail())
         unit.drop_session(signin.digest("x"))
         unit.drop_sessions_of(f"p{theirs.id}")
@@ -69,6 +82,11 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         unit.put_watermark(theirs.id, "sp", 99)
         assert not unit.use_token("x", "h", T0)
     assert dump(store, theirs.structure) == before
+
+
+def case_of(store: SqlStore, host: EnrolledHost) -> str:
+    with store.unit(host.structure, writes=False) as unit:
+        return unit.incidents()[0].id
 
 
 def vault_of(store: SqlStore, host: EnrolledHost) -> str:
@@ -120,7 +138,15 @@ def test_no_page_shows_another_structure(
             for task in ("isolate", "release") if "ask" in path else ("",):
                 form = {"csrf": client.headers["x-csrf"], "task": task}
                 text, status = ask(client, method, path, form)
-                for secret in ("serveur de B", "famille-B", theirs.id, "claire-B", "coffre de B"):
+                for secret in (
+                    "serveur de B",
+                    "famille-B",
+                    theirs.id,
+                    "claire-B",
+                    "coffre de B",
+                    "effets-B",
+                    "Dr B",
+                ):
                     assert secret not in text.replace(path, ""), (method, path)
                 if identity in path:
                     assert status in (404, 405), (method, path, status)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from releve.model.dossier import Form
 from releve.model.errors import ReleveError
+from releve.model.law import Law
 from releve.report.certificate import Care
 from releve.report.promises import Promises
 from releve.report.simulation import Glossary
@@ -36,6 +38,19 @@ def glossary() -> Glossary:
 
 def care_d2() -> Care:
     return msgspec.convert(_table("care_d2.toml"), Care)
+
+
+def law() -> Law:
+    return msgspec.convert(_table("obligations.toml"), Law)
+
+
+def forms() -> tuple[Form, ...]:
+    """Every dossier that can be made, by name of its file."""
+    folder = next((place / "dossiers" for place in PLACES if (place / "dossiers").is_dir()), None)
+    if folder is None:
+        raise ContentError("dossiers", "it is not there")
+    names = sorted(path.name for path in folder.glob("*.toml"))
+    return tuple(msgspec.convert(_table(f"dossiers/{name}"), Form) for name in names)
 
 
 def _table(name: str) -> object:

@@ -1,1 +1,1 @@
-"""Incidents to legal obligations."""
+"""Incident -> legal clocks and dossiers. The law itself is content, dated and sourced."""

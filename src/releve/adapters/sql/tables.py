@@ -149,6 +149,40 @@ audit = _tenant(
     sa.Column("digest", sa.String(64), nullable=False),
 )
 
+# Each telling is kept: what was said before stays readable.
+declaration = _tenant(
+    "declaration",
+    sa.Column("incident", _ID, primary_key=True),
+    sa.Column("version", sa.Integer(), primary_key=True),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+obligation = _tenant(
+    "obligation",
+    sa.Column("incident", _ID, primary_key=True),
+    sa.Column("duty", sa.String(16), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+obligation_timer = _tenant(
+    "obligation_timer",
+    sa.Column("incident", _ID, primary_key=True),
+    sa.Column("duty", sa.String(16), primary_key=True),
+    sa.Column("mark", sa.String(16), primary_key=True),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("fired_at", _TIME),
+    sa.Index("obligation_timer_waiting", "structure", "fired_at", "at"),
+)
+
+dossier = _tenant(
+    "dossier",
+    sa.Column("incident", _ID, primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("version", sa.Integer(), primary_key=True),
+    sa.Column("body", _JSON, nullable=False),
+)
+
 # Not of one structure: failed sign-ins by login or address, before anybody is known.
 attempt = sa.Table(
     "attempt",

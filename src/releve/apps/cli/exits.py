@@ -93,6 +93,17 @@ _SIGNED = (
     *_of("releve.flow.vault.signoffs", "ApproverUnknownError", "SignatureError"),
     *_of("releve.apps.vault.deciders", "KeyFileError"),
 )
+_CASES, _OBLIGATIONS = "releve.flow.server.cases", "releve.flow.server.obligations"
+_DOSSIERS = "releve.flow.server.dossiers"
+_CASE = (
+    *_DATABASE,
+    *_of(_STRUCTURE_CLI, "StructureUnknownError"),
+    *_of("releve.adapters.content", "ContentError"),
+)
+_DECLARED = (*_CASE, *_of(_CASES, "NotDeclaredError"))
+_DECIDED = (*_DECLARED, *_of(_OBLIGATIONS, "DutyUnknownError", "DecisionIncompleteError"))
+_DOSSIER = (*_CASE, *_of(_DOSSIERS, "DossierUnknownError"))
+_WRITTEN = (*_DOSSIER, *_of(_DOSSIERS, "DossierChangedError"))
 
 EXITS: dict[str, tuple[str, ...]] = {
     "guard run": (*_PROTECT, *_of(_BOX, "BoxFileError", "BoxRootError")),
@@ -301,6 +312,18 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "structure show": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
     "structure list": _DATABASE,
+    "obligation list": _CASE,
+    "obligation start": (
+        *_DECLARED, *_of(_OBLIGATIONS, "DecisionIncompleteError"),
+        *_of(_DOSSIERS, "DossierChangedError"),
+    ),
+    "obligation send": _DECIDED,
+    "obligation not-due": _DECIDED,
+    "obligation register": _DECLARED,
+    "dossier make": (*_WRITTEN, *_of(_CASES, "NotDeclaredError")),
+    "dossier show": (*_DOSSIER, *_of("releve.adapters.pdf", "PdfMissingError")),
+    "dossier sign": (*_WRITTEN, *_of(_OBLIGATIONS, "DecisionIncompleteError")),
+    "dossier receipt": (*_WRITTEN, *_of(_OBLIGATIONS, "DecisionIncompleteError")),
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,
     "server vault remove": (

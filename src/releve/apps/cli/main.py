@@ -54,6 +54,12 @@ COMMANDS: dict[str, Row] = {
     "structure": Row(
         "releve.apps.server.structure_cli:structure", "Ce qu'une structure dit d'elle-même."
     ),
+    "obligation": Row(
+        "releve.apps.server.obligation_cli:obligation", "Les horloges légales d'un incident."
+    ),
+    "dossier": Row(
+        "releve.apps.server.dossier_cli:dossier", "Les dossiers à déposer, préparés et signés."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

@@ -10,6 +10,8 @@ from litestar import Request
 from releve.flow.clock import Clock
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store
+from releve.model.dossier import Form
+from releve.model.law import Law
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +25,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     new_secret: Callable[[], bytes]
     setup_code: Callable[[], str]  # empty once the first person exists
     setup_done: Callable[[], None]
+    law: Law
+    forms: tuple[Form, ...]
     authority: bytes = b""  # PEM; empty over plain http on loopback
     is_secure: bool = False
     url: str = ""

@@ -1,8 +1,7 @@
 """The pages of people who signed in: the live one, an incident, health, and what can be asked."""
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from anyio import to_thread
@@ -14,15 +13,13 @@ import releve
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
+from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import actions
-from releve.flow.server.live import orders_of
 from releve.flow.server.ports import Unit
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
 from releve.triage.outlook import totals
-
-T = TypeVar("T")
 
 
 @get("/")
@@ -54,7 +51,7 @@ async def incidents(request: AnyRequest) -> Response[str]:
         names = views.names_of(unit)
         return tuple(views.incident_view(i, names) for i in unit.incidents())
 
-    return page(entered.visit, "incidents.html", incidents=await _reading(entered, read))
+    return page(entered.visit, "incidents.html", incidents=await reading(entered, read))
 
 
 @get("/incidents/{identity:str}")
@@ -67,7 +64,7 @@ async def incident(request: AnyRequest, identity: FromPath[str]) -> Response[str
             raise NotFoundException
         return views.incident_view(found, views.names_of(unit))
 
-    item = await _reading(entered, read)
+    item = await reading(entered, read)
     return page(entered.visit, "incident.html", item=item, entered=entered)
 
 
@@ -87,7 +84,7 @@ async def close_incident(request: AnyRequest, identity: FromPath[str]) -> Respon
             detail = f"stops {sums.stops}, lost {sums.lost}"
             unit.record(now, login, f"incident/{identity}", "close", detail)
 
-    await _writing(entered, close)
+    await writing(entered, close)
     return go("/")
 
 
@@ -101,7 +98,7 @@ async def review(request: AnyRequest) -> Response[str]:
         count = unit.review_findings("would_stop", now)
         unit.record(now, login, "findings/would_stop", "review", str(count))
 
-    await _writing(entered, mark)
+    await writing(entered, mark)
     return go("/")
 
 
@@ -122,7 +119,7 @@ async def ask(request: AnyRequest, host: FromPath[str]) -> Response[str]:
         if not needs_decision(task, record.host):
             actions.approve(unit, identity, context.key, actor=login, now=now)
 
-    await _writing(entered, order)
+    await writing(entered, order)
     return go("/")
 
 
@@ -142,7 +139,7 @@ async def decide(
         else:
             actions.refuse(unit, identity, actor=login, now=now)
 
-    await _writing(entered, carry)
+    await writing(entered, carry)
     return go("/")
 
 
@@ -164,7 +161,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],
         }
 
-    facts = await _reading(entered, read)
+    facts = await reading(entered, read)
     return page(entered.visit, "health.html", version=releve.__version__, **facts)
 
 
@@ -201,21 +198,3 @@ def _task(fields: dict[str, str]) -> AnyTask | None:
             return RestoreFile(token=fields["token"][:64], as_of=as_of)
         case _:
             return None
-
-
-async def _reading(entered: Entered, read: Callable[[Unit], T]) -> T:
-    def work() -> T:
-        with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
-            return read(unit)
-
-    return await to_thread.run_sync(work)
-
-
-async def _writing(entered: Entered, write: Callable[[Unit], None]) -> None:
-    def work() -> None:
-        with entered.visit.context.store.unit(entered.structure) as unit:
-            write(unit)
-
-    await to_thread.run_sync(work)
-    for topic in (entered.structure, orders_of(entered.structure)):
-        entered.visit.context.live.touch(topic)

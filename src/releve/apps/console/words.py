@@ -35,6 +35,11 @@ class Words(words.Words):
             return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
         return self("span.days", n=int(seconds // _DAY))
 
+    def hours(self, seconds: float) -> str:
+        """A legal delay counts hours, however many there are."""
+        hours, rest = divmod(int(seconds), _HOUR)
+        return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
+
     def moment_ns(self, ns: int) -> Markup:
         """A time of the vault's clock; a dash for none."""
         return self.moment(dt.datetime.fromtimestamp(ns / 1e9, dt.UTC)) if ns else Markup("—")

@@ -13,6 +13,7 @@ from anyio import to_thread
 from litestar import Litestar
 from litestar.datastructures import State
 
+from releve.adapters.content import forms, law
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
@@ -22,6 +23,7 @@ from releve.apps.server.home import Home
 from releve.apps.web.headers import SafeHeaders
 from releve.flow.server.actions import expire
 from releve.flow.server.live import Live
+from releve.flow.server.obligations import tick
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
@@ -50,6 +52,8 @@ def build(
         new_secret=lambda: secrets.token_bytes(32),
         setup_code=home.setup_code,
         setup_done=home.drop_setup_code,
+        law=law(),
+        forms=forms(),
         authority=home.authority() if is_secure else b"",
         is_secure=is_secure,
         url=url,
@@ -135,5 +139,6 @@ def _tidy(context: Context, up_since: dt.datetime) -> None:
     for structure in context.store.structures():
         with context.store.unit(structure.id) as unit:
             expire(unit, now)
+            tick(unit, now)
         if has_listened:
             tell_silence(context.store, structure.id, now)

@@ -8,9 +8,11 @@ from typing import Protocol
 import msgspec
 
 from releve.flow.wire import Vitals
+from releve.model.dossier import Dossier
 from releve.model.finding import Finding
 from releve.model.host import Host
 from releve.model.incident import Incident
+from releve.model.obligation import Declaration, Obligation, Timer
 from releve.model.order import Action, SignedOrder
 from releve.model.standing import EnrolledVault
 from releve.model.structure import Profile
@@ -177,6 +179,42 @@ class Unit(Protocol):
         ...
 
     def vault_heads(self, vault: str, *, most: int = 100) -> list[VaultHead]:
+        """Newest first."""
+        ...
+
+    def add_declaration(self, told: Declaration) -> bool:
+        """False when another telling of that version came first."""
+        ...
+
+    def declaration(self, incident: str) -> Declaration | None:
+        """The newest telling."""
+        ...
+
+    def declared(self) -> list[str]:
+        """The incidents that were declared an attack."""
+        ...
+
+    def obligations(self, incident: str = "") -> list[Obligation]: ...
+    def obligation(self, incident: str, duty: str, *, lock: bool = False) -> Obligation | None: ...
+    def put_obligation(self, obligation: Obligation) -> None: ...
+    def set_timers(self, incident: str, duty: str, timers: Sequence[Timer]) -> None:
+        """These wait from now on; of a mark that fired already, none waits again."""
+        ...
+
+    def due_timers(self, now: dt.datetime, *, most: int = 1000) -> list[Timer]: ...
+    def fire_timer(self, timer: Timer, now: dt.datetime) -> bool:
+        """True once per timer, for whoever comes first."""
+        ...
+
+    def add_dossier(self, dossier: Dossier) -> bool:
+        """False when another version of that number came first."""
+        ...
+
+    def dossier(self, incident: str, kind: str) -> Dossier | None:
+        """The newest version."""
+        ...
+
+    def dossier_versions(self, incident: str, kind: str, *, most: int = 100) -> list[Dossier]:
         """Newest first."""
         ...
 

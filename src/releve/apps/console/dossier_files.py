@@ -1,0 +1,68 @@
+"""A dossier as a file: JSON (what is signed), HTML, PDF, DOCX."""
+
+import hashlib
+
+import msgspec
+
+from releve.flow.server import cases, dossiers
+from releve.flow.server.ports import Unit
+from releve.model.dossier import Dossier, Form
+from releve.model.law import Law
+from releve.obligation.dossier import document_bytes
+from releve.report.dossier import Around, dossier_document
+from releve.report.html import render
+
+KINDS: dict[str, str] = {
+    "json": "application/json",
+    "html": "text/html",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
+
+
+def file_of(unit: Unit, law: Law, form: Form, dossier: Dossier, kind: str) -> bytes:
+    """The dossier in that kind. Raises: PdfMissingError."""
+    paper = dossiers.paper(unit, law, form, dossier)
+    if kind == "json":
+        return _json(document_bytes(paper), dossier)
+    around = Around(
+        how=form.how.fr,
+        url=form.url,
+        caution=law.caution.fr,
+        sources={source.id: source.name for source in law.source},
+        zone=cases.zone_of(unit),
+    )
+    document = dossier_document(paper, dossier, around)
+    if kind == "docx":
+        from releve.adapters.docx import docx_of
+
+        return docx_of(document)
+    page = render(document)
+    if kind == "html":
+        return page.encode()
+    from releve.adapters.pdf import pdf
+
+    return pdf(page)
+
+
+def _json(document: bytes, dossier: Dossier) -> bytes:
+    """`document` holds the very bytes whose SHA-256 is `sha256`, and what was signed."""
+    signature, receipt = dossier.signature, dossier.receipt
+    facts = {
+        "document": msgspec.Raw(document),
+        "sha256": hashlib.sha256(document).hexdigest(),
+        "version": dossier.version,
+        "signature": signature and {
+            "name": signature.name,
+            "role": signature.role,
+            "at": signature.at,
+            "sha256": signature.sha256,
+        },
+        "receipt": receipt and {
+            "reference": receipt.reference,
+            "sha256": receipt.sha256,
+            "size": receipt.size,
+            "at": receipt.at,
+        },
+    }  # fmt: skip
+    return msgspec.json.encode(facts)

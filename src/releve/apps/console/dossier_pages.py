@@ -1,0 +1,139 @@
+"""A dossier: seen, edited, signed, taken away as a file, its receipt attached. Never sent from here."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from releve.apps.console import obligation_views as views
+from releve.apps.console.context import AnyRequest, context_of
+from releve.apps.console.dossier_files import KINDS, file_of
+from releve.apps.console.obligation_pages import incident_of, wrong_of
+from releve.apps.console.units import reading, writing
+from releve.apps.console.web import Entered, enter, form_of, go, page
+from releve.flow.server import cases, dossiers
+from releve.flow.server.obligations import DecisionIncompleteError
+from releve.flow.server.ports import Unit
+from releve.model.dossier import Dossier, Form
+
+Act = Callable[[Unit, Form, dossiers.Who, dict[str, str]], Dossier]
+
+
+@get("/incidents/{identity:str}/dossiers/{kind:str}")
+async def dossier(request: AnyRequest, identity: FromPath[str], kind: FromPath[str]) -> Response[str]:  # fmt: skip
+    entered = await enter(request)
+    context, form = entered.visit.context, _form(entered, kind)
+
+    def read(unit: Unit) -> tuple[views.DossierView, list[Dossier]]:
+        incident_of(unit, identity)
+        versions = unit.dossier_versions(identity, kind)
+        if not versions:
+            raise NotFoundException
+        return views.dossier_view(unit, form, identity), versions
+
+    view, versions = await reading(entered, read)
+    facts = {"law": context.law, "incident": identity, "wrong": wrong_of(request)}
+    return page(entered.visit, "dossier.html", view=view, versions=versions, **facts)
+
+
+@get("/incidents/{identity:str}/dossiers/{kind:str}/{file:str}")
+async def download(
+    request: AnyRequest, identity: FromPath[str], kind: FromPath[str], file: FromPath[str]
+) -> Response[bytes]:
+    entered = await enter(request)
+    context, form = entered.visit.context, _form(entered, kind)
+    if file not in KINDS:
+        raise NotFoundException
+
+    def read(unit: Unit) -> tuple[Dossier, bytes]:
+        incident_of(unit, identity)
+        made = unit.dossier(identity, kind)
+        if made is None:
+            raise NotFoundException
+        return made, file_of(unit, context.law, form, made, file)
+
+    made, body = await reading(entered, read)
+    name = f"{kind}-{identity}-v{made.version}.{file}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(body, media_type=KINDS[file], headers=headers)
+
+
+@post("/incidents/{identity:str}/dossiers/{kind:str}/make")
+async def make(request: AnyRequest, identity: FromPath[str], kind: FromPath[str]) -> Response[str]:
+    law = context_of(request).law
+
+    def act(unit: Unit, form: Form, who: dossiers.Who, _: dict[str, str]) -> Dossier:
+        return dossiers.make(unit, law, form, identity, who)
+
+    return await _carry(request, identity, kind, act)
+
+
+@post("/incidents/{identity:str}/dossiers/{kind:str}/edit")
+async def edit(request: AnyRequest, identity: FromPath[str], kind: FromPath[str]) -> Response[str]:
+    def act(unit: Unit, form: Form, who: dossiers.Who, fields: dict[str, str]) -> Dossier:
+        wanted = {f.id: fields[f"field.{f.id}"] for f in form.fields() if f"field.{f.id}" in fields}
+        return dossiers.edit(unit, form, identity, wanted, who)
+
+    return await _carry(request, identity, kind, act)
+
+
+@post("/incidents/{identity:str}/dossiers/{kind:str}/sign")
+async def sign(request: AnyRequest, identity: FromPath[str], kind: FromPath[str]) -> Response[str]:
+    law = context_of(request).law
+
+    def act(unit: Unit, form: Form, who: dossiers.Who, fields: dict[str, str]) -> Dossier:
+        signer = (fields.get("name", ""), fields.get("role", ""))
+        return dossiers.sign(unit, law, form, identity, signer, who)
+
+    return await _carry(request, identity, kind, act)
+
+
+@post("/incidents/{identity:str}/dossiers/{kind:str}/receipt")
+async def receipt(
+    request: AnyRequest, identity: FromPath[str], kind: FromPath[str]
+) -> Response[str]:
+    await enter(request)
+    given = (await request.form()).get("file")
+    body = await given.read() if isinstance(given, UploadFile) else b""
+
+    def act(unit: Unit, form: Form, who: dossiers.Who, fields: dict[str, str]) -> Dossier:
+        reference = fields.get("reference", "")
+        return dossiers.attach(unit, form, identity, reference, body, who)
+
+    return await _carry(request, identity, kind, act)
+
+
+ROUTES: list[Any] = [dossier, download, make, edit, sign, receipt]
+
+
+def _form(entered: Entered, kind: str) -> Form:
+    try:
+        return dossiers.form_of(entered.visit.context.forms, kind)
+    except dossiers.DossierUnknownError as error:
+        raise NotFoundException from error
+
+
+async def _carry(request: AnyRequest, identity: str, kind: str, act: Act) -> Response[str]:
+    entered = await enter(request)
+    fields, form = await form_of(request, entered.session), _form(entered, kind)
+    said = fields.get("version", "0")
+    seen = int(said) if said.isdecimal() else 0
+    who = dossiers.Who(login=entered.session.login, at=entered.visit.now, seen=seen)
+    here = f"/incidents/{identity}/dossiers/{kind}"
+
+    def write(unit: Unit) -> None:
+        incident_of(unit, identity)
+        act(unit, form, who, fields)
+
+    try:
+        await writing(entered, write)
+    except DecisionIncompleteError:
+        return go(f"{here}?wrong=incomplete")
+    except dossiers.DossierChangedError:
+        return go(f"{here}?wrong=changed")
+    except (dossiers.DossierUnknownError, cases.NotDeclaredError) as error:
+        raise NotFoundException from error
+    return go(here)

@@ -1,0 +1,145 @@
+"""`releve dossier`: make, show, sign, receipt. Never sent: a person files."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from releve.adapters.content import forms, law
+from releve.adapters.system import SystemClock, log_to_stderr
+from releve.apps.console.dossier_files import KINDS, file_of
+from releve.apps.server.case_options import opened, structure_option
+from releve.apps.server.options import db_option, home_option, json_option
+from releve.flow.server import dossiers
+from releve.flow.server.dossiers import DossierUnknownError, Who, form_of
+from releve.model.dossier import Dossier, Form
+from releve.model.errors import UsageError
+from releve.obligation.dossier import blanks
+
+_LOGIN = "admin"
+
+
+@click.group()
+def dossier() -> None:
+    """Les dossiers à déposer : CNIL, portail de santé, plainte, assureur / the dossiers to file."""
+    log_to_stderr()
+
+
+@dossier.command()
+@home_option
+@db_option
+@structure_option
+@click.argument("incident")
+@click.argument("kind", default="")
+@json_option
+def make(home: Path, db: str, structure: str, incident: str, kind: str, as_json: bool) -> None:
+    """Préparer un dossier, ou tous / draft one, or all; what a person wrote stays."""
+    store, owner = opened(home, db, structure)
+    known, who = forms(), _now()
+    chosen = (form_of(known, kind),) if kind else known
+    with store.unit(owner) as unit:
+        wanted = chosen if kind else dossiers.offered(unit, chosen)
+        made = [(f, dossiers.make(unit, law(), f, incident, who)) for f in wanted]
+    for form, one in made:
+        _say(form, one, as_json)
+
+
+@dossier.command()
+@home_option
+@db_option
+@structure_option
+@click.argument("incident")
+@click.argument("kind")
+@click.option("--form", "file", type=click.Choice(list(KINDS)), default="json", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="A file; standard output else.")
+def show(
+    home: Path, db: str, structure: str, incident: str, kind: str, file: str, out: Path | None
+) -> None:
+    """Le dossier en JSON, HTML, PDF ou DOCX / the dossier as a file."""
+    store, owner = opened(home, db, structure)
+    form = form_of(forms(), kind)
+    with store.unit(owner, writes=False) as unit:
+        made = unit.dossier(incident, kind)
+        if made is None:
+            raise DossierUnknownError(kind)
+        body = file_of(unit, law(), form, made, file)
+    if out is not None:
+        out.write_bytes(body)
+        return
+    if file in ("pdf", "docx") and sys.stdout.isatty():
+        raise UsageError("a PDF or a DOCX is no text: give --out FILE")
+    click.get_binary_stream("stdout").write(body)
+
+
+@dossier.command()
+@home_option
+@db_option
+@structure_option
+@click.argument("incident")
+@click.argument("kind")
+@click.option("--name", required=True, help="Who answers for it.")
+@click.option("--role", required=True, help="In which function.")
+@click.option("--version", "seen", default=0, help="The version that was read; refused if newer.")
+@json_option
+def sign(
+    home: Path,
+    db: str,
+    structure: str,
+    incident: str,
+    kind: str,
+    name: str,
+    role: str,
+    seen: int,
+    as_json: bool,
+) -> None:
+    """Une personne répond du document tel qu'il est / a person answers for the document."""
+    store, owner = opened(home, db, structure)
+    form = form_of(forms(), kind)
+    with store.unit(owner) as unit:
+        made = dossiers.sign(unit, law(), form, incident, (name, role), _now(seen))
+    _say(form, made, as_json)
+
+
+@dossier.command()
+@home_option
+@db_option
+@structure_option
+@click.argument("incident")
+@click.argument("kind")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))  # fmt: skip
+@click.option("--reference", required=True, help="The receipt's number.")
+@json_option
+def receipt(
+    home: Path,
+    db: str,
+    structure: str,
+    incident: str,
+    kind: str,
+    path: Path,
+    reference: str,
+    as_json: bool,
+) -> None:
+    """Joindre l'empreinte et le numéro du récépissé / attach the receipt's digest and number."""
+    store, owner = opened(home, db, structure)
+    form = form_of(forms(), kind)
+    with store.unit(owner) as unit:
+        made = dossiers.attach(unit, form, incident, reference, path.read_bytes(), _now())
+    _say(form, made, as_json)
+
+
+def _now(seen: int = 0) -> Who:
+    return Who(login=_LOGIN, at=SystemClock().now(), seen=seen)
+
+
+def _say(form: Form, made: Dossier, as_json: bool) -> None:
+    gaps = [field.id for field in blanks(form, made)]
+    facts = {
+        "kind": made.kind,
+        "version": made.version,
+        "blanks": gaps,
+        "sha256": made.signature.sha256 if made.signature else None,
+        "receipt": made.receipt.reference if made.receipt else None,
+    }
+    line = f"{made.kind} v{made.version} : {len(gaps)} à compléter"
+    click.echo(json.dumps(facts) if as_json else line)

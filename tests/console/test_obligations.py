@@ -1,0 +1,205 @@
+"""Legal clocks and dossiers as a person meets them: pages, forms, files, and axe in a real Chromium."""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+
+import docx
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from releve.flow.server import profiles
+from releve.flow.server.ingest import take
+from releve.model.structure import StructureKind
+from tests.console.test_accessible import violations
+from tests.console.test_browser import Watched, set_up
+from tests.console.test_pages import sign_in
+from tests.server.declared import practice
+from tests.server.world import Running, add_host, batch, rolled_back, stopped
+
+
+@pytest.fixture
+def browser(served: Running) -> httpx.Client:
+    return httpx.Client(
+        base_url=served.url,
+        trust_env=False,
+        timeout=30,
+        follow_redirects=True,
+        headers={"accept-language": "fr"},
+    )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    import os
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield opened
+        opened.close()
+
+
+def attacked(served: Running, kind: StructureKind = StructureKind.CLINIC) -> str:
+    """An incident of now in the Cabinet A."""
+    now = served.context.clock.now()
+    host = add_host(served.store, "serveur-fichiers")
+    profiles.put(
+        served.store, host.structure, practice("serveur-fichiers", kind), actor="a", now=now
+    )
+    take(
+        served.store,
+        host.structure,
+        host.id,
+        batch(stopped("f1", now), rolled_back("f1", now)),
+        now,
+    )
+    with served.store.unit(host.structure, writes=False) as unit:
+        return unit.open_incidents(host.id)[0].id
+
+
+def test_from_the_declaration_to_the_attached_receipt(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    of_incident = f"/incidents/{incident}/obligations"
+    assert of_incident in browser.get(f"/incidents/{incident}").text
+    assert "Aucune horloge" in browser.get("/obligations").text
+    form = {"csrf": csrf, "by": "Dr Martin", "role": "gérante", "answer.risk": "high"}
+    said = browser.post(of_incident, data=form | {"effects": "Attente <b>longue</b>."}).text
+    for duty in (
+        "Notifier la violation à la CNIL",
+        "portail des signalements",
+        "Déposer plainte",
+        "Prévenir les personnes",
+    ):
+        assert duty in said
+    assert re.search(r"reste\s71\sh\s59|reste\s72\sh\s00", said)
+    assert "source vérifiée" in said
+    assert "<b>longue" not in said
+    assert "&lt;b&gt;longue" in said
+    here = f"/incidents/{incident}/dossiers/cnil-initial"
+    page = browser.get(here).text
+    assert "patients : environ 900" in page
+    assert "[À compléter]" in page
+    page = browser.post(
+        f"{here}/edit", data={"csrf": csrf, "version": "1", "field.end": "22/11 à midi"}
+    ).text
+    assert "écrit par une personne" in page
+    late = browser.post(f"{here}/edit", data={"csrf": csrf, "version": "1", "field.end": "jamais"})
+    assert "version plus récente" in late.text
+    assert (
+        "Il manque" in browser.post(f"{here}/sign", data={"csrf": csrf, "name": "Dr Martin"}).text
+    )
+    page = browser.post(
+        f"{here}/sign", data={"csrf": csrf, "name": "Dr Martin", "role": "gérante", "version": "2"}
+    ).text
+    assert "Signé par Dr Martin, gérante" in page
+    digest = re.search(r"SHA-256 <code class=\"token\">(\w{64})", page)
+    file = {"file": ("recepisse.pdf", b"%PDF-recepisse", "application/pdf")}
+    page = browser.post(
+        f"{here}/receipt", data={"csrf": csrf, "reference": "CNIL-77"}, files=file
+    ).text
+    assert hashlib.sha256(b"%PDF-recepisse").hexdigest() in page
+    assert browser.get(f"{here}/pdf").content.startswith(b"%PDF")
+    assert browser.get(f"{here}/json").json()["sha256"] == digest[1]
+    answer = browser.get(f"{here}/docx")
+    assert answer.headers["content-disposition"].endswith('-v4.docx"')
+    word = docx.Document(io.BytesIO(answer.content))
+    assert "22/11 à midi" in [c.text for t in word.tables for r in t.rows for c in r.cells]
+
+
+def test_sent_and_not_due_are_decided_from_the_page_of_all_clocks(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    here = f"/incidents/{incident}/obligations"
+    browser.post(here, data={"csrf": csrf, "by": "Dr Martin"})
+    decide = {"csrf": csrf, "by": "Anne", "back": "all"}
+    page = browser.post(f"{here}/L1/sent", data=decide | {"reference": "CNIL-1", "partial": "yes"})
+    assert str(page.url).endswith("/obligations")
+    assert "Envoyé, à compléter" in page.text
+    assert "dans le délai" in page.text
+    assert "Compléter la notification" in page.text
+    page = browser.post(f"{here}/L13/not-due", data=decide)
+    assert "Il manque un nom ou un motif" in page.text
+    page = browser.post(f"{here}/L13/not-due", data=decide | {"reason": "simple panne"})
+    assert "simple panne" in page.text
+    register = browser.get("/obligations/register").text
+    assert "simple panne" in register
+    assert "patients : environ 900" in register
+    assert browser.post(f"{here}/L9/sent", data=decide).status_code == 404
+    assert browser.post(f"{here}/L1/sent", data=decide | {"csrf": "x"}).status_code == 403
+
+
+def test_the_clocks_are_read_in_english_too(served: Running, browser: httpx.Client) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    browser.post(f"/incidents/{incident}/obligations", data={"csrf": csrf, "by": "Dr Martin"})
+    for path in (
+        "/obligations",
+        f"/incidents/{incident}/obligations",
+        "/obligations/register",
+        f"/incidents/{incident}/dossiers/psig",
+    ):
+        page = browser.get(f"{path}?lang=en").text
+        assert "obligation." not in page
+        assert "register." not in page
+        assert "dossier." not in page
+    assert "Notify the breach to the CNIL" in browser.get("/obligations?lang=en").text
+
+
+def test_a_structure_that_said_nothing_of_itself_is_told_so(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    now = served.context.clock.now()
+    host = add_host(served.store, "seul")
+    take(served.store, host.structure, host.id, batch(stopped("f1", now)), now)
+    with served.store.unit(host.structure, writes=False) as unit:
+        incident = unit.open_incidents(host.id)[0].id
+    here = f"/incidents/{incident}/obligations"
+    page = browser.post(here, data={"csrf": csrf, "by": "Dr Martin"}).text
+    assert "releve structure set" in page
+    assert "Notifier la violation à la CNIL" in page
+    assert "portail des signalements" not in page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+def test_a_person_declares_decides_and_signs_and_every_page_is_accessible(
+    served: Running, chromium: Browser, locale: str
+) -> None:
+    served.home.make_setup_code()
+    watched = Watched(chromium, served, locale)
+    page = watched.page
+    set_up(served, watched)
+    incident = attacked(served)
+    page.goto(f"/incidents/{incident}")
+    page.click(f"a[href='/incidents/{incident}/obligations']")
+    found = violations(page, "obligations before the declaration")
+    page.fill("input[name=by]", "Dr Martin")
+    page.select_option("select[name='answer.risk']", "high")
+    page.click("section form button.strong")
+    expect(page.locator("article.clock")).to_have_count(6)
+    found += violations(page, "obligations of the incident")
+    first = page.locator("article.clock").first
+    first.locator("textarea[name=reason]").fill("simple panne")
+    first.locator("form[action$='not-due'] button").click()
+    expect(page.locator("article.clock")).to_have_count(6)
+    page.goto(f"/incidents/{incident}/dossiers/psig")
+    found += violations(page, "dossier")
+    page.fill("form[action$=sign] input[name=name]", "Dr Martin")
+    page.fill("form[action$=sign] input[name=role]", "gérante")
+    page.click("form[action$=sign] button")
+    expect(page.locator(".pill.mood-well").first).to_be_visible()
+    page.goto("/obligations")
+    expect(page.locator("article.clock")).to_have_count(6)
+    found += violations(page, "/obligations")
+    page.goto("/obligations/register")
+    expect(page.locator("main")).to_contain_text("simple panne")
+    found += violations(page, "/obligations/register")
+    assert found == []
+    assert watched.complaints == []
+    assert all(url.startswith(served.url) for url in watched.asked)

@@ -1,0 +1,97 @@
+"""The law's content holds together: everything named exists, and everything said has its source."""
+
+import pytest
+
+from releve.model.dossier import Field, Form
+from releve.model.law import Duty
+from releve.obligation.dossier import all_fillers
+from tests.obligation.declared import FORMS, LAW
+
+SOURCES = {source.id for source in LAW.source}
+QUESTIONS = {question.id: question for question in LAW.question}
+MOMENTS = {"first_signal", "aware_at", "significant_at"}
+FIELDS = [(form, field) for form in FORMS for field in form.fields()]
+
+
+def test_the_duties_of_the_facts_are_all_there() -> None:
+    wanted = {f"L{n}" for n in (*range(1, 15), 16, 17)} | {"L8-2"}
+    assert {duty.id for duty in LAW.duty} == wanted
+
+
+@pytest.mark.parametrize("duty", LAW.duty, ids=lambda d: d.id)
+def test_a_duty_names_only_what_exists_and_has_a_source(duty: Duty) -> None:
+    assert duty.sources
+    assert set(duty.sources) <= SOURCES
+    assert duty.mark == "unverified" or duty.sources != ("NV",)
+    assert duty.contents
+    assert duty.dossier in {"", *(form.id for form in FORMS)}
+    for question, answer in [*duty.unless.items(), *duty.any_of.items()]:
+        assert answer in QUESTIONS[question].answers
+    assert duty.hours is None or duty.months is None
+    if duty.hours or duty.months:
+        assert duty.orange_hours is None
+    assert not set(duty.kinds) & set(duty.voluntary)
+    assert all(text.fr.strip() and text.en.strip() for text in (duty.name, duty.trigger, duty.to))
+
+
+def test_a_duty_starts_at_a_moment_or_at_the_sending_of_one_above_it() -> None:
+    above: set[str] = set()
+    for duty in LAW.duty:
+        kind, _, parent = duty.starts.partition(":")
+        assert duty.starts in MOMENTS or (kind in ("sent", "partial") and parent in above)
+        above.add(duty.id)
+
+
+def test_of_one_duty_only_one_wording_counts_at_a_time() -> None:
+    for one in LAW.duty:
+        for other in LAW.duty:
+            if one is not other and one.id == other.id:
+                first, second = sorted((one, other), key=lambda d: d.valid_from)
+                assert first.valid_to is not None
+                assert first.valid_to <= second.valid_from
+
+
+def test_what_is_presumed_is_an_answer() -> None:
+    assert all(q.presumed in q.answers for q in LAW.question)
+
+
+@pytest.mark.parametrize(("form", "field"), FIELDS, ids=lambda x: x.id)
+def test_every_field_of_a_dossier_traces_to_a_known_source(form: Form, field: Field) -> None:
+    assert field.sources
+    assert set(field.sources) <= SOURCES
+    assert field.mark == "unverified" or field.sources != ("NV",)
+    assert field.label.fr.strip()
+    assert field.label.en.strip()
+    assert not (field.fill and field.value)
+    assert field.fill == "" or field.fill in all_fillers(LAW)
+
+
+def test_every_dossier_of_the_facts_is_there_and_no_field_twice() -> None:
+    wanted = {
+        "cnil-initial",
+        "cnil-complementary",
+        "psig",
+        "complaint",
+        "insurer",
+        "persons",
+        "nis2-warning",
+    }
+    assert {form.id for form in FORMS} == wanted
+    for form in FORMS:
+        names = [field.id for field in form.fields()]
+        assert len(names) == len(set(names)), form.id
+
+
+def test_what_gdpr_33_3_asks_for_is_in_the_notification() -> None:
+    form = next(one for one in FORMS if one.id == "cnil-initial")
+    fills = {field.fill for field in form.fields()}
+    assert {
+        "breach.nature",
+        "data.persons",
+        "data.persons_count",
+        "data.categories",
+        "data.records",
+        "contact.dpo",
+        "told.effects",
+        "told.measures",
+    } <= fills
