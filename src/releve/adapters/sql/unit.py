@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.rows import add, text
 from releve.adapters.sql.vaults import VaultRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
@@ -28,7 +29,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(VaultRows):
+class SqlUnit(VaultRows, HelpRows):
     """Hosts, events, findings, incidents and actions; vaults, people and the trail by inheritance."""
 
     def profile(self) -> Profile | None:
