@@ -54,6 +54,10 @@ COMMANDS: dict[str, Row] = {
     "structure": Row(
         "releve.apps.server.structure_cli:structure", "Ce qu'une structure dit d'elle-même."
     ),
+    "desk": Row(
+        "releve.apps.server.desk_cli:desk", "L'astreinte : qui est appelé, qui demande de l'aide."
+    ),
+    "help": Row("releve.apps.agent.help_cli:help_", "Demander de l'aide, pour toute panne."),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 
