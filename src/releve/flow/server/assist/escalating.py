@@ -71,7 +71,7 @@ class Escalations:
 
     async def look(self, tasks: TaskGroup) -> None:
         """Move every request whose time has come; the rings go on in `tasks`."""
-        for structure, request in await to_thread.run_sync(self._waking):
+        for structure, request in await to_thread.run_sync(self.waking):
             await self._move(tasks, structure, request, ())
 
     def move(self, structure: str, identity: str, outcome: tuple[Input, ...] = ()) -> list[Call]:
@@ -94,7 +94,8 @@ class Escalations:
             codes = [self._code(unit, identity, ring, now) for ring in rings]
         return self._calls(request, rota, list(zip(rings, codes, strict=True)))
 
-    def _waking(self) -> list[tuple[str, str]]:
+    def waking(self) -> list[tuple[str, str]]:
+        """(structure, request) of what is to be moved now."""
         now = self._clock.now()
         longest = max(self.limits.answer, self.limits.lease) + _LEAST_TAIL
         return self._store.help_waking(now, now + longest, most=_MOST_AT_ONCE)
