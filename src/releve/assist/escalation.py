@@ -127,7 +127,8 @@ def _tick(course: Course, tick: Tick, limits: Limits) -> Stepped:
 
 
 def _ring(course: Course, person: Responder, at: dt.datetime, limits: Limits) -> Stepped:
-    steps, out = [], []
+    steps: list[Step] = []
+    out: list[Ringing] = []
     for number, channel in enumerate(person.channels, course.number + 1):
         rings = Step(
             number=number,

@@ -87,6 +87,7 @@ class SqlStore(HelpLookups):
         with self._writing.begin() as connection:
             connection.execute(sa.delete(t.session).where(t.session.c.expires_at < limit))
             connection.execute(sa.delete(t.nonce).where(t.nonce.c.expires_at < limit))
+            connection.execute(sa.delete(t.help_code).where(t.help_code.c.expires_at < limit))
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))
 

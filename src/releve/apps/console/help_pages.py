@@ -145,7 +145,7 @@ async def _form(entered: Entered, *, status: int = 200, wrong: bool = False) -> 
 
     waiting, phones = await to_thread.run_sync(read)
     most = {"text": LONGEST_TEXT, "phone": LONGEST_PHONE}
-    facts = {"waiting": waiting, "phones": phones, "most": most, "wrong": wrong}
+    facts: dict[str, Any] = {"waiting": waiting, "phones": phones, "most": most, "wrong": wrong}
     return page(entered.visit, "help.html", status=status, **facts)
 
 

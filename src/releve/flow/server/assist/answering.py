@@ -30,7 +30,8 @@ def move(
     unit: Unit, request: HelpRequest, inputs: Sequence[Input], limits: Limits
 ) -> tuple[HelpRequest, tuple[Step, ...]]:
     """Fold them in and keep what changed; the request must have been read with its lock."""
-    course, steps = request.course, []
+    course = request.course
+    steps: list[Step] = []
     for given in inputs:
         course, more = escalation.step(course, given, limits)
         steps += more

@@ -82,14 +82,13 @@ class Escalations:
             if request is None:
                 return []
             rota = unit.rota()
+            request, _ = move(unit, request, outcome, self.limits)
             course, lost = escalation.lost(request.course, now, self.limits, self._alone_since)
             gone = tuple(Failed(now, r.number, "removed") for r in lost if not _way(rota, r))
-            if course != request.course:
-                request = msgspec.structs.replace(request, course=course)
-                unit.put_help(request, escalation.wake_at(course))
+            request = msgspec.structs.replace(request, course=course)
+            unit.put_help(request, escalation.wake_at(course))
             chain = on_call(rota, now, zone_of(unit, rota)) if rota else ()
-            inputs = (*outcome, *gone, Tick(now, chain))
-            request, steps = move(unit, request, inputs, self.limits)
+            request, steps = move(unit, request, (*gone, Tick(now, chain)), self.limits)
             rings = [*lost, *(s for s in steps if s.kind == "ring")]
             codes = [self._code(unit, identity, ring, now) for ring in rings]
         return self._calls(request, rota, list(zip(rings, codes, strict=True)))
