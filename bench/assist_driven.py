@@ -56,7 +56,8 @@ class World:
         home.make()
         self.store, self.people, self.chance = open_store(home), Driven(chance), chance
         self.ids: list[str] = []
-        self.returns: list[dt.datetime] = []
+        self.outages: list[tuple[dt.datetime, dt.datetime]] = []
+        self.looked_at = START - TICK
         self.sent_again = 0
         self.structures = [self._structure(n) for n in range(STRUCTURES)]
         self.driver = self._driver()
@@ -67,7 +68,7 @@ class World:
         return made.id
 
     def _driver(self) -> Escalations:
-        if self.returns:
+        if self.outages:
             self.store.wake_help(self.people.at)
         return Escalations(
             self.store,
@@ -93,6 +94,8 @@ class World:
         self.ids.append(identity)
 
     def look(self) -> None:
+        self.looked_at = self.people.at
+
         async def once() -> None:
             async with anyio.create_task_group() as tasks:
                 await self.driver.look(tasks)
@@ -104,8 +107,9 @@ class World:
         for structure, request in self.driver.waking():
             for call in self.driver.move(structure, request):
                 self.people.rung.append((call.request, call.number))
+        killed_at = self.people.at
         self.people.at += dt.timedelta(seconds=self.chance.uniform(0.2, 40))
-        self.returns.append(self.people.at)
+        self.outages.append((killed_at, self.people.at))
         self.driver = self._driver()
 
     def next_look(self) -> dt.datetime:
@@ -115,10 +119,11 @@ class World:
             with self.store.unit(structure, writes=False) as unit:
                 times += [wake_at(r.course) for r in unit.help_requests(is_open=True, most=100_000)]
         due = min((at for at in times if at is not None), default=_NEVER)
-        begun = self.returns[-1] if self.returns else START
-        if due == _NEVER or due <= self.people.at:
+        if due == _NEVER:
             return due
-        return begun + -((begun - due) // TICK) * TICK
+        begun = self.outages[-1][1] if self.outages else START
+        at = begun + -((begun - max(due, self.people.at)) // TICK) * TICK
+        return at if at > self.looked_at else at + TICK
 
     def answer(self) -> None:
         self.people.answers.sort()
@@ -149,7 +154,7 @@ def driven(folder: Path, requests: int, chance: Random) -> Outcome:
         if what == "kill":
             kills.pop(0)
         getattr(world, what)()
-    return outcome(world.store, world.ids, world.returns, world.sent_again)
+    return outcome(world.store, world.ids, world.outages, world.sent_again)
 
 
 def rota() -> Rota:

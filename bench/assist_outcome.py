@@ -13,6 +13,9 @@ from releve.report.figures import percentile
 _ENDS = ("end_of_chain", "nobody_on_call")
 
 
+Outage = tuple[dt.datetime, dt.datetime]  # killed, and seen to answer again
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`lags`: seconds from when an escalation was due, or its server was back, to when it was made."""
 
@@ -45,9 +48,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome(
-    store: SqlStore, ids: Sequence[str], returns: Sequence[dt.datetime], sent_again: int
+    store: SqlStore, ids: Sequence[str], outages: Sequence[Outage], sent_again: int
 ) -> Outcome:
-    """Of the calls with these ids; `returns`: when a killed server was back."""
+    """Of the calls with these ids."""
     known: dict[str, tuple[HelpRequest, list[Step]]] = {}
     names: set[str] = set()
     for structure in store.structures():
@@ -57,28 +60,34 @@ def outcome(
             for request in unit.help_requests(most=100_000):
                 known[request.id] = (request, unit.help_steps(request.id))
     lags, raw = [], []
-    for _, steps in known.values():
-        for step in steps:
-            if step.due_at is not None and step.kind != "opened":
-                back = max((r for r in returns if r <= step.at), default=step.due_at)
-                lags.append(max(0.0, (step.at - max(step.due_at, back)).total_seconds()))
-                raw.append((step.at - step.due_at).total_seconds())
+    everything = [step for _, steps in known.values() for step in steps]
+    returns = [back(outage, everything) for outage in outages]
+    for step in everything:
+        if step.due_at is not None and step.kind != "opened":
+            since = max((r for r in returns if r <= step.at), default=step.due_at)
+            lags.append((step.at - max(step.due_at, since)).total_seconds())
+            raw.append((step.at - step.due_at).total_seconds())
     requests = [request for request, _ in known.values()]
-    steps = [step for _, its in known.values() for step in its]
     level = answers(requests)
     return Outcome(
         requests=len(ids),
         acknowledged=sum(r.course.acknowledged_at is not None for r in requests),
         ended=sum(r.course.phase == "ended" for r in requests),
         forgotten=sum(one not in known or not is_proved(*known[one], names) for one in ids),
-        kills=len(returns),
-        rings=sum(s.kind == "ring" for s in steps),
+        kills=len(outages),
+        rings=sum(s.kind == "ring" for s in everything),
         sent_again=sent_again,
-        failed=sum(s.kind == "failed" for s in steps),
+        failed=sum(s.kind == "failed" for s in everything),
         lags=tuple(lags),
         lag_with_outage_worst_s=max(raw),
         in_time=level.in_time,
     )
+
+
+def back(outage: Outage, steps: Sequence[Step]) -> dt.datetime:
+    """When the server was back: it answered, or it did something."""
+    killed_at, answered_at = outage
+    return min([answered_at, *(s.at for s in steps if s.at > killed_at)])
 
 
 def is_proved(request: HelpRequest, steps: Sequence[Step], names: set[str]) -> bool:

@@ -35,7 +35,7 @@ def real(folder: Path, requests: int, chance: Random, answer_s: float) -> Outcom
     structure = ensure_structure(store, "Cabinet", "s1", dt.datetime.now(dt.UTC)).id
     words = [str(folder), str(port), str(answer_s), str(answer_s * _ROUNDS_S)]
     ids: list[str] = []
-    returns: list[dt.datetime] = []
+    outages: list[tuple[dt.datetime, dt.datetime]] = []
     with web_inbox() as inbox:
         now = dt.datetime.now(dt.UTC)
         rotas.keep(store, structure, rota(inbox.url), actor="bench", now=now)
@@ -47,11 +47,12 @@ def real(folder: Path, requests: int, chance: Random, answer_s: float) -> Outcom
                 ids.append(call(port, number, requests))
                 time.sleep(chance.uniform(0, 0.3))
             time.sleep(answer_s * 0.9)
+            killed_at = dt.datetime.now(dt.UTC)
         with server(words, port):  # after a kill -9
-            returns.append(dt.datetime.now(dt.UTC))
+            outages.append((killed_at, dt.datetime.now(dt.UTC)))
             until_over(store, structure, answer_s * _ROUNDS_S * 2 + 60)
         again = len(inbox.received) - rings_handed_over(store, structure)
-    return outcome(store, ids, returns, max(0, again))
+    return outcome(store, ids, outages, max(0, again))
 
 
 @contextlib.contextmanager

@@ -195,7 +195,8 @@ def test_a_server_killed_in_mid_chain_goes_on_after_its_restart(tmp_path: Path, 
     with server_process(tmp_path, port, 2):
         again = httpx.post(ring, json=call, headers=headers, trust_env=False).json()
         assert again["phase"] == "ringing"
-        assert [one.path for one in web.wait(2)[:2]] == ["/ali", "/bea"]
+        assert web.wait(1, path="/bea")
+        assert 1 <= len(web.wait(1, path="/ali")) <= 2  # twice if its outcome was not kept
     with server_process(tmp_path, port, 2) as last:
         taken = web.wait(1, path="/cyr")[0]
         answered = httpx.post(

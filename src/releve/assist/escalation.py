@@ -155,7 +155,7 @@ def _ring(course: Course, person: Responder, at: dt.datetime, limits: Limits) ->
 
 
 def _end_of_round(course: Course, tick: Tick, limits: Limits) -> Stepped:
-    if not tick.chain and not course.rung:
+    if not tick.chain and not course.rung and course.round == 1:
         return _end(course, tick.at, "nobody_on_call")
     is_over = course.round >= limits.rounds and tick.at - course.opened_at >= limits.insist
     if is_over or not tick.chain:
