@@ -1,5 +1,6 @@
 """Every page and report stands up to axe-core (WCAG 2.2, A and AA) in a real Chromium."""
 
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,13 +12,19 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from releve.apps.console.web import assets
+from releve.assist.escalation import Acknowledged
 from releve.flow.server import actions
+from releve.flow.server.assist import answering, rotas
+from releve.flow.server.assist.asking import Asked, ask, digest
 from releve.flow.server.ingest import take
 from releve.model import event as ev
+from releve.model.help import Shift
 from releve.model.order import Isolate
 from releve.report.incident import incident_html
+from tests.assist.people import always, person
 from tests.report.incidents import incident, stop
 from tests.report.test_incident_report import PLACE
+from tests.server.help_world import dead_port
 from tests.server.vaults import busy_vault
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
@@ -107,8 +114,30 @@ def busy(served: Running) -> str:
             actions.propose(unit, place.id, task, actor="c", identity=f"a{n}", now=now)
         actions.approve(unit, "a1", served.context.key, actor="c", now=now)
     busy_vault(served.store, host, now)
+    busy_desk(served, host.structure, now)
     with served.store.unit(host.structure) as unit:
         return unit.open_incidents(host.id)[0].id
+
+
+def busy_desk(served: Running, structure: str, now: dt.datetime) -> None:
+    """A call that nobody took, one that somebody took, one that is over; a rota with a hole."""
+    known = always(person("ali", url=f"json://127.0.0.1:{dead_port()}/"))
+    shifts = (Shift(person="ali", hours="00:00-23:00"),)
+    rotas.keep(
+        served.store, structure, msgspec.structs.replace(known, shifts=shifts), actor="a", now=now
+    )
+    for number in range(3):
+        earlier = now - dt.timedelta(minutes=5)
+        asked = Asked(
+            id=f"help{number}", source="phone", by="0299000001", phone="0299000001",
+            is_blocked=number == 0, text="L’imprimante fume.", at=earlier,
+        )  # fmt: skip
+        ask(served.store, structure, asked, now)
+    with served.store.unit(structure) as unit:
+        answering.acknowledge(unit, "help1", Acknowledged(now, "bea", "Bea"))
+        answering.close(unit, "help2", "Éteinte.", actor="bea", now=now)
+        unit.put_help_code(digest("code0"), "help0", 1, now + dt.timedelta(hours=1))
+        unit.put_help_code(digest("code1"), "help1", 1, now + dt.timedelta(hours=1))
 
 
 def sign_up(page: Page, served: Running, found: list[str]) -> None:
@@ -147,8 +176,14 @@ def test_every_page_of_the_console_is_accessible(
     found += violations(page, "/ without any host")
     page.goto("/vault")
     found += violations(page, "/vault without any")
+    page.goto("/desk")
+    found += violations(page, "/desk without a rota")
     case = busy(served)
-    for address in ("/", "/incidents", f"/incidents/{case}", "/vault", "/health", "/nothing"):
+    more = ("/help", "/help/help0", "/help/help1", "/help/help2", "/desk")
+    links = ("/a/code0", "/a/code1", "/a/over")
+    for address in (
+        "/", "/incidents", f"/incidents/{case}", "/vault", "/health", "/nothing", *more, *links
+    ):  # fmt: skip
         page.goto(address)
         found += violations(page, address)
     page.goto("/")

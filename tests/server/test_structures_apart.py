@@ -1,5 +1,6 @@
 """Walks every table and every route as another structure: nothing of the first is reached."""
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import sqlalchemy as sa
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.flow.server import actions, signin
+from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
 from releve.model.order import Isolate
+from tests.assist import people
+from tests.assist.people import always
 from tests.server.declared import declare, practice
 from tests.server.vaults import add_vault
 from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
@@ -41,7 +45,20 @@ def fill(store: SqlStore, name: str) -> EnrolledHost:
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
+    call_for_help(store, host, name)
     return host
+
+
+def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
+    """Asked, rung, taken and closed: nothing of it moves by itself any more."""
+    rotas.keep(store, host.structure, always(people.person("ali")), actor="a", now=T0)
+    asking.make_line(store, host.structure, f"line-{name}", actor="a", now=T0)
+    identity = f"help-{host.id}"
+    asked = asking.Asked(id=identity, source="console", by=f"claire-{name}", at=T0)
+    asking.ask(store, host.structure, asked, T0)
+    with store.unit(host.structure) as unit:
+        unit.put_help_code(asking.digest(f"code-{name}"), identity, 1, T0)
+        answering.close(unit, identity, f"fait chez {name}", actor="a", now=T0)
 
 
 def test_every_table_of_tenant_data_starts_its_key_with_the_structure() -> None:
@@ -64,6 +81,11 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert unit.vault_heads(vault_of(store, theirs)) == []
         assert unit.findings_of(theirs.id) == []
         assert [v.structure for v in unit.vaults()] == [mine.structure]
+        assert unit.help_request(f"help-{theirs.id}") is None
+        assert unit.help_steps(f"help-{theirs.id}") == []
+        assert unit.help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1)) is None
+        assert not unit.use_help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1))
+        assert [r.structure for r in unit.help_requests()] == [mine.structure]
         assert {i.host for i in unit.incidents()} == {mine.id}
         assert {f.host for f in unit.findings("would_stop")} == {mine.id}
         assert {r.action.host for r in unit.actions()} == {mine.id}
@@ -133,7 +155,7 @@ def test_no_page_shows_another_structure(
     for route, method in routes:
         if route in ("/logout", "/static/{digest:str}/{name:path}") or route.startswith("/api"):
             continue
-        for identity in (incident, f"proposal-{theirs.id}", theirs.id):
+        for identity in (incident, f"proposal-{theirs.id}", f"help-{theirs.id}", theirs.id):
             path = re.sub(r"\{\w+:str\}", identity, route.replace("{decision:str}", "approve"))
             for task in ("isolate", "release") if "ask" in path else ("",):
                 form = {"csrf": client.headers["x-csrf"], "task": task}
@@ -146,6 +168,7 @@ def test_no_page_shows_another_structure(
                     "coffre de B",
                     "effets-B",
                     "Dr B",
+                    "chez B",
                 ):
                     assert secret not in text.replace(path, ""), (method, path)
                 if identity in path:

@@ -63,6 +63,27 @@ class EnrolReply(msgspec.Struct, frozen=True, kw_only=True):
     server_time: dt.datetime
 
 
+class HelpAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """Help asked from a host. Sending it again under its id tells how far it is, and asks nothing new."""
+
+    id: str
+    text: str
+    is_blocked: bool = False
+    phone: str = ""
+    at: dt.datetime  # the server's time, as near as the host knows it
+
+
+class HelpTold(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a call for help is. `rung`: names of who was told, in order."""
+
+    request: str
+    phase: str
+    rung: tuple[str, ...] = ()
+    comes: str = ""
+    phones: tuple[str, ...] = ()  # whom to call oneself: "name number"
+    server_time: dt.datetime
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why a request was not taken; signed like every answer, so that its time can be trusted."""
 

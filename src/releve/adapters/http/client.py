@@ -17,7 +17,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from releve.adapters.system import SystemClock
 from releve.flow import envelope
 from releve.flow.agent.ports import TemporaryError
-from releve.flow.wire import Ack, Batch, EnrolReply, EnrolRequest, Orders, Refusal, encode
+from releve.flow.wire import (
+    Ack,
+    Batch,
+    EnrolReply,
+    EnrolRequest,
+    HelpAsk,
+    HelpTold,
+    Orders,
+    Refusal,
+    encode,
+)
 from releve.model.errors import ReleveError
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -122,6 +132,10 @@ class HttpServer:
     async def enrol(self, request: EnrolRequest) -> EnrolReply:
         answer = await self._ask("POST", "/api/v1/enrol", encode(request))
         return msgspec.json.decode(answer, type=EnrolReply)
+
+    async def ask_help(self, ask: HelpAsk) -> HelpTold:
+        answer = await self._ask("POST", "/api/v1/help", encode(ask))
+        return msgspec.json.decode(answer, type=HelpTold)
 
     async def _ask(self, method: str, target: str, body: bytes, *, timeout: float = 30) -> bytes:  # noqa: ASYNC109
         for attempt in (1, 2):

@@ -79,7 +79,11 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 # No row of these is ever changed or removed: who answers for the past must not be able to.
-_APPEND_ONLY = {"audit": "the audit trail", "vault_head": "the heads of a vault"}
+_APPEND_ONLY = {
+    "audit": "the audit trail",
+    "vault_head": "the heads of a vault",
+    "help_step": "the steps of a call for help",
+}
 _SQLITE_GUARDS = (
     """CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table}
        BEGIN SELECT RAISE(ABORT, '{what}: append-only'); END""",

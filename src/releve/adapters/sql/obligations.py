@@ -7,8 +7,8 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.people import PeopleRows
 from releve.adapters.sql.rows import add, from_text, text
-from releve.adapters.sql.vaults import VaultRows
 from releve.model.dossier import Dossier
 from releve.model.obligation import Declaration, Obligation, Timer
 
@@ -18,7 +18,7 @@ _obligation = msgspec.json.Decoder(Obligation).decode
 _dossier = msgspec.json.Decoder(Dossier).decode
 
 
-class ObligationRows(VaultRows):
+class ObligationRows(PeopleRows):
     """A unit's legal clocks and dossiers."""
 
     def add_declaration(self, told: Declaration) -> bool:

@@ -53,9 +53,10 @@ class PeopleRows:
         self, at: dt.datetime, actor: str, object_: str, verb: str, detail: str = ""
     ) -> None:
         last = self._select(t.audit).order_by(t.audit.c.number.desc()).limit(1)
-        # The structure's row is locked: two writers on PostgreSQL must not take one number.
+        # The structure's row is locked: two writers on PostgreSQL must not take one number. Not its
+        # key: both may have inserted rows that point at it, and would wait for each other for ever.
         lock = sa.select(t.structure.c.id).where(t.structure.c.id == self.structure)
-        self._connection.execute(lock.with_for_update())
+        self._connection.execute(lock.with_for_update(key_share=True))
         before = self._connection.execute(last).one_or_none()
         number, previous = (before.number + 1, before.digest) if before else (1, "")
         entry = AuditEntry(

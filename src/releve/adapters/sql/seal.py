@@ -1,6 +1,7 @@
-"""Keys of second factors at rest: sealed with a key that lies beside the database, not in it.
+"""Keys of second factors and ways to people on call at rest: sealed with a key beside the database.
 
-A copy of the database alone (a backup, a disk of the database server) gives nobody a second factor.
+A copy of the database alone (a backup, a disk of the database server) gives nobody a second factor,
+nor the addresses and gateways of who is on call.
 """
 
 import base64
@@ -31,11 +32,11 @@ class SecondFactorKeyError(ReleveError):
     )
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"The second factors cannot be opened with {path}.")
+        super().__init__(f"Second factors and people on call cannot be opened with {path}.")
 
 
 class Seal:
-    """AES-256-GCM over a person's TOTP secret, bound to that person.
+    """AES-256-GCM over a person's TOTP secret, or a whole body, bound to its owner.
 
     Args:
         key: 32 bytes.
@@ -47,9 +48,8 @@ class Seal:
 
     def closed(self, person: Person) -> bytes:
         """The person as it is stored."""
-        nonce = os.urandom(_NONCE_BYTES)
-        text = self._aead.encrypt(nonce, person.totp_secret.encode(), _owner(person))
-        secret = _MARK + base64.b64encode(nonce + text).decode()
+        sealed = self.closed_body(person.totp_secret.encode(), _owner(person))
+        secret = _MARK + base64.b64encode(sealed).decode()
         return msgspec.json.encode(msgspec.structs.replace(person, totp_secret=secret))
 
     def opened(self, body: bytes) -> Person:
@@ -58,11 +58,19 @@ class Seal:
         if not is_sealed(person):
             return person
         sealed = base64.b64decode(person.totp_secret.removeprefix(_MARK))
+        clear = self.opened_body(sealed, _owner(person))
+        return msgspec.structs.replace(person, totp_secret=clear.decode())
+
+    def closed_body(self, clear: bytes, owner: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, clear, owner)
+
+    def opened_body(self, sealed: bytes, owner: bytes) -> bytes:
+        """Raises: SecondFactorKeyError."""
         try:
-            clear = self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _owner(person))
+            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner)
         except InvalidTag as error:
             raise SecondFactorKeyError(self._path) from error
-        return msgspec.structs.replace(person, totp_secret=clear.decode())
 
 
 def is_sealed(person: Person) -> bool:

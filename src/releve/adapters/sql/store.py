@@ -9,18 +9,19 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
 
-class SqlStore:
+class SqlStore(HelpLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
-        self._engine, self._seal = engine, seal
-        self._writing = engine.execution_options(writes=True)
+        super().__init__(engine)
+        self._seal = seal
 
     @contextmanager
     def unit(self, structure: str, *, writes: bool = True) -> Iterator[SqlUnit]:
@@ -86,6 +87,7 @@ class SqlStore:
         with self._writing.begin() as connection:
             connection.execute(sa.delete(t.session).where(t.session.c.expires_at < limit))
             connection.execute(sa.delete(t.nonce).where(t.nonce.c.expires_at < limit))
+            connection.execute(sa.delete(t.help_code).where(t.help_code.c.expires_at < limit))
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))
 

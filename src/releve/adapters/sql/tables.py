@@ -183,6 +183,44 @@ dossier = _tenant(
     sa.Column("body", _JSON, nullable=False),
 )
 
+rota = _tenant("rota", sa.Column("sealed", _JSON, nullable=False))
+
+help_line = _tenant(
+    "help_line",
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Index("help_line_by_token", "token_hash", unique=True),
+)
+
+help_request = _tenant(
+    "help_request",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("opened_at", _TIME, nullable=False),
+    sa.Column("wake_at", _TIME),
+    sa.Column("closed_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("help_request_by_wake", "wake_at"),
+    sa.Index("help_request_by_time", "structure", "opened_at"),
+)
+
+help_step = _tenant(
+    "help_step",
+    sa.Column("request", _ID, primary_key=True),
+    sa.Column("number", sa.Integer(), primary_key=True),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+help_code = _tenant(
+    "help_code",
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("request", _ID, nullable=False),
+    sa.Column("ring", sa.Integer(), nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("used_at", _TIME),
+    sa.Index("help_code_by_hash", "hash", unique=True),
+)
+
 # Not of one structure: failed sign-ins by login or address, before anybody is known.
 attempt = sa.Table(
     "attempt",

@@ -8,8 +8,10 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
+from releve.adapters.sql.vaults import VaultRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
 from releve.model.finding import Finding
@@ -28,7 +30,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(ObligationRows):
+class SqlUnit(VaultRows, HelpRows, ObligationRows):
     """Hosts, events, findings, incidents and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

@@ -15,6 +15,7 @@ _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
+_DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
 _DRILL = "releve.flow.drill.ports"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
@@ -68,6 +69,9 @@ _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
+_ROTA = (
+    *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"), *_of(_ROTA_CLI, "NobodyOnCallError"),
+)  # fmt: skip
 _HOME = _of(_BOX, "BoxRootError", "BoxFileError")
 _CUT = (*_of(f"{_LINUX}.nft", "FirewallError"), *_HOME)
 _SHARE = (*_HOME, *_of(_BOX, "SambaMissingError", "SambaRefusedError"))
@@ -331,6 +335,20 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "server vault heads": (
         *_DATABASE, *_of("releve.apps.server.vault_cli", "VaultNotEnrolledError"),
+    ),
+    "desk list": _DATABASE,
+    "desk ack": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),
+    "desk close": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),
+    "desk phone": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
+    "desk rota template": (),
+    "desk rota set": (
+        *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"), *_of(_ROTA_CLI, "RotaFileError"),
+    ),
+    "desk rota show": _ROTA,
+    "desk rota holes": (*_ROTA, *_of(_ROTA_CLI, "RotaHolesError")),
+    "help ask": (
+        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
+        *_of("releve.apps.agent.help_cli", "NobodyCameError"),
     ),
     "simulate": (
         *_of(f"{_SIMULATE}.mark", "UnmarkedError"),

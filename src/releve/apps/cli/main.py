@@ -60,6 +60,10 @@ COMMANDS: dict[str, Row] = {
     "dossier": Row(
         "releve.apps.server.dossier_cli:dossier", "Les dossiers à déposer, préparés et signés."
     ),
+    "desk": Row(
+        "releve.apps.server.desk_cli:desk", "L'astreinte : qui est appelé, qui demande de l'aide."
+    ),
+    "help": Row("releve.apps.agent.help_cli:help_", "Demander de l'aide, pour toute panne."),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

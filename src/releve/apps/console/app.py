@@ -8,7 +8,14 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 
-from releve.apps.console import door, dossier_pages, obligation_pages, pages, vault_pages
+from releve.apps.console import (
+    door,
+    dossier_pages,
+    help_pages,
+    obligation_pages,
+    pages,
+    vault_pages,
+)
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
 
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -27,6 +34,7 @@ def console_parts() -> Parts:
             *vault_pages.ROUTES,
             *obligation_pages.ROUTES,
             *dossier_pages.ROUTES,
+            *help_pages.ROUTES,
             static,
             is_up,
         ],

@@ -12,6 +12,7 @@ from litestar.params import FromQuery
 
 from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.flow import envelope
+from releve.flow.server.assist.telling import ask_from_host
 from releve.flow.server.enrol import enrol
 from releve.flow.server.ingest import Call, Refused, authenticate, pending_orders, take
 from releve.flow.server.live import orders_of
@@ -19,6 +20,7 @@ from releve.flow.wire import (
     MOST_BATCH_BYTES,
     Batch,
     EnrolRequest,
+    HelpAsk,
     Orders,
     Refusal,
     decode_batch,
@@ -95,13 +97,30 @@ async def wait_orders(
     return _answer(context, call, encode(answer))
 
 
+@post("/api/v1/help", status_code=200)
+async def ask_help(request: AnyRequest) -> Response[bytes]:
+    """Help asked from a host; asked again under its id it tells how far the call is."""
+    context, call = context_of(request), await _call(request)
+    try:
+        structure, host = await _known(context, call)
+        wanted = msgspec.json.decode(call.body, type=HelpAsk)
+        now = context.clock.now()
+        told = await to_thread.run_sync(ask_from_host, context.store, structure, host, wanted, now)
+    except Refused as refused:
+        return _refuse(context, call, refused.why)
+    except msgspec.DecodeError:
+        return _refuse(context, call, "unreadable")
+    context.live.touch(structure)
+    return _answer(context, call, encode(told))
+
+
 @get("/api/v1/authority", media_type=MediaType.TEXT)
 async def authority(request: AnyRequest) -> Response[bytes]:
     """The server's own authority; public, and checked by its digest in the enrolment token."""
     return Response(context_of(request).authority, media_type="application/x-pem-file")
 
 
-ROUTES: list[Any] = [enrol_agent, take_batch, wait_orders, authority]
+ROUTES: list[Any] = [enrol_agent, take_batch, wait_orders, ask_help, authority]
 
 
 def _orders_after(

@@ -13,15 +13,20 @@ from anyio import to_thread
 from litestar import Litestar
 from litestar.datastructures import State
 
+from releve.adapters.apprise import AppriseRinger
 from releve.adapters.content import forms, law
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
 from releve.apps.console.context import Context
-from releve.apps.server import api, vault_api
+from releve.apps.server import api, help_api, vault_api
+from releve.apps.server.help_words import telling
 from releve.apps.server.home import Home
 from releve.apps.web.headers import SafeHeaders
+from releve.assist.escalation import Limits
 from releve.flow.server.actions import expire
+from releve.flow.server.assist.answering import LIMITS
+from releve.flow.server.assist.escalating import Escalations
 from releve.flow.server.live import Live
 from releve.flow.server.obligations import tick
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
@@ -41,8 +46,9 @@ def build(
     is_secure: bool,
     url: str,
     keep: dt.timedelta | None = dt.timedelta(days=KEEP_DAYS),
+    limits: Limits = LIMITS,
 ) -> tuple[Litestar, Context]:
-    """The application; `keep` is how long events are kept (None: for ever)."""
+    """The application; `keep` is how long events are kept (None: for ever), `limits` those of help."""
     context = Context(
         store=store,
         clock=SystemClock(),
@@ -59,11 +65,21 @@ def build(
         url=url,
     )
     parts = console_parts()
+    escalations = Escalations(
+        store,
+        context.clock,
+        context.live,
+        ringer=AppriseRinger(),
+        tell=telling(url),
+        new_code=new_id,
+        limits=limits,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_house, context)
+            tasks.start_soon(escalations.run_forever)
             if keep is not None:
                 tasks.start_soon(_forget, context, keep)
             yield
@@ -71,7 +87,7 @@ def build(
             tasks.cancel_scope.cancel()
 
     app = Litestar(
-        route_handlers=[*api.ROUTES, *vault_api.ROUTES, *parts.routes],
+        route_handlers=[*api.ROUTES, *vault_api.ROUTES, *help_api.ROUTES, *parts.routes],
         state=State({"context": context}),
         exception_handlers=parts.exception_handlers,
         lifespan=[lifespan],

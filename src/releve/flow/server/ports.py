@@ -10,6 +10,7 @@ import msgspec
 from releve.flow.wire import Vitals
 from releve.model.dossier import Dossier
 from releve.model.finding import Finding
+from releve.model.help import HelpRequest, Rota, Step
 from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.obligation import Declaration, Obligation, Timer
@@ -105,6 +106,14 @@ class VaultHead(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     received_at: dt.datetime
     signed: bytes
+
+
+class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that was sent with a ring."""
+
+    request: str
+    ring: int
+    used_at: dt.datetime | None = None
 
 
 class Unit(Protocol):
@@ -218,6 +227,44 @@ class Unit(Protocol):
         """Newest first."""
         ...
 
+    def rota(self) -> Rota | None: ...
+    def put_rota(self, rota: Rota) -> None:
+        """Sealed: it holds ways to people."""
+        ...
+
+    def put_help_line(self, token_hash: str, created_at: dt.datetime) -> None:
+        """The phone system's token; it replaces the one of before."""
+        ...
+
+    def add_help(self, request: HelpRequest) -> bool:
+        """False when there is one of that id: it was asked before."""
+        ...
+
+    def put_help(self, request: HelpRequest, wake_at: dt.datetime | None) -> None: ...
+    def help_request(self, request: str, *, lock: bool = False) -> HelpRequest | None: ...
+    def help_requests(self, *, is_open: bool = False, most: int = 100) -> list[HelpRequest]:
+        """Newest first."""
+        ...
+
+    def add_help_steps(self, request: str, steps: Sequence[Step]) -> None:
+        """They can never be changed."""
+        ...
+
+    def help_steps(self, request: str) -> list[Step]:
+        """In order."""
+        ...
+
+    def put_help_code(
+        self, code_hash: str, request: str, ring: int, until: dt.datetime
+    ) -> None: ...
+    def help_code(self, code_hash: str, now: dt.datetime) -> HelpCode | None:
+        """None for one that is unknown or over."""
+        ...
+
+    def use_help_code(self, code_hash: str, now: dt.datetime) -> bool:
+        """True once."""
+        ...
+
     def put_person(self, person: Person) -> None: ...
     def person(self, person: str) -> Person | None: ...
     def people(self) -> list[Person]: ...
@@ -249,11 +296,28 @@ class Store(Protocol):
         """(structure, vault)."""
         ...
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may work on this database."""
+        ...
+
+    def structure_of_help_line(self, token_hash: str) -> str | None: ...
+    def structure_of_help_code(self, code_hash: str) -> str | None: ...
+    def help_waking(
+        self, now: dt.datetime, beyond: dt.datetime, *, most: int
+    ) -> list[tuple[str, str]]:
+        """(structure, request) of what is to be looked at now; or after `beyond`: the clock was put back."""
+        ...
+
+    def wake_help(self, now: dt.datetime) -> None:
+        """Have every request that waits for something looked at now."""
+        ...
+
     def person_by_login(self, login: str) -> Person | None: ...
     def session(self, secret_hash: str) -> Session | None: ...
     def has_people(self) -> bool: ...
     def attempts(self, key: str) -> Attempts | None: ...
     def put_attempts(self, key: str, attempts: Attempts | None) -> None: ...
     def forget_old(self, now: dt.datetime) -> None:
-        """Drop ended sessions, attempts and nonces."""
+        """Drop ended sessions, attempts, nonces and links of calls for help."""
         ...

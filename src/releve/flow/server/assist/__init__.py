@@ -1,0 +1,1 @@
+"""Calls for help: taken in, escalated until a named person comes, answered."""

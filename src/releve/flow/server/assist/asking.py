@@ -1,0 +1,173 @@
+"""Taking a call for help in, with its context. Asking twice under one id is asking once."""
+
+import datetime as dt
+import hashlib
+
+import msgspec
+
+from releve.assist import escalation
+from releve.flow.server.ports import Store, Unit
+from releve.model.help import (
+    ContextFinding,
+    ContextHost,
+    ContextIncident,
+    HelpContext,
+    HelpRequest,
+    Step,
+)
+from releve.model.standing import Standing
+
+LONGEST_TEXT, LONGEST_PHONE = 2000, 40
+_MOST_FINDINGS, _MOST_INCIDENTS, _MOST_HOSTS = 6, 5, 20
+_MOST_RINGS = 20  # new callers a minute: more is a stolen token or a broken exchange
+_SAME_CALLER = dt.timedelta(minutes=15)  # who rings again wants the same thing, only sooner
+_EARLIEST_RING = dt.timedelta(minutes=10)  # its clock may be off; more is not believed
+_standing = msgspec.json.Decoder(Standing).decode
+_PHONE, _OPENED, _AGAIN = "phone", "opened", "again"
+
+
+class TooManyRings(Exception):  # noqa: N818  # a control value of this module
+    """The exchange tells of more new callers than there can be."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks. `at`: when the clock started."""
+
+    id: str
+    source: str
+    by: str
+    text: str = ""
+    is_blocked: bool = False
+    phone: str = ""
+    host: str = ""
+    at: dt.datetime
+
+
+class PhoneRing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the phone system posts at the first ring. `call` is its own id of the call."""
+
+    call: str
+    caller: str = ""  # empty: withheld
+    at: dt.datetime | None = None
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def ask(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
+    """The request, kept durably; the escalation rings from here on."""
+    with store.unit(structure) as unit:
+        return _take(unit, asked, now)
+
+
+def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -> HelpRequest:
+    """The request of a call; the same one for a call told twice, or a caller who rings again.
+
+    Raises: TooManyRings.
+    """
+    identity = digest(f"{structure}/{ring.call}")[:32]
+    caller = _line(ring.caller, LONGEST_PHONE)
+    with store.unit(structure) as unit:
+        known = unit.help_request(identity)
+        if known is not None:
+            return known
+        recent = [r for r in unit.help_requests(is_open=True) if r.source == _PHONE]
+        for request in recent:
+            if caller and request.phone == caller and now - request.course.opened_at < _SAME_CALLER:
+                return _again(unit, request.id, now)
+        minute_ago = now - dt.timedelta(minutes=1)
+        if sum(r.course.opened_at > minute_ago for r in recent) >= _MOST_RINGS:
+            raise TooManyRings
+        at = believed(ring.at, now)
+        asked = Asked(id=identity, source=_PHONE, by=caller or _PHONE, phone=caller, at=at)
+        return _take(unit, asked, now)
+
+
+def make_line(store: Store, structure: str, token: str, *, actor: str, now: dt.datetime) -> None:
+    """The phone system's token, in place of the one before; only its hash is kept."""
+    with store.unit(structure) as unit:
+        unit.put_help_line(digest(token), now)
+        unit.record(now, actor, "help/line", "make_token")
+
+
+def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
+    request = HelpRequest(
+        id=asked.id,
+        structure=unit.structure,
+        source=asked.source,
+        asked_by=asked.by[:100],
+        text=asked.text.strip()[:LONGEST_TEXT],
+        is_blocked=asked.is_blocked,
+        phone=_line(asked.phone, LONGEST_PHONE),
+        context=context_of(unit, asked.host),
+        course=escalation.begin(min(asked.at, now), now),
+    )
+    if not unit.add_help(request):
+        return unit.help_request(asked.id) or request
+    opened = Step(number=1, at=now, kind=_OPENED, person=request.asked_by, due_at=asked.at)
+    unit.add_help_steps(request.id, [opened])
+    unit.record(now, request.asked_by, f"help/{request.id}", "ask", request.source)
+    return request
+
+
+def _again(unit: Unit, identity: str, now: dt.datetime) -> HelpRequest:
+    request = unit.help_request(identity, lock=True)
+    if request is None:
+        raise LookupError(identity)
+    course = msgspec.structs.replace(request.course, number=request.course.number + 1)
+    told = msgspec.structs.replace(request, course=course)
+    step = Step(number=course.number, at=now, kind=_AGAIN, person=request.asked_by)
+    unit.add_help_steps(identity, [step])
+    unit.put_help(told, escalation.wake_at(course))
+    return told
+
+
+def context_of(unit: Unit, host: str = "") -> HelpContext:
+    """What is known now of one host, or of all: ids and figures, no name of a file."""
+    hosts = [h for h in unit.hosts() if host in ("", h.id)][:_MOST_HOSTS]
+    findings = [f for h in hosts for f in unit.findings_of(h.id, most=_MOST_FINDINGS)]
+    findings = sorted(findings, key=lambda f: f.seen_at, reverse=True)[:_MOST_FINDINGS]
+    incidents = unit.open_incidents(host)[:_MOST_INCIDENTS]
+    return HelpContext(
+        hosts=tuple(
+            ContextHost(
+                id=h.id,
+                name=h.name,
+                guard=h.state.guard,
+                last_seen_at=h.last_seen_at,
+                last_good_backup_at=h.state.backup.last_good_at if h.state.backup else None,
+            )
+            for h in hosts
+        ),
+        findings=tuple(
+            ContextFinding(
+                id=f.id, host=f.host, kind=f.kind, severity=f.severity.value, seen_at=f.seen_at
+            )
+            for f in findings
+        ),
+        incidents=tuple(
+            ContextIncident(id=i.id, host=i.host, severity=i.severity.value, opened_at=i.opened_at)
+            for i in incidents
+        ),
+        vault_last_at=_vault_last(unit),
+    )
+
+
+def _vault_last(unit: Unit) -> dt.datetime | None:
+    records = [unit.vault(vault.id) for vault in unit.vaults() if vault.removed_at is None]
+    told = [_standing(r.standing) for r in records if r is not None and r.standing]
+    newest = max((h.last_snapshot_ns for one in told for h in one.hosts), default=0)
+    return dt.datetime.fromtimestamp(newest / 1e9, dt.UTC) if newest else None
+
+
+def believed(at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
+    """The asker's own time of the first ring, if it can be."""
+    if at is None or at.tzinfo is None or not now - _EARLIEST_RING <= at <= now:
+        return now
+    return at
+
+
+def _line(text: str, most: int) -> str:
+    """One line without what a gateway or a page could read as more than text."""
+    return "".join(c for c in text if c.isprintable()).strip()[:most]

@@ -1,0 +1,44 @@
+"""How far a call for help is, for the host that asked."""
+
+import datetime as dt
+
+from releve.flow.server.assist.asking import Asked, ask, believed, digest
+from releve.flow.server.ports import Store, Unit
+from releve.flow.wire import HelpAsk, HelpTold
+
+_ROLES = ("it", "lead")  # whom a structure calls itself when nobody comes
+
+
+def ask_from_host(
+    store: Store, structure: str, host: str, wanted: HelpAsk, now: dt.datetime
+) -> HelpTold:
+    """Keep the request if it is new; how far it is. One host cannot reach another's by its id."""
+    asked = Asked(
+        id=digest(f"{structure}/{host}/{wanted.id}")[:32],
+        source="host",
+        by=f"host/{host}",
+        text=wanted.text,
+        is_blocked=wanted.is_blocked,
+        phone=wanted.phone,
+        host=host,
+        at=believed(wanted.at, now),
+    )
+    request = ask(store, structure, asked, now)
+    with store.unit(structure, writes=False) as unit:
+        steps, phones = unit.help_steps(request.id), phones_of(unit)
+    rung = dict.fromkeys(step.name for step in steps if step.kind == "ring")
+    return HelpTold(
+        request=request.id,
+        phase=request.course.phase,
+        rung=tuple(rung),
+        comes=request.course.name,
+        phones=phones,
+        server_time=now,
+    )
+
+
+def phones_of(unit: Unit) -> tuple[str, ...]:
+    """Name and number of the structure's own contacts for its machines."""
+    profile = unit.profile()
+    known = [c for role in _ROLES for c in (profile.contacts if profile else ()) if c.role == role]
+    return tuple(f"{one.name} {one.phone}" for one in known if one.phone)
