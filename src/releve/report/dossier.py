@@ -69,7 +69,7 @@ def _first(paper: Paper, dossier: Dossier, around: Around) -> Section:
 
 def _part(paper: Paper, part: str) -> Section:
     rows = tuple(row for line in paper.lines if line.part == part for row in _rows(line))
-    table = Table(caption=part, head=_HEAD, rows=rows, name="facts")
+    table = Table(caption=part, head=_HEAD, rows=rows, name="dossier")
     return Section(anchor=_anchor(part), title="", blocks=(table,), sheet=False)
 
 
@@ -104,7 +104,7 @@ def _signature(dossier: Dossier, around: Around) -> Section:
             (Cell(main="Récépissé"), Cell(main=got.reference)),
             (Cell(main="SHA-256 du récépissé"), Cell(main=got.sha256, code=True)),
         ]
-    table = Table(caption="Signature", head=("Champ", "Contenu"), rows=tuple(rows), name="facts")
+    table = Table(caption="Signature", head=("Champ", "Contenu"), rows=tuple(rows), name="dossier")
     return Section(anchor="signature", title="", blocks=(table,), sheet=False)
 
 
@@ -112,7 +112,7 @@ def _sources(paper: Paper, around: Around) -> Section:
     used = dict.fromkeys(source for line in paper.lines for source in line.sources)
     rows = tuple((Cell(main=s), Cell(main=around.sources.get(s, s))) for s in used)
     caption = f"Sources, relues le {paper.law_dated}"
-    table = Table(caption=caption, head=("Repère", "Source"), rows=rows, name="facts")
+    table = Table(caption=caption, head=("Repère", "Source"), rows=rows, name="dossier")
     return Section(anchor="sources", title="", blocks=(table,), sheet=False)
 
 

@@ -35,8 +35,15 @@ async def dossier(request: AnyRequest, identity: FromPath[str], kind: FromPath[s
         return views.dossier_view(unit, form, identity), versions
 
     view, versions = await reading(entered, read)
-    facts = {"law": context.law, "incident": identity, "wrong": wrong_of(request)}
-    return page(entered.visit, "dossier.html", view=view, versions=versions, **facts)
+    return page(
+        entered.visit,
+        "dossier.html",
+        view=view,
+        versions=versions,
+        law=context.law,
+        incident=identity,
+        wrong=wrong_of(request),
+    )
 
 
 @get("/incidents/{identity:str}/dossiers/{kind:str}/{file:str}")

@@ -48,8 +48,15 @@ async def of_incident(request: AnyRequest, identity: FromPath[str]) -> Response[
         return view, cases.zone_of(unit)
 
     view, zone = await reading(entered, read)
-    facts = {"law": context.law, "zone": zone, "wrong": wrong_of(request), "texts": obligations.TEXTS}  # fmt: skip
-    return page(entered.visit, "incident_obligations.html", view=view, **facts)
+    return page(
+        entered.visit,
+        "incident_obligations.html",
+        view=view,
+        law=context.law,
+        zone=zone,
+        texts=obligations.TEXTS,
+        wrong=wrong_of(request),
+    )
 
 
 @post("/incidents/{identity:str}/obligations")

@@ -69,7 +69,7 @@ def show(
         return
     if file in ("pdf", "docx") and sys.stdout.isatty():
         raise UsageError("a PDF or a DOCX is no text: give --out FILE")
-    click.get_binary_stream("stdout").write(body)
+    sys.stdout.buffer.write(body)
 
 
 @dossier.command()
