@@ -6,12 +6,16 @@ from pathlib import Path
 from random import Random
 
 import anyio
+import sqlalchemy as sa
 from assist_outcome import Outcome, outcome
 
+from releve.adapters.sql.engine import open_engine, sqlite_url
+from releve.adapters.sql.rows import from_text
+from releve.adapters.sql.tables import help_request
 from releve.adapters.system import new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.assist.escalation import Limits, wake_at
+from releve.assist.escalation import Limits
 from releve.flow.server.assist import answering, rotas
 from releve.flow.server.assist.asking import Asked, ask
 from releve.flow.server.assist.escalating import TICK_SECONDS, Escalations
@@ -55,6 +59,8 @@ class World:
         home = Home(folder)
         home.make()
         self.store, self.people, self.chance = open_store(home), Driven(chance), chance
+        self.engine = open_engine(sqlite_url(folder))
+        self.is_dying = False
         self.ids: list[str] = []
         self.outages: list[tuple[dt.datetime, dt.datetime]] = []
         self.looked_at = START - TICK
@@ -95,6 +101,9 @@ class World:
 
     def look(self) -> None:
         self.looked_at = self.people.at
+        if self.is_dying:
+            self._die()
+            return
 
         async def once() -> None:
             async with anyio.create_task_group() as tasks:
@@ -103,7 +112,11 @@ class World:
         anyio.run(once)
 
     def kill(self) -> None:
-        """The server dies: what it kept in this very tick was sent by nobody; half a minute passes."""
+        self.is_dying = True
+
+    def _die(self) -> None:
+        """In the middle of its next look: what it keeps there is sent by nobody; time passes."""
+        self.is_dying = False
         for structure, request in self.driver.waking():
             for call in self.driver.move(structure, request):
                 self.people.rung.append((call.request, call.number))
@@ -114,13 +127,11 @@ class World:
 
     def next_look(self) -> dt.datetime:
         """The first tick of the server at or after something is due."""
-        times = []
-        for structure in self.structures:
-            with self.store.unit(structure, writes=False) as unit:
-                times += [wake_at(r.course) for r in unit.help_requests(is_open=True, most=100_000)]
-        due = min((at for at in times if at is not None), default=_NEVER)
-        if due == _NEVER:
-            return due
+        with self.engine.begin() as connection:
+            said = connection.execute(sa.select(sa.func.min(help_request.c.wake_at))).scalar_one()
+        if said is None:
+            return _NEVER
+        due = from_text(said)
         begun = self.outages[-1][1] if self.outages else START
         at = begun + -((begun - max(due, self.people.at)) // TICK) * TICK
         return at if at > self.looked_at else at + TICK

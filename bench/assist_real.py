@@ -61,6 +61,7 @@ def server(words: list[str], port: int) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, str(HERE / "assist_server.py"), *words],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:

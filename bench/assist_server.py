@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio
 
+from releve.adapters.system import log_to_stderr
 from releve.apps.server import wiring
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
@@ -19,6 +20,7 @@ from releve.assist.escalation import Limits
 
 
 def main(home: str, port: str, answer_s: str, insist_s: str) -> None:
+    log_to_stderr()
     place = Home(Path(home))
     place.make()
     limits = Limits(

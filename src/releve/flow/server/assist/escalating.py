@@ -89,7 +89,7 @@ class Escalations:
             unit.put_help(request, escalation.wake_at(course))
             chain = on_call(rota, now, zone_of(unit, rota)) if rota else ()
             request, steps = move(unit, request, (*gone, Tick(now, chain)), self.limits)
-            rings = [*lost, *(s for s in steps if s.kind == "ring")]
+            rings: list[Step | Ringing] = [*lost, *(s for s in steps if s.kind == "ring")]
             codes = [self._code(unit, identity, ring, now) for ring in rings]
         return self._calls(request, rota, list(zip(rings, codes, strict=True)))
 
