@@ -128,8 +128,9 @@ def test_no_clear_path_is_kept_of_a_notice(vault: ToldVault) -> None:
     vault.tell_notice("strange", about="/srv/coffre/M. Dupont CR.docx", why="« /home/DUPONT »")
     with vault.store.unit(vault.structure, writes=False) as unit:
         kept = msgspec.json.encode(unit.findings_of(vault.id))
-    with vault.store._engine.begin() as db:
-        rows = b"".join(row[0] for row in db.execute(sa.text("SELECT body FROM event")))
+    with vault.store.unit(vault.structure, writes=False) as unit:
+        found = unit._connection.execute(sa.text("SELECT body FROM event"))
+        rows = b"".join(row[0] for row in found)
     assert b"upont" not in kept + rows
     assert b"DUPONT" not in kept + rows
 

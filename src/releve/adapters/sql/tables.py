@@ -147,6 +147,13 @@ audit = _tenant(
     sa.Column("digest", sa.String(64), nullable=False),
 )
 
+audit_head = _tenant(
+    "audit_head",
+    sa.Column("seq", sa.BigInteger(), primary_key=True),
+    sa.Column("number", sa.BigInteger(), nullable=False),
+    sa.Column("signed", _JSON, nullable=False),
+)
+
 # Not of one structure: failed sign-ins by login or address, before anybody is known.
 attempt = sa.Table(
     "attempt",

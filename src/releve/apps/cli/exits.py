@@ -66,7 +66,10 @@ _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
-_DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
+_DATABASE = (
+    *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
+    *_of(f"{_SQL}.apart", "UnboundRoleError"),
+)
 _HOME = _of(_BOX, "BoxRootError", "BoxFileError")
 _CUT = (*_of(f"{_LINUX}.nft", "FirewallError"), *_HOME)
 _SHARE = (*_HOME, *_of(_BOX, "SambaMissingError", "SambaRefusedError"))
@@ -288,6 +291,23 @@ EXITS: dict[str, tuple[str, ...]] = {
     "server run": (
         *_of(f"{_SQL}.engine", "ServerRunningError"), *_DATABASE,
         *_LISTENING,
+    ),
+    "audit verify": (
+        *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
+        *_of("releve.adapters.audit_heads", "HeadsUnreadableError"),
+    ),
+    "audit show": _of("releve.apps.server.opening", "DatabaseMissingError"),
+    "audit key": (),
+    "server backup": (
+        *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_of("releve.apps.server.state", "BackupPlaceError"),
+    ),
+    "server restore": (
+        *_DATABASE, *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_of("releve.apps.server.state", "HomeTakenError"),
+        *_of("releve.adapters.server_archive", "StateFileError"),
+        *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
     ),
     "server token create": _DATABASE,
     "server user create": (

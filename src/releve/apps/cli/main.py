@@ -51,6 +51,7 @@ COMMANDS: dict[str, Row] = {
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),
     "server": Row("releve.apps.server.cli:server", "Le serveur et la console."),
+    "audit": Row("releve.apps.server.audit_cli:audit", "Le journal d'audit : lire et vérifier."),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 
