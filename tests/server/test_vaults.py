@@ -94,9 +94,9 @@ def test_no_head_can_be_changed_or_removed_in_the_database(vault: ToldVault) -> 
     for statement in ("DELETE FROM vault_head", "UPDATE vault_head SET hash = 'x'"):
         with (
             pytest.raises(sa.exc.DBAPIError, match="append-only"),
-            vault.store._writing.begin() as db,
+            vault.store.unit(vault.structure) as unit,
         ):
-            db.execute(sa.text(statement))
+            unit._connection.execute(sa.text(statement))
 
 
 def test_a_notice_becomes_a_finding_once_and_a_grave_one_an_incident(vault: ToldVault) -> None:
