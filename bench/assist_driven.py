@@ -11,7 +11,7 @@ from assist_outcome import Outcome, outcome
 
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.rows import from_text
-from releve.adapters.sql.tables import help_request
+from releve.adapters.sql.tables import help_wake
 from releve.adapters.system import new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
@@ -74,9 +74,7 @@ class World:
         return made.id
 
     def _driver(self) -> Escalations:
-        if self.outages:
-            self.store.wake_help(self.people.at)
-        return Escalations(
+        driver = Escalations(
             self.store,
             self.people,
             Live(),
@@ -85,6 +83,9 @@ class World:
             new_code=new_id,
             limits=Limits(),
         )
+        if self.outages:
+            driver.wake_all(self.people.at)
+        return driver
 
     def _told(self, call: Call) -> Message:
         with self.people.lock:
@@ -128,7 +129,7 @@ class World:
     def next_look(self) -> dt.datetime:
         """The first tick of the server at or after something is due."""
         with self.engine.begin() as connection:
-            said = connection.execute(sa.select(sa.func.min(help_request.c.wake_at))).scalar_one()
+            said = connection.execute(sa.select(sa.func.min(help_wake.c.at))).scalar_one()
         if said is None:
             return _NEVER
         due = from_text(said)

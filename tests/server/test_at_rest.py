@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.apart import enter
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal, SecondFactorKeyError, seal_of
 from releve.adapters.sql.store import SqlStore
@@ -56,6 +57,7 @@ def test_a_second_factor_is_not_in_the_database_and_still_works(tmp_path: Path) 
 def put_clear(engine: sa.Engine, person: Person) -> None:
     """As a server of before kept it."""
     with engine.execution_options(writes=True).begin() as connection:
+        enter(connection, person.structure)
         body = msgspec.json.encode(person)
         connection.execute(sa.update(t.person).values(body=body))
 
@@ -78,8 +80,8 @@ def test_secrets_of_before_are_sealed_at_the_next_start(
     assert store.person_by_login("claire") == person
     if engine == "sqlite":
         assert person.totp_secret.encode() not in all_bytes(tmp_path)
-    with store._engine.connect() as connection:
-        (body,) = connection.execute(sa.select(t.person.c.body)).scalars()
+    with store.unit(person.structure, writes=False) as unit:
+        (body,) = unit._connection.execute(sa.select(t.person.c.body)).scalars()
     assert person.totp_secret.encode() not in bytes(body)
 
 

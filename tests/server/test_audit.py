@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.flow.server.enrol import ensure_structure
-from tests.server.world import T0
+from tests.server.world import T0, tampering
 
 
 def prepare(store: SqlStore) -> str:
@@ -22,22 +22,19 @@ def test_the_trail_reads_back_and_is_whole(store: SqlStore) -> None:
 
 
 def test_the_database_refuses_to_change_or_remove_an_entry(store: SqlStore) -> None:
-    prepare(store)
+    structure = prepare(store)
     for statement in (
         sa.update(tables.audit).values(verb="nothing"),
         sa.delete(tables.audit),
     ):
-        with pytest.raises(sa.exc.DBAPIError, match="append-only"), store._writing.begin() as db:
-            db.execute(statement)
+        refused = pytest.raises(sa.exc.DBAPIError, match="append-only")
+        with refused, store.unit(structure) as unit:
+            unit._connection.execute(statement)
 
 
 def test_an_entry_that_was_changed_all_the_same_shows(store: SqlStore) -> None:
     structure = prepare(store)
-    with store._writing.begin() as db:
-        if db.dialect.name == "sqlite":
-            db.exec_driver_sql("DROP TRIGGER audit_update")
-        else:
-            db.exec_driver_sql("DROP TRIGGER audit_update ON audit")
+    with tampering(store, structure, "audit") as db:
         db.execute(sa.update(tables.audit).where(tables.audit.c.number == 3).values(actor="x"))
     with store.unit(structure) as unit:
         assert not unit.trail_is_whole()

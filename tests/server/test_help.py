@@ -150,8 +150,8 @@ def test_a_link_is_good_once_and_ends_and_its_secret_is_not_kept(desk: Desk) -> 
     assert late is not None
     assert (late.comes, late.is_mine) == ("Ali", False)
     assert [s.kind for s in desk.read(request)[1]].count("acknowledged") == 1
-    with desk.store._engine.begin() as db:
-        kept = repr(db.execute(sa.select(t.help_code)).all())
+    with desk.store.unit(desk.structure) as unit:
+        kept = repr(unit._connection.execute(sa.select(t.help_code)).all())
     assert first not in kept
 
 
@@ -197,7 +197,7 @@ def test_a_server_killed_between_writing_and_sending_sends_after_its_restart(des
         assert desk.phones.rung == []  # another server may be at it: its lease is waited for
         desk.clock.forward(seconds=12)
     else:
-        desk.store.wake_help(desk.clock.now())
+        desk.driver.wake_all(desk.clock.now())
     desk.look()
     assert desk.phones.names == ["ali/sms"]
     for code in (calls[0].code, desk.phones.code()):  # the link of before is good too
@@ -273,15 +273,15 @@ def test_steps_can_be_neither_changed_nor_removed(desk: Desk) -> None:
     for statement in (sa.update(t.help_step).values(body=b"{}"), sa.delete(t.help_step)):
         with (
             pytest.raises(sa.exc.DatabaseError, match="append-only"),
-            desk.store._engine.begin() as db,
+            desk.store.unit(desk.structure) as unit,
         ):
-            db.execute(statement)
+            unit._connection.execute(statement)
 
 
 def test_ways_to_people_are_sealed_at_rest(desk: Desk) -> None:
     desk.on_call("ali")
-    with desk.store._engine.begin() as db:
-        sealed = db.execute(sa.select(t.rota.c.sealed)).scalar_one()
+    with desk.store.unit(desk.structure) as unit:
+        sealed = unit._connection.execute(sa.select(t.rota.c.sealed)).scalar_one()
     assert b"json" not in sealed
     assert b"Martin" not in sealed
     with desk.store.unit(desk.structure, writes=False) as unit:
@@ -367,7 +367,7 @@ def test_a_phone_token_is_one_structure_s_and_only_its_hash_is_kept(desk: Desk) 
     asking.make_line(desk.store, desk.structure, "secret", actor="admin", now=T0)
     assert desk.store.structure_of_help_line(asking.digest("secret")) == desk.structure
     assert desk.store.structure_of_help_line(asking.digest("x")) is None
-    with desk.store._engine.begin() as db:
-        assert "secret" not in repr(db.execute(sa.select(t.help_line)).all())
+    with desk.store.unit(desk.structure) as unit:
+        assert "secret" not in repr(unit._connection.execute(sa.select(t.help_line)).all())
     asking.make_line(desk.store, desk.structure, "newer", actor="admin", now=T0)
     assert desk.store.structure_of_help_line(asking.digest("secret")) is None

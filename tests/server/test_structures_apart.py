@@ -8,11 +8,13 @@ import httpx
 import pyotp
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.flow.server import actions, signin
 from releve.flow.server.assist import answering, asking, rotas
+from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
@@ -24,11 +26,12 @@ from tests.server.vaults import add_vault
 from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
 
 FAR = T0.replace(year=2060)
+KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
 SHARED = {"structure", "attempt"}  # tables that belong to no structure
 
 
-def fill(store: SqlStore, name: str) -> EnrolledHost:
+def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHost:
     host = add_host(store, f"serveur de {name}", name)
     events = (stopped(f"famille-{name}"), stopped("w", action="would_stop"), rolled_back("x"))
     take(store, host.structure, host.id, batch(*events), T0)
@@ -42,6 +45,7 @@ def fill(store: SqlStore, name: str) -> EnrolledHost:
         incident = unit.open_incidents(host.id)[0].id
     declare(store, host.structure, incident, by=f"Dr {name}", texts={"effects": f"effets-{name}"})
     owner = Structure(id=host.structure, name=name, created_at=T0)
+    sign_end(store, host.structure, key, T0)
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
@@ -101,6 +105,9 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         unit.drop_sessions_of(f"p{theirs.id}")
         unit.review_findings("would_stop", T0)
         unit.forget_nonces(T0)
+        unit.forget_sessions(T0 + dt.timedelta(days=9))
+        assert {h.seq for h in unit.audit_heads()} == {1}
+        assert {e.object for e in unit.trail_after(0)}.isdisjoint({f"host/{theirs.id}"})
         unit.put_watermark(theirs.id, "sp", 99)
         assert not unit.use_token("x", "h", T0)
     assert dump(store, theirs.structure) == before
@@ -119,10 +126,12 @@ def vault_of(store: SqlStore, host: EnrolledHost) -> str:
 def dump(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
     """Every row of a structure, by table; empty tables are left out."""
     found = {}
-    with store._engine.begin() as db:
+    with store.unit(structure, writes=False) as unit:
         for table in tables.metadata.sorted_tables:
             if "structure" in table.c:
-                rows = db.execute(sa.select(table).where(table.c.structure == structure)).all()
+                rows = unit._connection.execute(
+                    sa.select(table).where(table.c.structure == structure)
+                ).all()
                 if rows:
                     found[table.name] = sorted(map(tuple, rows), key=repr)
     return found

@@ -94,9 +94,9 @@ def test_no_head_can_be_changed_or_removed_in_the_database(vault: ToldVault) -> 
     for statement in ("DELETE FROM vault_head", "UPDATE vault_head SET hash = 'x'"):
         with (
             pytest.raises(sa.exc.DBAPIError, match="append-only"),
-            vault.store._writing.begin() as db,
+            vault.store.unit(vault.structure) as unit,
         ):
-            db.execute(sa.text(statement))
+            unit._connection.execute(sa.text(statement))
 
 
 def test_a_notice_becomes_a_finding_once_and_a_grave_one_an_incident(vault: ToldVault) -> None:
@@ -128,8 +128,9 @@ def test_no_clear_path_is_kept_of_a_notice(vault: ToldVault) -> None:
     vault.tell_notice("strange", about="/srv/coffre/M. Dupont CR.docx", why="« /home/DUPONT »")
     with vault.store.unit(vault.structure, writes=False) as unit:
         kept = msgspec.json.encode(unit.findings_of(vault.id))
-    with vault.store._engine.begin() as db:
-        rows = b"".join(row[0] for row in db.execute(sa.text("SELECT body FROM event")))
+    with vault.store.unit(vault.structure, writes=False) as unit:
+        found = unit._connection.execute(sa.text("SELECT body FROM event"))
+        rows = b"".join(row[0] for row in found)
     assert b"upont" not in kept + rows
     assert b"DUPONT" not in kept + rows
 

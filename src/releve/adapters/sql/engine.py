@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from releve.adapters.sql import tables
+from releve.adapters.sql import apart, tables
 from releve.model.errors import ReleveError
 
 
@@ -24,15 +24,16 @@ class ServerRunningError(ReleveError):
 
 
 def open_engine(url: str) -> sa.Engine:
-    """The engine with its tables made. A SQLite commit is on disk when it returns."""
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+    """The engine with its tables made. A SQLite commit is on disk when it returns.
+
+    Raises: UnboundRoleError.
+    """
+    engine = engine_to_read(url)
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             # Two servers that start at once would both try to make the tables.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7237001)"))
+            apart.check_role(connection)
         tables.metadata.create_all(connection)
         # Not in the tables' own lists: a database of before has the tables already.
         for name, columns in (
@@ -41,11 +42,26 @@ def open_engine(url: str) -> sa.Engine:
         ):
             connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
         _guard_append_only(connection)
+        if engine.dialect.name == "postgresql":
+            apart.keep_apart(connection)
     return engine
 
 
+def engine_to_read(url: str) -> sa.Engine:
+    """The engine on a database that is there, of which nothing is made or mended."""
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def sqlite_path(home: Path) -> Path:
+    return home / "releve.db"
+
+
 def sqlite_url(home: Path) -> str:
-    return f"sqlite:///{home / 'releve.db'}"
+    return f"sqlite:///{sqlite_path(home)}"
 
 
 @contextmanager
@@ -81,6 +97,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 # No row of these is ever changed or removed: who answers for the past must not be able to.
 _APPEND_ONLY = {
     "audit": "the audit trail",
+    "audit_head": "the signed heads of the audit trail",
     "vault_head": "the heads of a vault",
     "help_step": "the steps of a call for help",
 }

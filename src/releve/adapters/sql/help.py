@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.apart import WAKING, show
 from releve.adapters.sql.people import PeopleRows
 from releve.adapters.sql.rows import add, from_text, text
 from releve.flow.server.ports import HelpCode
@@ -37,21 +38,26 @@ class HelpRows(PeopleRows):
         self._put(t.help_line, token_hash=token_hash, created_at=text(created_at))
 
     def add_help(self, request: HelpRequest) -> bool:
-        row = self._help_row(request, request.course.due_at)
-        return add(self._connection, t.help_request, self._row(**row)) == 1
+        is_new = add(self._connection, t.help_request, self._row(**_help_row(request))) == 1
+        if is_new:
+            self._wake_help(request.id, request.course.due_at)
+        return is_new
 
     def put_help(self, request: HelpRequest, wake_at: dt.datetime | None) -> None:
-        self._put(t.help_request, **self._help_row(request, wake_at))
+        self._put(t.help_request, **_help_row(request))
+        self._wake_help(request.id, wake_at)
 
-    def _help_row(self, request: HelpRequest, wake_at: dt.datetime | None) -> dict[str, Any]:
-        course = request.course
-        return {
-            "id": request.id,
-            "opened_at": text(course.opened_at),
-            "wake_at": text(wake_at) if wake_at else None,
-            "closed_at": text(course.closed_at) if course.closed_at else None,
-            "body": _json(request),
-        }
+    def wake_help(self, now: dt.datetime) -> None:
+        own = t.help_wake.c.structure == self.structure
+        self._connection.execute(sa.update(t.help_wake).where(own).values(at=text(now)))
+
+    def _wake_help(self, request: str, at: dt.datetime | None) -> None:
+        if at is not None:
+            self._put(t.help_wake, request=request, at=text(at))
+            return
+        wake = t.help_wake.c
+        own = (wake.structure == self.structure) & (wake.request == request)
+        self._connection.execute(sa.delete(t.help_wake).where(own))
 
     def help_request(self, request: str, *, lock: bool = False) -> HelpRequest | None:
         query = self._select(t.help_request, t.help_request.c.body)
@@ -99,6 +105,21 @@ class HelpRows(PeopleRows):
         update = sa.update(t.help_code).where(good).values(used_at=text(now))
         return self._connection.execute(update).rowcount == 1
 
+    def forget_help_codes(self, now: dt.datetime) -> None:
+        code = t.help_code.c
+        own = (code.structure == self.structure) & (code.expires_at < text(now))
+        self._connection.execute(sa.delete(t.help_code).where(own))
+
+
+def _help_row(request: HelpRequest) -> dict[str, Any]:
+    course = request.course
+    return {
+        "id": request.id,
+        "opened_at": text(course.opened_at),
+        "closed_at": text(course.closed_at) if course.closed_at else None,
+        "body": _json(request),
+    }
+
 
 class HelpLookups:
     """What is asked before a structure is known, or of all of them."""
@@ -109,34 +130,31 @@ class HelpLookups:
 
     def structure_of_help_line(self, token_hash: str) -> str | None:
         line = t.help_line.c
-        return self._structure(sa.select(line.structure).where(line.token_hash == token_hash))
+        query = sa.select(line.structure).where(line.token_hash == token_hash)
+        return self._structure(token_hash, query)
 
     def structure_of_help_code(self, code_hash: str) -> str | None:
         code = t.help_code.c
-        return self._structure(sa.select(code.structure).where(code.hash == code_hash))
+        return self._structure(code_hash, sa.select(code.structure).where(code.hash == code_hash))
 
     def help_waking(
         self, now: dt.datetime, beyond: dt.datetime, *, most: int
     ) -> list[tuple[str, str]]:
-        waking = t.help_request.c
-        is_due = (waking.wake_at <= text(now)) | (waking.wake_at > text(beyond))
-        query = sa.select(waking.structure, waking.id).where(is_due)
-        query = query.order_by(waking.wake_at).limit(most)
+        wake = t.help_wake.c
+        is_due = (wake.at <= text(now)) | (wake.at > text(beyond))
+        query = sa.select(wake.structure, wake.request).where(is_due)
+        query = query.order_by(wake.at).limit(most)
         with self._engine.begin() as connection:
-            return [(r.structure, r.id) for r in connection.execute(query)]
-
-    def wake_help(self, now: dt.datetime) -> None:
-        waking = t.help_request.c.wake_at
-        update = sa.update(t.help_request).where(waking.is_not(None)).values(wake_at=text(now))
-        with self._writing.begin() as connection:
-            connection.execute(update)
+            show(connection, WAKING)
+            return [(r.structure, r.request) for r in connection.execute(query)]
 
     @property
     def is_shared(self) -> bool:
         """Whether other servers may work on this database; SQLite is for one process."""
         return self._engine.dialect.name != "sqlite"
 
-    def _structure(self, query: sa.Select[Any]) -> str | None:
+    def _structure(self, shown: str, query: sa.Select[Any]) -> str | None:
         with self._engine.begin() as connection:
+            show(connection, shown)
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else str(found)

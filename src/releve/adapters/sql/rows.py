@@ -7,10 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from releve.flow.clock import utc_text
 
-def text(at: dt.datetime) -> str:
-    """UTC with microseconds, fixed width: text order is time order."""
-    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+text = utc_text
 
 
 def from_text(value: str) -> dt.datetime:

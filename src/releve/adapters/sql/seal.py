@@ -7,6 +7,7 @@ nor the addresses and gateways of who is on call.
 import base64
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.apart import enter
 from releve.flow.server.ports import Person
 from releve.model.errors import ReleveError
 
@@ -85,7 +87,7 @@ def seal_of(engine: sa.Engine, path: Path, new_key: bytes) -> Seal:
     Raises: SecondFactorKeyError.
     """
     with engine.execution_options(writes=True).begin() as connection:
-        rows = connection.execute(sa.select(t.person).with_for_update()).all()
+        rows = _people(connection)
         if not path.exists():
             if any(is_sealed(_person(row.body)) for row in rows):
                 raise SecondFactorKeyError(str(path))
@@ -95,6 +97,7 @@ def seal_of(engine: sa.Engine, path: Path, new_key: bytes) -> Seal:
         for row in rows:
             seal.opened(row.body)
         for row in clear:
+            enter(connection, row.structure)
             own = (t.person.c.structure == row.structure) & (t.person.c.id == row.id)
             body = seal.closed(_person(row.body))
             connection.execute(sa.update(t.person).where(own).values(body=body))
@@ -105,6 +108,16 @@ def seal_of(engine: sa.Engine, path: Path, new_key: bytes) -> Seal:
                 driver.execute("VACUUM")  # the freed pages still held the secrets
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return seal
+
+
+def _people(connection: sa.Connection) -> list[sa.Row[Any]]:
+    """Of every structure, locked."""
+    rows: list[sa.Row[Any]] = []
+    for structure in connection.execute(sa.select(t.structure.c.id)).scalars().all():
+        enter(connection, structure)
+        own = sa.select(t.person).where(t.person.c.structure == structure)
+        rows += connection.execute(own.with_for_update()).all()
+    return rows
 
 
 def _owner(person: Person) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.apart import show
 from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
@@ -22,6 +23,9 @@ class SqlStore(HelpLookups):
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
         super().__init__(engine)
         self._seal = seal
+
+    def close(self) -> None:
+        self._engine.dispose()
 
     @contextmanager
     def unit(self, structure: str, *, writes: bool = True) -> Iterator[SqlUnit]:
@@ -46,7 +50,7 @@ class SqlStore(HelpLookups):
 
     def structure_of_token(self, secret_hash: str) -> str | None:
         query = sa.select(t.token.c.structure).where(t.token.c.hash == secret_hash)
-        found = self._scalar(query)
+        found = self._shown(secret_hash, query)
         return None if found is None else str(found)
 
     def vault_of_token(self, token_hash: str) -> tuple[str, str] | None:
@@ -54,19 +58,26 @@ class SqlStore(HelpLookups):
             t.vault.c.token_hash == token_hash
         )
         with self._engine.begin() as connection:
+            show(connection, token_hash)
             row = connection.execute(query).one_or_none()
         return None if row is None else (row.structure, row.id)
 
     def person_by_login(self, login: str) -> Person | None:
-        found = self._scalar(sa.select(t.person.c.body).where(t.person.c.login == login.lower()))
+        known = login.lower()
+        found = self._shown(known, sa.select(t.person.c.body).where(t.person.c.login == known))
         return None if found is None else self._seal.opened(found)
 
     def session(self, secret_hash: str) -> Session | None:
-        found = self._scalar(sa.select(t.session.c.body).where(t.session.c.hash == secret_hash))
+        query = sa.select(t.session.c.body).where(t.session.c.hash == secret_hash)
+        found = self._shown(secret_hash, query)
         return None if found is None else msgspec.json.decode(found, type=Session)
 
     def has_people(self) -> bool:
-        return self._scalar(sa.select(t.person.c.id).limit(1)) is not None
+        for structure in self.structures():
+            with self.unit(structure.id, writes=False) as unit:
+                if unit.has_people():
+                    return True
+        return False
 
     def attempts(self, key: str) -> Attempts | None:
         query = sa.select(t.attempt).where(t.attempt.c.key == key)
@@ -83,14 +94,17 @@ class SqlStore(HelpLookups):
             put(connection, t.attempt, values)
 
     def forget_old(self, now: dt.datetime) -> None:
-        limit = text(now)
+        for structure in self.structures():
+            with self.unit(structure.id) as unit:
+                unit.forget_sessions(now)
+                unit.forget_nonces(now)
+                unit.forget_help_codes(now)
         with self._writing.begin() as connection:
-            connection.execute(sa.delete(t.session).where(t.session.c.expires_at < limit))
-            connection.execute(sa.delete(t.nonce).where(t.nonce.c.expires_at < limit))
-            connection.execute(sa.delete(t.help_code).where(t.help_code.c.expires_at < limit))
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))
 
-    def _scalar(self, query: sa.Select[Any]) -> Any:
+    def _shown(self, shown: str, query: sa.Select[Any]) -> Any:
+        """What a question finds that comes before a structure is known."""
         with self._engine.begin() as connection:
+            show(connection, shown)
             return connection.execute(query).scalar_one_or_none()

@@ -196,11 +196,17 @@ help_request = _tenant(
     "help_request",
     sa.Column("id", _ID, primary_key=True),
     sa.Column("opened_at", _TIME, nullable=False),
-    sa.Column("wake_at", _TIME),
     sa.Column("closed_at", _TIME),
     sa.Column("body", _JSON, nullable=False),
-    sa.Index("help_request_by_wake", "wake_at"),
     sa.Index("help_request_by_time", "structure", "opened_at"),
+)
+
+# Apart from the calls: every second somebody asks of all structures whose time has come.
+help_wake = _tenant(
+    "help_wake",
+    sa.Column("request", _ID, primary_key=True),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Index("help_wake_by_time", "at"),
 )
 
 help_step = _tenant(
@@ -219,6 +225,13 @@ help_code = _tenant(
     sa.Column("expires_at", _TIME, nullable=False),
     sa.Column("used_at", _TIME),
     sa.Index("help_code_by_hash", "hash", unique=True),
+)
+
+audit_head = _tenant(
+    "audit_head",
+    sa.Column("seq", sa.BigInteger(), primary_key=True),
+    sa.Column("number", sa.BigInteger(), nullable=False),
+    sa.Column("signed", _JSON, nullable=False),
 )
 
 # Not of one structure: failed sign-ins by login or address, before anybody is known.

@@ -4,7 +4,7 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
-from releve.adapters.sql.people import PeopleRows
+from releve.adapters.sql.audit import AuditRows
 from releve.adapters.sql.rows import add, from_text, text
 from releve.flow.server.ports import VaultHead, VaultRecord
 from releve.model.standing import EnrolledVault
@@ -12,7 +12,7 @@ from releve.model.standing import EnrolledVault
 _vault = msgspec.json.Decoder(EnrolledVault).decode
 
 
-class VaultRows(PeopleRows):
+class VaultRows(AuditRows):
     """A unit's vaults."""
 
     def vaults(self) -> list[EnrolledVault]:

@@ -68,7 +68,10 @@ _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
-_DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
+_DATABASE = (
+    *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
+    *_of(f"{_SQL}.apart", "UnboundRoleError"),
+)
 _ROTA = (
     *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"), *_of(_ROTA_CLI, "NobodyOnCallError"),
 )  # fmt: skip
@@ -304,6 +307,23 @@ EXITS: dict[str, tuple[str, ...]] = {
     "server run": (
         *_of(f"{_SQL}.engine", "ServerRunningError"), *_DATABASE,
         *_LISTENING,
+    ),
+    "audit verify": (
+        *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
+        *_of("releve.adapters.audit_heads", "HeadsUnreadableError"),
+    ),
+    "audit show": _of("releve.apps.server.opening", "DatabaseMissingError"),
+    "audit key": (),
+    "server backup": (
+        *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_of("releve.apps.server.state", "BackupPlaceError"),
+    ),
+    "server restore": (
+        *_DATABASE, *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_of("releve.apps.server.state", "HomeTakenError"),
+        *_of("releve.adapters.server_archive", "StateFileError"),
+        *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
     ),
     "server token create": _DATABASE,
     "server user create": (

@@ -64,6 +64,7 @@ COMMANDS: dict[str, Row] = {
         "releve.apps.server.desk_cli:desk", "L'astreinte : qui est appelé, qui demande de l'aide."
     ),
     "help": Row("releve.apps.agent.help_cli:help_", "Demander de l'aide, pour toute panne."),
+    "audit": Row("releve.apps.server.audit_cli:audit", "Le journal d'audit : lire et vérifier."),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

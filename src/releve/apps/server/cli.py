@@ -20,6 +20,7 @@ from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option as _db
 from releve.apps.server.options import home_option as _home
 from releve.apps.server.options import json_option as _json
+from releve.apps.server.state_cli import backup, restore
 from releve.apps.server.vault_cli import vault
 from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, listener_on
 from releve.flow.envelope import write_token
@@ -55,7 +56,8 @@ def server() -> None:
     log_to_stderr()
 
 
-server.add_command(vault)
+for command in (vault, backup, restore):
+    server.add_command(command)
 
 
 @server.command()
@@ -76,6 +78,15 @@ server.add_command(vault)
     envvar="RELEVE_KEEP_EVENTS",
     help="Days; 0: for ever. Events of open incidents always stay. (RELEVE_KEEP_EVENTS)",
 )
+@click.option(
+    "--ship-heads",
+    "ship_to",
+    multiple=True,
+    metavar="DIR|syslog",
+    envvar="RELEVE_SHIP_HEADS",
+    help="Where signed heads of the audit trail are kept outside this machine: a mounted folder,"
+    " or syslog. (RELEVE_SHIP_HEADS)",
+)
 @_json
 def run(
     home: Path,
@@ -85,9 +96,11 @@ def run(
     names: tuple[str, ...],
     url: str,
     keep_days: int,
+    ship_to: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
+    from releve.adapters.audit_heads import place_of
     from releve.apps.server import wiring
 
     host = host_of(listen)
@@ -110,7 +123,10 @@ def run(
         code = "" if store.has_people() else place.make_setup_code()
         _say_start(url, code, place, as_json)
         keep = dt.timedelta(days=keep_days) if keep_days else None
-        app, context = wiring.build(place, store, is_secure=is_secure, url=url, keep=keep)
+        places = [place_of(words) for words in ship_to]
+        app, context = wiring.build(
+            place, store, is_secure=is_secure, url=url, keep=keep, places=places
+        )
         anyio.run(wiring.serve, app, context, listener, certificate)
 
 

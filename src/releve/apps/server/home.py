@@ -31,6 +31,10 @@ class Home:
         """Signs answers and orders; agents pin its public half at enrolment."""
         return own_key(self._signing_key)
 
+    def has_key(self) -> bool:
+        """Whether a server ever ran here: asking for the key itself makes one."""
+        return self._signing_key.exists()
+
     def public_key(self) -> bytes:
         return self.signing_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 

@@ -1,14 +1,46 @@
 """Opening the store: for short commands too, which need nothing of the web."""
 
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from releve.adapters.sql.engine import open_engine, sqlite_url
-from releve.adapters.sql.seal import seal_of
+from releve.adapters.sql import tables as t
+from releve.adapters.sql.engine import engine_to_read, open_engine, sqlite_path, sqlite_url
+from releve.adapters.sql.seal import Seal, seal_of
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home
+from releve.model.errors import ReleveError
+
+_KEY_BITS = 256
+
+
+class DatabaseMissingError(ReleveError):
+    """There is no database to look at."""
+
+    status = 101
+    remedy = "Name the server's folder with --home, or its database with --db."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} holds no database of a server with an audit trail.")
 
 
 def open_store(home: Home, url: str = "") -> SqlStore:
     """Raises: SecondFactorKeyError."""
     engine = open_engine(url or sqlite_url(home.path))
-    return SqlStore(engine, seal_of(engine, home.totp_key, AESGCM.generate_key(bit_length=256)))
+    return SqlStore(
+        engine, seal_of(engine, home.totp_key, AESGCM.generate_key(bit_length=_KEY_BITS))
+    )
+
+
+def open_to_look(home: Home, url: str = "") -> SqlStore:
+    """As it is: nothing is made or mended, and second factors stay sealed. Raises: DatabaseMissingError."""
+    return SqlStore(engine_to_look(home, url), Seal(AESGCM.generate_key(bit_length=_KEY_BITS)))
+
+
+def engine_to_look(home: Home, url: str = "") -> sa.Engine:
+    """Raises: DatabaseMissingError."""
+    if not url and not sqlite_path(home.path).exists():
+        raise DatabaseMissingError(str(home.path))
+    engine = engine_to_read(url or sqlite_url(home.path))
+    if not sa.inspect(engine).has_table(t.audit_head.name):
+        raise DatabaseMissingError(engine.url.render_as_string())
+    return engine

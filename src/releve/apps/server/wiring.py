@@ -3,11 +3,12 @@
 import datetime as dt
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import structlog
 import uvicorn
 from anyio import to_thread
 from litestar import Litestar
@@ -27,16 +28,20 @@ from releve.assist.escalation import Limits
 from releve.flow.server.actions import expire
 from releve.flow.server.assist.answering import LIMITS
 from releve.flow.server.assist.escalating import Escalations
+from releve.flow.server.audit import TrailBroken, sign_end
 from releve.flow.server.live import Live
 from releve.flow.server.obligations import tick
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
+from releve.flow.server.shipping import HeadPlace, ship
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
 from releve.triage.vaults import SILENT_AFTER
 
 _HOUSEKEEPING_SECONDS = 30.0
+_HEADS_SECONDS = 60.0
 _FORGET_SECONDS = 3600.0
 _BITE_PAUSE_SECONDS = 0.2
+log = structlog.get_logger()
 
 
 def build(
@@ -47,8 +52,15 @@ def build(
     url: str,
     keep: dt.timedelta | None = dt.timedelta(days=KEEP_DAYS),
     limits: Limits = LIMITS,
+    places: Sequence[HeadPlace] = (),
 ) -> tuple[Litestar, Context]:
-    """The application; `keep` is how long events are kept (None: for ever), `limits` those of help."""
+    """The application.
+
+    Args:
+        keep: how long events are kept (None: for ever).
+        limits: the times of an escalation.
+        places: where the signed heads of the audit trail are shipped.
+    """
     context = Context(
         store=store,
         clock=SystemClock(),
@@ -80,6 +92,7 @@ def build(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_house, context)
             tasks.start_soon(escalations.run_forever)
+            tasks.start_soon(_sign_heads, context, tuple(places))
             if keep is not None:
                 tasks.start_soon(_forget, context, keep)
             yield
@@ -131,6 +144,28 @@ async def _keep_house(context: Context) -> None:
     while True:
         await to_thread.run_sync(_tidy, context, up_since)
         await anyio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+async def _sign_heads(context: Context, places: tuple[HeadPlace, ...]) -> None:
+    while True:
+        await to_thread.run_sync(_heads_of_all, context, places)
+        await anyio.sleep(_HEADS_SECONDS)
+
+
+def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
+    """What cannot be shipped now goes with the next one."""
+    structures = context.store.structures()
+    for structure in structures:
+        try:
+            sign_end(context.store, structure.id, context.key, context.clock.now())
+        except TrailBroken:
+            log.error("audit_trail_broken", structure=structure.id)  # noqa: TRY400 (told by verify)
+    for place in places:
+        try:
+            for structure in structures:
+                ship(context.store, structure.id, place)
+        except OSError as error:
+            log.error("audit_heads_not_shipped", place=place.name, why=error.strerror)  # noqa: TRY400
 
 
 async def _forget(context: Context, keep: dt.timedelta) -> None:

@@ -1,7 +1,7 @@
 """What the server needs of its database: one unit of work for one structure."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -88,6 +88,14 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     detail: str = ""
     digest: str = ""  # SHA-256 over the entry and the digest before it
+
+
+class KeptHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed head of the audit trail: `signed` is its line. Never changed, never removed."""
+
+    seq: int
+    number: int
+    signed: bytes
 
 
 class VaultRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,6 +249,11 @@ class Unit(Protocol):
         ...
 
     def put_help(self, request: HelpRequest, wake_at: dt.datetime | None) -> None: ...
+    def wake_help(self, now: dt.datetime) -> None:
+        """Have every request that waits for something looked at now."""
+        ...
+
+    def forget_help_codes(self, now: dt.datetime) -> None: ...
     def help_request(self, request: str, *, lock: bool = False) -> HelpRequest | None: ...
     def help_requests(self, *, is_open: bool = False, most: int = 100) -> list[HelpRequest]:
         """Newest first."""
@@ -268,9 +281,13 @@ class Unit(Protocol):
     def put_person(self, person: Person) -> None: ...
     def person(self, person: str) -> Person | None: ...
     def people(self) -> list[Person]: ...
+    def has_people(self) -> bool: ...
     def put_session(self, secret_hash: str, session: Session) -> None: ...
     def drop_session(self, secret_hash: str) -> None: ...
     def drop_sessions_of(self, person: str) -> None: ...
+    def forget_sessions(self, now: dt.datetime) -> None:
+        """Drop those that have ended."""
+        ...
 
     def record(
         self, at: dt.datetime, actor: str, object_: str, verb: str, detail: str = ""
@@ -279,7 +296,21 @@ class Unit(Protocol):
         ...
 
     def trail(self, *, most: int = 100) -> list[AuditEntry]: ...
-    def trail_is_whole(self) -> bool: ...
+    def trail_is_whole(self) -> bool:
+        """Whether every entry follows from the one before; a trail cut at its end is not seen."""
+        ...
+
+    def trail_after(self, number: int) -> Iterator[AuditEntry]:
+        """Oldest first, all of them, while the unit is open."""
+        ...
+
+    def add_audit_head(self, head: KeptHead) -> bool:
+        """False when there is one with this `seq`: it stays."""
+        ...
+
+    def audit_heads(self, *, after: int = 0, most: int = 0) -> list[KeptHead]:
+        """Oldest first, those with a higher `seq`; the newest so many of them, 0: all."""
+        ...
 
 
 class Store(Protocol):
@@ -307,10 +338,6 @@ class Store(Protocol):
         self, now: dt.datetime, beyond: dt.datetime, *, most: int
     ) -> list[tuple[str, str]]:
         """(structure, request) of what is to be looked at now; or after `beyond`: the clock was put back."""
-        ...
-
-    def wake_help(self, now: dt.datetime) -> None:
-        """Have every request that waits for something looked at now."""
         ...
 
     def person_by_login(self, login: str) -> Person | None: ...

@@ -60,7 +60,7 @@ class Escalations:
     async def run_forever(self) -> None:
         """Never returns; what goes wrong with one request is logged and hinders no other."""
         if self._alone_since is not None:
-            await to_thread.run_sync(self._store.wake_help, self._alone_since)
+            await to_thread.run_sync(self.wake_all, self._alone_since)
         async with anyio.create_task_group() as tasks:
             while True:
                 try:
@@ -68,6 +68,12 @@ class Escalations:
                 except Exception:
                     log.exception("help_not_looked_at")
                 await anyio.sleep(TICK_SECONDS)
+
+    def wake_all(self, now: dt.datetime) -> None:
+        """Look at every request that waits for something: a ring may have been sent by who is gone."""
+        for structure in self._store.structures():
+            with self._store.unit(structure.id) as unit:
+                unit.wake_help(now)
 
     async def look(self, tasks: TaskGroup) -> None:
         """Move every request whose time has come; the rings go on in `tasks`."""

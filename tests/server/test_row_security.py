@@ -1,0 +1,132 @@
+"""PostgreSQL itself keeps structures apart, whatever a statement forgets to say."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from releve.adapters.sql import tables
+from releve.adapters.sql.apart import UnboundRoleError, enter, show
+from releve.adapters.sql.engine import open_engine
+from releve.adapters.sql.seal import Seal
+from releve.adapters.sql.store import SqlStore
+from releve.flow.server import signin
+from tests.server.test_structures_apart import SHARED, fill
+from tests.server.world import EnrolledHost, Postgres
+
+pytestmark = pytest.mark.postgres
+TENANT = [t for t in tables.metadata.sorted_tables if t.name not in SHARED]
+by_table = pytest.mark.parametrize("table", TENANT, ids=[t.name for t in TENANT])
+Ground = tuple[SqlStore, EnrolledHost, EnrolledHost, str]
+
+
+@pytest.fixture(scope="module")
+def ground(postgres: Postgres) -> Iterator[Ground]:
+    """Two structures with rows in every table; no test here changes any."""
+    url = postgres.new_url()
+    store = SqlStore(open_engine(url), Seal(b"k" * 32))
+    yield store, fill(store, "A"), fill(store, "B"), url
+    store._engine.dispose()
+
+
+@by_table
+def test_no_row_is_there_for_whom_no_structure_is_set(ground: Ground, table: sa.Table) -> None:
+    store, *_ = ground
+    with store._engine.begin() as db:
+        assert db.execute(sa.select(table)).all() == []
+        enter(db, "")
+        assert db.execute(sa.select(table)).all() == []
+
+
+@by_table
+def test_a_statement_without_condition_meets_its_own_structure_only(
+    ground: Ground, table: sa.Table
+) -> None:
+    store, mine, theirs, _ = ground
+    for host in (mine, theirs):
+        with store.unit(host.structure) as unit:
+            found = unit._connection.execute(sa.select(table.c.structure)).scalars().all()
+        assert set(found) == {host.structure}
+
+
+@by_table
+def test_no_row_is_made_or_moved_into_another_structure(ground: Ground, table: sa.Table) -> None:
+    store, mine, theirs, _ = ground
+    with store.unit(theirs.structure, writes=False) as unit:
+        row = unit._connection.execute(sa.select(table)).mappings().first()
+    refused = pytest.raises(sa.exc.ProgrammingError, match="row-level security")
+    with refused, store.unit(mine.structure) as unit:
+        unit._connection.execute(sa.insert(table).values(**row))
+    if table.name not in ("audit", "audit_head", "vault_head"):  # these refuse any change
+        refused = pytest.raises(sa.exc.ProgrammingError, match="row-level security")
+        with refused, store.unit(mine.structure) as unit:
+            unit._connection.execute(sa.update(table).values(structure=theirs.structure))
+    with store.unit(mine.structure) as unit:
+        foreign = table.c.structure == theirs.structure
+        assert unit._connection.execute(sa.delete(table).where(foreign)).rowcount == 0
+        again = sa.update(table).where(foreign).values(structure=mine.structure)
+        assert unit._connection.execute(again).rowcount == 0
+
+
+@by_table
+def test_what_was_set_ends_with_the_transaction(ground: Ground, table: sa.Table) -> None:
+    store, mine, *_ = ground
+    with store._engine.connect() as db:  # one connection, as a pool lends it
+        with db.begin():
+            enter(db, mine.structure)
+            assert db.execute(sa.select(table)).first() is not None
+        with db.begin():
+            assert db.execute(sa.select(table)).first() is None
+
+
+@by_table
+def test_what_is_shown_opens_one_row_to_read(ground: Ground, table: sa.Table) -> None:
+    store, mine, *_ = ground
+    opens = {"token": "hash", "vault": "token_hash", "person": "login", "session": "hash"}
+    column = table.c[opens.get(table.name, "structure")]
+    with store.unit(mine.structure, writes=False) as unit:
+        shown = unit._connection.execute(sa.select(column)).scalars().first()
+    with store._engine.begin() as db:
+        show(db, shown)
+        found = db.execute(sa.select(table)).all()
+        assert len(found) == (1 if table.name in opens else 0)
+        assert db.execute(sa.delete(table)).rowcount == 0
+    with store._engine.begin() as db:
+        show(db, "")
+        assert db.execute(sa.select(table)).all() == []
+
+
+def test_the_door_still_answers(ground: Ground) -> None:
+    store, mine, *_ = ground
+    assert store.has_people()
+    person = store.person_by_login("Claire-A")
+    assert person is not None
+    assert person.structure == mine.structure
+    signed_in = signin.open_session(store, person, "full", lambda: b"other" * 8, person.created_at)
+    assert store.session(signin.digest(signed_in.secret)) == signed_in.session
+    assert store.person_by_login("nobody") is None
+
+
+def test_a_role_above_row_security_is_refused(ground: Ground, postgres: Postgres) -> None:
+    *_, url = ground
+    with pytest.raises(UnboundRoleError, match="postgres"):
+        open_engine(postgres.as_superuser(url))
+
+
+def test_a_database_of_before_and_one_with_a_hole_are_closed_at_the_next_start(
+    postgres: Postgres,
+) -> None:
+    url = postgres.new_url()
+    engine = open_engine(url)
+    with engine.begin() as db:
+        db.exec_driver_sql("DROP POLICY own_structure ON host")
+        db.exec_driver_sql("ALTER TABLE host DISABLE ROW LEVEL SECURITY")
+        db.exec_driver_sql("ALTER TABLE event NO FORCE ROW LEVEL SECURITY")
+        db.exec_driver_sql("CREATE POLICY everything ON finding USING (true)")
+    open_engine(url).dispose()
+    store = SqlStore(engine, Seal(b"k" * 32))
+    fill(store, "A")
+    with engine.begin() as db:
+        for table in TENANT:
+            assert db.execute(sa.select(table)).all() == [], table.name
+    engine.dispose()
