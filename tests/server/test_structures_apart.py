@@ -19,6 +19,7 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
 from releve.model.order import Isolate
+from releve.model.structure import Profile, StructureKind
 from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
@@ -50,6 +51,8 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
     call_for_help(store, host, name)
+    with store.unit(host.structure) as unit:
+        unit.put_profile(Profile(kind=StructureKind.PRACTICE, legal_name=name))
     return host
 
 
