@@ -6,17 +6,25 @@ import pytest
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables
-from releve.adapters.sql.apart import UnboundRoleError, enter, show
-from releve.adapters.sql.engine import open_engine
+from releve.adapters.sql.apart import WAKING, UnboundRoleError, enter, show
+from releve.adapters.sql.engine import _APPEND_ONLY, open_engine
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from releve.flow.server import signin
-from tests.server.test_structures_apart import SHARED, fill
+from tests.server.test_structures_apart import FAR, SHARED, fill
 from tests.server.world import EnrolledHost, Postgres
 
 pytestmark = pytest.mark.postgres
 TENANT = [t for t in tables.metadata.sorted_tables if t.name not in SHARED]
 by_table = pytest.mark.parametrize("table", TENANT, ids=[t.name for t in TENANT])
+OPENS = {
+    "token": "hash",
+    "vault": "token_hash",
+    "person": "login",
+    "session": "hash",
+    "help_line": "token_hash",
+    "help_code": "hash",
+}
 Ground = tuple[SqlStore, EnrolledHost, EnrolledHost, str]
 
 
@@ -57,7 +65,7 @@ def test_no_row_is_made_or_moved_into_another_structure(ground: Ground, table: s
     refused = pytest.raises(sa.exc.ProgrammingError, match="row-level security")
     with refused, store.unit(mine.structure) as unit:
         unit._connection.execute(sa.insert(table).values(**row))
-    if table.name not in ("audit", "audit_head", "vault_head"):  # these refuse any change
+    if table.name not in _APPEND_ONLY:  # these refuse any change
         refused = pytest.raises(sa.exc.ProgrammingError, match="row-level security")
         with refused, store.unit(mine.structure) as unit:
             unit._connection.execute(sa.update(table).values(structure=theirs.structure))
@@ -82,18 +90,27 @@ def test_what_was_set_ends_with_the_transaction(ground: Ground, table: sa.Table)
 @by_table
 def test_what_is_shown_opens_one_row_to_read(ground: Ground, table: sa.Table) -> None:
     store, mine, *_ = ground
-    opens = {"token": "hash", "vault": "token_hash", "person": "login", "session": "hash"}
-    column = table.c[opens.get(table.name, "structure")]
+    column = table.c[OPENS.get(table.name, "structure")]
     with store.unit(mine.structure, writes=False) as unit:
         shown = unit._connection.execute(sa.select(column)).scalars().first()
     with store._engine.begin() as db:
         show(db, shown)
         found = db.execute(sa.select(table)).all()
-        assert len(found) == (1 if table.name in opens else 0)
+        assert len(found) == (1 if table.name in OPENS else 0)
         assert db.execute(sa.delete(table)).rowcount == 0
     with store._engine.begin() as db:
         show(db, "")
         assert db.execute(sa.select(table)).all() == []
+
+
+def test_whose_time_has_come_is_told_of_all_and_only_that(ground: Ground) -> None:
+    store, mine, theirs, _ = ground
+    assert {s for s, _ in store.help_waking(FAR, FAR, most=9)} == {mine.structure, theirs.structure}
+    with store._engine.begin() as db:
+        show(db, WAKING)
+        readable = {t.name for t in TENANT if db.execute(sa.select(t)).first() is not None}
+        assert readable == {"help_wake"}
+        assert db.execute(sa.delete(tables.help_wake)).rowcount == 0
 
 
 def test_the_door_still_answers(ground: Ground) -> None:

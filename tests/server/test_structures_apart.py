@@ -19,7 +19,6 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
 from releve.model.order import Isolate
-from releve.model.structure import Profile, StructureKind
 from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
@@ -51,13 +50,11 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
     call_for_help(store, host, name)
-    with store.unit(host.structure) as unit:
-        unit.put_profile(Profile(kind=StructureKind.PRACTICE, legal_name=name))
     return host
 
 
 def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
-    """Asked, rung, taken and closed: nothing of it moves by itself any more."""
+    """Asked, rung, taken and closed; looked at once more in years."""
     rotas.keep(store, host.structure, always(people.person("ali")), actor="a", now=T0)
     asking.make_line(store, host.structure, f"line-{name}", actor="a", now=T0)
     identity = f"help-{host.id}"
@@ -66,6 +63,9 @@ def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
     with store.unit(host.structure) as unit:
         unit.put_help_code(asking.digest(f"code-{name}"), identity, 1, T0)
         answering.close(unit, identity, f"fait chez {name}", actor="a", now=T0)
+        closed = unit.help_request(identity)
+        assert closed is not None
+        unit.put_help(closed, FAR)
 
 
 def test_every_table_of_tenant_data_starts_its_key_with_the_structure() -> None:
