@@ -7,14 +7,18 @@ import httpx
 import pyotp
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.adapters import content
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
-from releve.flow.server import actions, signin
+from releve.flow.server import actions, casework, playbooks, signin
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
+from releve.model.casework import CaseTask, Evidence
 from releve.model.order import Isolate
+from releve.model.structure import Profile, StructureKind
 from tests.server.vaults import add_vault
 from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
 
@@ -30,12 +34,29 @@ def fill(store: SqlStore, name: str) -> EnrolledHost:
         identity = f"proposal-{host.id}"
         actions.propose(unit, host.id, Isolate(), actor="a", identity=identity, now=T0)
         unit.take_nonce(host.id, "n", T0)
+        unit.put_profile(Profile(kind=StructureKind.PRACTICE, legal_name=name))
+        (case,) = unit.incidents()
+    write_beside(store, host, case.id)
     add_vault(store, host.structure, f"coffre de {name}").tell_head(1)
     owner = Structure(id=host.structure, name=name, created_at=T0)
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
     return host
+
+
+def write_beside(store: SqlStore, host: EnrolledHost, case: str) -> None:
+    """A task, evidence and a playbook of the incident."""
+    key = Ed25519PrivateKey.generate()
+    doer = playbooks.Doer(by="a", at=T0, key=key, new_id=lambda: f"run-{host.id}")
+    piece = Evidence(
+        id=f"e-{host.id}", incident=case, at=T0, by="a", name="n", sha256="0" * 64, size=1, kept="k"
+    )
+    task = CaseTask(id=f"t-{host.id}", incident=case, title="x", made_at=T0, made_by="a")
+    with store.unit(host.structure) as unit:
+        assert casework.add_task(unit, task)
+        assert casework.add_record(unit, piece)
+        assert playbooks.start(unit, case, content.playbooks().playbooks[0], doer)
 
 
 def test_every_table_of_tenant_data_starts_its_key_with_the_structure() -> None:
@@ -60,6 +81,15 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert [v.structure for v in unit.vaults()] == [mine.structure]
         assert {i.host for i in unit.incidents()} == {mine.id}
         assert {f.host for f in unit.findings("would_stop")} == {mine.id}
+        (other,) = [i for i in before["incident"] if i[0] == theirs.structure]
+        assert unit.incident(str(other[1])) is None
+        assert unit.entries((str(other[1]),)) == []
+        assert unit.count_entries((str(other[1]),)) == 0
+        assert unit.tasks((str(other[1]),)) == []
+        assert unit.task(f"t-{theirs.id}") is None
+        assert unit.records((str(other[1]),)) == []
+        assert unit.runs((str(other[1]),)) == []
+        unit.move_entries((str(other[1]),), (theirs.id,), "mine")
         assert {r.action.host for r in unit.actions()} == {mine.id}
         assert all(theirs.id not in e.object for e in unit.trail())
         unit.drop_session(signin.digest("x"))

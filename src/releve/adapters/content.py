@@ -1,13 +1,17 @@
 """Reads the dated content (promises, glossary) that ships with the program."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from releve.model.errors import ReleveError
+from releve.model.playbook import AfterTask, Playbook, Playbooks, Ransom
 from releve.report.certificate import Care
 from releve.report.promises import Promises
 from releve.report.simulation import Glossary
+
+T = TypeVar("T")
 
 PACKAGE = Path(__file__).parent.parent
 # In an installed wheel the content lies inside the package, in a work tree beside `src`.
@@ -36,6 +40,41 @@ def glossary() -> Glossary:
 
 def care_d2() -> Care:
     return msgspec.convert(_table("care_d2.toml"), Care)
+
+
+def playbooks() -> Playbooks:
+    """What incidents are handled with; the playbooks by their names. Raises: ContentError."""
+    found = []
+    for name in sorted(_names("playbooks")):
+        rows = _table(f"playbooks/{name}")
+        if isinstance(rows, dict):
+            named = {**rows, "id": name.removesuffix(".toml")}
+            found.append(_as(Playbook, named, name))
+    return Playbooks(
+        playbooks=tuple(found),
+        after=_as(_After, _table("after.toml"), "after.toml").tasks,
+        ransom=_as(Ransom, _table("ransom.toml"), "ransom.toml"),
+    )
+
+
+class _After(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    dated: str
+    source: str
+    tasks: tuple[AfterTask, ...]
+
+
+def _as(kind: type[T], table: object, name: str) -> T:
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as bad:
+        raise ContentError(name, str(bad)) from bad
+
+
+def _names(folder: str) -> list[str]:
+    for place in PLACES:
+        if (place / folder).is_dir():
+            return [path.name for path in (place / folder).glob("*.toml")]
+    raise ContentError(folder, "it is not there")
 
 
 def _table(name: str) -> object:

@@ -55,7 +55,8 @@ class PeopleRows:
         last = self._select(t.audit).order_by(t.audit.c.number.desc()).limit(1)
         # The structure's row is locked: two writers on PostgreSQL must not take one number.
         lock = sa.select(t.structure.c.id).where(t.structure.c.id == self.structure)
-        self._connection.execute(lock.with_for_update())
+        # Not the strongest lock: who inserted rows of this structure holds its key, and would block it.
+        self._connection.execute(lock.with_for_update(key_share=True))
         before = self._connection.execute(last).one_or_none()
         number, previous = (before.number + 1, before.digest) if before else (1, "")
         entry = AuditEntry(

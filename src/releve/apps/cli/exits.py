@@ -15,6 +15,7 @@ _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
+_PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
 _DRILL = "releve.flow.drill.ports"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
@@ -68,6 +69,13 @@ _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _DATABASE = _of(f"{_SQL}.seal", "SecondFactorKeyError")
+_CASES = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
+_CASE = (
+    *_CASES,
+    *_of("releve.apps.server.case_options", "IncidentNotFoundError", "WordRefusedError"),
+)
+_CONTENT = _of("releve.adapters.content", "ContentError")
+_PLAYBOOK = (*_CONTENT, *_of(_PLAYBOOK_CLI, "PlaybookUnknownError"))
 _HOME = _of(_BOX, "BoxRootError", "BoxFileError")
 _CUT = (*_of(f"{_LINUX}.nft", "FirewallError"), *_HOME)
 _SHARE = (*_HOME, *_of(_BOX, "SambaMissingError", "SambaRefusedError"))
@@ -301,6 +309,26 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "structure show": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
     "structure list": _DATABASE,
+    "incident list": _CASES,
+    "incident show": (*_CASE, *_CONTENT),
+    "incident merge": _CASE,
+    "incident split": _CASE,
+    "incident close": (*_CASE, *_CONTENT),
+    "incident reopen": _CASE,
+    "incident resume": _CASE,
+    "incident task add": _CASE,
+    "incident task done": _CASE,
+    "incident task list": _CASE,
+    "incident evidence add": _CASE,
+    "incident evidence hand-over": _CASE,
+    "incident evidence list": _CASE,
+    "incident ransom": (*_CASE, *_CONTENT),
+    "playbook list": _CONTENT,
+    "playbook start": (*_CASE, *_PLAYBOOK),
+    "playbook step": (*_CASE, *_PLAYBOOK, *_of(_PLAYBOOK_CLI, "NotStartedError")),
+    "playbook sheet": (
+        *_CASES, *_PLAYBOOK, *_of("releve.adapters.pdf", "PdfMissingError"),
+    ),
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,
     "server vault remove": (

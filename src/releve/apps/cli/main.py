@@ -54,6 +54,13 @@ COMMANDS: dict[str, Row] = {
     "structure": Row(
         "releve.apps.server.structure_cli:structure", "Ce qu'une structure dit d'elle-même."
     ),
+    "incident": Row(
+        "releve.apps.server.incident_cli:incident",
+        "Les incidents : suivre, réunir, clore, prouver.",
+    ),
+    "playbook": Row(
+        "releve.apps.server.playbook_cli:playbook", "Les fiches réflexes : suivre, imprimer."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 
-from releve.apps.console import door, pages, vault_pages
+from releve.apps.console import case_pages, door, incident_pages, pages, playbook_pages, vault_pages
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
 
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -21,7 +21,16 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 def console_parts() -> Parts:
     return Parts(
-        routes=[*door.ROUTES, *pages.ROUTES, *vault_pages.ROUTES, static, is_up],
+        routes=[
+            *door.ROUTES,
+            *pages.ROUTES,
+            *incident_pages.ROUTES,
+            *case_pages.ROUTES,
+            *playbook_pages.ROUTES,
+            *vault_pages.ROUTES,
+            static,
+            is_up,
+        ],
         exception_handlers={SignInNeededError: _to_the_door, HTTPException: _wrong},
     )
 

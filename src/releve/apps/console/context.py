@@ -10,6 +10,7 @@ from litestar import Request
 from releve.flow.clock import Clock
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store
+from releve.model.playbook import Playbooks
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     authority: bytes = b""  # PEM; empty over plain http on loopback
     is_secure: bool = False
     url: str = ""
+    playbooks: Playbooks
 
 
 AnyRequest = Request[Any, Any, Any]

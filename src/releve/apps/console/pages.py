@@ -1,10 +1,8 @@
-"""The pages of people who signed in: the live one, an incident, health, and what can be asked."""
+"""The pages of people who signed in: the live one, health, and what can be asked."""
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from anyio import to_thread
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
@@ -15,14 +13,11 @@ from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
+from releve.apps.console.work import reading, writing
 from releve.flow.server import actions
-from releve.flow.server.live import orders_of
 from releve.flow.server.ports import Unit
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
-from releve.triage.outlook import totals
-
-T = TypeVar("T")
 
 
 @get("/")
@@ -46,51 +41,6 @@ def _overview(entered: Entered) -> views.Overview:
     return views.overview(visit.context.store, entered.structure, visit.now)
 
 
-@get("/incidents")
-async def incidents(request: AnyRequest) -> Response[str]:
-    entered = await enter(request)
-
-    def read(unit: Unit) -> tuple[views.IncidentView, ...]:
-        names = views.names_of(unit)
-        return tuple(views.incident_view(i, names) for i in unit.incidents())
-
-    return page(entered.visit, "incidents.html", incidents=await _reading(entered, read))
-
-
-@get("/incidents/{identity:str}")
-async def incident(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
-    entered = await enter(request)
-
-    def read(unit: Unit) -> views.IncidentView:
-        found = unit.incident(identity)
-        if found is None:
-            raise NotFoundException
-        return views.incident_view(found, views.names_of(unit))
-
-    item = await _reading(entered, read)
-    return page(entered.visit, "incident.html", item=item, entered=entered)
-
-
-@post("/incidents/{identity:str}/close")
-async def close_incident(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
-    entered = await enter(request)
-    await form_of(request, entered.session)
-    login, now = entered.session.login, entered.visit.now
-
-    def close(unit: Unit) -> None:
-        found = unit.incident(identity)
-        if found is None:
-            raise NotFoundException
-        if found.closed_at is None:
-            sums = totals(found)
-            unit.put_incident(msgspec.structs.replace(found, closed_at=now, closed_by=login))
-            detail = f"stops {sums.stops}, lost {sums.lost}"
-            unit.record(now, login, f"incident/{identity}", "close", detail)
-
-    await _writing(entered, close)
-    return go("/")
-
-
 @post("/would-stop/review")
 async def review(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
@@ -101,7 +51,7 @@ async def review(request: AnyRequest) -> Response[str]:
         count = unit.review_findings("would_stop", now)
         unit.record(now, login, "findings/would_stop", "review", str(count))
 
-    await _writing(entered, mark)
+    await writing(entered, mark)
     return go("/")
 
 
@@ -122,7 +72,7 @@ async def ask(request: AnyRequest, host: FromPath[str]) -> Response[str]:
         if not needs_decision(task, record.host):
             actions.approve(unit, identity, context.key, actor=login, now=now)
 
-    await _writing(entered, order)
+    await writing(entered, order)
     return go("/")
 
 
@@ -142,7 +92,7 @@ async def decide(
         else:
             actions.refuse(unit, identity, actor=login, now=now)
 
-    await _writing(entered, carry)
+    await writing(entered, carry)
     return go("/")
 
 
@@ -164,16 +114,13 @@ async def health(request: AnyRequest) -> Response[str]:
             "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],
         }
 
-    facts = await _reading(entered, read)
+    facts = await reading(entered, read)
     return page(entered.visit, "health.html", version=releve.__version__, **facts)
 
 
 ROUTES: list[Any] = [
     home,
     live,
-    incidents,
-    incident,
-    close_incident,
     review,
     ask,
     decide,
@@ -201,21 +148,3 @@ def _task(fields: dict[str, str]) -> AnyTask | None:
             return RestoreFile(token=fields["token"][:64], as_of=as_of)
         case _:
             return None
-
-
-async def _reading(entered: Entered, read: Callable[[Unit], T]) -> T:
-    def work() -> T:
-        with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
-            return read(unit)
-
-    return await to_thread.run_sync(work)
-
-
-async def _writing(entered: Entered, write: Callable[[Unit], None]) -> None:
-    def work() -> None:
-        with entered.visit.context.store.unit(entered.structure) as unit:
-            write(unit)
-
-    await to_thread.run_sync(work)
-    for topic in (entered.structure, orders_of(entered.structure)):
-        entered.visit.context.live.touch(topic)

@@ -13,6 +13,7 @@ from anyio import to_thread
 from litestar import Litestar
 from litestar.datastructures import State
 
+from releve.adapters.content import playbooks
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
@@ -53,6 +54,7 @@ def build(
         authority=home.authority() if is_secure else b"",
         is_secure=is_secure,
         url=url,
+        playbooks=playbooks(),
     )
     parts = console_parts()
 
