@@ -148,7 +148,7 @@ def _of_hosts(incident: Incident) -> list[Reason]:
         _reason(
             Severity.CRITICAL,
             f"L’attaque touche {count} machines : elle se déplace dans le réseau.",
-            f"The attack touches {count} machines: it moves through the network.",
+            f"The attack touches {count} hosts: it moves through the network.",
         )
     ]
 
