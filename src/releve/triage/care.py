@@ -117,7 +117,7 @@ def _of_files(incident: Incident, sums: Totals) -> list[Reason]:
         found.append(
             _reason(
                 Severity.CRITICAL,
-                f"Des fichiers n’ont pas pu être rétablis : {sums.lost}.",
+                f"Fichiers qui n’ont pas pu être rétablis : {sums.lost}.",
                 f"Files that could not be brought back: {sums.lost}.",
             )
         )
@@ -133,8 +133,8 @@ def _of_files(incident: Incident, sums: Totals) -> list[Reason]:
         found.append(
             _reason(
                 Severity.SERIOUS,
-                f"Des programmes hostiles ont été arrêtés : {sums.stops - free}.",
-                f"Hostile programs that were stopped: {sums.stops - free}.",
+                f"Programmes hostiles arrêtés : {sums.stops - free}.",
+                f"Hostile programs stopped: {sums.stops - free}.",
             )
         )
     return found
@@ -147,8 +147,8 @@ def _of_hosts(incident: Incident) -> list[Reason]:
     return [
         _reason(
             Severity.CRITICAL,
-            f"L’attaque touche {count} machines : elle se déplace dans le réseau.",
-            f"The attack touches {count} hosts: it moves through the network.",
+            f"L’attaque touche {count} machines.",
+            f"The attack touches {count} hosts.",
         )
     ]
 
