@@ -8,7 +8,7 @@ import pytest
 
 from releve.flow.server.ingest import take
 from releve.model.incident import Incident
-from releve.model.structure import CareService, Contact, Profile, StructureKind
+from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.console.test_pages import sign_in
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
@@ -17,6 +17,9 @@ PROFILE = Profile(
     kind=StructureKind.PRACTICE,
     legal_name="Cabinet A",
     contacts=(Contact(name="Dr Martin", role="lead", phone="02 99 00 00 01"),),
+    data_map=(
+        DataSetEntry(name="Dossiers patients", hosts=("serveur",), persons={"patients": 2400}),
+    ),
     services=(
         CareService(id="soins", name="Consultations", hosts=("serveur",), consultations_per_hour=6),
     ),
@@ -72,6 +75,7 @@ def test_the_page_says_what_happened_what_is_safe_and_what_to_do(visitor: Visito
         "L’horloge court",
         "Au plus",
         "critique",
+        "Dossiers patients (environ 2",
     ):
         assert said in text, said
     english = visitor.page(visitor.at + "?lang=en")

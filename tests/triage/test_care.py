@@ -9,9 +9,9 @@ from releve.model.casework import CaseTask
 from releve.model.finding import Severity
 from releve.model.playbook import AfterTask
 from releve.model.sentence import Sentence
-from releve.model.structure import CareService
+from releve.model.structure import CareService, DataSetEntry
 from releve.triage.aftercare import due, watch
-from releve.triage.care import CareClock, clocks, reasons, resume, severity
+from releve.triage.care import CareClock, clocks, data_sets, reasons, resume, severity
 from releve.triage.handling import HandlingError, Word
 from releve.triage.outlook import totals
 from tests.triage.test_attack_across_hosts import T0, run, stop
@@ -45,6 +45,12 @@ def test_touched_services_run_from_the_first_sign_of_their_own_hosts() -> None:
     assert [(c.service.id, c.hosts) for c in found] == [("consult", ("a", "b")), ("img", ("b",))]
     assert [c.seconds for c in found] == [7200, 6600]
     assert [c.lost for c in found] == [12, 0]
+
+
+def test_the_data_on_touched_hosts_are_named() -> None:
+    here = DataSetEntry(name="Dossiers", hosts=("SERVEUR-cabinet",), persons={"patients": 2400})
+    there = DataSetEntry(name="Paie", hosts=("comptable",))
+    assert data_sets(INCIDENT, (here, there), NAMES) == (here,)
 
 
 def test_a_persons_word_ends_the_clock_and_can_be_taken_back() -> None:

@@ -8,7 +8,7 @@ import msgspec
 from releve.model.finding import Severity
 from releve.model.incident import Change, Entry, Incident, Resumed
 from releve.model.sentence import Sentence
-from releve.model.structure import CareService
+from releve.model.structure import CareService, DataSetEntry
 from releve.triage.handling import HandlingError, Word
 from releve.triage.incidents import gravity, with_lines
 from releve.triage.outlook import Totals
@@ -51,6 +51,14 @@ def clocks(
         if hosts:
             found.append(_clock(incident, service, hosts, now))
     return tuple(found)
+
+
+def data_sets(
+    incident: Incident, data_map: Sequence[DataSetEntry], names: Mapping[str, str]
+) -> tuple[DataSetEntry, ...]:
+    """The lines of the data map with a host that the incident touches. `names`: of hosts, by id."""
+    touched = {names.get(host, host).lower() for host in incident.hosts}
+    return tuple(d for d in data_map if touched & {host.lower() for host in d.hosts})
 
 
 def resume(

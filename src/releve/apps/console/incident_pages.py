@@ -1,6 +1,5 @@
 """Incidents: the list, the page of one and its live part; merged, split, closed, reopened, care resumed."""
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from releve.apps.console.incident_views import LINES, CaseView, case_view
 from releve.apps.console.stream import live_answer
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.apps.console.work import reading, writing
-from releve.apps.web.words import ZONE
 from releve.flow.server import incidents as work
 from releve.flow.server.casework import CaseError
 from releve.flow.server.incidents import HandlingError, Word
@@ -96,16 +94,15 @@ async def split(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
 async def care(
     request: AnyRequest, identity: FromPath[str], service: FromPath[str]
 ) -> Response[str]:
-    """Care goes on: `now`, `never` (it did not stop), `at` (a time of today) or `undo`."""
+    """Care goes on since `now`, or `never` stopped; `undo` takes the word back."""
 
     def told(unit: Unit, at: str, word: Word, form: dict[str, str]) -> Incident | None:
         known = unit.incident(at)
         clocks = {c.service.id: c for c in work.clocks_of(unit, known, word.at)}
         if service not in clocks:
             return None
-        since = clocks[service].since
         how = form.get("how", "now")
-        when = {"never": since, "at": _time_of(form.get("at", ""), word.at)}.get(how, word.at)
+        when = clocks[service].since if how == "never" else word.at
         return work.resume(unit, at, service, when, word, is_back=how != "undo")
 
     return await _handled(request, identity, told)
@@ -179,11 +176,3 @@ def _known(unit: Unit, identity: str) -> Incident:
     if found is None:
         raise NotFoundException
     return found
-
-
-def _time_of(text: str, now: dt.datetime) -> dt.datetime:
-    """A form's local time without a zone; what does not read is refused as a time."""
-    try:
-        return dt.datetime.fromisoformat(text).replace(tzinfo=ZONE)
-    except ValueError:
-        return now + dt.timedelta(days=1)

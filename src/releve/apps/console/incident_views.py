@@ -12,6 +12,7 @@ from releve.model.finding import Severity
 from releve.model.incident import Entry, Incident
 from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
+from releve.model.structure import DataSetEntry
 from releve.triage import care
 from releve.triage.outlook import Totals, totals
 
@@ -45,6 +46,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     reasons: tuple[care.Reason, ...]
     care: tuple[care.CareClock, ...]
+    data_sets: tuple[DataSetEntry, ...]  # of the data map, on the hosts that it touches
     has_services: bool  # the structure told its services of care
     sums: Totals
     entries: tuple[Entry, ...]  # newest first
@@ -82,6 +84,7 @@ def case_view(
         severity=care.severity(reasons),
         reasons=reasons,
         care=clocks,
+        data_sets=care.data_sets(incident, profile.data_map, names) if profile else (),
         has_services=profile is not None and bool(profile.services),
         sums=sums,
         entries=tuple(lines_of(unit, incident, most=LINES, skip=skip)),
