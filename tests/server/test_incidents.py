@@ -1,7 +1,10 @@
 """Incidents in their database: no line is ever lost, and people's acts are kept and audited."""
 
 import datetime as dt
+import functools
 import itertools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from releve.adapters import content
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.before import keep_lines_of_before
+from releve.adapters.sql.engine import open_engine, sqlite_url
+from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from releve.flow.server import actions, casework, incidents, playbooks
 from releve.flow.server.casework import CaseError
@@ -328,3 +333,48 @@ def test_a_line_that_is_kept_already_stays_where_it_is(store: SqlStore) -> None:
         unit.add_entries("two", (msgspec.structs.replace(line, why="other"),))
         assert unit.entries(("one", "two")) == [line]
         assert unit.entries(("two",)) == []
+
+
+def test_a_database_of_before_opens_with_the_lines_of_its_incidents(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    engine = open_engine(url)
+    _, incident = attack(SqlStore(engine, Seal(b"k" * 32)))
+    with engine.begin() as db:
+        db.exec_driver_sql("DROP TABLE incident_entry")
+    engine.dispose()
+    engine = open_engine(url)
+    with SqlStore(engine, Seal(b"k" * 32)).unit(incident.structure, writes=False) as unit:
+        again = unit.incident(incident.id)
+        assert again == incident
+        assert len(incidents.lines_of(unit, incident)) == len(incident.timeline)
+    engine.dispose()
+
+
+def test_people_and_hosts_at_once_lose_nothing(store: SqlStore) -> None:
+    hosts, incident = attack(store)
+    structure = hosts[0].structure
+
+    def send(host: EnrolledHost) -> None:
+        for n in range(12):
+            one = batch(stopped(f"s{n}", T0 + n * MINUTE), first=n + 10)
+            take(store, structure, host.id, one, T0)
+
+    def write(name: str) -> None:
+        for n in range(12):
+            facts = {"incident": incident.id, "made_at": T0, "made_by": name}
+            with store.unit(structure) as unit:
+                assert casework.add_task(unit, CaseTask(id=f"{name}{n}", title="x", **facts))
+                identity = f"p-{name}{n}"
+                actions.propose(unit, hosts[0].id, Isolate(), actor=name, identity=identity, now=T0)
+
+    work = [functools.partial(send, host) for host in hosts]
+    work += [functools.partial(write, name) for name in ("claire", "paul")]
+    with ThreadPoolExecutor(len(work)) as pool:
+        for done in [pool.submit(one) for one in work]:
+            done.result()
+    with store.unit(structure, writes=False) as unit:
+        (whole,) = unit.open_incidents()
+        told = [e.kind for e in incidents.lines_of(unit, whole)]
+        assert told.count("stopped") == 3 + 36
+        assert told.count("task_added") == 24
+        assert unit.trail_is_whole()

@@ -18,7 +18,7 @@ _entry = msgspec.json.Decoder(Entry).decode
 class IncidentRows(VaultRows):
     """A unit's incidents."""
 
-    def hold_incidents(self) -> None:
+    def hold(self) -> None:
         own = sa.select(t.structure.c.id).where(t.structure.c.id == self.structure)
         # Weak enough for who only inserts rows of this structure: those need not wait.
         self._connection.execute(own.with_for_update(key_share=True))

@@ -25,6 +25,7 @@ def propose(
 
     `people`: how many different ones must agree.
     """
+    unit.hold()
     record = unit.host(host, lock=True)
     if record is None:
         return None
@@ -52,14 +53,12 @@ def approve(
 
     False when it is no longer waiting.
     """
+    unit.hold()
     record = unit.action(action)
     if record is None or record.action.state != "proposed":
         return False
     unit.host(record.action.host, lock=True)
-    again = unit.action(action)  # as it is now that nobody else changes it
-    if again is None or again.action.state != "proposed":
-        return False
-    old = orders.agree(again.action, actor)
+    old = orders.agree(record.action, actor)
     if not orders.is_agreed(old):
         unit.put_action(ActionRecord(action=old))
         unit.record(now, actor, f"host/{old.host}", f"agree_{_verb(old.task)}", old.id)
@@ -86,6 +85,7 @@ def approve(
 
 
 def refuse(unit: Unit, action: str, *, actor: str, now: dt.datetime) -> bool:
+    unit.hold()
     record = unit.action(action)
     if record is None or record.action.state != "proposed":
         return False

@@ -32,7 +32,7 @@ class CaseError(ValueError):
 
 def tell(unit: Unit, incident: str, line: Entry, verb: str, detail: str) -> bool:
     """Add a person's line to the timeline and to the trail; False: no such incident."""
-    unit.hold_incidents()
+    unit.hold()
     known = unit.incident(incident)
     if known is None:
         return False

@@ -16,14 +16,14 @@ from releve.triage.stops import decided
 class OpenIncidents:
     """A structure's open incidents while findings are folded into them; written once, at the end.
 
-    It holds them (`Unit.hold_incidents`): make it before anything is written.
+    It holds them (`Unit.hold`): make it before anything is written.
 
     Args:
         host: only those of this one.
     """
 
     def __init__(self, unit: Unit, host: str = "") -> None:
-        unit.hold_incidents()
+        unit.hold()
         self._unit = unit
         self._open = {i.id: i for i in unit.open_incidents(host)}
         self._changed: dict[str, Incident] = {}
@@ -78,7 +78,7 @@ def lines_of(
 
 def merge(unit: Unit, kept: str, other: str, word: Word) -> Incident | None:
     """None: the structure has no such incident. Raises: HandlingError."""
-    unit.hold_incidents()
+    unit.hold()
     absorbed = unit.incident(other)
     if absorbed is None:
         return None
@@ -117,7 +117,7 @@ def resume(
 
     Raises: HandlingError.
     """
-    unit.hold_incidents()
+    unit.hold()
     known = unit.incident(incident)
     clock = next((c for c in clocks_of(unit, known, word.at) if c.service.id == service), None)
     if known is None or clock is None:
@@ -153,7 +153,7 @@ def _change(
     work: Callable[[Incident], Change],
     detail: str,
 ) -> Incident | None:
-    unit.hold_incidents()
+    unit.hold()
     known = unit.incident(incident)
     if known is None:
         return None

@@ -10,6 +10,7 @@ from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
 from releve.flow.wire import Ack, Batch, Item, decode_event
 from releve.model import event as ev
+from releve.model.finding import Finding
 from releve.model.host import Host, HostState
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts
@@ -64,15 +65,18 @@ def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
 
 def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime) -> Taken:
     """Store what is new of the batch; durable when this returns. Taking it twice is harmless."""
+    told = [_read(host, batch.spool, item) for item in sorted(batch.items, key=lambda i: i.seq)]
     with store.unit(structure) as unit:
+        if any(one.finding for one in told):
+            unit.hold()
         record = unit.host(host, lock=True)
         if record is None:
             raise Refused("unknown_agent")
         mark = unit.watermark(host, batch.spool)
-        fresh = sorted((i for i in batch.items if i.seq > mark), key=lambda i: i.seq)
+        fresh = [one for one in told if one.item.seq > mark]
         state = _fold(unit, record.host, batch.spool, fresh, now)
         if fresh:
-            mark = fresh[-1].seq
+            mark = fresh[-1].item.seq
             unit.put_watermark(host, batch.spool, mark)
         if batch.vitals.guard_running is False:
             state = msgspec.structs.replace(state, guard="down")
@@ -95,16 +99,25 @@ def pending_orders(
     return tuple(waiting)
 
 
-def _fold(unit: Unit, host: Host, spool: str, fresh: list[Item], now: dt.datetime) -> HostState:
+class _Told(msgspec.Struct, frozen=True):
+    """An item as it was read; None: of a kind that this server does not know, nothing to judge."""
+
+    item: Item
+    event: ev.AnyEvent | None
+    finding: Finding | None
+
+
+def _read(host: str, spool: str, item: Item) -> _Told:
+    event = decode_event(item.event)
+    identity = finding_id(host, spool, item.seq)
+    return _Told(item, event, find(event, host=host, identity=identity) if event else None)
+
+
+def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime) -> HostState:
     state, stored = host.state, []
-    told = [(item, decode_event(item.event)) for item in fresh]
-    findings = {
-        item.seq: find(event, host=host.id, identity=finding_id(host.id, spool, item.seq))
-        for item, event in told
-        if event is not None
-    }
-    open_ = OpenIncidents(unit) if any(findings.values()) else None
-    for item, event in told:
+    open_ = OpenIncidents(unit) if any(one.finding for one in fresh) else None
+    for one in fresh:
+        item, event = one.item, one.event
         stored.append(
             StoredEvent(
                 host=host.id,
@@ -118,8 +131,8 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[Item], now: dt.datetim
             state = msgspec.structs.replace(state, lines_unreadable=state.lines_unreadable + 1)
             continue
         state = hosts.step(state, event)
-        if open_ is not None and (finding := findings[item.seq]) is not None:
-            open_.take(finding)
+        if open_ is not None and one.finding is not None:
+            open_.take(one.finding)
             if isinstance(event, ev.OrderEnded):
                 _end_action(unit, event, host.id, open_)
     if open_ is not None:

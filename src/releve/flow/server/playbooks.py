@@ -26,7 +26,7 @@ class Doer(msgspec.Struct, frozen=True, kw_only=True):
 
 def start(unit: Unit, incident: str, playbook: Playbook, doer: Doer) -> PlaybookRun | None:
     """The run; the one that is there already. None: no such incident, or it is closed."""
-    unit.hold_incidents()
+    unit.hold()
     known = unit.incident(incident)
     if known is None or known.closed_at is not None:
         return None

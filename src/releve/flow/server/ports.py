@@ -153,10 +153,10 @@ class Unit(Protocol):
         ...
 
     def review_findings(self, kind: str, now: dt.datetime) -> int: ...
-    def hold_incidents(self) -> None:
-        """Wait until nobody else changes this structure's incidents, and keep it so to the end.
+    def hold(self) -> None:
+        """Wait until nobody else changes this structure's incidents, actions and trail; to the end.
 
-        Ask it before anything is written: else two transactions may wait for each other.
+        Before any host is locked and anything is written: else two transactions wait for each other.
         """
         ...
 
