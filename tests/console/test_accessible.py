@@ -13,13 +13,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from releve.apps.console.web import assets
 from releve.assist.escalation import Acknowledged
-from releve.flow.server import actions
+from releve.flow.server import actions, casework, playbooks
 from releve.flow.server.assist import answering, rotas
 from releve.flow.server.assist.asking import Asked, ask, digest
 from releve.flow.server.ingest import take
 from releve.model import event as ev
+from releve.model.casework import CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.help import Shift
 from releve.model.order import Isolate
+from releve.model.playbook import StepWord
+from releve.model.structure import CareService, Contact, Profile, StructureKind
 from releve.report.incident import incident_html
 from tests.assist.people import always, person
 from tests.report.incidents import incident, stop
@@ -140,6 +143,42 @@ def busy_desk(served: Running, structure: str, now: dt.datetime) -> None:
         unit.put_help_code(digest("code1"), "help1", 1, now + dt.timedelta(hours=1))
 
 
+def follow(served: Running, case: str) -> None:
+    """A playbook, tasks, evidence, care and a decision on the incident: its page shows all it can."""
+    context, now = served.context, served.context.clock.now()
+    structure = served.store.structures()[0].id
+    doer = playbooks.Doer(by="c", at=now, key=context.key, new_id=context.new_id)
+    playbook = context.playbooks.named("ransomware")
+    assert playbook is not None
+    service = CareService(id="soins", name="Consultations", hosts=("serveur-fichiers",))
+    lead = Contact(name="Dr M", role="lead", phone="02 99 00 00 01")
+    told = Profile(
+        kind=StructureKind.PRACTICE, legal_name="Cabinet", services=(service,), contacts=(lead,)
+    )
+    facts = {"incident": case, "at": now, "by": "c"}
+    with served.store.unit(structure) as unit:
+        unit.put_profile(told)
+        run = playbooks.start(unit, case, playbook, doer)
+        assert run is not None
+        word = StepWord(step="lead", state="done", by="c", at=now)
+        run = playbooks.say(unit, run, playbook, word, doer)
+        word = StepWord(step="call", state="skipped", by="c", at=now, why="appelé avant")
+        run = playbooks.say(unit, run, playbook, word, doer)
+        playbooks.act(unit, run, playbook, "isolate", doer)
+        task = CaseTask(
+            id="t1", incident=case, title="Changer", made_at=now, made_by="c", due_at=now
+        )
+        assert casework.add_task(unit, task)
+        piece = Evidence(id="e1", name="note", sha256="a" * 64, size=3, kept="coffre", **facts)
+        assert casework.add_record(unit, piece)
+        hand = HandOver(id="h1", evidence="e1", giver="A", receiver="B", kept="police", **facts)
+        assert casework.add_record(unit, hand)
+        ransom = RansomDecision(
+            id="r1", decided="not_paid", decider="Dr M", why="x", advice="y", **facts
+        )
+        assert casework.add_record(unit, ransom)
+
+
 def sign_up(page: Page, served: Running, found: list[str]) -> None:
     """The pages that are seen once, each looked at on the way."""
     page.goto("/setup")
@@ -179,11 +218,12 @@ def test_every_page_of_the_console_is_accessible(
     page.goto("/desk")
     found += violations(page, "/desk without a rota")
     case = busy(served)
-    more = ("/help", "/help/help0", "/help/help1", "/help/help2", "/desk")
+    follow(served, case)
+    cases = ("/incidents", f"/incidents/{case}", f"/incidents/{case}?skip=3")
+    calls = ("/help", "/help/help0", "/help/help1", "/help/help2", "/desk")
     links = ("/a/code0", "/a/code1", "/a/over")
-    for address in (
-        "/", "/incidents", f"/incidents/{case}", "/vault", "/health", "/nothing", *more, *links
-    ):  # fmt: skip
+    rest = ("/playbooks", "/playbooks/ransomware", "/vault", "/health", "/nothing")
+    for address in ("/", *cases, *calls, *links, *rest):
         page.goto(address)
         found += violations(page, address)
     page.goto("/")

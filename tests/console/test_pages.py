@@ -261,7 +261,9 @@ def test_an_incident_is_told_with_its_reasons_and_closed(
     english = browser.get(f"/incidents/{incident.id}?lang=en").text
     assert "Content unreadable." in english
     assert "Content unreadable." in browser.get(f"/incidents/{incident.id}").text  # remembered
-    browser.post(f"/incidents/{incident.id}/close", data={"csrf": csrf})
+    address = f"/incidents/{incident.id}/close"
+    assert browser.post(address, data={"csrf": csrf}).status_code == 422  # not without a reason
+    browser.post(address, data={"csrf": csrf, "why": "relu"})
     with served.store.unit(host.structure, writes=False) as unit:
         assert unit.open_incidents() == []
         assert unit.incidents()[0].closed_by == "claire"

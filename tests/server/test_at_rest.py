@@ -120,10 +120,13 @@ def _home(folder: Path) -> Home:
 def test_old_events_go_and_those_of_an_open_incident_stay(store: SqlStore) -> None:
     now, old = T0 + KEEP + DAY, T0
     busy, quiet = add_host(store, "busy"), add_host(store, "quiet")
-    for host in (busy, quiet):
-        happened = (stopped("f1", old), rolled_back("f1", old))
-        take(store, host.structure, host.id, batch(*happened), old)
-        take(store, host.structure, host.id, batch(stopped("f2", now), first=3, spool="s2"), now)
+    for host, program in ((busy, "gpg"), (quiet, "openssl")):  # two attacks, not one
+        first, second = (
+            msgspec.structs.replace(stopped(family, at), program=program)
+            for family, at in (("f1", old), ("f2", now))
+        )
+        take(store, host.structure, host.id, batch(first, rolled_back("f1", old)), old)
+        take(store, host.structure, host.id, batch(second, first=3, spool="s2"), now)
     with store.unit(quiet.structure) as unit:
         for incident in unit.open_incidents(quiet.id):
             unit.put_incident(msgspec.structs.replace(incident, closed_at=now, closed_by="c"))

@@ -10,14 +10,17 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.adapters import content
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
-from releve.flow.server import actions, signin
+from releve.adapters.sql.unit import SqlUnit
+from releve.flow.server import actions, casework, playbooks, signin
 from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
+from releve.model.casework import CaseTask, Evidence
 from releve.model.order import Isolate
 from tests.assist import people
 from tests.assist.people import always
@@ -40,10 +43,10 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
         actions.propose(unit, host.id, Isolate(), actor="a", identity=identity, now=T0)
         unit.take_nonce(host.id, "n", T0)
         unit.put_profile(practice(f"serveur de {name}"))
+        (case,) = unit.incidents()
+    write_beside(store, host, case.id)
     add_vault(store, host.structure, f"coffre de {name}").tell_head(1)
-    with store.unit(host.structure, writes=False) as unit:
-        incident = unit.open_incidents(host.id)[0].id
-    declare(store, host.structure, incident, by=f"Dr {name}", texts={"effects": f"effets-{name}"})
+    declare(store, host.structure, case.id, by=f"Dr {name}", texts={"effects": f"effets-{name}"})
     owner = Structure(id=host.structure, name=name, created_at=T0)
     sign_end(store, host.structure, key, T0)
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
@@ -68,6 +71,20 @@ def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
         unit.put_help(closed, FAR)
 
 
+def write_beside(store: SqlStore, host: EnrolledHost, case: str) -> None:
+    """A task, evidence and a playbook of the incident."""
+    key = Ed25519PrivateKey.generate()
+    doer = playbooks.Doer(by="a", at=T0, key=key, new_id=lambda: f"run-{host.id}")
+    piece = Evidence(
+        id=f"e-{host.id}", incident=case, at=T0, by="a", name="n", sha256="0" * 64, size=1, kept="k"
+    )
+    task = CaseTask(id=f"t-{host.id}", incident=case, title="x", made_at=T0, made_by="a")
+    with store.unit(host.structure) as unit:
+        assert casework.add_task(unit, task)
+        assert casework.add_record(unit, piece)
+        assert playbooks.start(unit, case, content.playbooks().playbooks[0], doer)
+
+
 def test_every_table_of_tenant_data_starts_its_key_with_the_structure() -> None:
     for table in tables.metadata.sorted_tables:
         if table.name not in SHARED:
@@ -88,21 +105,9 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert unit.vault_heads(vault_of(store, theirs)) == []
         assert unit.findings_of(theirs.id) == []
         assert [v.structure for v in unit.vaults()] == [mine.structure]
-        assert unit.help_request(f"help-{theirs.id}") is None
-        assert unit.help_steps(f"help-{theirs.id}") == []
-        assert unit.help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1)) is None
-        assert not unit.use_help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1))
-        assert [r.structure for r in unit.help_requests()] == [mine.structure]
         assert {i.host for i in unit.incidents()} == {mine.id}
         assert {f.host for f in unit.findings("would_stop")} == {mine.id}
         assert {r.action.host for r in unit.actions()} == {mine.id}
-        assert unit.declaration(case_of(store, theirs)) is None
-        assert unit.declared() == [case_of(store, mine)]
-        assert unit.obligation(case_of(store, theirs), "L1") is None
-        assert {o.incident for o in unit.obligations()} == {case_of(store, mine)}
-        assert {t.incident for t in unit.due_timers(FAR)} == {case_of(store, mine)}
-        assert unit.dossier(case_of(store, theirs), "complaint") is None
-        unit.set_timers(case_of(store, theirs), "L1", ())
         assert all(theirs.id not in e.object for e in unit.trail())
         unit.drop_session(signin.digest("x"))
         unit.drop_sessions_of(f"p{theirs.id}")
@@ -113,7 +118,41 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert {e.object for e in unit.trail_after(0)}.isdisjoint({f"host/{theirs.id}"})
         unit.put_watermark(theirs.id, "sp", 99)
         assert not unit.use_token("x", "h", T0)
+    with store.unit(mine.structure) as unit:
+        foreign, own = case_of(store, theirs), case_of(store, mine)
+        find_no_help(unit, theirs)
+        find_no_casework(unit, foreign, theirs)
+        find_no_clock(unit, foreign, own)
     assert dump(store, theirs.structure) == before
+
+
+def find_no_help(unit: SqlUnit, theirs: EnrolledHost) -> None:
+    assert unit.help_request(f"help-{theirs.id}") is None
+    assert unit.help_steps(f"help-{theirs.id}") == []
+    assert unit.help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1)) is None
+    assert not unit.use_help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1))
+    assert [r.structure for r in unit.help_requests()] == [unit.structure]
+
+
+def find_no_casework(unit: SqlUnit, foreign: str, theirs: EnrolledHost) -> None:
+    assert unit.incident(foreign) is None
+    assert unit.entries((foreign,)) == []
+    assert unit.count_entries((foreign,)) == 0
+    assert unit.tasks((foreign,)) == []
+    assert unit.task(f"t-{theirs.id}") is None
+    assert unit.records((foreign,)) == []
+    assert unit.runs((foreign,)) == []
+    unit.move_entries((foreign,), (theirs.id,), "mine")
+
+
+def find_no_clock(unit: SqlUnit, foreign: str, own: str) -> None:
+    assert unit.declaration(foreign) is None
+    assert unit.declared() == [own]
+    assert unit.obligation(foreign, "L1") is None
+    assert {o.incident for o in unit.obligations()} == {own}
+    assert {t.incident for t in unit.due_timers(FAR)} == {own}
+    assert unit.dossier(foreign, "complaint") is None
+    unit.set_timers(foreign, "L1", ())
 
 
 def case_of(store: SqlStore, host: EnrolledHost) -> str:

@@ -55,10 +55,10 @@ def found(event: ev.AnyEvent, host: str) -> Finding:
 def run(*findings: Finding, limits: Limits | None = None) -> list[Incident]:
     known: dict[str, Incident] = {}
     for finding in findings:
-        incident = step(tuple(known.values()), finding, structure="s", limits=limits or Limits())
-        if incident is not None:
-            known[incident.id] = incident
-    return list(known.values())
+        open_ = tuple(i for i in known.values() if i.closed_at is None)
+        change = step(open_, finding, structure="s", limits=limits or Limits())
+        known |= {i.id: i for i in change.incidents} if change else {}
+    return [i for i in known.values() if i.closed_at is None]
 
 
 def test_a_stop_and_its_rollback_are_one_incident() -> None:
@@ -119,10 +119,11 @@ def test_a_family_that_comes_back_has_its_second_stop_undone_apart() -> None:
     assert [s.restored for s in incident.stops] == [3, 3]
 
 
-def test_the_timeline_is_bounded_and_says_so() -> None:
+def test_the_value_keeps_the_newest_lines_and_counts_the_others() -> None:
     findings = [stopped("f", n / 100) for n in range(20)]
     (incident,) = run(*findings, limits=Limits(entries=5))
     assert (len(incident.timeline), incident.entries_left_out) == (5, 15)
+    assert incident.timeline[-1].at == at(19 / 100)
 
 
 def test_losing_a_file_is_critical_and_asks_for_a_person() -> None:

@@ -1,15 +1,19 @@
 """Reads the dated content (promises, glossary) that ships with the program."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from releve.model.dossier import Form
 from releve.model.errors import ReleveError
 from releve.model.law import Law
+from releve.model.playbook import AfterTask, Playbook, Playbooks, Ransom
 from releve.report.certificate import Care
 from releve.report.promises import Promises
 from releve.report.simulation import Glossary
+
+T = TypeVar("T")
 
 PACKAGE = Path(__file__).parent.parent
 # In an installed wheel the content lies inside the package, in a work tree beside `src`.
@@ -41,16 +45,49 @@ def care_d2() -> Care:
 
 
 def law() -> Law:
-    return msgspec.convert(_table("obligations.toml"), Law)
+    """Raises: ContentError."""
+    return _as(Law, _table("obligations.toml"), "obligations.toml")
 
 
 def forms() -> tuple[Form, ...]:
-    """Every dossier that can be made, by name of its file."""
-    folder = next((place / "dossiers" for place in PLACES if (place / "dossiers").is_dir()), None)
-    if folder is None:
-        raise ContentError("dossiers", "it is not there")
-    names = sorted(path.name for path in folder.glob("*.toml"))
-    return tuple(msgspec.convert(_table(f"dossiers/{name}"), Form) for name in names)
+    """Every dossier that can be made, by name of its file. Raises: ContentError."""
+    names = [f"dossiers/{name}" for name in sorted(_names("dossiers"))]
+    return tuple(_as(Form, _table(name), name) for name in names)
+
+
+def playbooks() -> Playbooks:
+    """What incidents are handled with; the playbooks by their names. Raises: ContentError."""
+    found = []
+    for name in sorted(_names("playbooks")):
+        rows = _table(f"playbooks/{name}")
+        if isinstance(rows, dict):
+            named = {**rows, "id": name.removesuffix(".toml")}
+            found.append(_as(Playbook, named, name))
+    return Playbooks(
+        playbooks=tuple(found),
+        after=_as(_After, _table("after.toml"), "after.toml").tasks,
+        ransom=_as(Ransom, _table("ransom.toml"), "ransom.toml"),
+    )
+
+
+class _After(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    dated: str
+    source: str
+    tasks: tuple[AfterTask, ...]
+
+
+def _as(kind: type[T], table: object, name: str) -> T:
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as bad:
+        raise ContentError(name, str(bad)) from bad
+
+
+def _names(folder: str) -> list[str]:
+    for place in PLACES:
+        if (place / folder).is_dir():
+            return [path.name for path in (place / folder).glob("*.toml")]
+    raise ContentError(folder, "it is not there")
 
 
 def _table(name: str) -> object:

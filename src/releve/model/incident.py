@@ -1,6 +1,7 @@
-"""Incidents: findings of one host that belong together, with what was stopped and the timeline."""
+"""Incidents: findings that belong together, of one host or several, and the newest of their lines."""
 
 import datetime as dt
+from collections.abc import Mapping
 
 import msgspec
 
@@ -11,7 +12,7 @@ from releve.model.finding import Severity
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """One family that was convicted, and what became of its doings. None: not told yet."""
 
-    family: str
+    family: str  # counted by its host: the same number on another host is another family
     at: dt.datetime
     action: str
     stop_ms: float
@@ -20,6 +21,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     user: str = ""
     client: str = ""
+    host: str = ""  # rows of before: the incident's
     restored: int | None = None
     lost: int | None = None
     newest_save_lost: int | None = None
@@ -45,17 +47,33 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the timeline."""
+    """One line of the timeline: a finding, or what a person did (`by`). Never changed, never dropped."""
 
     at: dt.datetime
     kind: str
-    finding: str
+    finding: str  # empty for what a person did, and for a link
     severity: Severity
     family: str = ""
     action: str = ""
     why: str = ""
     why_en: str = ""
     figures: dict[str, float] = {}
+    host: str = ""
+    by: str = ""
+    id: str = ""  # of a line without a finding
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other line of the structure."""
+        return self.finding or self.id
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word that care goes on; `at` is when it did, not when it was said."""
+
+    service: str
+    at: dt.datetime
+    by: str
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +81,35 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     structure: str
-    host: str
+    host: str  # the first one
     opened_at: dt.datetime
     last_at: dt.datetime
     severity: Severity
+    other_hosts: tuple[str, ...] = ()
+    signs: dict[str, dt.datetime] = {}  # by host: its first sign
     stops: tuple[Stop, ...] = ()
     rest: Rest = Rest()  # nothing is silently left out of the sums
-    timeline: tuple[Entry, ...] = ()
-    entries_left_out: int = 0  # the timeline is bounded; what it left out is counted
+    timeline: tuple[Entry, ...] = ()  # the newest; the database keeps every one
+    entries_left_out: int = 0  # of `timeline`
+    resumed: tuple[Resumed, ...] = ()
     closed_at: dt.datetime | None = None
     closed_by: str = ""
+    merged: tuple[str, ...] = ()  # incidents that became part of this one
+    merged_into: str = ""
+    apart: tuple[str, ...] = ()  # a person said that these are others: never joined again by itself
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return (self.host, *self.other_hosts)
+
+    def first_sign(self, host: str) -> dt.datetime:
+        """Rows of before tell none by host."""
+        return self.signs.get(host, self.opened_at)
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finding or a person's word made of incidents; to be kept in one transaction."""
+
+    incidents: tuple[Incident, ...]  # the one that goes on, or begins, is the first
+    entries: Mapping[str, tuple[Entry, ...]] = {}  # by incident: its new lines
+    moved_hosts: tuple[str, ...] = ()  # their lines go from the second incident to the first

@@ -75,5 +75,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     proposed_by: str
     expires_at: dt.datetime
     decided_by: str = ""
+    people: int = 1  # how many different people must agree
+    agreed_by: tuple[str, ...] = ()  # those who did, while more are needed
     detail: str = ""
     ended_at: dt.datetime | None = None

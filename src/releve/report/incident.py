@@ -188,8 +188,10 @@ def _course(incident: Incident, place: Place, voice: Voice) -> Section:
 
 
 def _entry(entry: Entry, place: Place, voice: Voice) -> Step:
-    own = entry.why if voice.lang == "fr" else entry.why_en or entry.why
-    foreign = voice.lang != "fr" and not entry.why_en and bool(entry.why)
+    # The reason of a link names an account, and what a person wrote may name anybody.
+    is_told = not entry.by and entry.kind != "linked"
+    own = (entry.why if voice.lang == "fr" else entry.why_en or entry.why) if is_told else ""
+    foreign = voice.lang != "fr" and not entry.why_en and bool(own)
     return Step(
         mark=_clock(entry.at, place),
         words=_event(entry, voice),

@@ -134,6 +134,28 @@ ROLLED_BACK = counted(
     "{n} files given back in {time}; lost: {lost}, too recent: {newest}.",
 )
 KINDS: dict[str, Text] = {
+    "linked": text("Une autre machine est touchée.", "Another host is hit."),
+    "merged": text("Un autre incident est réuni à celui-ci.", "Another incident is merged in."),
+    "split": text("Des machines sont séparées.", "Hosts are split off."),
+    "split_from": text("Séparé d’un autre incident.", "Split from another incident."),
+    "closed": text("Incident clos.", "Incident closed."),
+    "reopened": text("Incident rouvert.", "Incident reopened."),
+    "care_resumed": text("Un soin a repris.", "Care goes on."),
+    "care_stopped": text("Un soin n’a pas repris, finalement.", "Care does not go on after all."),
+    "task_added": text("Une tâche est ajoutée.", "A task is added."),
+    "task_done": text("Une tâche est faite.", "A task is done."),
+    "evidence": text("Une preuve est notée.", "Evidence is noted."),
+    "hand_over": text("Une preuve est remise.", "Evidence is handed over."),
+    "ransom_decided": text(
+        "Une décision sur la rançon est écrite.", "A decision about the ransom is written."
+    ),
+    "playbook_started": text("Une fiche réflexe est commencée.", "A playbook is started."),
+    "step_done": text("Une étape est faite.", "A step is done."),
+    "step_skipped": text("Une étape est passée.", "A step is skipped."),
+    "step_undone": text("Une étape est reprise en arrière.", "A step is taken back."),
+    "step_proposed": text(
+        "Une étape est proposée aux machines.", "A step is proposed to the hosts."
+    ),
     "store_full": text("La réserve des originaux est pleine.", "The store of originals is full."),
     "mass_deletion": text("Suppression en masse constatée.", "Mass deletion observed."),
     "slow_score": text("Destruction lente constatée.", "Slow destruction observed."),

@@ -2,8 +2,19 @@
 
 import datetime as dt
 
+import msgspec
+
 from releve.model.host import Host
-from releve.model.order import AnyTask, Isolate, Order, Release, RestoreFile, StopFamily, ThawFamily
+from releve.model.order import (
+    Action,
+    AnyTask,
+    Isolate,
+    Order,
+    Release,
+    RestoreFile,
+    StopFamily,
+    ThawFamily,
+)
 
 # How long an order stays good: a host that was away must not act on yesterday's reasons.
 _LIFETIMES: dict[type, dt.timedelta] = {
@@ -22,6 +33,21 @@ def lifetime(task: AnyTask) -> dt.timedelta:
 def needs_decision(task: AnyTask, host: Host) -> bool:
     """Care first: cutting a host that carries care is a proposal with its undo, never an effect."""
     return isinstance(task, Isolate) and host.carries_care
+
+
+def people_needed(hosts: int) -> int:
+    """More than one host at once is a mass action: a second person looks."""
+    return 2 if hosts > 1 else 1
+
+
+def agree(action: Action, actor: str) -> Action:
+    """The action with one more agreement; the same person counts once."""
+    agreed = action.agreed_by if actor in action.agreed_by else (*action.agreed_by, actor)
+    return msgspec.structs.replace(action, agreed_by=agreed)
+
+
+def is_agreed(action: Action) -> bool:
+    return len(action.agreed_by) >= action.people
 
 
 def undo(task: AnyTask) -> AnyTask | None:

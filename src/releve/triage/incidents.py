@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.model.finding import Finding, Severity
-from releve.model.incident import Entry, Incident, Rest, Stop
+from releve.model.incident import Change, Entry, Incident
+from releve.triage.bonds import bond, link_line
+from releve.triage.stops import added, with_finding, with_stops
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,7 +17,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     # A stopped attacker tries again within minutes; half an hour apart reads as another story.
     quiet: dt.timedelta = dt.timedelta(minutes=30)
-    entries: int = 500  # of one timeline; a storm of alerts must not grow a value without bound
+    entries: int = 500  # of the value; the database keeps every line
     stops: int = 200
 
 
@@ -23,26 +25,56 @@ _GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
 # Told on the page, but never an incident of their own, nor a line in one.
 _APART = frozenset({"would_stop", "approved", "approval_used", "enforcing"})
 LIMITS = Limits()
-HOLDS = frozenset({"killed", "client_blocked", "thawed", "ended"})  # nobody has to do anything more
 _replace = msgspec.structs.replace
 
 
 def step(
     open_: Sequence[Incident], finding: Finding, *, structure: str, limits: Limits = LIMITS
-) -> Incident | None:
-    """The incident that the finding opens or lengthens; None when it stands alone.
+) -> Change | None:
+    """The incident that the finding opens or lengthens, and what it joins; None: it stands alone.
 
-    `open_` holds the structure's open incidents in any order. The caller keeps what comes back in
-    place of the incident of the same id. A finding that was folded before changes nothing.
+    `open_` holds the structure's open incidents in any order; grave findings give the same
+    incidents in whatever order they come. A finding that was folded before changes nothing.
     """
     if finding.kind in _APART:
         return None
-    for incident in sorted(open_, key=lambda i: i.last_at, reverse=True):
-        if incident.host == finding.host and _belongs(incident, finding, limits):
-            return fold(incident, finding, limits)
-    if gravity(finding.severity) < gravity(Severity.SERIOUS):
-        return None
-    return fold(_opened(finding, structure), finding, limits)
+    for incident in open_:
+        if _has(incident, finding):
+            return Change(incidents=(incident,))
+    alone = fold(_opened(finding, structure), finding, limits)
+    near = [(i, b) for i in open_ if (b := bond(i, alone, limits.quiet)) is not None]
+    if not near:
+        is_grave = gravity(finding.severity) >= gravity(Severity.SERIOUS)
+        return Change(incidents=(alone,), entries={alone.id: alone.timeline}) if is_grave else None
+    base, why = max(near, key=lambda pair: (pair[1].is_own, pair[0].last_at, pair[0].id))
+    grown, told = fold(base, finding, limits), [entry_of(finding)]
+    if finding.host not in base.hosts:
+        link = link_line(why, f"link-{finding.id}", finding.seen_at, finding.host)
+        grown, told = _with_line(grown, link, limits), [*told, link]
+    return _joined(grown, [i for i in open_ if i.id != base.id], told, finding.seen_at, limits)
+
+
+def _joined(
+    base: Incident,
+    others: list[Incident],
+    told: list[Entry],
+    at: dt.datetime,
+    limits: Limits,
+) -> Change:
+    """Take in what now belongs with it, until nothing more does."""
+    gone: list[Incident] = []
+    while True:
+        found = next(
+            ((i, b) for i in others if (b := bond(base, i, limits.quiet)) is not None), None
+        )
+        if found is None:
+            return Change(incidents=(base, *gone), entries={base.id: tuple(told)})
+        other, why = found
+        others = [i for i in others if i.id != other.id]
+        link = link_line(why, f"link-{base.id}-{other.id}", at, other.host)
+        base = _with_line(united(base, other, limits), link, limits)
+        gone.append(_replace(other, closed_at=at, merged_into=base.id))
+        told.append(link)
 
 
 def gravity(severity: Severity) -> int:
@@ -51,38 +83,63 @@ def gravity(severity: Severity) -> int:
 
 def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incident:
     """The incident with the finding in it."""
-    if any(entry.finding == finding.id for entry in incident.timeline):
+    if _has(incident, finding):
         return incident
-    full = len(incident.timeline) >= limits.entries
-    timeline = incident.timeline if full else _placed(incident.timeline, _entry(finding))
-    return _replace(
-        _with_finding(incident, finding, limits),
+    known = incident.host if finding.host in incident.hosts else ""
+    others = incident.other_hosts if known else (*incident.other_hosts, finding.host)
+    first = min(incident.signs.get(finding.host, finding.seen_at), finding.seen_at)
+    if not incident.signs and known:  # a row of before
+        first = min(first, incident.opened_at)
+    grown = _replace(
+        with_finding(incident, finding, limits.stops),
+        other_hosts=others,
+        signs={**incident.signs, finding.host: first},
         opened_at=min(incident.opened_at, finding.seen_at),
         last_at=max(incident.last_at, finding.seen_at),
         severity=max(incident.severity, finding.severity, key=gravity),
-        timeline=timeline,
-        entries_left_out=incident.entries_left_out + full,
     )
+    return _with_line(grown, entry_of(finding), limits)
 
 
-def decided(incident: Incident, family: str, action: str) -> Incident:
-    """The incident after a person's word on a family that waited for it was carried out."""
-    stops = tuple(
-        _replace(stop, action=action)
-        if stop.family == family and stop.action in ("frozen", "none")
-        else stop
-        for stop in incident.stops
+def united(kept: Incident, other: Incident, limits: Limits = LIMITS) -> Incident:
+    """Both as one, under the id of the first."""
+    signs = {h: other.first_sign(h) for h in other.hosts}
+    for host in kept.hosts:
+        signs[host] = min(kept.first_sign(host), signs.get(host, kept.first_sign(host)))
+    grown = _replace(
+        kept,
+        opened_at=min(kept.opened_at, other.opened_at),
+        last_at=max(kept.last_at, other.last_at),
+        severity=max(kept.severity, other.severity, key=gravity),
+        other_hosts=(*kept.other_hosts, *(h for h in other.hosts if h not in kept.hosts)),
+        signs=signs,
+        rest=added(kept.rest, other.rest),
+        entries_left_out=kept.entries_left_out + other.entries_left_out,
+        resumed=(*kept.resumed, *other.resumed),
+        merged=(*kept.merged, other.id, *other.merged),
+        apart=(*kept.apart, *other.apart),
     )
-    return _replace(incident, stops=stops)
+    own = tuple(_replace(s, host=s.host or kept.host) for s in kept.stops)
+    theirs = tuple(_replace(s, host=s.host or other.host) for s in other.stops)
+    grown = with_stops(grown, tuple(sorted((*own, *theirs), key=lambda s: s.at)), limits.stops)
+    lines = [_replace(e, host=host_of(e, other)) for e in other.timeline]
+    return with_lines(grown, lines, limits)
 
 
-def _belongs(incident: Incident, finding: Finding, limits: Limits) -> bool:
-    if incident.closed_at is not None:
-        return False
-    if finding.family and any(stop.family == finding.family for stop in incident.stops):
-        return True  # a rollback may end hours after its stop
-    early, late = incident.opened_at - limits.quiet, incident.last_at + limits.quiet
-    return early <= finding.seen_at <= late
+def host_of(entry: Entry, incident: Incident) -> str:
+    """Rows of before name none and are of the incident's host; what a person did is of no host."""
+    return entry.host or ("" if entry.by else incident.host)
+
+
+def with_lines(incident: Incident, entries: Sequence[Entry], limits: Limits = LIMITS) -> Incident:
+    """The incident with lines that came from elsewhere, or from a person."""
+    for entry in entries:
+        incident = _with_line(incident, entry, limits)
+    return incident
+
+
+def _has(incident: Incident, finding: Finding) -> bool:
+    return any(entry.finding == finding.id for entry in incident.timeline)
 
 
 def _opened(finding: Finding, structure: str) -> Incident:
@@ -97,7 +154,7 @@ def _opened(finding: Finding, structure: str) -> Incident:
     )
 
 
-def _entry(finding: Finding) -> Entry:
+def entry_of(finding: Finding) -> Entry:
     return Entry(
         at=finding.seen_at,
         kind=finding.kind,
@@ -108,88 +165,13 @@ def _entry(finding: Finding) -> Entry:
         why=finding.why,
         why_en=finding.why_en,
         figures=finding.figures,
+        host=finding.host,
     )
 
 
-def _placed(timeline: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
+def _with_line(incident: Incident, entry: Entry, limits: Limits) -> Incident:
     # Two reports of one host may cross; the reader wants the order in which things happened.
-    return tuple(sorted((*timeline, entry), key=lambda e: e.at))
-
-
-def _with_finding(incident: Incident, finding: Finding, limits: Limits) -> Incident:
-    if finding.kind == "stopped":
-        return _with_stop(incident, finding, limits)
-    if finding.kind == "rolled_back":
-        return _with_rollback(incident, finding)
-    if finding.kind == "family_ended":
-        return decided(incident, finding.family, "ended")
-    return incident
-
-
-def _with_stop(incident: Incident, finding: Finding, limits: Limits) -> Incident:
-    stop = Stop(
-        family=finding.family,
-        at=finding.seen_at,
-        action=finding.action,
-        stop_ms=finding.figures.get("stop_ms", 0.0),
-        files_touched=int(finding.figures.get("files_touched", 0)),
-        reasons=finding.reasons,
-        program=finding.program,
-        user=finding.user,
-        client=finding.client,
-    )
-    stops, rest = (*incident.stops, stop), incident.rest
-    if len(stops) > limits.stops:
-        rest, stops = _summed(rest, stops[0]), stops[1:]
-    return _replace(incident, stops=stops, rest=rest)
-
-
-def _summed(rest: Rest, stop: Stop) -> Rest:
-    return Rest(
-        stops=rest.stops + 1,
-        touched=rest.touched + stop.files_touched,
-        restored=rest.restored + (stop.restored or 0),
-        lost=rest.lost + (stop.lost or 0),
-        newest_save_lost=rest.newest_save_lost + (stop.newest_save_lost or 0),
-        quarantined=rest.quarantined + (stop.quarantined or 0),
-        rollback_ms=rest.rollback_ms + (stop.rollback_ms or 0.0),
-        slowest_stop_ms=max(rest.slowest_stop_ms, stop.stop_ms),
-        not_held=rest.not_held + (stop.action not in HOLDS),
-    )
-
-
-def _with_rollback(incident: Incident, finding: Finding) -> Incident:
-    """The family's stop that waits for its rollback, else its newest one, is undone.
-
-    Without a listed stop (the guard finished after a restart what it began before) it still counts.
-    """
-    stops, f = incident.stops, finding.figures
-    own = [n for n, stop in enumerate(stops) if stop.family == finding.family]
-    if not own:
-        return _replace(incident, rest=_rolled(incident.rest, f))
-    waiting = [n for n in own if stops[n].restored is None]
-    place = waiting[0] if waiting else own[-1]
-    old = stops[place]
-    done = _replace(
-        old,
-        restored=(old.restored or 0) + int(f.get("restored", 0)),
-        lost=(old.lost or 0) + int(f.get("lost", 0)),
-        newest_save_lost=(old.newest_save_lost or 0) + int(f.get("newest_save_lost", 0)),
-        quarantined=(old.quarantined or 0) + int(f.get("quarantined", 0)),
-        kept_both=(old.kept_both or 0) + int(f.get("kept_both", 0)),
-        rollback_ms=(old.rollback_ms or 0.0) + f.get("rollback_ms", 0.0),
-        lost_paths=(*old.lost_paths, *finding.lost_paths),
-        newest_save_lost_paths=(*old.newest_save_lost_paths, *finding.newest_save_lost_paths),
-    )
-    return _replace(incident, stops=(*stops[:place], done, *stops[place + 1 :]))
-
-
-def _rolled(rest: Rest, figures: dict[str, float]) -> Rest:
-    return _replace(
-        rest,
-        restored=rest.restored + int(figures.get("restored", 0)),
-        lost=rest.lost + int(figures.get("lost", 0)),
-        newest_save_lost=rest.newest_save_lost + int(figures.get("newest_save_lost", 0)),
-        quarantined=rest.quarantined + int(figures.get("quarantined", 0)),
-        rollback_ms=rest.rollback_ms + figures.get("rollback_ms", 0.0),
-    )
+    lines = sorted((*incident.timeline, entry), key=lambda e: e.at)
+    over = max(0, len(lines) - limits.entries)
+    left_out = incident.entries_left_out + over
+    return _replace(incident, timeline=tuple(lines[over:]), entries_left_out=left_out)

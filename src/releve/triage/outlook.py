@@ -7,7 +7,7 @@ import msgspec
 
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
-from releve.triage.incidents import HOLDS
+from releve.triage.stops import HOLDS
 from releve.triage.vaults import ToldVault
 from releve.triage.vaults import concerns as of_vaults
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from releve.adapters.sql import apart, tables
+from releve.adapters.sql.before import keep_lines_of_before
 from releve.model.errors import ReleveError
 
 
@@ -41,6 +42,7 @@ def open_engine(url: str) -> sa.Engine:
             ("finding_by_host", "finding (structure, host, seen_at)"),
         ):
             connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
+        keep_lines_of_before(connection)
         _guard_append_only(connection)
         if engine.dialect.name == "postgresql":
             apart.keep_apart(connection)
@@ -100,16 +102,20 @@ _APPEND_ONLY = {
     "audit_head": "the signed heads of the audit trail",
     "vault_head": "the heads of a vault",
     "help_step": "the steps of a call for help",
+    "incident_entry": "the lines of an incident",
+    "incident_record": "evidence and decisions",
 }
+# Of these only so much is fixed: a line may go to another incident, never say another thing.
+_FIXED = {"incident_entry": "id, host, at, body"}
 _SQLITE_GUARDS = (
-    """CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table}
+    """CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {on} ON {table}
        BEGIN SELECT RAISE(ABORT, '{what}: append-only'); END""",
 )
 _POSTGRES_GUARDS = (
     """CREATE OR REPLACE FUNCTION {table}_is_append_only() RETURNS trigger AS $$
        BEGIN RAISE EXCEPTION '{what}: append-only'; END $$ LANGUAGE plpgsql""",
     "DROP TRIGGER IF EXISTS {table}_{verb} ON {table}",
-    """CREATE TRIGGER {table}_{verb} BEFORE {verb} ON {table}
+    """CREATE TRIGGER {table}_{verb} BEFORE {on} ON {table}
        FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()""",
 )
 
@@ -119,4 +125,6 @@ def _guard_append_only(connection: sa.Connection) -> None:
     for statement in _SQLITE_GUARDS if sqlite else _POSTGRES_GUARDS:
         for table, what in _APPEND_ONLY.items():
             for verb in ("update", "delete"):
-                connection.exec_driver_sql(statement.format(table=table, verb=verb, what=what))
+                on = f"update of {_FIXED[table]}" if verb == "update" and table in _FIXED else verb
+                words = {"table": table, "verb": verb, "on": on, "what": what}
+                connection.exec_driver_sql(statement.format(**words))

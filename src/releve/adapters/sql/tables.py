@@ -90,6 +90,44 @@ incident = _tenant(
     sa.Index("incident_open", "structure", "closed_at", "opened_at"),
 )
 
+# What a line says never changes and is never removed; only the incident it belongs to may (a split).
+incident_entry = _tenant(
+    "incident_entry",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("incident", _ID, nullable=False),
+    sa.Column("host", _ID, nullable=False),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("incident_entry_by_time", "structure", "incident", "at"),
+)
+
+# Evidence, its hand-overs, decisions about a ransom.
+incident_record = _tenant(
+    "incident_record",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("incident", _ID, nullable=False),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("incident_record_by_time", "structure", "incident", "at"),
+)
+
+incident_task = _tenant(
+    "incident_task",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("incident", _ID, nullable=False),
+    sa.Column("done_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("incident_task_by_incident", "structure", "incident"),
+)
+
+playbook_run = _tenant(
+    "playbook_run",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("incident", _ID, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("playbook_run_by_incident", "structure", "incident"),
+)
+
 action = _tenant(
     "action",
     sa.Column("id", _ID, primary_key=True),

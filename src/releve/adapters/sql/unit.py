@@ -8,15 +8,14 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
-from releve.adapters.sql.vaults import VaultRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
 from releve.model.finding import Finding
 from releve.model.host import Host
-from releve.model.incident import Incident
 from releve.model.order import Action, SignedOrder
 from releve.model.structure import Profile
 
@@ -24,14 +23,13 @@ _json = msgspec.json.encode
 _profile = msgspec.json.Decoder(Profile).decode
 _host = msgspec.json.Decoder(Host).decode
 _vitals = msgspec.json.Decoder(Vitals).decode
-_incident = msgspec.json.Decoder(Incident).decode
 _finding = msgspec.json.Decoder(Finding).decode
 _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(VaultRows, HelpRows, ObligationRows):
-    """Hosts, events, findings, incidents and actions; the rest by inheritance."""
+class SqlUnit(CaseRows, HelpRows, ObligationRows):
+    """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:
         row = self._rows(t.profile, t.profile.c.body).one_or_none()
@@ -159,34 +157,6 @@ class SqlUnit(VaultRows, HelpRows, ObligationRows):
         )
         update = sa.update(t.finding).where(waiting).values(reviewed_at=text(now))
         return self._connection.execute(update).rowcount
-
-    def open_incidents(self, host: str = "") -> list[Incident]:
-        query = self._select(t.incident, t.incident.c.body)
-        query = query.where(t.incident.c.closed_at.is_(None))
-        if host:
-            query = query.where(t.incident.c.host == host)
-        query = query.order_by(t.incident.c.opened_at.desc())
-        return [_incident(r.body) for r in self._connection.execute(query)]
-
-    def incidents(self, *, most: int = 100) -> list[Incident]:
-        query = self._select(t.incident, t.incident.c.body)
-        query = query.order_by(t.incident.c.opened_at.desc()).limit(most)
-        return [_incident(r.body) for r in self._connection.execute(query)]
-
-    def incident(self, incident: str) -> Incident | None:
-        query = self._select(t.incident, t.incident.c.body).where(t.incident.c.id == incident)
-        row = self._connection.execute(query).one_or_none()
-        return None if row is None else _incident(row.body)
-
-    def put_incident(self, incident: Incident) -> None:
-        self._put(
-            t.incident,
-            id=incident.id,
-            host=incident.host,
-            opened_at=text(incident.opened_at),
-            closed_at=text(incident.closed_at) if incident.closed_at else None,
-            body=_json(incident),
-        )
 
     def last_number(self, host: str) -> int:
         query = sa.select(sa.func.max(t.action.c.number))

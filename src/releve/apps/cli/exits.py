@@ -16,6 +16,7 @@ _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
+_PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
 _DRILL = "releve.flow.drill.ports"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
@@ -75,6 +76,13 @@ _DATABASE = (
 _ROTA = (
     *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"), *_of(_ROTA_CLI, "NobodyOnCallError"),
 )  # fmt: skip
+_CASES = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
+_CASE = (
+    *_CASES,
+    *_of("releve.apps.server.case_options", "IncidentNotFoundError", "WordRefusedError"),
+)
+_CONTENT = _of("releve.adapters.content", "ContentError")
+_PLAYBOOK = (*_CONTENT, *_of(_PLAYBOOK_CLI, "PlaybookUnknownError"))
 _HOME = _of(_BOX, "BoxRootError", "BoxFileError")
 _CUT = (*_of(f"{_LINUX}.nft", "FirewallError"), *_HOME)
 _SHARE = (*_HOME, *_of(_BOX, "SambaMissingError", "SambaRefusedError"))
@@ -100,16 +108,16 @@ _SIGNED = (
     *_of("releve.flow.vault.signoffs", "ApproverUnknownError", "SignatureError"),
     *_of("releve.apps.vault.deciders", "KeyFileError"),
 )
-_CASES, _OBLIGATIONS = "releve.flow.server.cases", "releve.flow.server.obligations"
+_DECLARING, _OBLIGATIONS = "releve.flow.server.cases", "releve.flow.server.obligations"
 _DOSSIERS = "releve.flow.server.dossiers"
-_CASE = (
+_ON_CLOCKS = (
     *_DATABASE,
     *_of(_STRUCTURE_CLI, "StructureUnknownError"),
     *_of("releve.adapters.content", "ContentError"),
 )
-_DECLARED = (*_CASE, *_of(_CASES, "NotDeclaredError"))
+_DECLARED = (*_ON_CLOCKS, *_of(_DECLARING, "NotDeclaredError"))
 _DECIDED = (*_DECLARED, *_of(_OBLIGATIONS, "DutyUnknownError", "DecisionIncompleteError"))
-_DOSSIER = (*_CASE, *_of(_DOSSIERS, "DossierUnknownError"))
+_DOSSIER = (*_ON_CLOCKS, *_of(_DOSSIERS, "DossierUnknownError"))
 _WRITTEN = (*_DOSSIER, *_of(_DOSSIERS, "DossierChangedError"))
 
 EXITS: dict[str, tuple[str, ...]] = {
@@ -336,7 +344,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "structure show": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
     "structure list": _DATABASE,
-    "obligation list": _CASE,
+    "obligation list": _ON_CLOCKS,
     "obligation start": (
         *_DECLARED, *_of(_OBLIGATIONS, "DecisionIncompleteError"),
         *_of(_DOSSIERS, "DossierChangedError"),
@@ -344,10 +352,30 @@ EXITS: dict[str, tuple[str, ...]] = {
     "obligation send": _DECIDED,
     "obligation not-due": _DECIDED,
     "obligation register": _DECLARED,
-    "dossier make": (*_WRITTEN, *_of(_CASES, "NotDeclaredError")),
+    "dossier make": (*_WRITTEN, *_of(_DECLARING, "NotDeclaredError")),
     "dossier show": (*_DOSSIER, *_of("releve.adapters.pdf", "PdfMissingError")),
     "dossier sign": (*_WRITTEN, *_of(_OBLIGATIONS, "DecisionIncompleteError")),
     "dossier receipt": (*_WRITTEN, *_of(_OBLIGATIONS, "DecisionIncompleteError")),
+    "incident list": _CASES,
+    "incident show": (*_CASE, *_CONTENT),
+    "incident merge": _CASE,
+    "incident split": _CASE,
+    "incident close": (*_CASE, *_CONTENT),
+    "incident reopen": _CASE,
+    "incident resume": _CASE,
+    "incident task add": _CASE,
+    "incident task done": _CASE,
+    "incident task list": _CASE,
+    "incident evidence add": _CASE,
+    "incident evidence hand-over": _CASE,
+    "incident evidence list": _CASE,
+    "incident ransom": (*_CASE, *_CONTENT),
+    "playbook list": _CONTENT,
+    "playbook start": (*_CASE, *_PLAYBOOK),
+    "playbook step": (*_CASE, *_PLAYBOOK, *_of(_PLAYBOOK_CLI, "NotStartedError")),
+    "playbook sheet": (
+        *_CASES, *_PLAYBOOK, *_of("releve.adapters.pdf", "PdfMissingError"),
+    ),
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,
     "server vault remove": (

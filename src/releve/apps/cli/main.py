@@ -65,6 +65,13 @@ COMMANDS: dict[str, Row] = {
     ),
     "help": Row("releve.apps.agent.help_cli:help_", "Demander de l'aide, pour toute panne."),
     "audit": Row("releve.apps.server.audit_cli:audit", "Le journal d'audit : lire et vérifier."),
+    "incident": Row(
+        "releve.apps.server.incident_cli:incident",
+        "Les incidents : suivre, réunir, clore, prouver.",
+    ),
+    "playbook": Row(
+        "releve.apps.server.playbook_cli:playbook", "Les fiches réflexes : suivre, imprimer."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

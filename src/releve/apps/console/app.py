@@ -9,11 +9,14 @@ from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 
 from releve.apps.console import (
+    case_pages,
     door,
     dossier_pages,
     help_pages,
+    incident_pages,
     obligation_pages,
     pages,
+    playbook_pages,
     vault_pages,
 )
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
@@ -31,6 +34,9 @@ def console_parts() -> Parts:
         routes=[
             *door.ROUTES,
             *pages.ROUTES,
+            *incident_pages.ROUTES,
+            *case_pages.ROUTES,
+            *playbook_pages.ROUTES,
             *vault_pages.ROUTES,
             *obligation_pages.ROUTES,
             *dossier_pages.ROUTES,

@@ -12,6 +12,7 @@ from releve.flow.server.live import Live
 from releve.flow.server.ports import Store
 from releve.model.dossier import Form
 from releve.model.law import Law
+from releve.model.playbook import Playbooks
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     authority: bytes = b""  # PEM; empty over plain http on loopback
     is_secure: bool = False
     url: str = ""
+    playbooks: Playbooks
 
 
 AnyRequest = Request[Any, Any, Any]

@@ -73,7 +73,7 @@ def case_page(
     told = unit.declaration(incident.id)
     return CasePage(
         incident=incident,
-        host_name=names_of(unit).get(incident.host, incident.host),
+        host_name=_host_names(incident, names_of(unit)),
         told=told,
         said=answers(law, told) if told else {q.id: q.presumed for q in law.question},
         clocks=_clocks(unit, law, now, incident.id),
@@ -91,10 +91,14 @@ def dossier_view(unit: Unit, form: Form, incident: str) -> DossierView:
     return DossierView(form=form, dossier=made, blanks=blanks(form, made) if made else ())
 
 
+def _host_names(incident: Incident, names: dict[str, str]) -> str:
+    return ", ".join(names.get(host, host) for host in incident.hosts)
+
+
 def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple[ClockView, ...]:
     looks, names = cases.looks(unit, law, now, incident), names_of(unit)
     incidents = (unit.incident(one) for one in {look.obligation.incident for look in looks})
-    hosts = {one.id: one.host for one in incidents if one is not None}
+    hosts = {one.id: _host_names(one, names) for one in incidents if one is not None}
     questions = {question.id for question in law.question}
     views = []
     for look in looks:
@@ -103,11 +107,10 @@ def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple
         reason = last.reason if last else ""
         asked, _, answer = reason.partition("=")
         is_answer = asked in questions
-        host = hosts.get(clock.incident, "")
         views.append(
             ClockView(
                 look=look,
-                host_name=names.get(host, host),
+                host_name=hosts.get(clock.incident, ""),
                 in_time=was_in_time(clock),
                 reason="" if is_answer else reason,
                 asked=asked if is_answer else "",

@@ -1,9 +1,8 @@
-"""The pages of people who signed in: the live one, an incident, health, and what can be asked."""
+"""The pages of people who signed in: the live one, health, and what can be asked."""
 
 import datetime as dt
 from typing import Any
 
-import msgspec
 from anyio import to_thread
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
@@ -19,7 +18,6 @@ from releve.flow.server import actions
 from releve.flow.server.ports import Unit
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
-from releve.triage.outlook import totals
 
 
 @get("/")
@@ -41,51 +39,6 @@ def _picture(entered: Entered) -> str:
 def _overview(entered: Entered) -> views.Overview:
     visit = entered.visit
     return views.overview(visit.context.store, entered.structure, visit.now)
-
-
-@get("/incidents")
-async def incidents(request: AnyRequest) -> Response[str]:
-    entered = await enter(request)
-
-    def read(unit: Unit) -> tuple[views.IncidentView, ...]:
-        names = views.names_of(unit)
-        return tuple(views.incident_view(i, names) for i in unit.incidents())
-
-    return page(entered.visit, "incidents.html", incidents=await reading(entered, read))
-
-
-@get("/incidents/{identity:str}")
-async def incident(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
-    entered = await enter(request)
-
-    def read(unit: Unit) -> views.IncidentView:
-        found = unit.incident(identity)
-        if found is None:
-            raise NotFoundException
-        return views.incident_view(found, views.names_of(unit))
-
-    item = await reading(entered, read)
-    return page(entered.visit, "incident.html", item=item, entered=entered)
-
-
-@post("/incidents/{identity:str}/close")
-async def close_incident(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
-    entered = await enter(request)
-    await form_of(request, entered.session)
-    login, now = entered.session.login, entered.visit.now
-
-    def close(unit: Unit) -> None:
-        found = unit.incident(identity)
-        if found is None:
-            raise NotFoundException
-        if found.closed_at is None:
-            sums = totals(found)
-            unit.put_incident(msgspec.structs.replace(found, closed_at=now, closed_by=login))
-            detail = f"stops {sums.stops}, lost {sums.lost}"
-            unit.record(now, login, f"incident/{identity}", "close", detail)
-
-    await writing(entered, close)
-    return go("/")
 
 
 @post("/would-stop/review")
@@ -168,9 +121,6 @@ async def health(request: AnyRequest) -> Response[str]:
 ROUTES: list[Any] = [
     home,
     live,
-    incidents,
-    incident,
-    close_incident,
     review,
     ask,
     decide,

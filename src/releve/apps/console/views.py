@@ -5,15 +5,18 @@ import datetime as dt
 import msgspec
 
 from releve.flow.server.ports import ActionRecord, Store, Unit
+from releve.model.casework import CaseTask
 from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.model.standing import Standing
+from releve.triage.aftercare import due
 from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals, totals_of
 from releve.triage.vaults import ToldVault
 
 _standing = msgspec.json.Decoder(Standing).decode
+_NAMED = 3  # hosts in a title
 _TASKS = {
     Isolate: "isolate",
     Release: "release",
@@ -58,6 +61,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[ActionView, ...]
     under_way: tuple[ActionView, ...]
     last_closed: IncidentView | None
+    due: tuple[CaseTask, ...]  # of the watch after incidents, and others whose day has come
 
 
 def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
@@ -71,6 +75,7 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         vaults = told_vaults(unit)
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
+        tasks = unit.waiting_tasks()
     names = {h.id: h.name for h in hosts} | {v.vault.id: v.vault.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
@@ -85,6 +90,7 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         waiting=tuple(_action_view(r, hosts) for r in waiting),
         under_way=tuple(_action_view(r, hosts) for r in under_way),
         last_closed=incident_view(closed, names) if closed else None,
+        due=due(tasks, now),
     )
 
 
@@ -133,7 +139,8 @@ def isolation_now(host: Host, now: dt.datetime) -> Isolation | None:
 
 
 def incident_view(incident: Incident, names: dict[str, str]) -> IncidentView:
-    name = names.get(incident.host, incident.host)
+    named = [names.get(host, host) for host in incident.hosts]
+    name = ", ".join(named[:_NAMED]) + (f" +{len(named) - _NAMED}" if len(named) > _NAMED else "")
     return IncidentView(incident=incident, host_name=name, sums=totals(incident))
 
 

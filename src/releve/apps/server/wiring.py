@@ -15,7 +15,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from releve.adapters.apprise import AppriseRinger
-from releve.adapters.content import forms, law
+from releve.adapters.content import forms, law, playbooks
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
@@ -75,6 +75,7 @@ def build(
         authority=home.authority() if is_secure else b"",
         is_secure=is_secure,
         url=url,
+        playbooks=playbooks(),
     )
     parts = console_parts()
     escalations = Escalations(

@@ -12,9 +12,20 @@ from releve.respond import orders
 
 
 def propose(
-    unit: Unit, host: str, task: AnyTask, *, actor: str, identity: str, now: dt.datetime
+    unit: Unit,
+    host: str,
+    task: AnyTask,
+    *,
+    actor: str,
+    identity: str,
+    now: dt.datetime,
+    people: int = 1,
 ) -> Action | None:
-    """The new action, still undecided; None when the structure has no such host."""
+    """The new action, still undecided; None when the structure has no such host.
+
+    `people`: how many different ones must agree.
+    """
+    unit.hold()
     record = unit.host(host, lock=True)
     if record is None:
         return None
@@ -28,6 +39,7 @@ def propose(
         proposed_at=now,
         proposed_by=actor,
         expires_at=now + orders.lifetime(task),
+        people=people,
     )
     unit.put_action(ActionRecord(action=action))
     unit.record(now, actor, f"host/{host}", f"propose_{_verb(task)}", identity)
@@ -37,12 +49,20 @@ def propose(
 def approve(
     unit: Unit, action: str, key: Ed25519PrivateKey, *, actor: str, now: dt.datetime
 ) -> bool:
-    """Sign the order and let it go out; False when it is no longer waiting."""
+    """Agree; with the last one that is needed, sign the order and let it go out.
+
+    False when it is no longer waiting.
+    """
+    unit.hold()
     record = unit.action(action)
     if record is None or record.action.state != "proposed":
         return False
-    old = record.action
-    unit.host(old.host, lock=True)
+    unit.host(record.action.host, lock=True)
+    old = orders.agree(record.action, actor)
+    if not orders.is_agreed(old):
+        unit.put_action(ActionRecord(action=old))
+        unit.record(now, actor, f"host/{old.host}", f"agree_{_verb(old.task)}", old.id)
+        return True
     # A new number: orders that were approved meanwhile must not make this one look replayed.
     number = orders.next_number(unit.last_number(old.host), now)
     until = now + orders.lifetime(old.task)
@@ -57,7 +77,7 @@ def approve(
         task=old.task,
     )
     decided = msgspec.structs.replace(
-        old, state="sent", number=number, expires_at=until, decided_by=actor
+        old, state="sent", number=number, expires_at=until, decided_by=", ".join(old.agreed_by)
     )
     unit.put_action(ActionRecord(action=decided, signed=seal_order(key, order)))
     unit.record(now, actor, f"host/{old.host}", _verb(old.task), old.id)
@@ -65,6 +85,7 @@ def approve(
 
 
 def refuse(unit: Unit, action: str, *, actor: str, now: dt.datetime) -> bool:
+    unit.hold()
     record = unit.action(action)
     if record is None or record.action.state != "proposed":
         return False

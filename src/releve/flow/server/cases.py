@@ -9,8 +9,8 @@ from releve.model.incident import Incident
 from releve.model.law import Duty, Law
 from releve.obligation import clocks, register
 from releve.obligation.case import Case, Harm
-from releve.triage.incidents import HOLDS
 from releve.triage.outlook import totals
+from releve.triage.stops import HOLDS
 
 
 class NotDeclaredError(ReleveError):
@@ -48,7 +48,7 @@ def case_of(unit: Unit, law: Law, incident: str, now: dt.datetime) -> Case:
     return Case(
         law=law,
         incident=found,
-        hosts=(names.get(found.host, found.host),),
+        hosts=tuple(names.get(host, host) for host in found.hosts),
         harm=_harm(found),
         profile=unit.profile(),
         told=told,

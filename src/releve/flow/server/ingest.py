@@ -6,13 +6,14 @@ import msgspec
 
 from releve.detect.guard_findings import find, finding_id
 from releve.flow import envelope
+from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
 from releve.flow.wire import Ack, Batch, Item, decode_event
 from releve.model import event as ev
+from releve.model.finding import Finding
 from releve.model.host import Host, HostState
-from releve.model.incident import Incident
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
-from releve.triage import hosts, incidents
+from releve.triage import hosts
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,15 +65,18 @@ def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
 
 def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime) -> Taken:
     """Store what is new of the batch; durable when this returns. Taking it twice is harmless."""
+    told = [_read(host, batch.spool, item) for item in sorted(batch.items, key=lambda i: i.seq)]
     with store.unit(structure) as unit:
+        if any(one.finding for one in told):
+            unit.hold()
         record = unit.host(host, lock=True)
         if record is None:
             raise Refused("unknown_agent")
         mark = unit.watermark(host, batch.spool)
-        fresh = sorted((i for i in batch.items if i.seq > mark), key=lambda i: i.seq)
+        fresh = [one for one in told if one.item.seq > mark]
         state = _fold(unit, record.host, batch.spool, fresh, now)
         if fresh:
-            mark = fresh[-1].seq
+            mark = fresh[-1].item.seq
             unit.put_watermark(host, batch.spool, mark)
         if batch.vitals.guard_running is False:
             state = msgspec.structs.replace(state, guard="down")
@@ -95,12 +99,25 @@ def pending_orders(
     return tuple(waiting)
 
 
-def _fold(unit: Unit, host: Host, spool: str, fresh: list[Item], now: dt.datetime) -> HostState:
+class _Told(msgspec.Struct, frozen=True):
+    """An item as it was read; None: of a kind that this server does not know, nothing to judge."""
+
+    item: Item
+    event: ev.AnyEvent | None
+    finding: Finding | None
+
+
+def _read(host: str, spool: str, item: Item) -> _Told:
+    event = decode_event(item.event)
+    identity = finding_id(host, spool, item.seq)
+    return _Told(item, event, find(event, host=host, identity=identity) if event else None)
+
+
+def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime) -> HostState:
     state, stored = host.state, []
-    open_ = {i.id: i for i in unit.open_incidents(host.id)} if fresh else {}
-    touched: set[str] = set()
-    for item in fresh:
-        event = decode_event(item.event)
+    open_ = OpenIncidents(unit) if any(one.finding for one in fresh) else None
+    for one in fresh:
+        item, event = one.item, one.event
         stored.append(
             StoredEvent(
                 host=host.id,
@@ -114,38 +131,23 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[Item], now: dt.datetim
             state = msgspec.structs.replace(state, lines_unreadable=state.lines_unreadable + 1)
             continue
         state = hosts.step(state, event)
-        touched |= _judge(unit, event, host.id, finding_id(host.id, spool, item.seq), open_)
-        if isinstance(event, ev.OrderEnded):
-            touched |= _end_action(unit, event, host.id, open_)
+        if open_ is not None and one.finding is not None:
+            open_.take(one.finding)
+            if isinstance(event, ev.OrderEnded):
+                _end_action(unit, event, host.id, open_)
+    if open_ is not None:
+        open_.keep()
     unit.put_events(stored, now)
-    for identity in touched:
-        unit.put_incident(open_[identity])
     return state
 
 
-def _judge(
-    unit: Unit, event: ev.AnyEvent, host: str, identity: str, open_: dict[str, Incident]
-) -> set[str]:
-    finding = find(event, host=host, identity=identity)
-    if finding is None:
-        return set()
-    incident = incidents.step(tuple(open_.values()), finding, structure=unit.structure)
-    unit.put_finding(finding, incident.id if incident else "")
-    if incident is None:
-        return set()
-    open_[incident.id] = incident
-    return {incident.id}
-
-
-def _end_action(
-    unit: Unit, event: ev.OrderEnded, host: str, open_: dict[str, Incident]
-) -> set[str]:
-    """Close the order's action; the incidents that its end changes."""
+def _end_action(unit: Unit, event: ev.OrderEnded, host: str, open_: OpenIncidents) -> None:
+    """Close the order's action, and what waited for it in the host's incidents."""
     record = unit.action(event.order)
     if record is None or record.action.host != host:
-        return set()
+        return
     if record.action.state not in ("sent", "expired"):
-        return set()
+        return
     ended = msgspec.structs.replace(
         record.action,
         state="done" if event.ok else "failed",
@@ -155,8 +157,6 @@ def _end_action(
     unit.put_action(msgspec.structs.replace(record, action=ended))
     task = record.action.task
     if not event.ok or not isinstance(task, (StopFamily, ThawFamily)):
-        return set()
+        return
     action = "killed" if isinstance(task, StopFamily) else "thawed"
-    for identity, incident in open_.items():
-        open_[identity] = incidents.decided(incident, task.family, action)
-    return set(open_)
+    open_.decided(host, task.family, action)

@@ -8,13 +8,15 @@ from typing import Protocol
 import msgspec
 
 from releve.flow.wire import Vitals
+from releve.model.casework import AnyRecord, CaseTask
 from releve.model.dossier import Dossier
 from releve.model.finding import Finding
 from releve.model.help import HelpRequest, Rota, Step
 from releve.model.host import Host
-from releve.model.incident import Incident
+from releve.model.incident import Entry, Incident
 from releve.model.obligation import Declaration, Obligation, Timer
 from releve.model.order import Action, SignedOrder
+from releve.model.playbook import PlaybookRun
 from releve.model.standing import EnrolledVault
 from releve.model.structure import Profile
 
@@ -170,10 +172,55 @@ class Unit(Protocol):
         ...
 
     def review_findings(self, kind: str, now: dt.datetime) -> int: ...
-    def open_incidents(self, host: str = "") -> list[Incident]: ...
+    def hold(self) -> None:
+        """Wait until nobody else changes this structure's incidents, actions and trail; to the end.
+
+        Before any host is locked and anything is written: else two transactions wait for each other.
+        """
+        ...
+
+    def open_incidents(self, host: str = "") -> list[Incident]:
+        """Newest first; of one host: those that it is in."""
+        ...
+
     def incidents(self, *, most: int = 100) -> list[Incident]: ...
     def incident(self, incident: str) -> Incident | None: ...
     def put_incident(self, incident: Incident) -> None: ...
+    def add_entries(self, incident: str, entries: Sequence[Entry]) -> None:
+        """Keep lines for ever; one that is kept already stays as it is, and where it is."""
+        ...
+
+    def entries(
+        self, incidents: Sequence[str], *, most: int | None = None, skip: int = 0
+    ) -> list[Entry]:
+        """Newest first; all of them unless `most`."""
+        ...
+
+    def count_entries(self, incidents: Sequence[str]) -> int: ...
+    def move_entries(self, incidents: Sequence[str], hosts: Sequence[str], to: str) -> None: ...
+
+    def put_task(self, task: CaseTask) -> None: ...
+    def task(self, task: str) -> CaseTask | None: ...
+    def tasks(self, incidents: Sequence[str]) -> list[CaseTask]:
+        """Of these incidents, by their day."""
+        ...
+
+    def waiting_tasks(self) -> list[CaseTask]:
+        """Of all incidents, those that are not done, by their day."""
+        ...
+
+    def add_record(self, record: AnyRecord) -> None:
+        """Keep it for ever; it can never be changed."""
+        ...
+
+    def records(self, incidents: Sequence[str]) -> list[AnyRecord]:
+        """Oldest first."""
+        ...
+
+    def put_run(self, run: PlaybookRun) -> None: ...
+    def runs(self, incidents: Sequence[str]) -> list[PlaybookRun]:
+        """Oldest first."""
+        ...
 
     def last_number(self, host: str) -> int: ...
     def put_action(self, record: ActionRecord) -> None: ...

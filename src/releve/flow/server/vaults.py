@@ -7,6 +7,7 @@ import msgspec
 
 from releve.detect import vault_findings
 from releve.detect.guard_findings import finding_id
+from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import Store, StoredEvent, Unit, VaultHead, VaultRecord
 from releve.flow.vault.heads import open_head
 from releve.flow.vault.standing import open_standing, read_signed
@@ -14,7 +15,6 @@ from releve.model import event as ev
 from releve.model.standing import EnrolledVault, SeenHead, Standing
 from releve.model.vault import Head, SignedHead
 from releve.sense import vault_notice
-from releve.triage import incidents
 from releve.triage.vaults import is_silent
 
 _replace = msgspec.structs.replace
@@ -190,6 +190,7 @@ def _tell(
     unit: Unit, vault: EnrolledVault, event: ev.VaultEvent, spool: str, seq: int, now: dt.datetime
 ) -> bool:
     """Event, finding and incident in one transaction; False when this event was told before."""
+    open_ = OpenIncidents(unit, vault.id)
     stored = StoredEvent(
         host=vault.id, spool=spool[:64], seq=seq, is_read=True, body=msgspec.json.encode(event)
     )
@@ -197,8 +198,6 @@ def _tell(
         return False
     identity = finding_id(vault.id, spool, seq)
     finding = vault_findings.find(event, vault=vault.id, identity=identity)
-    opened = incidents.step(unit.open_incidents(vault.id), finding, structure=unit.structure)
-    unit.put_finding(finding, opened.id if opened else "")
-    if opened is not None:
-        unit.put_incident(opened)
+    open_.take(finding)
+    open_.keep()
     return True

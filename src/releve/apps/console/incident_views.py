@@ -1,0 +1,124 @@
+"""One incident as its page and `releve incident show` tell it: what happened, care, what to do next."""
+
+import datetime as dt
+from typing import TypeVar
+
+import msgspec
+
+from releve.flow.server.incidents import clocks_of, lines_of
+from releve.flow.server.ports import Unit
+from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
+from releve.model.finding import Severity
+from releve.model.incident import Entry, Incident
+from releve.model.order import Action
+from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
+from releve.model.structure import DataSetEntry
+from releve.triage import care
+from releve.triage.outlook import Totals, totals
+
+T = TypeVar("T", Evidence, HandOver, RansomDecision)
+LINES = 150  # of the timeline, on one page
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True):
+    step: PlaybookStep
+    word: StepWord | None
+    actions: tuple[Action, ...]  # that the last word proposed
+
+    @property
+    def is_open(self) -> bool:
+        return self.word is None or self.word.state == "undone"
+
+
+class RunView(msgspec.Struct, frozen=True, kw_only=True):
+    """A playbook that was started. `next_step`: the first that nobody did or skipped."""
+
+    run: PlaybookRun
+    playbook: Playbook
+    steps: tuple[StepView, ...]
+    next_step: PlaybookStep | None
+    settled: int
+
+
+class CaseView(msgspec.Struct, frozen=True, kw_only=True):
+    incident: Incident
+    names: dict[str, str]  # of hosts and vaults, by id
+    severity: Severity
+    reasons: tuple[care.Reason, ...]
+    care: tuple[care.CareClock, ...]
+    data_sets: tuple[DataSetEntry, ...]  # of the data map, on the hosts that it touches
+    has_services: bool  # the structure told its services of care
+    sums: Totals
+    entries: tuple[Entry, ...]  # newest first
+    skipped: int  # newer ones, on the pages before
+    count: int
+    tasks: tuple[CaseTask, ...]
+    evidence: tuple[Evidence, ...]
+    hand_overs: tuple[HandOver, ...]
+    ransom: tuple[RansomDecision, ...]
+    runs: tuple[RunView, ...]
+    others: tuple[Incident, ...]  # open ones that could be the same attack
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        return tuple(self.names.get(host, host) for host in self.incident.hosts)
+
+
+def case_view(
+    unit: Unit,
+    incident: Incident,
+    names: dict[str, str],
+    content: Playbooks,
+    now: dt.datetime,
+    *,
+    skip: int = 0,
+) -> CaseView:
+    """Everything of it. `skip`: as many of the newest lines."""
+    ids = (incident.id, *incident.merged)
+    sums, clocks = totals(incident), clocks_of(unit, incident, now)
+    reasons = care.reasons(incident, clocks, sums)
+    profile, records = unit.profile(), unit.records(ids)
+    return CaseView(
+        incident=incident,
+        names=names,
+        severity=care.severity(reasons),
+        reasons=reasons,
+        care=clocks,
+        data_sets=care.data_sets(incident, profile.data_map, names) if profile else (),
+        has_services=profile is not None and bool(profile.services),
+        sums=sums,
+        entries=tuple(lines_of(unit, incident, most=LINES, skip=skip)),
+        skipped=skip,
+        count=unit.count_entries(ids),
+        tasks=tuple(unit.tasks(ids)),
+        evidence=_of(records, Evidence),
+        hand_overs=_of(records, HandOver),
+        ransom=_of(records, RansomDecision),
+        runs=tuple(v for run in unit.runs(ids) if (v := _run_view(unit, run, content))),
+        others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
+    )
+
+
+def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:
+    return tuple(record for record in records if isinstance(record, kind))
+
+
+def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | None:
+    """None: the content has no such playbook any more."""
+    playbook = content.named(run.playbook)
+    if playbook is None:
+        return None
+    steps = tuple(_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
+    waiting = [view.step for view in steps if view.is_open]
+    return RunView(
+        run=run,
+        playbook=playbook,
+        steps=steps,
+        next_step=waiting[0] if waiting else None,
+        settled=len(steps) - len(waiting),
+    )
+
+
+def _step_view(unit: Unit, step: PlaybookStep, word: StepWord | None) -> StepView:
+    asked = [unit.action(action) for action in word.actions] if word else []
+    return StepView(step=step, word=word, actions=tuple(a.action for a in asked if a))

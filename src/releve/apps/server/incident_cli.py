@@ -1,0 +1,223 @@
+"""`releve incident`: list, show, merge, split, close, reopen, resume; its tasks and its evidence."""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.adapters.content import playbooks
+from releve.apps.console.incident_views import CaseView, case_view
+from releve.apps.console.views import names_of
+from releve.apps.server import incident_records
+from releve.apps.server.case_options import (
+    IncidentNotFoundError,
+    WordRefusedError,
+    answer,
+    case_options,
+    desk,
+    known,
+    said_options,
+)
+from releve.flow.server import incidents
+from releve.model.errors import UsageError
+from releve.model.incident import Incident
+
+
+@click.group()
+def incident() -> None:
+    """Les incidents : les suivre, les réunir, les clore / incidents: follow, merge, close."""
+
+
+@incident.command("list")
+@case_options
+@click.option("--open", "only_open", is_flag=True, help="Ceux qui sont ouverts / open ones only.")
+def list_(home: Path, db: str, structure: str, *, as_json: bool, only_open: bool) -> None:
+    """Du plus récent au plus ancien / newest first."""
+    with desk(home, db, structure).unit(writes=False) as unit:
+        names = names_of(unit)
+        for one in unit.open_incidents() if only_open else unit.incidents():
+            facts = _facts(one, names)
+            if as_json:
+                answer(facts, as_json=True)
+            else:
+                click.echo(f"{one.id}  {facts['opened_at']}  {one.severity}  {facts['state']}")
+
+
+@incident.command()
+@case_options
+@click.argument("identity", metavar="ID")
+def show(home: Path, db: str, structure: str, identity: str, *, as_json: bool) -> None:
+    """Tout d'un incident / all of one: hosts, care, reasons, timeline, tasks, evidence, playbooks."""
+    at = desk(home, db, structure)
+    with at.unit(writes=False) as unit:
+        found = known(unit, identity)
+        view = case_view(unit, found, names_of(unit), playbooks(), at.now)
+    if as_json:
+        told = {**msgspec.to_builtins(view), "hosts": list(view.host_names)}
+        click.echo(msgspec.json.encode(told).decode())
+        return
+    for line in _lines(view):
+        click.echo(line)
+
+
+@incident.command()
+@case_options
+@said_options
+@click.argument("kept", metavar="ID")
+@click.argument("other", metavar="OTHER")
+def merge(
+    home: Path, db: str, structure: str, kept: str, other: str, *, by: str, why: str, as_json: bool
+) -> None:
+    """OTHER fait partie de ID / OTHER is part of ID; all of its lines stay."""
+    at = desk(home, db, structure)
+    with at.unit() as unit:
+        known(unit, other)
+        _told(
+            names_of(unit),
+            incidents.merge(unit, kept, other, at.word(by, why)),
+            kept,
+            as_json=as_json,
+        )
+
+
+@incident.command()
+@case_options
+@said_options
+@click.argument("identity", metavar="ID")
+@click.option("--host", "hosts", multiple=True, required=True, help="Nom de machine / host name.")
+def split(
+    home: Path,
+    db: str,
+    structure: str,
+    identity: str,
+    hosts: tuple[str, ...],
+    *,
+    by: str,
+    why: str,
+    as_json: bool,
+) -> None:
+    """Ces machines vont à un nouvel incident / these hosts go to a new incident, with their lines."""
+    at = desk(home, db, structure)
+    with at.unit() as unit:
+        names = names_of(unit)
+        ids = tuple(next((i for i, n in names.items() if n == host), host) for host in hosts)
+        made = incidents.split(unit, identity, ids, at.word(by, why))
+        _told(names, made, identity, as_json=as_json)
+
+
+@incident.command()
+@case_options
+@said_options
+@click.argument("identity", metavar="ID")
+def close(
+    home: Path, db: str, structure: str, identity: str, *, by: str, why: str, as_json: bool
+) -> None:
+    """Clore, et commencer la veille renforcée / close, and begin the raised watch."""
+    at = desk(home, db, structure)
+    with at.unit() as unit:
+        shut = incidents.close(unit, identity, at.word(by, why), playbooks().after)
+        _told(names_of(unit), shut, identity, as_json=as_json)
+
+
+@incident.command()
+@case_options
+@said_options
+@click.argument("identity", metavar="ID")
+def reopen(
+    home: Path, db: str, structure: str, identity: str, *, by: str, why: str, as_json: bool
+) -> None:
+    """Rouvrir / open it again."""
+    at = desk(home, db, structure)
+    with at.unit() as unit:
+        again = incidents.reopen(unit, identity, at.word(by, why))
+        _told(names_of(unit), again, identity, as_json=as_json)
+
+
+@incident.command()
+@case_options
+@said_options
+@click.argument("identity", metavar="ID")
+@click.argument("service")
+@click.option("--at", "since", default="", help="Quand, ISO 8601 ; sinon maintenant / else now.")
+@click.option("--undo", is_flag=True, help="Le soin n'a pas repris / it does not go on after all.")
+def resume(
+    home: Path,
+    db: str,
+    structure: str,
+    identity: str,
+    service: str,
+    *,
+    since: str,
+    undo: bool,
+    by: str,
+    why: str,
+    as_json: bool,
+) -> None:
+    """Le soin SERVICE a repris / care goes on: its clock ends. SERVICE is its id in the profile."""
+    at = desk(home, db, structure)
+    when = _moment(since) if since else at.now
+    with at.unit() as unit:
+        known(unit, identity)
+        word = at.word(by, why)
+        told = incidents.resume(unit, identity, service, when, word, is_back=not undo)
+        if told is None:
+            raise WordRefusedError("service")
+        clocks = incidents.clocks_of(unit, told, at.now)
+    clock = next(c for c in clocks if c.service.id == service)
+    facts: dict[str, object] = {
+        "incident": identity,
+        "service": service,
+        "since": clock.since.isoformat(),
+        "seconds": round(clock.seconds, 1),
+        "consultations_lost_at_most": round(clock.lost, 1),
+        "resumed_at": clock.resumed.at.isoformat() if clock.resumed else None,
+    }
+    answer(facts, as_json=as_json)
+
+
+incident.add_command(incident_records.task)
+incident.add_command(incident_records.evidence)
+incident.add_command(incident_records.ransom)
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text} is no time of ISO 8601.") from None
+    return at if at.tzinfo else at.astimezone()
+
+
+def _told(names: dict[str, str], made: Incident | None, asked: str, *, as_json: bool) -> None:
+    if made is None:
+        raise IncidentNotFoundError(asked)
+    answer(_facts(made, names), as_json=as_json)
+
+
+def _facts(one: Incident, names: dict[str, str]) -> dict[str, object]:
+    state = "merged" if one.merged_into else "closed" if one.closed_at else "open"
+    return {
+        "incident": one.id,
+        "opened_at": one.opened_at.isoformat(timespec="seconds"),
+        "severity": one.severity.value,
+        "hosts": [names.get(host, host) for host in one.hosts],
+        "state": state,
+        "closed_by": one.closed_by,
+        "merged_into": one.merged_into,
+    }
+
+
+def _lines(view: CaseView) -> list[str]:
+    one = view.incident
+    lines = [f"{one.id}  {view.severity}  {', '.join(view.host_names)}"]
+    lines += [f"  - {reason.said.fr}" for reason in view.reasons]
+    lines += [
+        f"  {c.service.name}: {c.seconds / 60:.0f} min"
+        + (f", repris par {c.resumed.by}" if c.resumed else ", en cours")
+        for c in view.care
+    ]
+    lines += [f"{e.at:%Y-%m-%d %H:%M:%S}  {e.kind}  {e.why}" for e in reversed(view.entries)]
+    lines += [f"[{'x' if task.done_at else ' '}] {task.id}  {task.title}" for task in view.tasks]
+    lines += [f"{piece.id}  {piece.sha256[:16]}  {piece.name}" for piece in view.evidence]
+    return lines

@@ -1,0 +1,119 @@
+"""A playbook in an incident: started, its steps said, its automatic steps proposed as actions."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from releve.flow.server import actions
+from releve.flow.server.casework import line_of, tell
+from releve.flow.server.ports import Unit
+from releve.model.playbook import Playbook, PlaybookRun, StepWord
+from releve.respond import playbooks
+from releve.respond.orders import needs_decision, people_needed
+from releve.respond.playbooks import PlaybookError, Proposal
+
+
+class Doer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who does it, when, and with which means."""
+
+    by: str
+    at: dt.datetime
+    key: Ed25519PrivateKey
+    new_id: Callable[[], str]
+
+
+def start(unit: Unit, incident: str, playbook: Playbook, doer: Doer) -> PlaybookRun | None:
+    """The run; the one that is there already. None: no such incident, or it is closed."""
+    unit.hold()
+    known = unit.incident(incident)
+    if known is None or known.closed_at is not None:
+        return None
+    for run in unit.runs((known.id, *known.merged)):
+        if run.playbook == playbook.id:
+            return run
+    run = PlaybookRun(
+        id=doer.new_id(),
+        incident=incident,
+        playbook=playbook.id,
+        dated=playbook.dated,
+        started_at=doer.at,
+        started_by=doer.by,
+    )
+    unit.put_run(run)
+    line = line_of("playbook_started", run.id, doer.at, doer.by, playbook.title.fr)
+    line = msgspec.structs.replace(line, why_en=playbook.title.en)
+    tell(unit, incident, line, "start_playbook", playbook.id)
+    return run
+
+
+def say(
+    unit: Unit, run: PlaybookRun, playbook: Playbook, word: StepWord, doer: Doer
+) -> PlaybookRun:
+    """A person's word on a step; taking an automatic one back proposes its undo. Raises: PlaybookError."""
+    told = playbooks.say(run, playbook, word)
+    step = playbook.step(word.step)
+    before = run.word(word.step)
+    incident = unit.incident(run.incident)
+    if step and incident and before and before.actions and word.state == "undone":
+        backs = playbooks.undoing(step, incident, _askable(unit))
+        word = msgspec.structs.replace(word, actions=_propose(unit, backs, doer))
+        told = playbooks.with_word(run, word)
+    _keep(unit, told, playbook, word, doer)
+    return told
+
+
+def act(unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer) -> PlaybookRun:
+    """Propose what an automatic step asks of the incident's hosts.
+
+    Of one host that carries no care the order goes out at once; a host that carries care waits for a
+    named person, several hosts wait for two. Raises: PlaybookError.
+    """
+    known, incident = playbook.step(step), unit.incident(run.incident)
+    if known is None or known.kind != "automatic" or incident is None:
+        raise PlaybookError("step")
+    asked = playbooks.proposals(known, incident, _askable(unit))
+    if not asked:
+        raise PlaybookError("nothing")
+    made = _propose(unit, asked, doer)
+    word = StepWord(step=step, state="proposed", by=doer.by, at=doer.at, actions=made)
+    told = playbooks.with_word(run, word)
+    _keep(unit, told, playbook, word, doer)
+    return told
+
+
+def _askable(unit: Unit) -> set[str]:
+    return {host.id for host in unit.hosts()}
+
+
+def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer) -> tuple[str, ...]:
+    people = people_needed(len({proposal.host for proposal in asked}))
+    made = []
+    for proposal in asked:
+        identity, record = doer.new_id(), unit.host(proposal.host)
+        action = actions.propose(
+            unit,
+            proposal.host,
+            proposal.task,
+            actor=doer.by,
+            identity=identity,
+            now=doer.at,
+            people=people,
+        )
+        if action is None or record is None:
+            continue
+        made.append(identity)
+        if people == 1 and not needs_decision(proposal.task, record.host):
+            actions.approve(unit, identity, doer.key, actor=doer.by, now=doer.at)
+    return tuple(made)
+
+
+def _keep(unit: Unit, run: PlaybookRun, playbook: Playbook, word: StepWord, doer: Doer) -> None:
+    unit.put_run(run)
+    step = playbook.step(word.step)
+    said = (step.say.fr, step.say.en) if step else ("", "")
+    because = f" ({word.why.strip()})" if word.why.strip() else ""
+    line = line_of(f"step_{word.state}", doer.new_id(), word.at, word.by, said[0] + because)
+    line = msgspec.structs.replace(line, why_en=said[1] + because)
+    tell(unit, run.incident, line, f"playbook_{word.state}", f"{run.playbook} {word.step}")

@@ -1,0 +1,191 @@
+"""The page of an incident: readable for a doctor, every act with a reason, never another's."""
+
+import html
+import re
+
+import httpx
+import pytest
+
+from releve.flow.server.ingest import take
+from releve.model.incident import Incident
+from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
+from tests.console.test_pages import sign_in
+from tests.server.world import Running, add_host, batch, rolled_back, stopped
+
+MOST_BYTES = 200_000
+PROFILE = Profile(
+    kind=StructureKind.PRACTICE,
+    legal_name="Cabinet A",
+    contacts=(Contact(name="Dr Martin", role="lead", phone="02 99 00 00 01"),),
+    data_map=(
+        DataSetEntry(name="Dossiers patients", hosts=("serveur",), persons={"patients": 2400}),
+    ),
+    services=(
+        CareService(id="soins", name="Consultations", hosts=("serveur",), consultations_per_hour=6),
+    ),
+)
+
+
+class Visitor:
+    """Somebody signed in, in front of one incident of two hosts."""
+
+    def __init__(self, served: Running) -> None:
+        self.served = served
+        self.browser = httpx.Client(
+            base_url=served.url, trust_env=False, timeout=30, follow_redirects=True,
+            headers={"accept-language": "fr"},
+        )  # fmt: skip
+        self.csrf = sign_in(served, self.browser)
+        now = served.context.clock.now()
+        self.hosts = [add_host(served.store, name) for name in ("serveur", "accueil")]
+        for host in self.hosts:
+            told = batch(stopped("f", now), rolled_back("f", now))
+            take(served.store, host.structure, host.id, told, now)
+        with served.store.unit(self.hosts[0].structure) as unit:
+            unit.put_profile(PROFILE)
+
+    def incidents(self) -> list[Incident]:
+        with self.served.store.unit(self.hosts[0].structure, writes=False) as unit:
+            return unit.incidents()
+
+    @property
+    def at(self) -> str:
+        return f"/incidents/{self.incidents()[-1].id}"
+
+    def page(self, path: str = "") -> str:
+        return html.unescape(self.browser.get(path or self.at).text)
+
+    def post(self, path: str, **fields: str) -> httpx.Response:
+        return self.browser.post(self.at + path, data={"csrf": self.csrf, **fields})
+
+
+@pytest.fixture
+def visitor(served: Running) -> Visitor:
+    return Visitor(served)
+
+
+def test_the_page_says_what_happened_what_is_safe_and_what_to_do(visitor: Visitor) -> None:
+    text = visitor.page()
+    for said in (
+        "Ce qui s’est passé",
+        "L’attaque touche 2 machines",
+        "Ce qui est à l’abri",
+        "Que faire maintenant",
+        "Relié parce que le même programme, gpg",
+        "L’horloge court",
+        "Au plus",
+        "critique",
+        "Dossiers patients (environ 2",
+    ):
+        assert said in text, said
+    english = visitor.page(visitor.at + "?lang=en")
+    assert "The attack touches 2 hosts" in english
+
+
+def test_a_playbook_is_followed_from_the_page(visitor: Visitor) -> None:
+    visitor.post("/playbooks", playbook="ransomware")
+    assert "Nommez une personne qui mène" in visitor.page()
+    done = visitor.post("/playbooks/ransomware/lead", state="done")
+    assert "étapes : 1 sur 24" in html.unescape(done.text)
+    assert visitor.post("/playbooks/ransomware/call", state="skipped").status_code == 422
+    visitor.post("/playbooks/ransomware/call", state="skipped", why="déjà fait")
+    assert "déjà fait" in visitor.page()
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    assert "2 personnes différentes doivent être d’accord" in visitor.page("/").replace("\xa0", " ")
+    assert visitor.post("/playbooks/ransomware/lead", state="undone", why="trop tôt").is_success
+    assert visitor.post("/playbooks/castle/lead", state="done").status_code == 404
+
+
+def test_care_resumed_stops_its_clock_and_can_be_taken_back(visitor: Visitor) -> None:
+    visitor.post("/care/soins", how="now")
+    assert "A repris" in visitor.page()
+    visitor.post("/care/soins", how="undo")
+    assert "L’horloge court" in visitor.page()
+    visitor.post("/care/soins", how="never")
+    (incident,) = visitor.incidents()
+    assert incident.resumed[0].at == incident.opened_at
+    assert visitor.post("/care/labo", how="now").status_code == 404
+
+
+def test_hosts_are_split_merged_and_the_incident_closed_and_reopened(visitor: Visitor) -> None:
+    first = visitor.incidents()[0].id
+    second = visitor.hosts[1].id
+    visitor.post("/split", **{f"host-{second}": "yes"}, why="un autre poste")
+    assert len(visitor.incidents()) == 2
+    other = next(i.id for i in visitor.incidents() if i.id != first)
+    at = f"/incidents/{first}"
+    form = {"csrf": visitor.csrf, "other": other, "why": "finalement le même"}
+    assert visitor.browser.post(f"{at}/merge", data=form).is_success
+    assert f"/incidents/{first}" in visitor.page(f"/incidents/{other}")
+    assert visitor.browser.post(f"{at}/close", data={"csrf": visitor.csrf}).status_code == 422
+    shut = visitor.browser.post(f"{at}/close", data={"csrf": visitor.csrf, "why": "relu"})
+    assert "Revérifiez qu’aucun point d’appui ne reste" in html.unescape(shut.text)
+    again = visitor.browser.post(f"{at}/reopen", data={"csrf": visitor.csrf, "why": "encore"})
+    assert "Incident rouvert" in html.unescape(again.text)
+
+
+def test_tasks_evidence_and_decisions_are_written_and_shown(visitor: Visitor) -> None:
+    visitor.post("/tasks", title="Changer les mots de passe", who="Paul", days="2")
+    text = visitor.page()
+    (task,) = re.findall(r"/tasks/([\w-]+)/done", text)
+    assert "Faite le" in html.unescape(visitor.post(f"/tasks/{task}/done").text)
+    assert visitor.post(f"/tasks/{task}/done").status_code == 404
+    fields = {"name": "note", "sha256": "AB" * 32, "size": "12", "kept": "coffre"}
+    visitor.post("/evidence", **fields)
+    assert visitor.post("/evidence", **{**fields, "sha256": "x"}).status_code == 422
+    (piece,) = re.findall(r'name="evidence" value="([\w-]+)"', visitor.page())
+    visitor.post("/hand-over", evidence=piece, giver="A", receiver="police", kept="scellé")
+    visitor.post("/ransom", decided="not_paid", decider="Dr M", why="jamais")
+    text = visitor.page()
+    assert "ab" * 32 in text
+    assert "A → police, scellé" in text
+    assert "Ne pas payer" in text
+    assert "ne jamais payer" in text
+
+
+def test_what_people_write_cannot_become_markup(visitor: Visitor) -> None:
+    bad = "<script>alert(1)</script>"
+    visitor.post("/tasks", title=bad)
+    visitor.post("/evidence", name=bad, sha256="a" * 64, size="1", kept=bad)
+    visitor.post("/ransom", decided="paid", decider=bad, why=bad)
+    visitor.post("/close", why=bad)
+    assert bad not in visitor.browser.get(visitor.at).text
+
+
+def test_every_form_needs_the_sessions_token(visitor: Visitor) -> None:
+    for path in ("/close", "/reopen", "/merge", "/split", "/care/soins", "/tasks", "/tasks/t/done",
+                 "/evidence", "/hand-over", "/ransom", "/playbooks", "/playbooks/intrusion/lead"):  # fmt: skip
+        answer = visitor.browser.post(visitor.at + path, data={"csrf": "x", "why": "x"})
+        assert answer.status_code == 403, path
+    (incident,) = visitor.incidents()
+    assert incident.closed_at is None
+
+
+def test_the_live_part_comes_as_events_and_a_stranger_is_not_there(visitor: Visitor) -> None:
+    with visitor.browser.stream("GET", visitor.at + "/live") as answer:
+        assert "event-stream" in answer.headers["content-type"]
+        assert "Que faire maintenant" in html.unescape(next(answer.iter_text()))
+    assert visitor.browser.get("/incidents/nothing/live").status_code == 404
+
+
+def test_a_storm_is_read_page_by_page_and_no_page_is_heavy(visitor: Visitor) -> None:
+    now = visitor.served.context.clock.now()
+    host = visitor.hosts[0]
+    storm = [stopped(f"s{n}", now) for n in range(600)]
+    take(visitor.served.store, host.structure, host.id, batch(*storm, first=10), now)
+    visitor.post("/playbooks", playbook="ransomware")
+    body = visitor.browser.get(visitor.at).content
+    assert len(body) < MOST_BYTES
+    assert "lignes plus anciennes" in html.unescape(body.decode())
+    older = visitor.browser.get(visitor.at + "?skip=450").content
+    assert len(older) < MOST_BYTES
+    assert older.count(b'class="when"') >= 150
+
+
+def test_the_sheets_are_shown_and_printed_with_the_structures_numbers(visitor: Visitor) -> None:
+    assert visitor.page("/playbooks").count("/sheet.pdf") == 7
+    assert "02 99 00 00 01" in visitor.page("/playbooks/ransomware")
+    paper = visitor.browser.get("/playbooks/ransomware/sheet.pdf")
+    assert paper.headers["content-type"] == "application/pdf"
+    assert paper.content.startswith(b"%PDF")
+    assert visitor.browser.get("/playbooks/castle").status_code == 404
