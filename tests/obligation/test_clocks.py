@@ -13,7 +13,7 @@ from releve.model.law import Bilingual, Duty, Mark
 from releve.model.obligation import Decision, Obligation, State
 from releve.model.structure import StructureKind
 from releve.obligation import clocks
-from releve.obligation.times import instant
+from releve.obligation.times import instant, retold
 from tests.obligation.declared import HOUR, LAW, PARIS, PRACTICE, T0, profile, told
 
 ZONES = ("Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kolkata")
@@ -194,6 +194,25 @@ def test_of_two_moments_that_a_person_may_mean_the_earlier_counts(
 @pytest.mark.parametrize("text", ["", "demain", "2026-13-01T00:00", "0001-01-01T00:00"])
 def test_what_is_no_moment_is_none(text: str) -> None:
     assert instant(text, PARIS) is None
+
+
+@given(moments, st.sampled_from(ZONES), st.booleans())
+def test_a_moment_that_a_form_showed_and_nobody_changed_stays_what_it_was(
+    at: dt.datetime, zone: str, omits_zero_seconds: bool
+) -> None:
+    where = zoneinfo.ZoneInfo(zone)
+    shown = at.astimezone(where).strftime("%Y-%m-%dT%H:%M:%S")
+    if omits_zero_seconds:  # as browsers do
+        shown = shown.removesuffix(":00")
+    assert retold(shown, at, where) is None
+    later = (at + HOUR).astimezone(where).strftime("%Y-%m-%dT%H:%M:%S")
+    if later != shown and later.removesuffix(":00") != shown:
+        assert retold(later, at, where) == instant(later, where)
+
+
+def test_a_moment_that_nobody_told_before_is_read_as_it_stands() -> None:
+    assert retold("2026-11-22T02:00", None, PARIS) == T0
+    assert retold("", T0, PARIS) is None
 
 
 delays = st.one_of(

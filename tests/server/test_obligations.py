@@ -17,12 +17,13 @@ from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from releve.apps.console.dossier_files import file_of
+from releve.apps.server import wiring
 from releve.flow.server import cases, dossiers, obligations
 from releve.flow.server.dossiers import Who
 from releve.model.obligation import Decision, State
 from releve.model.structure import StructureKind
 from tests.server.declared import FORMS, LAW, attacked, declare
-from tests.server.world import T0
+from tests.server.world import T0, Running
 
 HOUR = dt.timedelta(hours=1)
 ROOT = Path(__file__).parents[2]
@@ -209,6 +210,18 @@ def test_reminders_come_once_each_although_the_servers_that_tell_them_are_killed
     assert set(told.values()) == {1}
     assert {(f"obligation/{incident}/{duty}", mark): 1 for duty, mark in told} == dict(trail)
     engine.dispose()
+
+
+def test_the_running_server_tells_reminders_in_its_housekeeping(served: Running) -> None:
+    host, incident = attacked(served.store)
+    declare(served.store, host.structure, incident)
+    now = served.context.clock.now()
+    assert now > T0 + 4 * HOUR
+    for _ in range(2):
+        wiring._tidy(served.context, now)
+    with served.store.unit(host.structure, writes=False) as unit:
+        told = unit.obligation(incident, "L4").reminders
+    assert [reminder.mark for reminder in told] == ["orange", "red"]
 
 
 def test_a_dossier_is_edited_signed_and_its_receipt_attached_version_by_version(
