@@ -6,12 +6,15 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal
@@ -155,6 +158,29 @@ def test_a_reminder_is_told_once_though_the_server_s_clock_steps_back(store: Sql
     with store.unit(host.structure, writes=False) as unit:
         assert [e.verb for e in unit.trail()].count("remind") == len(told)
         assert {r.mark for r in unit.obligation(incident, "L1").reminders} == set(marks)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-200, 200), max_size=30))
+def test_whatever_way_the_clock_steps_each_reminder_comes_once_and_never_early(
+    steps: list[float],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(sqlite_url(Path(folder)))
+        store = SqlStore(engine, Seal(b"k" * 32))
+        host, incident = attacked(store, kind=StructureKind.HOSPITAL)
+        declare(store, host.structure, incident)
+        told: Counter[tuple[str, str]] = Counter()
+        now = T0
+        for step in [*steps, 200 * 32]:
+            now += step * HOUR
+            with store.unit(host.structure) as unit:
+                fired = obligations.tick(unit, now)
+            assert all(timer.at <= now for timer in fired)
+            told.update((timer.duty, timer.mark) for timer in fired)
+        engine.dispose()
+    assert len(told) == 3 * 4 + 2 * 2
+    assert set(told.values()) == {1}
 
 
 def test_what_was_decided_is_reminded_of_no_more(store: SqlStore) -> None:
