@@ -14,7 +14,8 @@ from releve.obligation import register
 from releve.obligation.case import Harm
 from releve.obligation.clocks import decide
 from releve.report.document import Document, Lead, Section
-from releve.report.dossier import Around, dossier_document, dossier_html
+from releve.report.dossier import Around, dossier_document
+from releve.report.html import render
 from tests.obligation.declared import FORMS, HOUR, LAW, PARIS, T0, case, form, profile, told
 from tests.report.incidents import incident, stop
 
@@ -64,7 +65,7 @@ def test_every_form_can_be_filled_with_everything_and_with_nothing(which: Form) 
         made = core.fill(which, known, "claire")
         assert made.values.keys() == {field.id for field in which.fields()}
         gaps = core.blanks(which, made)
-        page = dossier_html(core.paper(which, LAW, made, "Cabinet"), made, AROUND)
+        page = render(dossier_document(core.paper(which, LAW, made, "Cabinet"), made, AROUND))
         assert page.count(BLANK) >= len(gaps)
         assert all(field.label.fr in page for field in gaps)
     assert gaps

@@ -6,23 +6,27 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from releve.apps.console.dossier_files import file_of
+from releve.apps.server import wiring
 from releve.flow.server import cases, dossiers, obligations
 from releve.flow.server.dossiers import Who
 from releve.model.obligation import Decision, State
 from releve.model.structure import StructureKind
 from tests.server.declared import FORMS, LAW, attacked, declare
-from tests.server.world import T0
+from tests.server.world import T0, Running
 
 HOUR = dt.timedelta(hours=1)
 ROOT = Path(__file__).parents[2]
@@ -156,6 +160,29 @@ def test_a_reminder_is_told_once_though_the_server_s_clock_steps_back(store: Sql
         assert {r.mark for r in unit.obligation(incident, "L1").reminders} == set(marks)
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-200, 200), max_size=30))
+def test_whatever_way_the_clock_steps_each_reminder_comes_once_and_never_early(
+    steps: list[float],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(sqlite_url(Path(folder)))
+        store = SqlStore(engine, Seal(b"k" * 32))
+        host, incident = attacked(store, kind=StructureKind.HOSPITAL)
+        declare(store, host.structure, incident)
+        told: Counter[tuple[str, str]] = Counter()
+        now = T0
+        for step in [*steps, 200 * 32]:
+            now += step * HOUR
+            with store.unit(host.structure) as unit:
+                fired = obligations.tick(unit, now)
+            assert all(timer.at <= now for timer in fired)
+            told.update((timer.duty, timer.mark) for timer in fired)
+        engine.dispose()
+    assert len(told) == 3 * 4 + 2 * 2
+    assert set(told.values()) == {1}
+
+
 def test_what_was_decided_is_reminded_of_no_more(store: SqlStore) -> None:
     host, incident = attacked(store)
     declare(store, host.structure, incident)
@@ -209,6 +236,18 @@ def test_reminders_come_once_each_although_the_servers_that_tell_them_are_killed
     assert set(told.values()) == {1}
     assert {(f"obligation/{incident}/{duty}", mark): 1 for duty, mark in told} == dict(trail)
     engine.dispose()
+
+
+def test_the_running_server_tells_reminders_in_its_housekeeping(served: Running) -> None:
+    host, incident = attacked(served.store)
+    declare(served.store, host.structure, incident)
+    now = served.context.clock.now()
+    assert now > T0 + 4 * HOUR
+    for _ in range(2):
+        wiring._tidy(served.context, now)
+    with served.store.unit(host.structure, writes=False) as unit:
+        told = unit.obligation(incident, "L4").reminders
+    assert [reminder.mark for reminder in told] == ["orange", "red"]
 
 
 def test_a_dossier_is_edited_signed_and_its_receipt_attached_version_by_version(

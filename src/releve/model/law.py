@@ -69,7 +69,6 @@ class Duty(Written, frozen=True, kw_only=True):
     to: Bilingual
     url: str = ""
     phone: str = ""
-    address: str = ""
     contents: tuple[Bilingual, ...]
     dossier: str = ""
     note: Bilingual | None = None

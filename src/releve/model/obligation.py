@@ -63,7 +63,6 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
     incident: str
     duty: str
     law_from: dt.date
-    basis: str
     started_at: dt.datetime
     due_at: dt.datetime | None = None
     state: State = State.RUNNING
@@ -82,10 +81,9 @@ class Obligation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
-    """A reminder to come, or one that fired."""
+    """A reminder to come."""
 
     incident: str
     duty: str
     mark: str
     at: dt.datetime
-    fired_at: dt.datetime | None = None

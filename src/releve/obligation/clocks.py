@@ -112,15 +112,6 @@ def timers(obligation: Obligation, duty: Duty) -> tuple[Timer, ...]:
     )
 
 
-def fire(waiting: Sequence[Timer], now: dt.datetime) -> tuple[tuple[Timer, ...], tuple[Timer, ...]]:
-    """(all timers after, those that fired now): each once, never before its time."""
-    after = tuple(
-        _replace(t, fired_at=now) if t.fired_at is None and t.at <= now else t for t in waiting
-    )
-    fired = tuple(new for new, old in zip(after, waiting, strict=True) if new is not old)
-    return after, fired
-
-
 def look(obligation: Obligation, duty: Duty, now: dt.datetime) -> Look:
     """How the clock stands. A server's clock that went back shows no negative time."""
     end = obligation.sent_at or now
@@ -203,7 +194,6 @@ def _running(
             incident=told.incident,
             duty=duty.id,
             law_from=duty.valid_from,
-            basis=duty.starts,
             started_at=begun,
             due_at=due_at(duty, begun),
         )

@@ -18,3 +18,19 @@ def instant(text: str, zone: dt.tzinfo) -> dt.datetime | None:
         return local.astimezone(dt.UTC)
     except OverflowError:  # the first and the last hours of the calendar
         return None
+
+
+def retold(text: str, kept: dt.datetime | None, zone: dt.tzinfo) -> dt.datetime | None:
+    """What a person says in a form that showed `kept`; None when they left it as it was shown.
+
+    A form shows whole seconds of local time: read again as it stands, a moment would lose its
+    fraction, and in the hour that comes twice its hour.
+    """
+    if kept is not None:
+        shown = kept.astimezone(zone).replace(tzinfo=None, microsecond=0)
+        try:
+            if dt.datetime.fromisoformat(text.strip()) == shown:
+                return None
+        except ValueError:
+            return None
+    return instant(text, zone)

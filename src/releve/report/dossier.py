@@ -7,7 +7,6 @@ import msgspec
 
 from releve.model.dossier import BLANK, Dossier, Line, Paper
 from releve.report.document import Block, Callout, Cell, Document, Prose, Section, Table
-from releve.report.html import render
 from releve.report.text import Voice
 
 _MARKS = {
@@ -28,10 +27,6 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     caution: str
     sources: Mapping[str, str]
     zone: dt.tzinfo
-
-
-def dossier_html(paper: Paper, dossier: Dossier, around: Around) -> str:
-    return render(dossier_document(paper, dossier, around))
 
 
 def dossier_document(paper: Paper, dossier: Dossier, around: Around) -> Document:

@@ -15,8 +15,9 @@ from releve.apps.console.web import Entered, enter, form_of, go, page
 from releve.flow.server import cases, dossiers, obligations
 from releve.flow.server.ports import Unit
 from releve.model.incident import Incident
+from releve.model.law import Law
 from releve.model.obligation import Decision, State
-from releve.obligation.times import instant
+from releve.obligation.times import instant, retold
 
 WRONGS = ("incomplete", "changed")
 
@@ -68,8 +69,8 @@ async def declare(request: AnyRequest, identity: FromPath[str]) -> Response[str]
     here = f"/incidents/{identity}/obligations"
 
     def tell(unit: Unit) -> None:
-        incident_of(unit, identity)
-        said = _said(fields, cases.zone_of(unit), {q.id for q in context.law.question})
+        incident = incident_of(unit, identity)
+        said = _said(fields, unit, incident, context.law)
         obligations.declare(unit, context.law, identity, said, login=login, now=now)
 
     def draft(unit: Unit) -> None:
@@ -155,13 +156,19 @@ async def _decided(
     return go(here)
 
 
-def _said(fields: dict[str, str], zone: dt.tzinfo, questions: set[str]) -> obligations.Said:
+def _said(fields: dict[str, str], unit: Unit, incident: Incident, law: Law) -> obligations.Said:
+    before, zone = unit.declaration(incident.id), cases.zone_of(unit)
+    first = before.first_signal if before else incident.opened_at
     return obligations.Said(
         by=fields.get("by", ""),
         role=fields.get("role", ""),
-        first_signal=instant(fields.get("first_signal", ""), zone),
-        aware_at=instant(fields.get("aware_at", ""), zone),
-        significant_at=instant(fields.get("significant_at", ""), zone),
-        answers={q: fields[f"answer.{q}"] for q in questions if fields.get(f"answer.{q}")},
+        first_signal=retold(fields.get("first_signal", ""), first, zone),
+        aware_at=retold(fields.get("aware_at", ""), before.aware_at if before else None, zone),
+        significant_at=retold(
+            fields.get("significant_at", ""), before.significant_at if before else None, zone
+        ),
+        answers={
+            q.id: fields[f"answer.{q.id}"] for q in law.question if fields.get(f"answer.{q.id}")
+        },
         texts={name: fields[name].strip() for name in obligations.TEXTS if name in fields},
     )
