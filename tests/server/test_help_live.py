@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,6 +268,32 @@ def test_help_asked_on_a_host_is_signed_and_says_who_comes(
         )  # fmt: skip
         assert (closed["phase"], closed["done"]) == ("closed", "Remis.")
         assert main.run(["desk", "ack", "zz", "--as", "x", "--home", home]) == 58
+
+
+def test_a_host_that_waits_is_told_who_comes_or_that_nobody_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], web: Inbox
+) -> None:
+    with running(tmp_path / "server") as served:
+        words = ["--home", str(tmp_path / "server"), "--structure", "Cabinet A", "--json"]
+        token = run(capsys, "server", "token", "create", *words, "--url", served.url)["token"]
+        agent = ["--home", str(tmp_path / "agent")]
+        run(capsys, "agent", "enrol", *agent, "--token", token, "--json")
+        capsys.readouterr()
+        assert main.run(["help", "ask", "Panne.", *agent, "--wait", "30", "--json"]) == 59
+        assert json.loads(capsys.readouterr().out)["phase"] == "ended"
+        structure = served.store.structures()[0].id
+        known = rota(("ali", (web.url + "ali",)))
+        rotas.keep(served.store, structure, known, actor="admin", now=NOW())
+        thread = threading.Thread(target=press, args=(web, served.url))
+        thread.start()
+        told = run(capsys, "help", "ask", "Panne.", *agent, "--wait", "30", "--json")
+        thread.join()
+        assert (told["phase"], told["comes"]) == ("acknowledged", "Ali Martin")
+
+
+def press(web: Inbox, url: str) -> None:
+    code = web.wait(1)[0].code
+    httpx.post(f"{url}/a/{code}", headers={"origin": url}, trust_env=False)
 
 
 def test_a_rota_s_file_that_cannot_be_is_refused_and_a_hole_is_an_exit_status(

@@ -142,7 +142,14 @@ def _ring(course: Course, person: Responder, at: dt.datetime, limits: Limits) ->
         )
         steps.append(rings)
         until = at + limits.lease
-        out.append(Ringing(number=number, person=person.id, channel=channel.name, until=until))
+        ringing = Ringing(
+            number=number,
+            person=person.id,
+            name=person.name,
+            channel=channel.name,
+            until=until,
+        )
+        out.append(ringing)
     rung = _replace(
         course,
         number=course.number + len(steps),
@@ -184,6 +191,7 @@ def _outcome(course: Course, given: Delivered | Failed) -> Stepped:
         at=given.at,
         kind="delivered" if isinstance(given, Delivered) else "failed",
         person=ring.person,
+        name=ring.name,
         channel=ring.channel,
         round=course.round,
         of=ring.number,

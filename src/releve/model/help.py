@@ -95,6 +95,7 @@ class Ringing(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     person: str
+    name: str
     channel: str
     until: dt.datetime
 

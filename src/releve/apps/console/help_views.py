@@ -70,13 +70,14 @@ def desk_view(store: Store, structure: str, now: dt.datetime) -> DeskView:
 def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
     steps = tuple(unit.help_steps(request.id))
     took = request.answer_s
-    seconds = (now - request.course.opened_at).total_seconds() if took is None else took
+    passed = (now - request.course.opened_at).total_seconds()
+    seconds = max(1, int(passed)) if took is None else took
     rings = [step for step in steps if step.kind == "ring"]
     is_ringing = request.course.phase == "ringing"
     return CallView(
         request=request,
         steps=steps,
-        seconds=max(0.0, seconds),
+        seconds=seconds,
         is_late=seconds > PROMISE_S,
         ringing=rings[-1].name if rings and is_ringing else "",
         phones=phones_of(unit),
