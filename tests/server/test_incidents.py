@@ -95,9 +95,10 @@ def test_a_storm_of_findings_loses_no_line(store: SqlStore) -> None:
     "change", ["UPDATE incident_entry SET body = '{}'", "DELETE FROM incident_entry"]
 )
 def test_the_database_refuses_to_change_or_remove_a_line(store: SqlStore, change: str) -> None:
-    attack(store)
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), store._engine.begin() as db:
-        db.execute(sa.text(change.replace("'{}'", ":body")), {"body": b"{}"})
+    hosts, _ = attack(store)
+    refused = pytest.raises(sa.exc.DBAPIError, match="append-only")
+    with refused, store.unit(hosts[0].structure) as unit:
+        unit._connection.execute(sa.text(change.replace("'{}'", ":body")), {"body": b"{}"})
 
 
 def test_an_incident_of_before_is_open_shows_and_keeps_its_lines(store: SqlStore) -> None:
@@ -118,10 +119,9 @@ def test_an_incident_of_before_is_open_shows_and_keeps_its_lines(store: SqlStore
     incident = msgspec.json.decode(msgspec.json.encode(old), type=Incident)
     with store.unit(host.structure) as unit:
         unit.put_incident(incident)
-    with store._writing.begin() as db:
-        keep_lines_of_before(db)
-        keep_lines_of_before(db)
-        rows = db.execute(sa.select(t.incident_entry)).all()
+        keep_lines_of_before(unit._connection)
+        keep_lines_of_before(unit._connection)
+        rows = unit._connection.execute(sa.select(t.incident_entry)).all()
     assert [(row.id, row.host) for row in rows] == [("f1", host.id)]
     take(store, host.structure, host.id, batch(stopped("x", T0 + MINUTE)), T0)
     with store.unit(host.structure) as unit:
@@ -225,8 +225,9 @@ def test_evidence_and_its_hand_overs_are_written_for_ever(store: SqlStore) -> No
         assert sorted(lines) == ["evidence", "hand_over", "ransom_decided"]
         assert unit.trail(most=3)[-1].detail == f"sha256 {'ab' * 32}"
         assert not casework.add_record(unit, evidence("nothing"))
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), store._engine.begin() as db:
-        db.execute(sa.delete(t.incident_record))
+    refused = pytest.raises(sa.exc.DBAPIError, match="append-only")
+    with refused, store.unit(hosts[0].structure) as unit:
+        unit._connection.execute(sa.delete(t.incident_record))
 
 
 @pytest.mark.parametrize(
