@@ -74,3 +74,32 @@ def test_a_decoy_inside_vfork_does_not_make_the_judge_wait(
     assert differences(before, ground.share) == []
     # 1,400 when the judge waited for it, two seconds at a time.
     assert stopped["files_touched"] <= 500
+
+
+def test_families_that_nothing_joins_are_one_attack_when_one_encrypts_and_the_other_deletes(
+    ground_on: Callable[[str], Ground],
+) -> None:
+    """A login or a job per command: below the namespace's pid 1 each is a family of its own."""
+    ground = ground_on("ext4")
+    before = ground.build(48, links=False)
+    attackers = ground.attackers()
+    guard = ground.guard()
+    guard.ready()
+    whole = (
+        n for n in before if n.endswith((".txt", ".docx")) and (ground.share / n).stat().st_size
+    )
+    names = list(whole)[:24]
+    for name in names:
+        path = ground.share / name
+        encrypt = f"openssl enc -aes-256-cbc -pbkdf2 -k x -in '{path}' -out '{path}.enc'"
+        assert attackers.wait(attackers.start(f"exec {encrypt}")) == 0
+        attackers.start(f"exec rm '{path}'")  # it may be stopped: then nothing tells of its end
+        time.sleep(0.05)
+    assert guard.all("stopped")
+    deadline = time.monotonic() + 10
+    while (gone := [n for n in names[:-5] if not (ground.share / n).exists()]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    assert gone == []
+    assert [n for line in guard.all("rolled_back") for n in line["lost"]] == []

@@ -200,14 +200,32 @@ def test_deletion_is_judged_by_its_share() -> None:
     assert "q" in most
 
 
-def test_a_ciphertext_pairs_with_the_original_of_its_name_and_family_only() -> None:
-    pairs = Pairs(100, 10.0)
+def test_a_ciphertext_pairs_with_the_original_of_its_name_and_family() -> None:
+    pairs = Pairs(100, 10.0, 60.0)
     fresh = Fresh(file=b"n", name=b"a.docx.enc", size=900, opaque=True, lineage=("p", "sh"), at_s=0)
     assert pairs.add_fresh(fresh) is None
-    stranger = Gone(file=b"o", name=b"a.docx", size=800, lineage=("x",), at_s=1)
     own = Gone(file=b"m", name=b"a.docx", size=800, lineage=("rm", "sh"), at_s=1)
-    assert pairs.add_gone(stranger) is None
     assert pairs.add_gone(own) == fresh
+
+
+@pytest.mark.parametrize(
+    ("name", "at_s", "opaque", "is_pair"),
+    [
+        (b"a.docx", 1, True, True),
+        (b"a.pdf", 1, True, False),
+        (b"a.docx", 99, True, False),
+        (b"a.docx", 1, False, False),
+    ],
+)
+def test_a_stranger_deletes_for_somebody_elses_ciphertext_of_the_whole_name_soon_only(
+    name: bytes, at_s: float, *, opaque: bool, is_pair: bool
+) -> None:
+    pairs = Pairs(100, 10.0, 60.0)
+    pairs.add_fresh(
+        Fresh(file=b"n", name=b"a.docx.enc", size=900, opaque=opaque, lineage=("p",), at_s=0)
+    )
+    gone = Gone(file=b"o", name=name, size=800, lineage=("x",), at_s=at_s)
+    assert (pairs.add_gone(gone) is not None) is is_pair
 
 
 # queues

@@ -24,14 +24,14 @@ def gone(name: bytes) -> Gone:
 
 
 def test_half_a_save_is_not_matched_with_the_original_that_went_before_it() -> None:
-    pairs = Pairs(100, 10.0)
+    pairs = Pairs(100, 10.0, 60.0)
     assert pairs.add_gone(gone(b"lettre.docx")) is None
     assert pairs.add_fresh(fresh(b"lettre.docx", opaque=True), match=False) is None
     assert pairs.add_fresh(fresh(b"lettre.docx", opaque=False)) == gone(b"lettre.docx")
 
 
 def test_an_archive_that_reads_once_it_is_whole_accounts_for_no_deletion() -> None:
-    pairs = Pairs(100, 10.0)
+    pairs = Pairs(100, 10.0, 60.0)
     growing = fresh(b"2023.tar.xz", opaque=True)
     pairs.add_fresh(growing, match=False)
     assert pairs.archive(gone(b"a.pdf")) == growing
@@ -40,6 +40,6 @@ def test_an_archive_that_reads_once_it_is_whole_accounts_for_no_deletion() -> No
 
 
 def test_a_file_that_is_gone_is_not_looked_at_again() -> None:
-    pairs = Pairs(100, 10.0)
+    pairs = Pairs(100, 10.0, 60.0)
     pairs.look_again(fresh(b"a.7z", opaque=True))
     assert pairs.archive(gone(b"a.pdf")) is None

@@ -87,7 +87,8 @@ def guard() -> None:
     "--scope",
     default=0,
     metavar="PID",
-    help="Send signals only inside the PID namespace of this process.",
+    help="Send signals only inside the PID namespace of this process. Its pid 1 is taken for a"
+    " service manager: each of its children is a family of its own.",
 )
 @click.option(
     "--portable",

@@ -70,4 +70,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     full_share: float = 0.8  # the store stops at this share of bytes or inodes of its disk
     own_work_s: float = 60.0  # what a family made and removes within this was no original
     deleted_before_s: float = 10.0  # read, delete, write the ciphertext: within one breath
+    stranger_s: float = 60.0  # families that nothing joins: as long as a user's add up (the pool)
     opaque_memory: int = 20_000  # new unreadable files remembered for pairing with deletions

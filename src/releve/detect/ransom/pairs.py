@@ -61,10 +61,11 @@ class Pairs:
         memory: how many of each; of new files that can be read, a tenth.
         before_s: a deletion so long before the new file has nothing to do with it. (The other way
             round there is no limit: whoever encrypts first may delete much later.)
+        stranger_s: so long after the new file a family that nothing joins to its maker may delete.
     """
 
-    def __init__(self, memory: int, before_s: float) -> None:
-        self._memory, self._before_s = memory, before_s
+    def __init__(self, memory: int, before_s: float, stranger_s: float) -> None:
+        self._memory, self._before_s, self._stranger_s = memory, before_s, stranger_s
         self._fresh: OrderedDict[bytes, Fresh] = OrderedDict()
         self._readable: OrderedDict[bytes, None] = OrderedDict()
         self._fresh_by: dict[bytes, tuple[bytes, ...]] = {}
@@ -134,6 +135,15 @@ class Pairs:
             if fresh.opaque and fresh.file not in self._used and _like(fresh.size, gone.size):
                 if common(fresh.lineage, gone.lineage):
                     return fresh
+        return self._match_stranger(gone)
+
+    def _match_stranger(self, gone: Gone) -> Fresh | None:
+        """Of a family that nothing joins (one command per job or login): by the whole name only."""
+        for file in self._fresh_by.get(gone.name, ()):
+            fresh = self._fresh[file]
+            is_his = fresh.name.startswith(gone.name + b".")
+            if is_his and fresh.opaque and gone.at_s - fresh.at_s <= self._stranger_s:
+                return fresh
         return None
 
     def _match_gone(self, fresh: Fresh) -> Gone | None:

@@ -42,7 +42,8 @@ class Pairing:
         self._limits, self._compare, self._count = ground.limits, compare, count
         self._desk, self._look = desk, look
         self._young: OrderedDict[bytes, Job] = OrderedDict()  # left alone for a moment
-        self._pairs = Pairs(ground.limits.opaque_memory, ground.limits.deleted_before_s)
+        limits = ground.limits
+        self._pairs = Pairs(limits.opaque_memory, limits.deleted_before_s, limits.stranger_s)
 
     def may_wait(self, job: Job) -> bool:
         """Most new files of a save are gone in a moment; none waits while an original is missing."""
@@ -59,13 +60,14 @@ class Pairing:
         """Its moment is over, whatever becomes of it."""
         self._young.pop(job.file, None)
 
-    def _look_at_young(self, lineage: tuple[str, ...]) -> None:
-        """The family's last new files at once, the others' in their turn."""
+    def _look_at_young(self, lineage: tuple[str, ...], gone: bytes) -> None:
+        """The family's last new files at once, and those named after what is gone; others in turn."""
         if not self._young:
             return
         last = list(itertools.islice(reversed(self._young.values()), _LAST))
         for job in last:
-            if common(self._count.lineage(job.process), lineage):
+            is_named = job.name is not None and job.name.name.startswith(gone + b".")
+            if is_named or common(self._count.lineage(job.process), lineage):
                 with contextlib.suppress(OSError):  # it went away meanwhile
                     self._look(job)
         self._young.clear()
@@ -134,7 +136,7 @@ class Pairing:
             fresh is not None and common(fresh.lineage, lineage)
         ):
             return  # its own new file: temporary work, no original
-        self._look_at_young(lineage)  # one of them may stand for it
+        self._look_at_young(lineage, job.name.name)  # one of them may stand for it
         size = max((g.facts.size for g in keeper.generations(node.id)), default=node.facts.size)
         gone = Gone(
             file=job.file, name=job.name.name, size=size, lineage=lineage, at_s=self._clock.steady()
@@ -187,7 +189,7 @@ class Pairing:
         before = self._compare.before(job, node.id, None) if node else None
         if before is None or gone.file[:8] != job.volume.fsid:
             return
-        lineage = common(fresh.lineage, gone.lineage)
+        lineage = common(fresh.lineage, gone.lineage) or gone.lineage  # no part of it joins them
         held = keeper.read(before)
         try:
             new = keeper.read_now(fresh.file[8:])
