@@ -126,19 +126,12 @@ def _granted(entered: Entered) -> list[Choice]:
 
 
 def _people(unit: Unit, name: str) -> PeoplePage:
-    grants = unit.grants()
-    known = {grant.person for grant in grants}
-    before = [
-        Grant(person=p.id, login=p.login, role=Role.LEAD, is_home=True, by="", at=p.created_at)
-        for p in unit.people()
-        if p.id not in known
-    ]
-    there = [*before, *(grant for grant in grants if grant.ended_at is None)]
+    there = access.in_force(unit)
     return PeoplePage(
         structure_name=name,
         own=tuple(grant for grant in there if grant.is_home),
         others=tuple(grant for grant in there if not grant.is_home),
-        ended=tuple(grant for grant in grants if grant.ended_at is not None),
+        ended=tuple(grant for grant in unit.grants() if grant.ended_at is not None),
         admissions=tuple(unit.admissions()),
     )
 

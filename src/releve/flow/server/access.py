@@ -117,9 +117,7 @@ def end(unit: Unit, person: str, *, actor: str, now: dt.datetime) -> Grant | Non
     """Nothing is granted any more, and whoever is in is out; None when nothing was."""
     grant = unit.grant(person)
     if grant is None and (known := unit.person(person)) is not None:
-        grant = Grant(
-            person=known.id, login=known.login, role=Role.LEAD, is_home=True, by="", at=now
-        )
+        grant = _of_before(known)
     if grant is None or grant.ended_at is not None:
         return None
     ended = _CHANGED(grant, ended_at=now)
@@ -127,6 +125,25 @@ def end(unit: Unit, person: str, *, actor: str, now: dt.datetime) -> Grant | Non
     unit.drop_sessions_of(person)
     unit.record(now, actor, f"person/{person}", "end_grant", f"{grant.login} {grant.role.value}")
     return ended
+
+
+def in_force(unit: Unit) -> list[Grant]:
+    """Who may be in this structure now; people of before as the leads that they are."""
+    grants = unit.grants()
+    known = {grant.person for grant in grants}
+    before = [_of_before(person) for person in unit.people() if person.id not in known]
+    return [*before, *(grant for grant in grants if grant.ended_at is None)]
+
+
+def _of_before(person: Person) -> Grant:
+    return Grant(
+        person=person.id,
+        login=person.login,
+        role=Role.LEAD,
+        is_home=True,
+        by="",
+        at=person.created_at,
+    )
 
 
 def go_to(
