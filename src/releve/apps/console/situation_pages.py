@@ -17,7 +17,7 @@ from releve.model.situation import Situation
 from releve.triage.situation import backup_is_late, mood, rank
 
 _ON_THE_WALL = 12  # what is read from across a room
-_GATHER_SECONDS = 0.5  # 500 structures always have news
+_GATHER_SECONDS = 0.3  # 500 structures always have news
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
