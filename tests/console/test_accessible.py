@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from releve.apps.console.web import assets
 from releve.assist.escalation import Acknowledged
-from releve.flow.server import actions, casework, playbooks
+from releve.flow.server import access, actions, casework, playbooks, situations
 from releve.flow.server.assist import answering, rotas
 from releve.flow.server.assist.asking import Asked, ask, digest
 from releve.flow.server.ingest import take
 from releve.model import event as ev
+from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.help import Shift
 from releve.model.order import Isolate
@@ -143,6 +144,29 @@ def busy_desk(served: Running, structure: str, now: dt.datetime) -> None:
         unit.put_help_code(digest("code1"), "help1", 1, now + dt.timedelta(hours=1))
 
 
+def watched(served: Running) -> None:
+    """Claire is the operator of two more structures; somebody of elsewhere came into hers."""
+    store, now = served.store, served.context.clock.now()
+    claire = store.person_by_login("claire")
+    assert claire is not None
+    for name in ("Cabinet B", "Cabinet C"):
+        there = add_host(store, "poste", name)
+        with store.unit(there.structure) as unit:
+            access.give(unit, claire, Role.OPERATOR, actor="admin", now=now)
+            situations.keep(unit, now)
+    take(store, there.structure, there.id, batch(stopped("f1", now)), now)
+    with store.unit(claire.structure) as unit:
+        unit.put_grant(
+            Grant(person="o", login="olga", role=Role.OPERATOR, is_home=False, by="claire", at=now)
+        )
+        unit.add_admission(
+            Admission(
+                id="in", person="o", login="olga", role=Role.OPERATOR, reason="Poste muet",
+                since=now, until=now + dt.timedelta(hours=8),
+            )
+        )  # fmt: skip
+
+
 def follow(served: Running, case: str) -> None:
     """A playbook, tasks, evidence, care and a decision on the incident: its page shows all it can."""
     context, now = served.context, served.context.clock.now()
@@ -223,7 +247,9 @@ def test_every_page_of_the_console_is_accessible(
     calls = ("/help", "/help/help0", "/help/help1", "/help/help2", "/desk")
     links = ("/a/code0", "/a/code1", "/a/over")
     rest = ("/playbooks", "/playbooks/ransomware", "/vault", "/health", "/nothing")
-    for address in ("/", *cases, *calls, *links, *rest):
+    offices = ("/people", "/structures", "/situation", "/situation/wall")
+    watched(served)
+    for address in ("/", *cases, *calls, *links, *rest, *offices):
         page.goto(address)
         found += violations(page, address)
     page.goto("/")

@@ -14,12 +14,13 @@ from releve.adapters import content
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.sql.unit import SqlUnit
-from releve.flow.server import actions, casework, playbooks, signin
+from releve.flow.server import actions, casework, playbooks, signin, situations
 from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.ports import Structure
+from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.order import Isolate
 from tests.assist import people
@@ -53,7 +54,29 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
     call_for_help(store, host, name)
+    let_in(store, host, name)
     return host
+
+
+def let_in(store: SqlStore, host: EnrolledHost, name: str) -> None:
+    """The operator of this structure came in once."""
+    with store.unit(host.structure) as unit:
+        unit.put_grant(
+            Grant(
+                person=f"op{host.id}",
+                login=f"op-{name}",
+                role=Role.OPERATOR,
+                is_home=False,
+                by="a",
+                at=T0,
+            )
+        )
+        unit.add_admission(
+            Admission(
+                id=f"adm-{host.id}", person=f"op{host.id}", login=f"op-{name}", role=Role.OPERATOR,
+                reason=f"motif chez {name}", since=T0, until=FAR,
+            )
+        )  # fmt: skip
 
 
 def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
@@ -120,10 +143,21 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         assert not unit.use_token("x", "h", T0)
     with store.unit(mine.structure) as unit:
         foreign, own = case_of(store, theirs), case_of(store, mine)
+        find_no_access(unit, theirs)
         find_no_help(unit, theirs)
         find_no_casework(unit, foreign, theirs)
         find_no_clock(unit, foreign, own)
     assert dump(store, theirs.structure) == before
+
+
+def find_no_access(unit: SqlUnit, theirs: EnrolledHost) -> None:
+    assert unit.grant(f"op{theirs.id}") is None
+    assert {g.login for g in unit.grants()} == {"claire-a", "op-A"}
+    assert unit.admission(f"adm-{theirs.id}") is None
+    assert [a.login for a in unit.admissions()] == ["op-A"]
+    summed = unit.situation()
+    assert summed is not None
+    assert summed.structure == unit.structure
 
 
 def find_no_help(unit: SqlUnit, theirs: EnrolledHost) -> None:
@@ -200,6 +234,8 @@ def test_no_page_shows_another_structure(
     served, client, mine, theirs = signed_in
     with served.store.unit(theirs.structure, writes=False) as unit:
         incident = unit.incidents()[0].id
+    # The server sums it up by itself soon: time went by since T0.
+    situations.renew(served.store, theirs.structure, served.context.clock.now())
     before = dump(served.store, theirs.structure)
     routes = all_routes()
     assert {"/", "/live", "/health", "/incidents/{identity:str}"} <= {r for r, _ in routes}
@@ -220,6 +256,7 @@ def test_no_page_shows_another_structure(
                     "effets-B",
                     "Dr B",
                     "chez B",
+                    "op-B",
                 ):
                     assert secret not in text.replace(path, ""), (method, path)
                 if identity in path:

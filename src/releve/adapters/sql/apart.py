@@ -18,11 +18,15 @@ _SHOWN = {
     "vault": "token_hash",
     "person": "login",
     "session": "hash",
+    "access_grant": "person",
     "help_line": "token_hash",
     "help_code": "hash",
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now
 }
 WAKING = "help_wake"  # what is shown for them
+# A person's id was shown: the rows of the structures that this person is the operator of.
+_GRANTED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.structure = situation.structure
+ AND g.person = current_setting('app.shown', true) AND g.role = 'operator' AND g.ended_at IS NULL)"""
 
 
 class UnboundRoleError(ReleveError):
@@ -78,6 +82,8 @@ def _policies(table: str) -> dict[str, str]:
     made = {"own_structure": f"USING ({_OWN}) WITH CHECK ({_OWN})"}
     if column := _SHOWN.get(table):
         made["shown"] = f"FOR SELECT USING ({column} = current_setting('app.shown', true))"
+    if table == "situation":
+        made["granted"] = f"FOR SELECT USING ({_GRANTED})"
     return made
 
 

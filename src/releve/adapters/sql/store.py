@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.access import AccessLookups
 from releve.adapters.sql.apart import show
 from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.rows import from_text, put, text
@@ -17,7 +18,7 @@ from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
 
-class SqlStore(HelpLookups):
+class SqlStore(AccessLookups, HelpLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:

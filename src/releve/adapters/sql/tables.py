@@ -272,6 +272,27 @@ audit_head = _tenant(
     sa.Column("signed", _JSON, nullable=False),
 )
 
+access_grant = _tenant(
+    "access_grant",
+    sa.Column("person", _ID, primary_key=True),
+    sa.Column("login", sa.String(120), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("ended_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("access_grant_by_person", "person"),
+)
+
+admission = _tenant(
+    "admission",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("since", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("admission_by_time", "structure", "since"),
+)
+
+# One row per structure: who watches 500 of them must not open 500 transactions.
+situation = _tenant("situation", sa.Column("body", _JSON, nullable=False))
+
 # Not of one structure: failed sign-ins by login or address, before anybody is known.
 attempt = sa.Table(
     "attempt",

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.access import AccessRows
 from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.obligations import ObligationRows
@@ -28,7 +29,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(CaseRows, HelpRows, ObligationRows):
+class SqlUnit(AccessRows, CaseRows, HelpRows, ObligationRows):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

@@ -73,6 +73,8 @@ _DATABASE = (
     *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
     *_of(f"{_SQL}.apart", "UnboundRoleError"),
 )
+_GRANT_CLI = "releve.apps.server.grant_cli"
+_GRANTS = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _ROTA = (
     *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"), *_of(_ROTA_CLI, "NobodyOnCallError"),
 )  # fmt: skip
@@ -337,6 +339,11 @@ EXITS: dict[str, tuple[str, ...]] = {
     "server user create": (
         *_DATABASE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
     ),
+    "server grant add": (*_GRANTS, *_of(_GRANT_CLI, "PersonUnknownError")),
+    "server grant remove": (
+        *_GRANTS, *_of(_GRANT_CLI, "PersonUnknownError", "NothingGrantedError"),
+    ),
+    "server grant list": _GRANTS,
     "server setup-code": (),
     "structure template": (),
     "structure set": (

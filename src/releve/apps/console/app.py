@@ -16,7 +16,9 @@ from releve.apps.console import (
     incident_pages,
     obligation_pages,
     pages,
+    people_pages,
     playbook_pages,
+    situation_pages,
     vault_pages,
 )
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
@@ -41,6 +43,8 @@ def console_parts() -> Parts:
             *obligation_pages.ROUTES,
             *dossier_pages.ROUTES,
             *help_pages.ROUTES,
+            *people_pages.ROUTES,
+            *situation_pages.ROUTES,
             static,
             is_up,
         ],

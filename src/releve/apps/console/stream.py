@@ -1,5 +1,6 @@
 """Live pages: the server's own HTML as server-sent events, a new picture when there is news."""
 
+import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -7,10 +8,11 @@ import anyio
 import msgspec
 from anyio import to_thread
 from litestar import Response
+from litestar.exceptions import PermissionDeniedException
 from litestar.response import Stream
 
 from releve.apps.console.context import AnyRequest
-from releve.apps.console.web import Entered, enter
+from releve.apps.console.web import Entered, SignInNeededError, allowed, enter
 from releve.flow.server.signin import session_of
 
 Picture = Callable[[Entered], str]
@@ -18,8 +20,19 @@ _LOOK_AGAIN_SECONDS = 5.0  # time passes too: a host that falls silent sends no 
 _GATHER_SECONDS = 0.15  # a burst of batches becomes one picture
 
 
-async def live_answer(request: AnyRequest, picture: Picture) -> Response[Any]:
-    """The stream of a page's pictures, for as long as the session lasts."""
+async def live_answer(
+    request: AnyRequest,
+    picture: Picture,
+    *,
+    topic: str = "",
+    gather_seconds: float = _GATHER_SECONDS,
+) -> Response[Any]:
+    """The stream of a page's pictures, for as long as the session and its role last.
+
+    Args:
+        topic: whose news it waits for; the structure acted in.
+        gather_seconds: how long news are gathered before the next picture.
+    """
     try:
         entered = await enter(request)
     except Exception:
@@ -28,23 +41,35 @@ async def live_answer(request: AnyRequest, picture: Picture) -> Response[Any]:
             return Response(b"", status_code=401)
         raise
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Stream(_pictures(entered, picture), media_type="text/event-stream", headers=headers)
+    pictures = _pictures(entered, picture, topic or entered.structure, gather_seconds)
+    return Stream(pictures, media_type="text/event-stream", headers=headers)
 
 
-async def _pictures(entered: Entered, picture: Picture) -> AsyncIterator[bytes]:
-    context, visit = entered.visit.context, entered.visit
+async def _pictures(
+    entered: Entered, picture: Picture, topic: str, gather_seconds: float
+) -> AsyncIterator[bytes]:
+    context = entered.visit.context
     last = ""
     while not context.live.is_closing:
-        known = context.live.version(entered.structure)
-        now = context.clock.now()
-        if await to_thread.run_sync(session_of, context.store, visit.secret, now) is None:
+        known = context.live.version(topic)
+        fresh = await to_thread.run_sync(_still_in, entered, context.clock.now())
+        if fresh is None:
             return
-        fresh = msgspec.structs.replace(entered, visit=msgspec.structs.replace(visit, now=now))
         drawn = await to_thread.run_sync(picture, fresh)
         yield b": still here\n\n" if drawn == last else _message(drawn)
         last = drawn
-        await context.live.wait(entered.structure, known, _LOOK_AGAIN_SECONDS)
-        await anyio.sleep(_GATHER_SECONDS)
+        await context.live.wait(topic, known, _LOOK_AGAIN_SECONDS)
+        await anyio.sleep(gather_seconds)
+
+
+def _still_in(entered: Entered, now: dt.datetime) -> Entered | None:
+    """The same visit now; None once its session or what allowed it has ended."""
+    visit = msgspec.structs.replace(entered.visit, now=now)
+    session = session_of(visit.context.store, visit.secret, now)
+    try:
+        return allowed(visit, session, entered.verb) if session else None
+    except (PermissionDeniedException, SignInNeededError):
+        return None
 
 
 def _message(text: str) -> bytes:

@@ -13,12 +13,15 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import PermissionDeniedException
 
 from releve.apps.console.context import AnyRequest, Context, context_of
+from releve.apps.console.verbs import verb_of
 from releve.apps.console.words import LANGUAGES, Words, choose_language
 from releve.apps.web.assets import Asset, templates
 from releve.apps.web.assets import assets as assets_of
 from releve.apps.web.origin import check_origin
+from releve.flow.server import access
 from releve.flow.server.ports import Session
 from releve.flow.server.signin import session_of
+from releve.model.access import Role, Verb
 
 _YEAR = 365 * 24 * 3600
 _PACKAGE = "releve.apps.console"
@@ -40,13 +43,15 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     wish: str  # a language asked for in the address
     secret: str = ""
     session: Session | None = None
+    role: Role | None = None  # in the structure acted in
 
 
 class Entered(msgspec.Struct, frozen=True, kw_only=True):
-    """A visit of somebody fully signed in."""
+    """A visit of somebody fully signed in who may do what the page does."""
 
     visit: Visit
     session: Session
+    verb: Verb
 
     @property
     def structure(self) -> str:
@@ -78,14 +83,29 @@ def plain_visit(request: AnyRequest) -> Visit:
 
 
 async def enter(request: AnyRequest) -> Entered:
-    """The visit of somebody signed in; raises SignInNeededError."""
+    """The visit of somebody signed in whose role allows it: every page asks here, and only here.
+
+    A route that is not in the table of verbs is refused. Raises SignInNeededError.
+    """
     visit = await visit_of(request)
     if visit.session is not None and visit.session.stage == "full":
-        return Entered(visit=visit, session=visit.session)
+        return await to_thread.run_sync(allowed, visit, visit.session, verb_of(request))
     if visit.session is not None:
         raise SignInNeededError("/login/second" if visit.session.stage == "password" else "/enrol")
     has_people = await to_thread.run_sync(visit.context.store.has_people)
     raise SignInNeededError("/login" if has_people else "/setup")
+
+
+def allowed(visit: Visit, session: Session, verb: Verb) -> Entered:
+    """Raises: PermissionDeniedException, SignInNeededError (another structure is to be chosen)."""
+    try:
+        role = access.check(visit.context.store, session, verb, visit.now)
+    except access.NotAllowed as error:
+        raise PermissionDeniedException("the role does not allow it") from error
+    except access.AdmissionEnded as error:
+        raise SignInNeededError("/structures") from error
+    known = msgspec.structs.replace(visit, role=role)
+    return Entered(visit=known, session=session, verb=verb)
 
 
 async def form_of(request: AnyRequest, session: Session | None) -> dict[str, str]:
@@ -120,6 +140,7 @@ def render(visit: Visit, template: str, **facts: Any) -> str:
             now=visit.now,
             session=visit.session,
             path=visit.path,
+            may=lambda verb: access.may(visit.role, Verb(verb)),
             asset=asset,
             **facts,
         )

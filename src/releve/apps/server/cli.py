@@ -15,6 +15,7 @@ import msgspec
 from releve.adapters.authority import own_names
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
+from releve.apps.server.grant_cli import grant, role_option
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option as _db
@@ -26,6 +27,7 @@ from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, liste
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
 from releve.flow.server.retention import KEEP_DAYS
+from releve.model.access import Role
 from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
 
@@ -56,7 +58,7 @@ def server() -> None:
     log_to_stderr()
 
 
-for command in (vault, backup, restore):
+for command in (vault, backup, restore, grant):
     server.add_command(command)
 
 
@@ -190,6 +192,7 @@ def user() -> None:
 @_db
 @click.option("--structure", required=True, help="The structure's name; made when it is new.")
 @click.option("--login", required=True)
+@role_option
 @click.option("--password-file", type=click.File(), default="-", help="One line; - is stdin.")
 @click.option("--show-totp", is_flag=True, help="Print the second factor's key and confirm it.")
 @_json
@@ -198,6 +201,7 @@ def user_create(
     db: str,
     structure: str,
     login: str,
+    role: str,
     password_file: TextIO,
     show_totp: bool,
     as_json: bool,
@@ -215,14 +219,14 @@ def user_create(
     if len(password) < SHORTEST_PASSWORD:
         raise WeakPasswordError(SHORTEST_PASSWORD)
     owner = ensure_structure(store, structure, new_id(), now)
-    person = create_person(store, owner, login, password, new_id(), now)
+    person = create_person(store, owner, login, password, new_id(), now, role=Role(role))
     if person is None:
         raise LoginTakenError(login)
     if show_totp:
         with store.unit(owner.id) as unit:
             unit.put_person(msgspec.structs.replace(person, totp_confirmed=True))
     place.drop_setup_code()
-    facts = {"structure": owner.id, "login": person.login}
+    facts = {"structure": owner.id, "login": person.login, "role": role}
     if show_totp:
         facts["totp_secret"] = person.totp_secret
     click.echo(json.dumps(facts) if as_json else "\n".join(facts.values()))

@@ -25,11 +25,12 @@ from releve.apps.server.help_words import telling
 from releve.apps.server.home import Home
 from releve.apps.web.headers import SafeHeaders
 from releve.assist.escalation import Limits
+from releve.flow.server import situations
 from releve.flow.server.actions import expire
 from releve.flow.server.assist.answering import LIMITS
 from releve.flow.server.assist.escalating import Escalations
 from releve.flow.server.audit import TrailBroken, sign_end
-from releve.flow.server.live import Live
+from releve.flow.server.live import EVERYTHING, Live
 from releve.flow.server.obligations import tick
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.server.shipping import HeadPlace, ship
@@ -38,6 +39,7 @@ from releve.flow.wire import MOST_BODY_BYTES
 from releve.triage.vaults import SILENT_AFTER
 
 _HOUSEKEEPING_SECONDS = 30.0
+_SUM_UP_SECONDS = 1.0
 _HEADS_SECONDS = 60.0
 _FORGET_SECONDS = 3600.0
 _BITE_PAUSE_SECONDS = 0.2
@@ -93,6 +95,7 @@ def build(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_house, context)
             tasks.start_soon(escalations.run_forever)
+            tasks.start_soon(_sum_up, context)
             tasks.start_soon(_sign_heads, context, tuple(places))
             if keep is not None:
                 tasks.start_soon(_forget, context, keep)
@@ -147,6 +150,20 @@ async def _keep_house(context: Context) -> None:
         await anyio.sleep(_HOUSEKEEPING_SECONDS)
 
 
+async def _sum_up(context: Context) -> None:
+    news = situations.News(context.live)
+    while True:
+        if await to_thread.run_sync(_renew, context, news):
+            context.live.touch(EVERYTHING)
+        await anyio.sleep(_SUM_UP_SECONDS)
+
+
+def _renew(context: Context, news: situations.News) -> int:
+    now = context.clock.now()
+    due = news.due([structure.id for structure in context.store.structures()], now)
+    return sum(situations.renew(context.store, structure, now) for structure in due)
+
+
 async def _sign_heads(context: Context, places: tuple[HeadPlace, ...]) -> None:
     while True:
         await to_thread.run_sync(_heads_of_all, context, places)
@@ -192,5 +209,6 @@ def _tidy(context: Context, up_since: dt.datetime) -> None:
         with context.store.unit(structure.id) as unit:
             expire(unit, now)
             tick(unit, now)
+        situations.renew(context.store, structure.id, now)
         if has_listened:
             tell_silence(context.store, structure.id, now)

@@ -6,6 +6,7 @@ import msgspec
 
 from releve.detect.guard_findings import find, finding_id
 from releve.flow import envelope
+from releve.flow.server import situations
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
 from releve.flow.wire import Ack, Batch, Item, decode_event
@@ -82,6 +83,8 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
             state = msgspec.structs.replace(state, guard="down")
         seen = msgspec.structs.replace(record.host, last_seen_at=now, state=state)
         unit.put_host(HostRecord(host=seen, public_key=record.public_key, vitals=batch.vitals))
+        if any(one.finding for one in fresh):
+            situations.keep(unit, now)
         waiting = pending_orders(unit, host, now)
     ack = Ack(watermark=mark, orders=waiting, server_time=now)
     return Taken(structure=structure, host=host, ack=ack, stored=len(fresh))

@@ -8,6 +8,9 @@ def orders_of(structure: str) -> str:
     return f"{structure}/orders"
 
 
+EVERYTHING = "*"  # the topic of whoever watches all structures
+
+
 class Live:
     """Counts the changes of each topic (a structure, or its orders); several at once wake once."""
 
@@ -20,6 +23,10 @@ class Live:
         return self._versions.get(structure, 0)
 
     def touch(self, structure: str) -> None:
+        for topic in (structure, EVERYTHING):
+            self._touch(topic)
+
+    def _touch(self, structure: str) -> None:
         self._versions[structure] = self.version(structure) + 1
         event = self._news.pop(structure, None)
         if event is not None:
@@ -37,4 +44,4 @@ class Live:
         """Let everybody go: the server ends."""
         self.is_closing = True
         for structure in list(self._news):
-            self.touch(structure)
+            self._touch(structure)

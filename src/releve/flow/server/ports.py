@@ -1,13 +1,14 @@
 """What the server needs of its database: one unit of work for one structure."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
 
 from releve.flow.wire import Vitals
+from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
 from releve.model.dossier import Dossier
 from releve.model.finding import Finding
@@ -17,8 +18,11 @@ from releve.model.incident import Entry, Incident
 from releve.model.obligation import Declaration, Obligation, Timer
 from releve.model.order import Action, SignedOrder
 from releve.model.playbook import PlaybookRun
+from releve.model.situation import Situation
 from releve.model.standing import EnrolledVault
 from releve.model.structure import Profile
+
+NewSecret = Callable[[], bytes]
 
 
 class Structure(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +69,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """`stage`: "password" (first factor shown), "enrol" (second to be set up), "full"."""
+    """`stage`: "password" (first factor shown), "enrol" (second to be set up), "full".
+
+    It acts in `structure`; `home` is the person's own when that is another one.
+    """
 
     structure: str
+    home: str = ""
+    admission: str = ""  # under which somebody of elsewhere came in
     person: str
     login: str
     stage: str
@@ -75,6 +84,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     expires_at: dt.datetime
     seen_at: dt.datetime
+
+    @property
+    def is_home(self) -> bool:
+        return self.home in ("", self.structure)
 
 
 class Attempts(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,6 +342,34 @@ class Unit(Protocol):
     def person(self, person: str) -> Person | None: ...
     def people(self) -> list[Person]: ...
     def has_people(self) -> bool: ...
+
+    def put_grant(self, grant: Grant) -> None:
+        """In place of the one that the person had in this structure."""
+        ...
+
+    def grant(self, person: str) -> Grant | None:
+        """The one that ended too; None for a person of before there were any."""
+        ...
+
+    def grants(self) -> list[Grant]:
+        """By login, those that ended too."""
+        ...
+
+    def add_admission(self, admission: Admission) -> None:
+        """Keep it for ever."""
+        ...
+
+    def admission(self, admission: str) -> Admission | None: ...
+    def admissions(self, *, most: int = 50) -> list[Admission]:
+        """Newest first."""
+        ...
+
+    def situation(self) -> Situation | None:
+        """As it was summed up last."""
+        ...
+
+    def put_situation(self, situation: Situation) -> None: ...
+
     def put_session(self, secret_hash: str, session: Session) -> None: ...
     def drop_session(self, secret_hash: str) -> None: ...
     def drop_sessions_of(self, person: str) -> None: ...
@@ -389,6 +430,14 @@ class Store(Protocol):
 
     def person_by_login(self, login: str) -> Person | None: ...
     def session(self, secret_hash: str) -> Session | None: ...
+    def grants_of(self, person: str) -> list[tuple[str, Grant]]:
+        """(structure, grant) of all structures, those in force."""
+        ...
+
+    def situations_of(self, person: str) -> list[tuple[str, Situation]]:
+        """(structure's name, situation) of those that the person is the operator of."""
+        ...
+
     def has_people(self) -> bool: ...
     def attempts(self, key: str) -> Attempts | None: ...
     def put_attempts(self, key: str, attempts: Attempts | None) -> None: ...

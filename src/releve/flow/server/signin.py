@@ -6,14 +6,14 @@ import functools
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Callable
 
 import msgspec
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from releve.flow.server.ports import Attempts, Person, Session, Store, Structure
+from releve.flow.server.ports import Attempts, NewSecret, Person, Session, Store, Structure
+from releve.model.access import Grant, Role
 
 SHORTEST_PASSWORD = 12
 RECOVERY_CODES = 8
@@ -29,8 +29,6 @@ _LIVES = {
     "full": dt.timedelta(hours=12),  # one shift
 }
 _hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4
-
-NewSecret = Callable[[], bytes]
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +141,14 @@ def _place(address: str) -> str:
 
 
 def create_person(
-    store: Store, structure: Structure, login: str, password: str, identity: str, now: dt.datetime
+    store: Store,
+    structure: Structure,
+    login: str,
+    password: str,
+    identity: str,
+    now: dt.datetime,
+    *,
+    role: Role = Role.LEAD,
 ) -> Person | None:
     """Somebody whose second factor is still to be shown; None when the login is taken."""
     if store.person_by_login(login) is not None:
@@ -158,7 +163,10 @@ def create_person(
     )
     with store.unit(structure.id) as unit:
         unit.put_person(person)
-        unit.record(now, person.login, f"person/{person.id}", "create")
+        unit.put_grant(
+            Grant(person=identity, login=person.login, role=role, is_home=True, by="", at=now)
+        )
+        unit.record(now, person.login, f"person/{person.id}", "create", role.value)
     return person
 
 

@@ -1,0 +1,82 @@
+"""All structures that somebody is the operator of, worst first; the same for a screen on the wall."""
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+import msgspec
+from anyio import to_thread
+from litestar import Response, get
+
+from releve.apps.console.context import AnyRequest
+from releve.apps.console.stream import live_answer
+from releve.apps.console.web import Entered, enter, page, render
+from releve.flow.server.live import EVERYTHING
+from releve.flow.server.ports import Store
+from releve.model.situation import Situation
+from releve.triage.situation import backup_is_late, mood, rank
+
+_ON_THE_WALL = 12  # what is read from across a room
+_GATHER_SECONDS = 0.3  # 500 structures always have news
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    situation: Situation
+    mood: str
+    is_backup_late: bool
+
+
+class SituationPage(msgspec.Struct, frozen=True, kw_only=True):
+    rows: tuple[Row, ...]
+    moods: dict[str, int]
+    hosts: int
+
+
+@get("/situation")
+async def situation(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+    view = await to_thread.run_sync(_view, entered)
+    return page(entered.visit, "situation.html", view=view)
+
+
+@get("/situation/live")
+async def situation_live(request: AnyRequest) -> Response[Any]:
+    def picture(entered: Entered) -> str:
+        return render(entered.visit, "_situation.html", view=_view(entered))
+
+    return await live_answer(request, picture, topic=EVERYTHING, gather_seconds=_GATHER_SECONDS)
+
+
+@get("/situation/wall")
+async def wall(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+    view = await to_thread.run_sync(_view, entered)
+    return page(entered.visit, "wall.html", view=view, most=_ON_THE_WALL)
+
+
+@get("/situation/wall/live")
+async def wall_live(request: AnyRequest) -> Response[Any]:
+    def picture(entered: Entered) -> str:
+        return render(entered.visit, "_wall.html", view=_view(entered), most=_ON_THE_WALL)
+
+    return await live_answer(request, picture, topic=EVERYTHING, gather_seconds=_GATHER_SECONDS)
+
+
+ROUTES: list[Any] = [situation, situation_live, wall, wall_live]
+
+
+def situation_page(store: Store, person: str, now: dt.datetime) -> SituationPage:
+    found = store.situations_of(person)
+    found.sort(key=lambda pair: rank(pair[1], pair[0], now))
+    rows = tuple(
+        Row(name=name, situation=s, mood=mood(s, now), is_backup_late=backup_is_late(s, now))
+        for name, s in found
+    )
+    moods = Counter(row.mood for row in rows)
+    return SituationPage(rows=rows, moods=moods, hosts=sum(r.situation.hosts for r in rows))
+
+
+def _view(entered: Entered) -> SituationPage:
+    visit = entered.visit
+    return situation_page(visit.context.store, entered.session.person, visit.now)

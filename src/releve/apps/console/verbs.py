@@ -1,0 +1,82 @@
+"""What each page and form does, in one table: a route that has no row here is refused."""
+
+from litestar.exceptions import PermissionDeniedException
+
+from releve.apps.console.context import AnyRequest
+from releve.model.access import Verb
+
+# Of whoever comes: the door, a link with its own code, what browsers load.
+OPEN = frozenset(
+    {
+        "GET /setup", "POST /setup", "GET /enrol", "POST /enrol", "GET /login", "POST /login",
+        "GET /login/second", "POST /login/second", "POST /logout", "GET /a/{code:str}",
+        "POST /a/{code:str}", "GET /static/{digest:str}/{name:path}", "GET /up",
+    }
+)  # fmt: skip
+_CASE = "/incidents/{identity:str}"
+_DOSSIER = f"{_CASE}/dossiers/{{kind:str}}"
+VERBS = {
+    "GET /": Verb.LOOK,
+    "GET /live": Verb.LOOK,
+    "GET /vault": Verb.LOOK,
+    "GET /vault/live": Verb.LOOK,
+    "GET /playbooks": Verb.LOOK,
+    "GET /playbooks/{name:str}": Verb.LOOK,
+    "GET /playbooks/{name:str}/sheet.pdf": Verb.LOOK,
+    "GET /health": Verb.SEE_TRAIL,
+    "GET /help": Verb.ASK_HELP,
+    "POST /help": Verb.ASK_HELP,
+    "GET /help/{identity:str}": Verb.ASK_HELP,
+    "GET /help/{identity:str}/live": Verb.ASK_HELP,
+    "POST /help/{identity:str}/take": Verb.ANSWER_HELP,
+    "POST /help/{identity:str}/close": Verb.ANSWER_HELP,
+    "GET /desk": Verb.SEE_DESK,
+    "GET /desk/live": Verb.SEE_DESK,
+    "POST /would-stop/review": Verb.ACT,
+    "POST /hosts/{host:str}/ask": Verb.ACT,
+    "POST /actions/{identity:str}/{decision:str}": Verb.ACT,
+    "GET /incidents": Verb.SEE_INCIDENTS,
+    f"GET {_CASE}": Verb.SEE_INCIDENTS,
+    f"GET {_CASE}/live": Verb.SEE_INCIDENTS,
+    f"POST {_CASE}/close": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/reopen": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/merge": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/split": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/care/{{service:str}}": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/tasks": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/tasks/{{task:str}}/done": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/evidence": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/hand-over": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/ransom": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/playbooks": Verb.HANDLE_INCIDENTS,
+    f"POST {_CASE}/playbooks/{{name:str}}/{{step:str}}": Verb.HANDLE_INCIDENTS,
+    "GET /obligations": Verb.SEE_DUTIES,
+    "GET /obligations/register": Verb.SEE_DUTIES,
+    f"GET {_CASE}/obligations": Verb.SEE_DUTIES,
+    f"POST {_CASE}/obligations": Verb.PREPARE_DUTIES,
+    f"POST {_CASE}/obligations/{{duty:str}}/sent": Verb.SIGN_DUTIES,
+    f"POST {_CASE}/obligations/{{duty:str}}/not-due": Verb.SIGN_DUTIES,
+    f"GET {_DOSSIER}": Verb.SEE_DUTIES,
+    f"GET {_DOSSIER}/{{file:str}}": Verb.SEE_DUTIES,
+    f"POST {_DOSSIER}/make": Verb.PREPARE_DUTIES,
+    f"POST {_DOSSIER}/edit": Verb.PREPARE_DUTIES,
+    f"POST {_DOSSIER}/sign": Verb.SIGN_DUTIES,
+    f"POST {_DOSSIER}/receipt": Verb.PREPARE_DUTIES,
+    "GET /people": Verb.SEE_PEOPLE,
+    "POST /people/{person:str}/end": Verb.CHANGE_PEOPLE,
+    "GET /structures": Verb.CHOOSE,
+    "POST /structures": Verb.CHOOSE,
+    "GET /situation": Verb.SEE_SITUATION,
+    "GET /situation/live": Verb.SEE_SITUATION,
+    "GET /situation/wall": Verb.SEE_SITUATION,
+    "GET /situation/wall/live": Verb.SEE_SITUATION,
+}
+
+
+def verb_of(request: AnyRequest) -> Verb:
+    """Raises: PermissionDeniedException, for a route without a row."""
+    (path,) = request.route_handler.paths
+    verb = VERBS.get(f"{request.method} {path}")
+    if verb is None:
+        raise PermissionDeniedException("no verb is known for this route")
+    return verb

@@ -1,0 +1,127 @@
+"""`releve server grant`: add, list, remove. Who may see a structure, and as what."""
+
+import json
+from pathlib import Path
+
+import click
+
+from releve.adapters.sql.store import SqlStore
+from releve.adapters.system import SystemClock
+from releve.apps.server.home import Home
+from releve.apps.server.opening import open_store
+from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.structure_cli import find_structure
+from releve.flow.server import access
+from releve.flow.server.ports import Person, Structure
+from releve.model.access import Grant, Role
+from releve.model.errors import ReleveError
+
+role_option = click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.LEAD.value,
+    show_default=True,
+    help="What the person may do in the structure: docs/access.md.",
+)
+_structure = click.option("--structure", required=True, help="The structure's name.")
+_login = click.option("--login", required=True, help="Of a person of this or another structure.")
+
+
+class PersonUnknownError(ReleveError):
+    """Nobody signs in with this login."""
+
+    status = 68
+    remedy = "Make the account first: `releve server user create`."
+
+    def __init__(self, login: str) -> None:
+        super().__init__(f"Nobody signs in as {login}.")
+
+
+class NothingGrantedError(ReleveError):
+    """The person has no access to this structure that could end."""
+
+    status = 69
+    remedy = "See `releve server grant list`."
+
+    def __init__(self, login: str, structure: str) -> None:
+        super().__init__(f"Nothing is granted to {login} in {structure}.")
+
+
+@click.group()
+def grant() -> None:
+    """Qui peut voir une structure / who may see a structure, and as what."""
+
+
+@grant.command()
+@home_option
+@db_option
+@_structure
+@_login
+@role_option
+@json_option
+def add(home: Path, db: str, structure: str, login: str, role: str, as_json: bool) -> None:
+    """Donner un rôle / give a role, in place of the one that the person had there.
+
+    Example: releve server grant add --structure "Cabinet du Parc" --login olga --role operator
+    """
+    store = open_store(Home(home), db)
+    known, person = find_structure(store, structure), _person(store, login)
+    with store.unit(known.id) as unit:
+        given = access.give(unit, person, Role(role), actor="admin", now=SystemClock().now())
+    _say(known, given, as_json=as_json)
+
+
+@grant.command()
+@home_option
+@db_option
+@_structure
+@_login
+@json_option
+def remove(home: Path, db: str, structure: str, login: str, as_json: bool) -> None:
+    """Fermer l'accès, tout de suite / end access, at once."""
+    store = open_store(Home(home), db)
+    known, person = find_structure(store, structure), _person(store, login)
+    with store.unit(known.id) as unit:
+        ended = access.end(unit, person.id, actor="admin", now=SystemClock().now())
+    if ended is None:
+        raise NothingGrantedError(login, structure)
+    _say(known, ended, as_json=as_json)
+
+
+@grant.command("list")
+@home_option
+@db_option
+@click.option("--structure", default="", help="Its name; all of them else.")
+@json_option
+def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
+    """Les accès en cours / the grants in force."""
+    store = open_store(Home(home), db)
+    wanted = [find_structure(store, structure)] if structure else store.structures()
+    for known in wanted:
+        with store.unit(known.id, writes=False) as unit:
+            there = access.in_force(unit)
+        for one in there:
+            _say(known, one, as_json=as_json)
+
+
+def _person(store: SqlStore, login: str) -> Person:
+    person = store.person_by_login(login)
+    if person is None:
+        raise PersonUnknownError(login)
+    return person
+
+
+def _say(structure: Structure, given: Grant, *, as_json: bool) -> None:
+    facts = {
+        "structure": structure.name,
+        "login": given.login,
+        "role": given.role.value,
+        "home": given.is_home,
+        "since": given.at.isoformat(),
+        "ended_at": given.ended_at.isoformat() if given.ended_at else None,
+    }
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+    else:
+        ended = "  terminé / ended" if given.ended_at else ""
+        click.echo(f"{structure.name}  {given.login}  {given.role.value}{ended}")

@@ -1,0 +1,26 @@
+"""A structure at a glance: the few facts that say whether somebody must look now."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.model.finding import Severity
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Summed up from the structure's rows; it names no host, no person and no file."""
+
+    structure: str
+    incidents: int = 0  # open ones
+    severity: Severity | None = None  # of the worst of them
+    first_sign: dt.datetime | None = None  # of the oldest of them
+    hosts: int = 0
+    silent: int = 0
+    guard_down: int = 0
+    help_waiting: int = 0  # nobody came yet
+    help_since: dt.datetime | None = None  # the oldest of these
+    clocks_late: int = 0
+    clock_next: dt.datetime | None = None  # the next legal delay to end
+    backup_at: dt.datetime | None = None  # the last good one of the host that is furthest behind
+    drill_at: dt.datetime | None = None
+    no_backup: int = 0  # hosts that never made a good one

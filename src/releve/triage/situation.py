@@ -1,0 +1,78 @@
+"""A structure's rows -> its situation, and which structure is to be looked at first."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from releve.model.finding import Severity
+from releve.model.help import HelpRequest
+from releve.model.host import Host
+from releve.model.incident import Incident
+from releve.model.obligation import Obligation, State
+from releve.model.situation import Situation
+from releve.triage.outlook import BACKUP_LATE_AFTER, is_silent
+
+_GRAVITY = list(Severity)
+Rank = tuple[bool, bool, int, int, bool, int, str]
+
+
+def sum_up(
+    structure: str,
+    hosts: Sequence[Host],
+    incidents: Sequence[Incident],
+    calls: Sequence[HelpRequest],
+    clocks: Sequence[Obligation],
+    now: dt.datetime,
+) -> Situation:
+    """From what is open: incidents, calls for help; and all hosts and legal clocks."""
+    waiting = [c.course.opened_at for c in calls if c.course.acknowledged_at is None]
+    due = [c.due_at for c in clocks if c.state is State.RUNNING and c.due_at is not None]
+    silent = [is_silent(host, now) for host in hosts]
+    told = [h.state.backup for h in hosts if h.state.backup is not None]
+    drills = [h.state.drill.last_good_at for h in hosts if h.state.drill is not None]
+    return Situation(
+        structure=structure,
+        incidents=len(incidents),
+        severity=max((i.severity for i in incidents), key=_GRAVITY.index, default=None),
+        first_sign=min((i.opened_at for i in incidents), default=None),
+        hosts=len(hosts),
+        silent=sum(silent),
+        guard_down=sum(
+            h.state.guard == "down" and not gone for h, gone in zip(hosts, silent, strict=True)
+        ),
+        help_waiting=len(waiting),
+        help_since=min(waiting, default=None),
+        clocks_late=sum(at <= now for at in due),
+        clock_next=min((at for at in due if at > now), default=None),
+        backup_at=min((b.last_good_at for b in told if b.last_good_at is not None), default=None),
+        no_backup=sum(b.last_good_at is None for b in told),
+        drill_at=min((at for at in drills if at is not None), default=None),
+    )
+
+
+def mood(situation: Situation, now: dt.datetime) -> str:
+    """Answers "down" (somebody looks now), "watching" (somebody looks today) or "well"."""
+    grave = situation.severity in (Severity.CRITICAL, Severity.SERIOUS)
+    if grave or situation.help_waiting or situation.clocks_late or situation.guard_down:
+        return "down"
+    is_behind = situation.no_backup or backup_is_late(situation, now)
+    if situation.incidents or situation.silent or is_behind:
+        return "watching"
+    return "well"
+
+
+def backup_is_late(situation: Situation, now: dt.datetime) -> bool:
+    return situation.backup_at is not None and now - situation.backup_at > BACKUP_LATE_AFTER
+
+
+def rank(situation: Situation, name: str, now: dt.datetime) -> Rank:
+    """The smallest is looked at first: who waits for help, then the gravest attack, then the rest."""
+    gravity = -1 if situation.severity is None else _GRAVITY.index(situation.severity)
+    return (
+        not situation.help_waiting,
+        not situation.clocks_late,
+        -gravity,
+        -situation.guard_down - situation.silent,
+        not (situation.no_backup or backup_is_late(situation, now)),
+        -situation.incidents,
+        name.casefold(),
+    )

@@ -1,0 +1,91 @@
+"""Choosing a structure, who came in, the situation: in the pages as people use them."""
+
+import re
+
+import httpx
+
+from releve.flow.server import access, situations
+from releve.flow.server.assist import asking
+from releve.flow.server.ports import Person
+from releve.model.access import Role
+from tests.server.test_access import REASON, browser
+from tests.server.test_structures_apart import fill
+from tests.server.world import Running
+
+
+def token(text: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', text)
+    assert found
+    return found[1]
+
+
+def operator(served: Running, structure: str) -> httpx.Client:
+    client = browser(served, Role.OPERATOR, "Infogérant")
+    client.headers["accept-language"] = "fr"
+    client.follow_redirects = True
+    now = served.context.clock.now()
+    olga = served.store.person_by_login("walker-operator")
+    assert olga is not None
+    with served.store.unit(structure) as unit:
+        access.give(unit, olga, Role.OPERATOR, actor="admin", now=now)
+    return client
+
+
+def test_an_operator_chooses_says_why_works_and_is_seen(served: Running) -> None:
+    practice = fill(served.store, "Cabinet").structure
+    client = operator(served, practice)
+    page = client.get(f"/structures?to={practice}")
+    assert "Cabinet" in page.text
+    form = {"csrf": token(page.text), "structure": practice, "reason": "bref"}
+    refused = client.post("/structures", data=form)
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    come = client.post("/structures", data=form | {"reason": REASON})
+    assert come.status_code == 200
+    assert "serveur de Cabinet" in come.text
+    lead = browser(served, Role.LEAD, "Cabinet")
+    seen = lead.get("/people").text
+    assert REASON in seen
+    assert "walker-operator" in seen
+    # The structure shuts the door: the operator is out at once, and may still go home.
+    ended = lead.post("/people/id-walker-operator/end", data={"csrf": token(seen)})
+    assert ended.status_code == 303
+    out = client.get("/")
+    assert "serveur de Cabinet" not in out.text
+    assert client.get("/login").status_code == 200
+
+
+def test_nobody_shuts_the_door_on_oneself(served: Running) -> None:
+    lead = browser(served, Role.LEAD, "Cabinet")
+    text = lead.get("/people").text
+    own = lead.post("/people/id-walker-lead/end", data={"csrf": token(text)})
+    assert own.status_code == 404
+
+
+def test_the_situation_shows_what_is_granted_worst_first(served: Running) -> None:
+    calm, hit = fill(served.store, "Calme"), fill(served.store, "Touché")
+    other = fill(served.store, "Ailleurs")
+    client = operator(served, calm.structure)
+    olga: Person | None = served.store.person_by_login("walker-operator")
+    assert olga is not None
+    now = served.context.clock.now()
+    with served.store.unit(hit.structure) as unit:
+        access.give(unit, olga, Role.OPERATOR, actor="admin", now=now)
+    asked = asking.Asked(id="late-help", source="console", by="x", text="", at=now)
+    asking.ask(served.store, hit.structure, asked, now)
+    assert situations.renew(served.store, hit.structure, now)
+    assert not situations.renew(served.store, hit.structure, now)
+    for path in ("/situation", "/situation/wall", "/situation?lang=en"):
+        text = client.get(path).text
+        assert text.index("Touché") < text.index("Calme"), path
+        assert "Ailleurs" not in text
+        assert other.structure not in text
+    assert "1 demande attend" in client.get("/situation?lang=fr").text.replace("\u00a0", " ")
+    with client.stream("GET", "/situation/live") as answer:
+        assert "Touché" in next(answer.iter_text())
+
+
+def test_a_signed_in_stranger_sees_no_situation(served: Running) -> None:
+    fill(served.store, "Cabinet")
+    client = browser(served, Role.LEAD, "Cabinet")
+    assert client.get("/situation").status_code == 403
