@@ -104,6 +104,7 @@ _APPEND_ONLY = {
     "help_step": "the steps of a call for help",
     "incident_entry": "the lines of an incident",
     "incident_record": "evidence and decisions",
+    "statement": "the service statements",
 }
 # Of these only so much is fixed: a line may go to another incident, never say another thing.
 _FIXED = {"incident_entry": "id, host, at, body"}

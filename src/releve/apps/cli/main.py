@@ -72,6 +72,9 @@ COMMANDS: dict[str, Row] = {
     "playbook": Row(
         "releve.apps.server.playbook_cli:playbook", "Les fiches réflexes : suivre, imprimer."
     ),
+    "statement": Row(
+        "releve.apps.server.statement_cli:statement", "Le relevé de service d'un mois, signé."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

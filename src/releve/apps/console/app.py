@@ -17,6 +17,7 @@ from releve.apps.console import (
     obligation_pages,
     pages,
     playbook_pages,
+    statement_pages,
     vault_pages,
 )
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
@@ -41,6 +42,7 @@ def console_parts() -> Parts:
             *obligation_pages.ROUTES,
             *dossier_pages.ROUTES,
             *help_pages.ROUTES,
+            *statement_pages.ROUTES,
             static,
             is_up,
         ],
