@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.apart import show
 from releve.adapters.sql.help import HelpLookups
+from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.unit import SqlUnit
@@ -23,6 +24,10 @@ class SqlStore(HelpLookups):
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
         super().__init__(engine)
         self._seal = seal
+
+    def leavings(self) -> Leavings:
+        """For a structure that leaves."""
+        return Leavings(self._engine, self._seal)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -392,6 +392,9 @@ EXITS: dict[str, tuple[str, ...]] = {
         "releve.apps.server.statement_cli", "StatementBadError", "StatementKeyError"
     ),
     "statement usage": (*_DATABASE, *_of(_MONTHS, "MonthError")),
+    "leave": (
+        *_ON_CLOCKS, *_of("releve.apps.server.leave_cli", "RowsLeftError", "ErasureBadError"),
+    ),
     "desk list": _DATABASE,
     "desk ack": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),
     "desk close": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),

@@ -75,6 +75,9 @@ COMMANDS: dict[str, Row] = {
     "statement": Row(
         "releve.apps.server.statement_cli:statement", "Le relevé de service d'un mois, signé."
     ),
+    "leave": Row(
+        "releve.apps.server.leave_cli:leave", "Une structure s'en va : remettre, effacer, prouver."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 
