@@ -66,10 +66,11 @@ def csrf(page: str) -> str:
 
 @pytest.mark.browser
 def test_the_page_in_a_browser(served: Running, chromium: Browser) -> None:
-    watched = Watched(chromium)
-    set_up(served, watched.page)
-    watched.page.goto(f"{served.url}/statements")
+    watched = Watched(chromium, served, "fr-FR")
+    set_up(served, watched)
+    watched.page.goto("/statements")
     assert violations(watched.page, "statements") == []
     watched.page.get_by_role("button", name="Établir le relevé").first.click()
     expect(watched.page.get_by_role("button", name="Établir à nouveau")).to_be_visible()
     assert violations(watched.page, "statements, made") == []
+    assert watched.complaints == []
