@@ -23,6 +23,7 @@ from releve.flow.server.ports import Structure
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.order import Isolate
+from releve.model.statement import KeptStatement
 from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
@@ -32,7 +33,7 @@ from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolle
 FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
-SHARED = {"structure", "attempt"}  # tables that belong to no structure
+SHARED = {"structure", "attempt", "erasure"}  # tables that belong to no structure
 
 
 def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHost:
@@ -55,6 +56,10 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
     call_for_help(store, host, name)
     let_in(store, host, name)
+    with store.unit(host.structure) as unit:
+        files = {"releve.json": name.encode()}
+        kept = KeptStatement(month="2026-11", version=1, made_at=T0, files=files)
+        assert unit.add_statement(kept)
     return host
 
 

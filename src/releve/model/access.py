@@ -29,6 +29,8 @@ class Verb(StrEnum):
     SEE_DUTIES = "see_duties"  # legal clocks, dossiers, breach register
     PREPARE_DUTIES = "prepare_duties"
     SIGN_DUTIES = "sign_duties"
+    SEE_STATEMENTS = "see_statements"  # the month's proof
+    MAKE_STATEMENTS = "make_statements"
     SEE_TRAIL = "see_trail"  # health of hosts with the audit trail
     SEE_PEOPLE = "see_people"  # who may see us, who came in
     CHANGE_PEOPLE = "change_people"

@@ -185,18 +185,6 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     referent: Referent | None = None
 
 
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """The file `ID.json`: certificate, hashes of its HTML and PDF forms, key and signature.
-
-    The signature covers the canonical JSON (keys sorted) of certificate and documents together.
-    """
-
-    certificate: msgspec.Raw
-    documents: dict[str, str]  # file name -> SHA-256
-    public_key: str  # Ed25519, 64 hex digits
-    signature: str  # base64
-
-
 class Drill(msgspec.Struct, frozen=True, kw_only=True):
     """A drill as the journal lists it."""
 

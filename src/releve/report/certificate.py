@@ -30,7 +30,6 @@ _TONES: dict[Outcome, Tone] = {
     Outcome.ABSENT: "quiet",
     Outcome.NOT_DONE: "bad",
 }
-_HOUR_S, _DAY_S = 3600, 86_400
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,7 +89,7 @@ def certificate_text(made: Certificate, lang: Lang) -> str:
         name, value, rests, _ = _mark(mark, voice)
         lines.append("  " + voice.say(said.FOLLOWED, name=name, told=f"{value} ({rests})"))
     if made.kind == "drill":
-        value = _age(made.rpo_s, voice) if made.rpo_s is not None else voice.say(said.RPO_NONE)
+        value = voice.age(made.rpo_s) if made.rpo_s is not None else voice.say(said.RPO_NONE)
         lines.append("  " + voice.say(said.FOLLOWED, name=voice.say(said.RPO), told=value))
     for check in made.checks:
         remarks = voice.listed(_reasons(check, voice))
@@ -150,7 +149,7 @@ def _tiles(made: Certificate, setting: Setting, voice: Voice) -> tuple[Tile, ...
         if made.rpo_s is None or made.rpo_from is None:
             value, rests, tone = voice.say(said.NO_RPO), voice.say(said.RPO_NONE), "bad"
         else:
-            value, tone = _age(made.rpo_s, voice), ""
+            value, tone = voice.age(made.rpo_s), ""
             words = said.RPO_JUDGED if made.rpo_judged else said.RPO_FROM
             rests = voice.say(words, at=_moment(made.rpo_from, setting, voice))
         tiles.append(
@@ -178,15 +177,6 @@ def _mark(mark: Mark, voice: Voice) -> tuple[str, str, str, Tone]:
         worked = voice.duration((mark.worked_s or 0.0) * 1000)
         return name, value, voice.say(said.MARK_INTERRUPTED, worked=worked), "quiet"
     return name, value, voice.say(said.SINCE_ORDER), ""
-
-
-def _age(seconds: float, voice: Voice) -> str:
-    """Hours and days where minutes say nothing any more."""
-    if seconds < 2 * _HOUR_S:
-        return voice.duration(seconds * 1000)
-    if seconds < 2 * _DAY_S:
-        return f"{voice.number(seconds / _HOUR_S, 1)}\u00a0h"
-    return f"{voice.number(seconds / _DAY_S, 1)}\u00a0{'j' if voice.lang == 'fr' else 'd'}"
 
 
 def _controls(made: Certificate, voice: Voice) -> Section:

@@ -109,7 +109,7 @@ Block = Lead | Prose | Heading | Bullets | Callout | Tiles | Table | Drawing | S
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the report. `sheet`: starts on a new page; `one_page`: and ends there, wide."""
+    """A part of the report. `sheet`: starts on a new page; `one_page`: ends on its page (a sheet is then wide)."""
 
     anchor: str
     title: str

@@ -95,7 +95,7 @@ section.one_page {{ font-size: var(--one-page, 8.4pt); }}
 .promises td:nth-child(2) {{ overflow-wrap: normal; }}
 @media print {{
   .sheet {{ break-before: page; }}
-  .one_page {{ page: wide; break-before: page; break-after: page; }}
+  .one_page.sheet {{ page: wide; break-before: page; break-after: page; }}
   .screen {{ display: none; }}
 }}
 @media screen {{

@@ -12,6 +12,7 @@ LANGS: tuple[Lang, ...] = ("fr", "en")
 NBSP = "\u00a0"
 TIED = "{n}" + NBSP  # a number stays on the line of what it counts
 SECOND_MS, MINUTE_MS = 1000, 60_000
+HOUR_S, DAY_S = 3600, 86_400
 MEGA, GIGA = 10**6, 10**9
 SMALL = 10  # below it, the first decimal still says something
 MONTHS = {
@@ -94,6 +95,14 @@ class Voice:
         if ms < 2 * MINUTE_MS:
             return f"{self.number(ms / SECOND_MS, 1)}{NBSP}s"
         return f"{self.number(ms / MINUTE_MS, 1)}{NBSP}min"
+
+    def age(self, seconds: float) -> str:
+        """Hours and days where minutes say nothing any more."""
+        if seconds < 2 * HOUR_S:
+            return self.duration(seconds * 1000)
+        if seconds < 2 * DAY_S:
+            return f"{self.number(seconds / HOUR_S, 1)}{NBSP}h"
+        return f"{self.number(seconds / DAY_S, 1)}{NBSP}{'j' if self.lang == 'fr' else 'd'}"
 
     def size(self, count: int) -> str:
         byte = "o" if self.lang == "fr" else "B"

@@ -105,16 +105,21 @@ _APPEND_ONLY = {
     "incident_entry": "the lines of an incident",
     "incident_record": "evidence and decisions",
     "admission": "who came in from elsewhere",
+    "statement": "the service statements",
+    "erasure": "the certificates of erasure",
 }
 # Of these only so much is fixed: a line may go to another incident, never say another thing.
 _FIXED = {"incident_entry": "id, host, at, body"}
-_SQLITE_GUARDS = (
-    """CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {on} ON {table}
-       BEGIN SELECT RAISE(ABORT, '{what}: append-only'); END""",
-)
+# But those of a structure that left: its erasure is written, with its signed certificate, before.
+_LEFT = "EXISTS (SELECT 1 FROM erasure WHERE erased = OLD.structure)"
+_SQLITE_GUARD = """CREATE TRIGGER {table}_{verb} BEFORE {on} ON {table}{unless}
+BEGIN SELECT RAISE(ABORT, '{what}: append-only'); END"""
 _POSTGRES_GUARDS = (
     """CREATE OR REPLACE FUNCTION {table}_is_append_only() RETURNS trigger AS $$
-       BEGIN RAISE EXCEPTION '{what}: append-only'; END $$ LANGUAGE plpgsql""",
+       BEGIN
+         IF TG_OP = 'DELETE' AND {left} THEN RETURN OLD; END IF;
+         RAISE EXCEPTION '{what}: append-only';
+       END $$ LANGUAGE plpgsql""",
     "DROP TRIGGER IF EXISTS {table}_{verb} ON {table}",
     """CREATE TRIGGER {table}_{verb} BEFORE {on} ON {table}
        FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()""",
@@ -122,10 +127,24 @@ _POSTGRES_GUARDS = (
 
 
 def _guard_append_only(connection: sa.Connection) -> None:
-    sqlite = connection.dialect.name == "sqlite"
-    for statement in _SQLITE_GUARDS if sqlite else _POSTGRES_GUARDS:
-        for table, what in _APPEND_ONLY.items():
-            for verb in ("update", "delete"):
-                on = f"update of {_FIXED[table]}" if verb == "update" and table in _FIXED else verb
-                words = {"table": table, "verb": verb, "on": on, "what": what}
-                connection.exec_driver_sql(statement.format(**words))
+    for table, what in _APPEND_ONLY.items():
+        left = _LEFT if "structure" in tables.metadata.tables[table].c else "FALSE"
+        for verb in ("update", "delete"):
+            on = f"update of {_FIXED[table]}" if verb == "update" and table in _FIXED else verb
+            words = {"table": table, "verb": verb, "on": on, "what": what, "left": left}
+            if connection.dialect.name == "sqlite":
+                unless = f" WHEN NOT {left}" if verb == "delete" and left == _LEFT else ""
+                _guard_sqlite(
+                    connection, f"{table}_{verb}", _SQLITE_GUARD.format(**words, unless=unless)
+                )
+            else:
+                for statement in _POSTGRES_GUARDS:
+                    connection.exec_driver_sql(statement.format(**words))
+
+
+def _guard_sqlite(connection: sa.Connection, name: str, wanted: str) -> None:
+    """Only where it is not as it should be: a new schema makes every other connection read it again."""
+    query = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?"
+    if connection.exec_driver_sql(query, (name,)).scalar_one_or_none() != wanted:
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        connection.exec_driver_sql(wanted)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.apart import enter
+from releve.adapters.sql.freed import wipe
 from releve.flow.server.ports import Person
 from releve.model.errors import ReleveError
 
@@ -102,11 +103,7 @@ def seal_of(engine: sa.Engine, path: Path, new_key: bytes) -> Seal:
             body = seal.closed(_person(row.body))
             connection.execute(sa.update(t.person).where(own).values(body=body))
     if clear and engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            if driver is not None:
-                driver.execute("VACUUM")  # the freed pages still held the secrets
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        wipe(engine)  # the freed pages still held the secrets
     return seal
 
 

@@ -12,6 +12,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.access import AccessLookups
 from releve.adapters.sql.apart import show
 from releve.adapters.sql.help import HelpLookups
+from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.unit import SqlUnit
@@ -24,6 +25,10 @@ class SqlStore(AccessLookups, HelpLookups):
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
         super().__init__(engine)
         self._seal = seal
+
+    def leavings(self) -> Leavings:
+        """For a structure that leaves."""
+        return Leavings(self._engine, self._seal)
 
     def close(self) -> None:
         self._engine.dispose()

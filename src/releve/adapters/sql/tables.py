@@ -293,6 +293,26 @@ admission = _tenant(
 # One row per structure: who watches 500 of them must not open 500 transactions.
 situation = _tenant("situation", sa.Column("body", _JSON, nullable=False))
 
+# Signed, with its pages; made anew, it is a version of its own.
+statement = _tenant(
+    "statement",
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("version", sa.Integer(), primary_key=True),
+    sa.Column("made_at", _TIME, nullable=False),
+    sa.Column("files", _JSON, nullable=False),
+)
+
+# Not of one structure any more: what was erased, by whom, and the signed certificate of it. From its
+# row on, and only then, append-only rows of that structure can be removed.
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("erased", _ID, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("certificate", _JSON, nullable=False),
+)
+
 # Not of one structure: failed sign-ins by login or address, before anybody is known.
 attempt = sa.Table(
     "attempt",

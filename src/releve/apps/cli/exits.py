@@ -17,7 +17,7 @@ _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
 _PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
-_DRILL = "releve.flow.drill.ports"
+_DRILL, _MONTHS = "releve.flow.drill.ports", "releve.flow.server.months"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
     "releve.flow.isolation",
@@ -390,6 +390,17 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "server vault heads": (
         *_DATABASE, *_of("releve.apps.server.vault_cli", "VaultNotEnrolledError"),
+    ),
+    "statement make": (
+        *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
+        *_of(_MONTHS, "MonthError"), *_of("releve.adapters.pdf", "PdfTooLongError"),
+    ),
+    "statement verify": _of(
+        "releve.apps.server.statement_cli", "StatementBadError", "StatementKeyError"
+    ),
+    "statement usage": (*_DATABASE, *_of(_MONTHS, "MonthError")),
+    "leave": (
+        *_ON_CLOCKS, *_of("releve.apps.server.leave_cli", "RowsLeftError", "ErasureBadError"),
     ),
     "desk list": _DATABASE,
     "desk ack": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),

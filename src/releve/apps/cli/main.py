@@ -72,6 +72,12 @@ COMMANDS: dict[str, Row] = {
     "playbook": Row(
         "releve.apps.server.playbook_cli:playbook", "Les fiches réflexes : suivre, imprimer."
     ),
+    "statement": Row(
+        "releve.apps.server.statement_cli:statement", "Le relevé de service d'un mois, signé."
+    ),
+    "leave": Row(
+        "releve.apps.server.leave_cli:leave", "Une structure s'en va : remettre, effacer, prouver."
+    ),
     "simulate": Row("releve.apps.simulate.cli:simulate", "Rejouer de vraies attaques et mesurer."),
 }
 

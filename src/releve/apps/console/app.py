@@ -19,6 +19,7 @@ from releve.apps.console import (
     people_pages,
     playbook_pages,
     situation_pages,
+    statement_pages,
     vault_pages,
 )
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
@@ -45,6 +46,7 @@ def console_parts() -> Parts:
             *help_pages.ROUTES,
             *people_pages.ROUTES,
             *situation_pages.ROUTES,
+            *statement_pages.ROUTES,
             static,
             is_up,
         ],

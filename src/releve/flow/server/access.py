@@ -23,11 +23,18 @@ class Stay(msgspec.Struct, frozen=True):
 STAY = Stay()
 
 _READS = {
-    Verb.LOOK, Verb.SEE_DESK, Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.SEE_TRAIL,
-    Verb.SEE_PEOPLE,
+    Verb.LOOK, Verb.SEE_DESK, Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.SEE_STATEMENTS,
+    Verb.SEE_TRAIL, Verb.SEE_PEOPLE,
 }  # fmt: skip
 _EVERYBODY = {Verb.LOOK, Verb.ASK_HELP, Verb.SEE_PEOPLE}
-_WORK = {Verb.ASK_HELP, Verb.ANSWER_HELP, Verb.HANDLE_INCIDENTS, Verb.ACT, Verb.PREPARE_DUTIES}
+_WORK = {
+    Verb.ASK_HELP,
+    Verb.ANSWER_HELP,
+    Verb.HANDLE_INCIDENTS,
+    Verb.ACT,
+    Verb.PREPARE_DUTIES,
+    Verb.MAKE_STATEMENTS,
+}
 _MAY: dict[Role, frozenset[Verb]] = {
     # Works at night for the structure; signs nothing in its name, and lets nobody in.
     Role.OPERATOR: frozenset(_READS | _WORK),

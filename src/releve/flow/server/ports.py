@@ -20,6 +20,7 @@ from releve.model.order import Action, SignedOrder
 from releve.model.playbook import PlaybookRun
 from releve.model.situation import Situation
 from releve.model.standing import EnrolledVault
+from releve.model.statement import KeptStatement, Month
 from releve.model.structure import Profile
 
 NewSecret = Callable[[], bytes]
@@ -398,6 +399,34 @@ class Unit(Protocol):
 
     def audit_heads(self, *, after: int = 0, most: int = 0) -> list[KeptHead]:
         """Oldest first, those with a higher `seq`; the newest so many of them, 0: all."""
+        ...
+
+    def help_of(self, month: Month) -> list[HelpRequest]:
+        """Those that began in it."""
+        ...
+
+    def incidents_of(self, month: Month) -> list[Incident]:
+        """Those that began in it, also those that became part of another."""
+        ...
+
+    def told_after(self, since: dt.datetime) -> Iterator[tuple[str, bytes]]:
+        """(host, event) of everything that was stored since then, while the unit is open."""
+        ...
+
+    def told_since(self) -> dt.datetime | None:
+        """When the oldest event that is kept was stored."""
+        ...
+
+    def add_statement(self, kept: KeptStatement) -> bool:
+        """False when there is one of that month and version: it stays."""
+        ...
+
+    def statement(self, month: str) -> KeptStatement | None:
+        """The newest version."""
+        ...
+
+    def statements(self) -> list[KeptStatement]:
+        """All versions, oldest first."""
         ...
 
 

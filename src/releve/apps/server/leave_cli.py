@@ -1,0 +1,139 @@
+"""`releve leave`: everything of a structure in open formats; then erased, and proved."""
+
+import json
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.adapters.system import SystemClock, log_to_stderr
+from releve.apps.server.home import Home
+from releve.apps.server.leaving import (
+    CERTIFICATE,
+    Decided,
+    Office,
+    erase,
+    hand_over,
+    write_certificate,
+)
+from releve.apps.server.opening import open_store
+from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.structure_cli import StructureUnknownError, find_structure
+from releve.flow.sealed import SealBroken, fingerprint, open_
+from releve.model.errors import ReleveError, UsageError
+from releve.model.leaving import Erasure
+
+
+class RowsLeftError(ReleveError):
+    """Rows of the structure are in the database after all, or traces in its files."""
+
+    status = 76
+    remedy = "Stop the server, then run the same `releve leave … --erase` again."
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(f"{name} is not wholly erased: {what}.")
+
+
+class ErasureBadError(ReleveError):
+    """The certificate of erasure is not what was signed, or another key signed it."""
+
+    status = 77
+    remedy = "Do not rely on it; ask for it again with `releve leave --structure NAME --erase`."
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file} is not a valid certificate: {why}.")
+
+
+@click.command()
+@home_option
+@db_option
+@click.option("--structure", default="", help="The structure's name.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder.")
+@click.option("--erase", "erases", is_flag=True, help="Then erase it from the server.")
+@click.option("--by", default="", help="Who decides: a person's name. Needed with --erase.")
+@click.option("--reason", default="", help="Why. Needed with --erase.")
+@click.option(
+    "--verify",
+    "shown",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Check a certificate (effacement.json), and do nothing else.",
+)
+@click.option("--key", default="", help="To verify: the server's public key; the home's own else.")
+@json_option
+def leave(
+    home: Path,
+    db: str,
+    structure: str,
+    out: Path | None,
+    erases: bool,
+    by: str,
+    reason: str,
+    shown: Path | None,
+    key: str,
+    as_json: bool,
+) -> None:
+    """Une structure s'en va : tout lui remettre, l'effacer, le prouver / hand over, erase, prove.
+
+    Run again after an interruption: nothing is ever half erased. Once it is erased, it is counted
+    again and the certificate is written again.
+
+    Example: releve leave --structure "Cabinet du Parc" --out /srv/departs --erase
+    --by "A. Martin" --reason "fin de contrat"
+    """
+    log_to_stderr()
+    if shown is not None:
+        facts = _verified(shown, key.lower(), home)
+    elif not structure or out is None:
+        raise UsageError("Name --structure and --out, or a certificate with --verify.")
+    elif erases and not (by.strip() and reason.strip()):
+        raise UsageError("--erase needs --by and --reason.")
+    else:
+        decided = Decided(by=by.strip(), reason=reason.strip()) if erases else None
+        facts = _left(Home(home), db, structure, out, decided)
+    lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
+    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else lines)
+
+
+def _left(place: Home, db: str, name: str, out: Path, decided: Decided | None) -> dict[str, object]:
+    store = open_store(place, db)
+    office = Office(store=store, key=place.signing_key(), now=SystemClock().now())
+    facts: dict[str, object] = {"structure": name, "erased": False}
+    try:
+        known = find_structure(store, name)
+    except StructureUnknownError:
+        if decided is None or store.leavings().erasure(name) is None:
+            raise
+        return facts | _prove(office, name, out)
+    if decided is None:
+        return {**facts, "export": str(hand_over(office, known, out))}
+    facts["export"] = str(erase(office, known, decided, out))
+    return facts | _prove(office, name, out)
+
+
+def _verified(file: Path, key: str, home: Path) -> dict[str, object]:
+    """Raises: ErasureBadError."""
+    try:
+        sealed = open_(CERTIFICATE, file.read_bytes())
+        made = msgspec.json.decode(sealed.body, type=Erasure)
+    except (SealBroken, msgspec.MsgspecError) as error:
+        raise ErasureBadError(file.name, str(error)) from error
+    if not key and not Home(home).has_key():
+        raise UsageError(f"{home} holds no key of a server: name one with --key.")
+    if sealed.public_key != (key or Home(home).public_key().hex()):
+        raise ErasureBadError(file.name, f"the key {fingerprint(sealed.public_key)} is unknown")
+    return {"structure": made.name, "at": made.at.isoformat(), "rows": sum(made.rows.values())}
+
+
+def _prove(office: Office, name: str, out: Path) -> dict[str, object]:
+    """Count again, wipe what is freed, write the certificate. Raises: RowsLeftError."""
+    leavings = office.store.leavings()
+    kept = leavings.erasure(name)
+    if kept is None:
+        raise RowsLeftError(name, "there is no certificate")
+    left = {table: n for table, n in leavings.left(kept.structure).items() if n}
+    if left:
+        raise RowsLeftError(name, ", ".join(f"{table} {n}" for table, n in left.items()))
+    file, page = write_certificate(kept, out)
+    if not leavings.wipe():
+        raise RowsLeftError(name, "the server was reading, so traces may be in the database's log")
+    return {"erased": True, "rows_left": 0, "certificate": str(file), "page": str(page)}

@@ -1,0 +1,118 @@
+"""What a structure that leaves is given to read: the README of its export, and the certificate's page."""
+
+from collections.abc import Mapping
+
+from releve.model.leaving import Erasure
+from releve.report.document import Bullets, Cell, Document, Lead, Prose, Section, Table, Terms
+from releve.report.html import render
+from releve.report.text import Voice
+
+_FRENCH = Voice("fr")
+STAYS = (
+    (
+        "Ce certificat, avec le nom de la structure, la date, la raison et qui a décidé : preuve de "
+        "l’effacement (RGPD, article 5.2). Le serveur le garde."
+    ),
+    (
+        "Les têtes signées du journal d’audit envoyées ailleurs (releve server run --ship-to) : des "
+        "empreintes, l’identifiant de la structure, des dates. Elles ne disent rien d’une personne."
+    ),
+    (
+        "Les sauvegardes du serveur faites avant (releve server backup) : elles contiennent encore la "
+        "structure jusqu’à leur propre fin. Après une restauration, refaire releve leave --erase."
+    ),
+    (
+        "Le coffre et ses copies : les instantanés de la structure y suivent leurs propres règles de "
+        "durée ; rien n’en est effacé ici."
+    ),
+    "Les machines de la structure : leurs originaux et leurs clés restent chez elle.",
+    "Les compteurs d’essais de connexion, sans nom en clair : le serveur les oublie en un jour.",
+)
+_TABLES = {
+    "action": "ordres proposés, décidés, exécutés",
+    "audit": "journal d’audit, chaque ligne avec l’empreinte de la précédente",
+    "audit_head": "têtes signées du journal d’audit",
+    "declaration": "ce qui a été déclaré de chaque attaque",
+    "dossier": "dossiers à déposer, toutes leurs versions (aussi dans documents/)",
+    "event": "ce que les machines et les coffres ont dit ; un nom de fichier y est un jeton",
+    "finding": "constats",
+    "help_request": "demandes d’aide",
+    "help_step": "chaque étape de chaque demande d’aide",
+    "host": "machines",
+    "incident": "incidents",
+    "incident_entry": "lignes des chronologies",
+    "incident_record": "preuves, remises, décisions sur une rançon",
+    "incident_task": "tâches",
+    "obligation": "horloges légales",
+    "person": "comptes, sans mot de passe ni second facteur",
+    "playbook_run": "fiches réflexes suivies",
+    "profile": "ce que la structure a dit d’elle-même",
+    "rota": "astreinte, sans les adresses des passerelles",
+    "statement": "relevés de service (les fichiers sont dans documents/)",
+    "vault": "coffres et leur dernier état",
+    "vault_head": "têtes signées des coffres",
+}
+
+
+def readme(name: str, rows: Mapping[str, int], left_out: Mapping[str, int]) -> str:
+    """In French, plain text: what is in the folder, and what is not."""
+    lines = [
+        f"Tout ce que Relève tient de « {name} »",
+        "",
+        "tables/NOM.jsonl : une ligne JSON (UTF-8) par enregistrement ; heures en UTC (ISO 8601).",
+        "documents/ : dossiers et relevés de service, en HTML, PDF et JSON.",
+        "manifest.json : le SHA-256 de chaque fichier, signé (Ed25519) par le serveur.",
+        "",
+        "Tables et nombre d’enregistrements :",
+        *(
+            f"  {table} : {count}  {_TABLES.get(table, '')}".rstrip()
+            for table, count in rows.items()
+        ),
+        "",
+        "N’y sont pas, parce que ce ne sont que des clés qui ouvrent une porte :",
+        *(f"  {table} : {count}" for table, count in left_out.items()),
+        "",
+        "Ce qui reste ailleurs :",
+        *(f"  - {line}" for line in STAYS),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def erasure_html(made: Erasure, print_: str) -> str:
+    """The certificate for people; its file is what counts."""
+    rows = tuple(
+        (Cell(main=table), Cell(main=_FRENCH.number(count))) for table, count in made.rows.items()
+    )
+    total = sum(made.rows.values())
+    blocks = (
+        Lead(words=f"Effacé : {_FRENCH.number(total)} enregistrements de {len(rows)} tables."),
+        Terms(
+            pairs=(
+                ("Structure", f"{made.name} ({made.structure})"),
+                ("Décidé par", made.by),
+                ("Raison", made.reason),
+                ("Le", _FRENCH.moment(made.at)),
+                ("Remis avant (SHA-256 du manifeste)", made.export),
+                ("Clé qui signe", print_),
+                ("Vérifier", "releve leave --verify effacement.json"),
+            )
+        ),
+        Table(
+            caption="Effacé, par table", head=("Table", "Enregistrements"), rows=rows, numeric=(1,)
+        ),
+        Prose(words="Ce qui reste, et pourquoi :"),
+        Bullets(items=STAYS),
+    )
+    section = Section(anchor="effacement", title="", blocks=blocks, sheet=False)
+    return render(
+        Document(
+            lang="fr",
+            title=made.name,
+            kind="Certificat d’effacement",
+            about=(("Le", _FRENCH.moment(made.at)),),
+            footer="Relève — compté et effacé dans une même transaction, puis recompté.",
+            sections=(section,),
+            description="Ce qui a été effacé du serveur, et ce qui reste ailleurs.",
+        )
+    )
