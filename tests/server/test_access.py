@@ -226,14 +226,19 @@ def test_an_admission_is_never_changed(store: SqlStore, two: tuple[str, str, Per
 
 # What each role reaches: the promise in words, apart from the table that keeps it.
 REACHES = {
-    Role.LEAD: {"/", "/help", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault"},
+    Role.LEAD: {
+        "/", "/help", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault",
+        "/statements",
+    },
     Role.OPERATOR: {
         "/", "/help", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault",
-        "/situation", "/situation/wall",
+        "/statements", "/situation", "/situation/wall",
     },
     Role.STAFF: {"/", "/help", "/people", "/vault"},
     Role.DPO: {"/", "/help", "/incidents", "/obligations", "/people", "/vault"},
-    Role.AUDITOR: {"/", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault"},
+    Role.AUDITOR: {
+        "/", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault", "/statements",
+    },
 }  # fmt: skip
 PAGES = set().union(*REACHES.values())
 
@@ -248,7 +253,7 @@ def test_each_role_reaches_its_routes_and_no_other(
         client = browser(served, role)
         for one in (mine, theirs):
             situations.renew(store, one.structure, served.context.clock.now())
-        before = dump(store, mine.structure), dump(store, theirs.structure)
+        before = kept(store, mine.structure), kept(store, theirs.structure)
         for route, verb in VERBS.items():
             method, _, template = route.partition(" ")
             path = re.sub(r"\{\w+:str\}", "x", template)
@@ -264,7 +269,12 @@ def test_each_role_reaches_its_routes_and_no_other(
             for leak in ("serveur de B", "claire-b", "op-B", theirs.id):
                 assert leak not in text, (role, route)
         assert {p for p in PAGES if client.get(p).status_code == 200} == REACHES[role]
-        assert (dump(store, mine.structure), dump(store, theirs.structure)) == before
+        assert (kept(store, mine.structure), kept(store, theirs.structure)) == before
+
+
+def kept(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
+    """What nobody but a person changes: the server looks at calls for help by itself."""
+    return {name: rows for name, rows in dump(store, structure).items() if name != "help_wake"}
 
 
 def browser(served: Running, role: Role, name: str = "A") -> httpx.Client:
