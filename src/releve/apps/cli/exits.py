@@ -399,6 +399,10 @@ EXITS: dict[str, tuple[str, ...]] = {
         "releve.apps.server.statement_cli", "StatementBadError", "StatementKeyError"
     ),
     "statement usage": (*_DATABASE, *_of(_MONTHS, "MonthError")),
+    "onboard": (
+        *_DATABASE, *_CONTENT, *_of("releve.apps.server.onboard_cli", "OnboardFileError"),
+        *_of("releve.apps.server.onboarding", "OnboardTakenError"),
+    ),
     "leave": (
         *_ON_CLOCKS, *_of("releve.apps.server.leave_cli", "RowsLeftError", "ErasureBadError"),
     ),

@@ -75,6 +75,9 @@ COMMANDS: dict[str, Row] = {
     "statement": Row(
         "releve.apps.server.statement_cli:statement", "Le relevé de service d'un mois, signé."
     ),
+    "onboard": Row(
+        "releve.apps.server.onboard_cli:onboard", "Accueillir des structures, d'un seul fichier."
+    ),
     "leave": Row(
         "releve.apps.server.leave_cli:leave", "Une structure s'en va : remettre, effacer, prouver."
     ),

@@ -134,12 +134,18 @@ def _read(path: Path) -> Rota:
         check(given)
     except (OSError, msgspec.MsgspecError, RotaError) as error:
         raise RotaFileError(path, str(error)) from error
-    for person in given.people:
+    if why := unknown_address(given):
+        raise RotaFileError(path, why)
+    return given
+
+
+def unknown_address(rota: Rota) -> str:
+    """Where an address is that no gateway knows; empty when all are good. It names no address."""
+    for person in rota.people:
         for channel in person.channels:
             if not is_address(channel.url):
-                why = f"people.{person.id}.{channel.name}: Apprise does not know such an address"
-                raise RotaFileError(path, why)
-    return given
+                return f"people.{person.id}.{channel.name}: Apprise does not know such an address"
+    return ""
 
 
 def _watches(store: SqlStore, structure: str, days: int) -> tuple[Rota, tuple[Watch, ...]]:
