@@ -18,6 +18,7 @@ _SHOWN = {
     "vault": "token_hash",
     "person": "login",
     "session": "hash",
+    "passkey": "id",
     "help_line": "token_hash",
     "help_code": "hash",
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now

@@ -12,6 +12,7 @@ from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
+from releve.adapters.sql.ways_in import WayInRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
 from releve.model.finding import Finding
@@ -28,7 +29,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(CaseRows, HelpRows, ObligationRows):
+class SqlUnit(CaseRows, HelpRows, ObligationRows, WayInRows):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:
