@@ -5,6 +5,7 @@ somebody who came in another way says that they know.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,11 +15,20 @@ from releve.flow.server.ports import BreakGlassCode, Person, Session, Store, Uni
 CODES = 6
 
 
-def make(
-    store: Store, person: Person, sheet: str, new: signin.NewSecret, *, actor: str, now: dt.datetime
-) -> tuple[str, ...]:
-    """A sheet's codes, told this once; codes of earlier sheets stay good until revoked."""
-    codes = tuple(signin.code_of(new()) for _ in range(CODES))
+def new_codes(new: signin.NewSecret) -> tuple[str, ...]:
+    return tuple(signin.code_of(new()) for _ in range(CODES))
+
+
+def keep(
+    store: Store,
+    person: Person,
+    sheet: str,
+    codes: Sequence[str],
+    *,
+    actor: str,
+    now: dt.datetime,
+) -> None:
+    """Digests of a sheet's codes; codes of earlier sheets stay good until revoked."""
     with store.unit(person.structure) as unit:
         for code in codes:
             kept = BreakGlassCode(
@@ -31,17 +41,22 @@ def make(
             unit.put_break_glass(kept)
         object_, detail = f"break_glass/{sheet}", f"{len(codes)} for {person.login}"
         unit.record(now, actor, object_, "make", detail)
-    return codes
 
 
 def revoke(unit: Unit, sheet: str, *, actor: str, now: dt.datetime) -> int | None:
-    """How many codes are worth nothing from now on; None when there is no such sheet."""
+    """How many codes are worth nothing from now on; None when there is no such sheet.
+
+    Sessions that printed codes opened for the same person end too.
+    """
     own = [code for code in unit.break_glass() if code.sheet == sheet]
     if not own:
         return None
     unused = [code for code in own if code.used_at is None]
     for code in unused:
         unit.drop_break_glass(code.hash)
+    for hash_, session in unit.sessions_of(own[0].person):
+        if session.by == "break_glass":
+            unit.drop_session(hash_)
     unit.record(now, actor, f"break_glass/{sheet}", "revoke", str(len(unused)))
     return len(unused)
 
