@@ -1,6 +1,7 @@
 """Walks every table and every route as another structure: nothing of the first is reached."""
 
 import datetime as dt
+import os
 import re
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from releve.adapters import content
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.sql.unit import SqlUnit
-from releve.flow.server import actions, casework, playbooks, signin, situations
+from releve.flow.server import actions, break_glass, casework, playbooks, signin, situations
 from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
-from releve.flow.server.ports import Structure
+from releve.flow.server.passkeys import credential_digest
+from releve.flow.server.ports import Passkey, Structure
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.order import Isolate
@@ -33,7 +35,7 @@ from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolle
 FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
-SHARED = {"structure", "attempt", "erasure"}  # tables that belong to no structure
+SHARED = {"structure", "attempt", "challenge", "erasure"}  # tables that belong to no structure
 
 
 def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHost:
@@ -54,6 +56,10 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     person = signin.create_person(store, owner, f"claire-{name}", PASSWORD, f"p{host.id}", T0)
     assert person is not None
     signin.open_session(store, person, "full", lambda: name.encode() * 8, T0)
+    codes = break_glass.new_codes(lambda: os.urandom(32))
+    break_glass.keep(store, person, f"sheet-{name}", codes, actor="a", now=T0)
+    with store.unit(host.structure) as unit:
+        assert unit.add_passkey(passkey(host, name))
     call_for_help(store, host, name)
     let_in(store, host, name)
     with store.unit(host.structure) as unit:
@@ -82,6 +88,14 @@ def let_in(store: SqlStore, host: EnrolledHost, name: str) -> None:
                 reason=f"motif chez {name}", since=T0, until=FAR,
             )
         )  # fmt: skip
+
+
+def passkey(host: EnrolledHost, name: str) -> Passkey:
+    credential = f"credential of {name}".encode()
+    return Passkey(
+        id=credential_digest(credential), person=f"p{host.id}", credential=credential,
+        public_key=b"cose", sign_count=3, name=f"clé de {name}", made_at=T0,
+    )  # fmt: skip
 
 
 def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
@@ -152,6 +166,7 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         find_no_help(unit, theirs)
         find_no_casework(unit, foreign, theirs)
         find_no_clock(unit, foreign, own)
+        find_no_way_in(unit, theirs)
     assert dump(store, theirs.structure) == before
 
 
@@ -192,6 +207,17 @@ def find_no_clock(unit: SqlUnit, foreign: str, own: str) -> None:
     assert {t.incident for t in unit.due_timers(FAR)} == {own}
     assert unit.dossier(foreign, "complaint") is None
     unit.set_timers(foreign, "L1", ())
+
+
+def find_no_way_in(unit: SqlUnit, theirs: EnrolledHost) -> None:
+    key = passkey(theirs, "B")
+    assert unit.passkey(key.id) is None
+    assert unit.passkeys_of(key.person) == []
+    assert not unit.add_passkey(key)  # one credential, one person, of all structures
+    unit.drop_passkey(key.id)
+    assert unit.sessions_of(key.person) == []
+    assert {code.sheet for code in unit.break_glass()} == {"sheet-A"}
+    assert break_glass.revoke(unit, "sheet-B", actor="a", now=T0) is None
 
 
 def case_of(store: SqlStore, host: EnrolledHost) -> str:

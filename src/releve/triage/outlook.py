@@ -82,12 +82,20 @@ def outlook(
     waiting: int,
     now: dt.datetime,
     vaults: Sequence[ToldVault] = (),
+    broken_glass: int = 0,
 ) -> Outlook:
-    """`waiting`: proposals that wait for a decision. The gravest thing decides the state."""
+    """The gravest thing decides the state.
+
+    Args:
+        waiting: proposals that wait for a decision.
+        broken_glass: sign-ins by a printed code that nobody said they know of.
+    """
     concerns = [*_of_incidents(open_), *_of_hosts(hosts, now)]
     concerns += [
         Concern(kind=kind, host=vault, count=count) for kind, vault, count in of_vaults(vaults, now)
     ]
+    if broken_glass:
+        concerns.insert(0, Concern(kind="break_glass", count=broken_glass))
     if waiting:
         concerns.append(Concern(kind="waiting", count=waiting))
     if concerns:

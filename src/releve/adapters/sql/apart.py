@@ -19,6 +19,7 @@ _SHOWN = {
     "person": "login",
     "session": "hash",
     "access_grant": "person",
+    "passkey": "id",
     "help_line": "token_hash",
     "help_code": "hash",
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now

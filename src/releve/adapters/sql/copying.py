@@ -9,7 +9,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.apart import enter
 
 _AT_A_TIME = 1000
-_NOT_KEPT = (t.session, t.attempt)  # whoever was signed in signs in again
+_NOT_KEPT = (t.session, t.attempt, t.challenge)  # whoever was signed in signs in again
 
 
 def copy_rows(source: sa.Engine, target: sa.Engine) -> dict[str, int]:

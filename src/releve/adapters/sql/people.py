@@ -46,6 +46,11 @@ class PeopleRows:
             expires_at=text(session.expires_at),
         )
 
+    def sessions_of(self, person: str) -> list[tuple[str, Session]]:
+        query = self._select(t.session).where(t.session.c.person == person)
+        rows = self._connection.execute(query.order_by(t.session.c.expires_at.desc()))
+        return [(r.hash, msgspec.json.decode(r.body, type=Session)) for r in rows]
+
     def drop_session(self, secret_hash: str) -> None:
         own = (t.session.c.structure == self.structure) & (t.session.c.hash == secret_hash)
         self._connection.execute(sa.delete(t.session).where(own))

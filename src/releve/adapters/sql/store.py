@@ -78,6 +78,24 @@ class SqlStore(AccessLookups, HelpLookups):
         found = self._shown(secret_hash, query)
         return None if found is None else msgspec.json.decode(found, type=Session)
 
+    def structure_of_passkey(self, identity: str) -> str | None:
+        query = sa.select(t.passkey.c.structure).where(t.passkey.c.id == identity)
+        found = self._shown(identity, query)
+        return None if found is None else str(found)
+
+    def put_challenge(self, key: str, value: bytes, until: dt.datetime) -> None:
+        with self._writing.begin() as connection:
+            values = {"key": key, "value": value, "expires_at": text(until)}
+            put(connection, t.challenge, values)
+
+    def take_challenge(self, key: str, now: dt.datetime) -> bytes | None:
+        gone = sa.delete(t.challenge).where(t.challenge.c.key == key)
+        with self._writing.begin() as connection:
+            row = connection.execute(
+                gone.returning(t.challenge.c.value, t.challenge.c.expires_at)
+            ).one_or_none()
+        return row.value if row is not None and row.expires_at > text(now) else None
+
     def has_people(self) -> bool:
         for structure in self.structures():
             with self.unit(structure.id, writes=False) as unit:
@@ -108,6 +126,8 @@ class SqlStore(AccessLookups, HelpLookups):
         with self._writing.begin() as connection:
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))
+            over = t.challenge.c.expires_at < text(now)
+            connection.execute(sa.delete(t.challenge).where(over))
 
     def _shown(self, shown: str, query: sa.Select[Any]) -> Any:
         """What a question finds that comes before a structure is known."""

@@ -176,6 +176,24 @@ session = _tenant(
     sa.Index("session_by_hash", "hash", unique=True),
 )
 
+# Looked up by the digest of the credential's id: who shows it has not told a login.
+passkey = _tenant(
+    "passkey",
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("person", _ID, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("passkey_by_id", "id", unique=True),
+)
+
+break_glass = _tenant(
+    "break_glass",
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("person", _ID, nullable=False),
+    sa.Column("used_at", _TIME),
+    sa.Column("seen_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+)
+
 audit = _tenant(
     "audit",
     sa.Column("number", sa.BigInteger(), primary_key=True),
@@ -320,4 +338,13 @@ attempt = sa.Table(
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("count_", sa.Integer(), nullable=False),
     sa.Column("until", _TIME, nullable=False),
+)
+
+# Not of one structure: what a browser was asked to sign, before anybody is known.
+challenge = sa.Table(
+    "challenge",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("value", sa.LargeBinary(), nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
 )

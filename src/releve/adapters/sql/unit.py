@@ -14,6 +14,7 @@ from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
 from releve.adapters.sql.statements import StatementRows
+from releve.adapters.sql.ways_in import WayInRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
 from releve.model.finding import Finding
@@ -30,7 +31,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, HelpRows, ObligationRows, StatementRows):
+class SqlUnit(AccessRows, CaseRows, HelpRows, ObligationRows, StatementRows, WayInRows):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

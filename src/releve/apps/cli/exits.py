@@ -16,6 +16,7 @@ _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
+_BREAK_GLASS_CLI = "releve.apps.server.break_glass_cli"
 _PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
 _DRILL, _MONTHS = "releve.flow.drill.ports", "releve.flow.server.months"
 _BOX, _ISOLATION, _CLIENTS = (
@@ -382,6 +383,15 @@ EXITS: dict[str, tuple[str, ...]] = {
     "playbook step": (*_CASE, *_PLAYBOOK, *_of(_PLAYBOOK_CLI, "NotStartedError")),
     "playbook sheet": (
         *_CASES, *_PLAYBOOK, *_of("releve.adapters.pdf", "PdfMissingError"),
+    ),
+    "server break-glass make": (
+        *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
+        *_of(_BREAK_GLASS_CLI, "LoginUnknownError"), *_of("releve.adapters.pdf", "PdfMissingError"),
+    ),
+    "server break-glass list": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
+    "server break-glass revoke": (
+        *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
+        *_of(_BREAK_GLASS_CLI, "SheetUnknownError"),
     ),
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,

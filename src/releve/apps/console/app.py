@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from litestar.types import ExceptionHandlersMap
 
 from releve.apps.console import (
+    account_pages,
     case_pages,
     door,
     dossier_pages,
@@ -21,6 +22,7 @@ from releve.apps.console import (
     situation_pages,
     statement_pages,
     vault_pages,
+    ways_in,
 )
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
 
@@ -36,6 +38,8 @@ def console_parts() -> Parts:
     return Parts(
         routes=[
             *door.ROUTES,
+            *ways_in.ROUTES,
+            *account_pages.ROUTES,
             *pages.ROUTES,
             *incident_pages.ROUTES,
             *case_pages.ROUTES,

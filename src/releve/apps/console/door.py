@@ -1,6 +1,7 @@
 """The door: first start, password, second factor, sign-out."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import segno
@@ -9,7 +10,7 @@ from litestar import Request, Response, get, post
 from markupsafe import Markup
 from pyotp import TOTP
 
-from releve.apps.console.context import AnyRequest
+from releve.apps.console.context import AnyRequest, context_of
 from releve.apps.console.views import structure_name
 from releve.apps.console.web import (
     SignInNeededError,
@@ -23,11 +24,12 @@ from releve.apps.console.web import (
 )
 from releve.flow.server import signin
 from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.passkeys import Site, site_of
 from releve.flow.server.ports import Person, Session
 
 # argon2id takes 64 MiB each: two at a time, whoever knocks.
-_SLOW = CapacityLimiter(2)
-_LONGEST = 200
+SLOW = CapacityLimiter(2)
+LONGEST = 200
 
 
 @get("/setup")
@@ -49,8 +51,8 @@ async def setup(request: AnyRequest) -> Response[str]:
     right = context.setup_code()
     if not right or await to_thread.run_sync(context.store.has_people):
         return go("/")
-    name, login = fields.get("structure", "").strip()[:_LONGEST], fields.get("login", "").strip()
-    keys = (signin.try_keys("setup", _address(request))[0],)
+    name, login = fields.get("structure", "").strip()[:LONGEST], fields.get("login", "").strip()
+    keys = (signin.try_keys("setup", address_of(request))[0],)
     wrong = ""
     try:
         await to_thread.run_sync(signin.check_tries, context.store, keys, visit.now)
@@ -70,15 +72,15 @@ async def setup(request: AnyRequest) -> Response[str]:
             context.store, structure, login[:100], password, identity, visit.now
         )
 
-    person = await to_thread.run_sync(create, limiter=_SLOW)
+    person = await to_thread.run_sync(create, limiter=SLOW)
     if person is None:
         return go("/login")
-    return await _open(visit, person, "enrol", "/enrol")
+    return await let_in(visit, person, "enrol", "/enrol")
 
 
 def _weak(fields: dict[str, str]) -> str:
     password = fields.get("password", "")
-    if len(password) < signin.SHORTEST_PASSWORD or len(password) > _LONGEST:
+    if len(password) < signin.SHORTEST_PASSWORD or len(password) > LONGEST:
         return "short"
     return "" if password == fields.get("again", "") else "again"
 
@@ -97,7 +99,7 @@ async def enrol(request: AnyRequest) -> Response[str]:
     fields = await form_of(request, session)
     context = visit.context
     keys = (*_keys(session.login, request), signin.second_key(session.login))
-    wrong = await _tries(visit, keys)
+    wrong = await tries_of(visit, keys)
     if not wrong:
         done = await to_thread.run_sync(
             signin.confirm_second,
@@ -109,7 +111,7 @@ async def enrol(request: AnyRequest) -> Response[str]:
         )
         if done is not None:
             context.setup_done()
-            return await _open(visit, done[0], "full", "", codes=done[1])
+            return await let_in(visit, done[0], "full", "", codes=done[1])
         await _count(visit, keys)
         wrong = "code"
     return await _enrol_page(visit, session, wrong=wrong)
@@ -146,33 +148,48 @@ async def login_page(request: AnyRequest) -> Response[str]:
         return go("/")
     if not await to_thread.run_sync(visit.context.store.has_people):
         return go("/setup")
-    return page(visit, "login.html", wrong="", login="")
+    return door_page(request, visit)
 
 
 @post("/login", status_code=200)
 async def login(request: AnyRequest) -> Response[str]:
     visit = await visit_of(request)
     fields = await form_of(request, None)
-    name = fields.get("login", "").strip()[:_LONGEST]
+    name = fields.get("login", "").strip()[:LONGEST]
     keys, store = _keys(name, request), visit.context.store
-    wrong = await _tries(visit, keys)
+    wrong = await tries_of(visit, keys)
     if not wrong:
         # Held back before it is checked: what comes quickly must not tell that it was right.
         await anyio.sleep(await to_thread.run_sync(signin.slowness, store, name, visit.now))
-        password = fields.get("password", "")[:_LONGEST]
+        password = fields.get("password", "")[:LONGEST]
         try:
             person = await to_thread.run_sync(
-                signin.try_password, store, name, password, keys, visit.now, limiter=_SLOW
+                signin.try_password, store, name, password, keys, visit.now, limiter=SLOW
             )
         except signin.TooManyTries:
-            return page(visit, "login.html", status=422, wrong="wait", login=name)
+            return door_page(request, visit, wrong="wait", login=name)
         if person is not None:
             if person.totp_confirmed:
-                return await _open(visit, person, "password", "/login/second")
-            return await _open(visit, person, "enrol", "/enrol")
+                return await let_in(visit, person, "password", "/login/second")
+            return await let_in(visit, person, "enrol", "/enrol")
         await anyio.sleep(0.2)
         wrong = "password"
-    return page(visit, "login.html", status=422, wrong=wrong, login=name)
+    return door_page(request, visit, wrong=wrong, login=name)
+
+
+def door_page(
+    request: AnyRequest, visit: Visit, *, wrong: str = "", login: str = ""
+) -> Response[str]:
+    """Where people sign in: a passkey first, where this address can have them."""
+    facts = {"wrong": wrong, "login": login, "passkeys": own_site(request) is not None}
+    return page(visit, "login.html", status=422 if wrong else 200, **facts)
+
+
+def own_site(request: AnyRequest) -> Site | None:
+    """For whom passkeys are made; None where this page has another address than the server's own."""
+    site = site_of(context_of(request).url)
+    own = request.headers.get("host", "")
+    return site if site is not None and urlsplit(site.origin).netloc == own else None
 
 
 @get("/login/second")
@@ -188,13 +205,13 @@ async def second(request: AnyRequest) -> Response[str]:
     session = _at(visit, "password")
     fields = await form_of(request, session)
     keys = (*_keys(session.login, request), signin.second_key(session.login))
-    wrong = await _tries(visit, keys)
+    wrong = await tries_of(visit, keys)
     if not wrong:
-        store, code = visit.context.store, fields.get("code", "")[:_LONGEST]
+        store, code = visit.context.store, fields.get("code", "")[:LONGEST]
         person = await to_thread.run_sync(signin.check_second, store, session, code, visit.now)
         if person is not None:
-            await to_thread.run_sync(signin.forgive, store, session.login, _address(request))
-            return await _open(visit, person, "full", "/")
+            await to_thread.run_sync(signin.forgive, store, session.login, address_of(request))
+            return await let_in(visit, person, "full", "/")
         await _count(visit, keys)
         wrong = "code"
     return page(visit, "second.html", status=422, wrong=wrong)
@@ -233,8 +250,13 @@ def _at(visit: Visit, stage: str) -> Session:
     return visit.session
 
 
-async def _open(
-    visit: Visit, person: Person, stage: str, then: str, codes: tuple[str, ...] = ()
+async def let_in(
+    visit: Visit,
+    person: Person,
+    stage: str,
+    then: str,
+    codes: tuple[str, ...] = (),
+    by: str = "password",
 ) -> Response[str]:
     """A new session in place of the old one, whose secret is worth nothing from now on."""
     context = visit.context
@@ -243,7 +265,9 @@ async def _open(
         if visit.session is not None:
             with context.store.unit(visit.session.structure) as unit:
                 unit.drop_session(signin.digest(visit.secret))
-        return signin.open_session(context.store, person, stage, context.new_secret, visit.now)
+        return signin.open_session(
+            context.store, person, stage, context.new_secret, visit.now, by=by
+        )
 
     signed_in = await to_thread.run_sync(work)
     response = page(visit, "recovery.html", codes=codes) if codes else go(then)
@@ -251,15 +275,15 @@ async def _open(
     return response
 
 
-def _address(request: Request[Any, Any, Any]) -> str:
+def address_of(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else ""
 
 
 def _keys(login_name: str, request: Request[Any, Any, Any]) -> tuple[str, ...]:
-    return signin.try_keys(login_name, _address(request))
+    return signin.try_keys(login_name, address_of(request))
 
 
-async def _tries(visit: Visit, keys: tuple[str, ...]) -> str:
+async def tries_of(visit: Visit, keys: tuple[str, ...]) -> str:
     try:
         await to_thread.run_sync(signin.check_tries, visit.context.store, keys, visit.now)
     except signin.TooManyTries:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from anyio import to_thread
 
+from releve.apps.console.context import Context
 from releve.apps.console.web import Entered
 from releve.flow.server.live import orders_of
 from releve.flow.server.ports import Unit
@@ -28,6 +29,11 @@ async def writing(entered: Entered, write: Callable[[Unit], T]) -> T:
             return write(unit)
 
     done = await to_thread.run_sync(work)
-    for topic in (entered.structure, orders_of(entered.structure)):
-        entered.visit.context.live.touch(topic)
+    told(entered.visit.context, entered.structure)
     return done
+
+
+def told(context: Context, structure: str) -> None:
+    """The structure's live pages and hosts look again."""
+    for topic in (structure, orders_of(structure)):
+        context.live.touch(topic)

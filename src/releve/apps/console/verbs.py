@@ -9,7 +9,8 @@ from releve.model.access import Verb
 OPEN = frozenset(
     {
         "GET /setup", "POST /setup", "GET /enrol", "POST /enrol", "GET /login", "POST /login",
-        "GET /login/second", "POST /login/second", "POST /logout", "GET /a/{code:str}",
+        "GET /login/second", "POST /login/second", "POST /login/passkey/ask", "POST /login/passkey",
+        "GET /login/break-glass", "POST /login/break-glass", "POST /logout", "GET /a/{code:str}",
         "POST /a/{code:str}", "GET /static/{digest:str}/{name:path}", "GET /up",
     }
 )  # fmt: skip
@@ -50,6 +51,12 @@ VERBS = {
     f"POST {_CASE}/ransom": Verb.HANDLE_INCIDENTS,
     f"POST {_CASE}/playbooks": Verb.HANDLE_INCIDENTS,
     f"POST {_CASE}/playbooks/{{name:str}}/{{step:str}}": Verb.HANDLE_INCIDENTS,
+    "GET /account": Verb.OWN_ACCOUNT,
+    "POST /account/passkeys/ask": Verb.OWN_ACCOUNT,
+    "POST /account/passkeys": Verb.OWN_ACCOUNT,
+    "POST /account/passkeys/{identity:str}/remove": Verb.OWN_ACCOUNT,
+    "POST /account/sessions/end": Verb.OWN_ACCOUNT,
+    "POST /break-glass/seen": Verb.CHANGE_PEOPLE,
     "GET /statements": Verb.SEE_STATEMENTS,
     "POST /statements/{month:str}": Verb.MAKE_STATEMENTS,
     "GET /statements/{month:str}/{file:str}": Verb.SEE_STATEMENTS,

@@ -4,7 +4,7 @@ import datetime as dt
 
 import msgspec
 
-from releve.flow.server.ports import ActionRecord, Store, Unit
+from releve.flow.server.ports import ActionRecord, BreakGlassCode, Store, Unit
 from releve.model.casework import CaseTask
 from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
@@ -62,6 +62,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     under_way: tuple[ActionView, ...]
     last_closed: IncidentView | None
     due: tuple[CaseTask, ...]  # of the watch after incidents, and others whose day has come
+    broken_glass: tuple[BreakGlassCode, ...]  # used, and nobody said yet that they know
 
 
 def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
@@ -76,11 +77,12 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
         tasks = unit.waiting_tasks()
+        broken_glass = unit.break_glass_unseen()
     names = {h.id: h.name for h in hosts} | {v.vault.id: v.vault.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
         structure_name=name,
-        outlook=outlook(hosts, open_, len(waiting), now, vaults),
+        outlook=outlook(hosts, open_, len(waiting), now, vaults, len(broken_glass)),
         hosts=tuple(host_view(h, now) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),
@@ -91,6 +93,7 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         under_way=tuple(_action_view(r, hosts) for r in under_way),
         last_closed=incident_view(closed, names) if closed else None,
         due=due(tasks, now),
+        broken_glass=tuple(broken_glass),
     )
 
 

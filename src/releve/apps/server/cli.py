@@ -15,6 +15,7 @@ import msgspec
 from releve.adapters.authority import own_names
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
+from releve.apps.server.break_glass_cli import break_glass
 from releve.apps.server.grant_cli import grant, role_option
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
@@ -58,7 +59,7 @@ def server() -> None:
     log_to_stderr()
 
 
-for command in (vault, backup, restore, grant):
+for command in (vault, grant, break_glass, backup, restore):
     server.add_command(command)
 
 

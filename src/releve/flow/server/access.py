@@ -46,7 +46,8 @@ _MAY: dict[Role, frozenset[Verb]] = {
         _EVERYBODY | {Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.PREPARE_DUTIES, Verb.SIGN_DUTIES}
     ),
     Role.AUDITOR: frozenset(_READS),
-}  # CHOOSE and SEE_SITUATION are of the person, not of the structure acted in: see `check`
+}  # SEE_SITUATION is of the person too: see `check`
+_OF_THE_PERSON = (Verb.CHOOSE, Verb.OWN_ACCOUNT)  # not of the structure acted in
 
 
 class Refused(Exception):  # noqa: N818  # told by the driver, no error for people
@@ -76,7 +77,9 @@ def check(store: Store, session: Session, verb: Verb, now: dt.datetime) -> Role 
     Asked anew for each page: what ends, ends at once. Raises: NotAllowed, AdmissionEnded.
     """
     role = _role(store, session, now)
-    if verb is Verb.CHOOSE or (verb is Verb.SEE_SITUATION and is_operator(store, session.person)):
+    if verb in _OF_THE_PERSON or (
+        verb is Verb.SEE_SITUATION and is_operator(store, session.person)
+    ):
         return role
     if role is None:
         raise AdmissionEnded

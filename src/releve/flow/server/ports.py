@@ -85,10 +85,39 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     expires_at: dt.datetime
     seen_at: dt.datetime
+    by: str = "password"  # or "passkey", "break_glass"
 
     @property
     def is_home(self) -> bool:
         return self.home in ("", self.structure)
+
+
+class Passkey(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's credential; `id`: the digest of its id at the authenticator. No secret in it."""
+
+    id: str
+    person: str
+    credential: bytes
+    public_key: bytes  # COSE
+    sign_count: int
+    transports: tuple[str, ...] = ()
+    name: str
+    made_at: dt.datetime
+    used_at: dt.datetime | None = None
+
+
+class BreakGlassCode(msgspec.Struct, frozen=True, kw_only=True):
+    """A printed code of which only the digest is kept. `sheet`: those made and revoked together."""
+
+    hash: str
+    sheet: str
+    person: str
+    login: str
+    made_at: dt.datetime
+    used_at: dt.datetime | None = None
+    used_from: str = ""
+    seen_at: dt.datetime | None = None  # a person of the structure knows of the use
+    seen_by: str = ""
 
 
 class Attempts(msgspec.Struct, frozen=True, kw_only=True):
@@ -372,11 +401,41 @@ class Unit(Protocol):
     def put_situation(self, situation: Situation) -> None: ...
 
     def put_session(self, secret_hash: str, session: Session) -> None: ...
+    def sessions_of(self, person: str) -> list[tuple[str, Session]]:
+        """(digest of the secret, session), newest first, ended ones too until they are forgotten."""
+        ...
+
     def drop_session(self, secret_hash: str) -> None: ...
     def drop_sessions_of(self, person: str) -> None: ...
     def forget_sessions(self, now: dt.datetime) -> None:
         """Drop those that have ended."""
         ...
+
+    def add_passkey(self, passkey: Passkey) -> bool:
+        """False when the structure knows this credential already."""
+        ...
+
+    def put_passkey(self, passkey: Passkey) -> None: ...
+    def passkey(self, identity: str, *, lock: bool = False) -> Passkey | None: ...
+    def passkeys_of(self, person: str) -> list[Passkey]:
+        """Oldest first."""
+        ...
+
+    def drop_passkey(self, identity: str) -> None: ...
+    def put_break_glass(self, code: BreakGlassCode) -> None: ...
+    def break_glass(self) -> list[BreakGlassCode]:
+        """All of the structure, oldest first."""
+        ...
+
+    def break_glass_unseen(self) -> list[BreakGlassCode]:
+        """Used, and nobody said yet that they know."""
+        ...
+
+    def use_break_glass(self, code: BreakGlassCode) -> bool:
+        """True once."""
+        ...
+
+    def drop_break_glass(self, code_hash: str) -> None: ...
 
     def record(
         self, at: dt.datetime, actor: str, object_: str, verb: str, detail: str = ""
@@ -467,9 +526,15 @@ class Store(Protocol):
         """(structure's name, situation) of those that the person is the operator of."""
         ...
 
+    def structure_of_passkey(self, identity: str) -> str | None: ...
+    def put_challenge(self, key: str, value: bytes, until: dt.datetime) -> None: ...
+    def take_challenge(self, key: str, now: dt.datetime) -> bytes | None:
+        """Once; None for one that is unknown, taken or over."""
+        ...
+
     def has_people(self) -> bool: ...
     def attempts(self, key: str) -> Attempts | None: ...
     def put_attempts(self, key: str, attempts: Attempts | None) -> None: ...
     def forget_old(self, now: dt.datetime) -> None:
-        """Drop ended sessions, attempts, nonces and links of calls for help."""
+        """Drop ended sessions, attempts, challenges, nonces and links of calls for help."""
         ...

@@ -28,6 +28,7 @@ _LIVES = {
     "enrol": dt.timedelta(minutes=30),
     "full": dt.timedelta(hours=12),  # one shift
 }
+_BREAK_GLASS_LIFE = dt.timedelta(hours=4)  # of a full session: a way in, not a way to stay
 _hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4
 
 
@@ -187,8 +188,15 @@ def _nobody() -> str:
 
 
 def open_session(
-    store: Store, person: Person, stage: str, new_secret: NewSecret, now: dt.datetime
+    store: Store,
+    person: Person,
+    stage: str,
+    new_secret: NewSecret,
+    now: dt.datetime,
+    *,
+    by: str = "password",
 ) -> SignedIn:
+    """`by`: what was shown last: "password" (and second factor), "passkey", "break_glass"."""
     secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     session = Session(
         structure=person.structure,
@@ -197,13 +205,14 @@ def open_session(
         stage=stage,
         csrf=new_secret().hex(),
         created_at=now,
-        expires_at=now + _LIVES[stage],
+        expires_at=now + (_BREAK_GLASS_LIFE if by == "break_glass" else _LIVES[stage]),
         seen_at=now,
+        by=by,
     )
     with store.unit(person.structure) as unit:
         unit.put_session(digest(secret), session)
         if stage == "full":
-            unit.record(now, person.login, "console", "sign_in")
+            unit.record(now, person.login, "console", "sign_in", by)
     return SignedIn(secret=secret, session=session)
 
 
@@ -220,7 +229,7 @@ def close_session(store: Store, secret: str, session: Session, now: dt.datetime)
 
 def check_second(store: Store, session: Session, code: str, now: dt.datetime) -> Person | None:
     """The person when the code is right, and was not used before: TOTP, or a recovery code."""
-    words = code.replace(" ", "").replace("-", "").lower()
+    words = typed(code)
     with store.unit(session.structure) as unit:
         person = unit.person(session.person)
         if person is None:
@@ -245,8 +254,8 @@ def confirm_second(
         checked = _with_totp(person, code.replace(" ", ""), now)
         if checked is None:
             return None
-        codes = tuple(_recovery_code(new_secret()) for _ in range(RECOVERY_CODES))
-        hashes = tuple(digest(c.replace("-", "")) for c in codes)
+        codes = tuple(code_of(new_secret()) for _ in range(RECOVERY_CODES))
+        hashes = tuple(digest(typed(c)) for c in codes)
         checked = msgspec.structs.replace(checked, totp_confirmed=True, recovery_hashes=hashes)
         unit.put_person(checked)
         unit.record(now, person.login, f"person/{person.id}", "confirm_second_factor")
@@ -271,6 +280,12 @@ def _without_recovery(person: Person, code: str) -> Person | None:
     return msgspec.structs.replace(person, recovery_hashes=left)
 
 
-def _recovery_code(secret: bytes) -> str:
+def typed(code: str) -> str:
+    """A code as it is kept the digest of, however it was typed."""
+    return code.replace(" ", "").replace("-", "").lower()
+
+
+def code_of(secret: bytes) -> str:
+    """80 bits that a person can type."""
     letters = base64.b32encode(secret[:10]).decode().lower()
     return "-".join(letters[n : n + 4] for n in range(0, 16, 4))

@@ -1,0 +1,128 @@
+"""One's own account: passkeys, what else lets one in, sessions; and the word on printed codes used."""
+
+from typing import Any
+
+from anyio import to_thread
+from litestar import Response, get, post
+from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.params import FromPath
+
+from releve.apps.console.context import AnyRequest
+from releve.apps.console.door import own_site
+from releve.apps.console.units import reading, writing
+from releve.apps.console.ways_in import MOST_SAID
+from releve.apps.console.web import Entered, SignInNeededError, enter, form_of, go, page
+from releve.flow.server import break_glass, passkeys, sessions
+from releve.flow.server.ports import Unit
+
+
+async def _at_home(request: AnyRequest) -> Entered:
+    """An account is of the person's own structure: whoever is in another one goes back first."""
+    entered = await enter(request)
+    if not entered.session.is_home:
+        raise SignInNeededError("/structures")
+    return entered
+
+
+@get("/account")
+async def account(request: AnyRequest) -> Response[str]:
+    return await _account(request, await _at_home(request))
+
+
+async def _account(request: AnyRequest, entered: Entered, *, wrong: str = "") -> Response[str]:
+    visit, session = entered.visit, entered.session
+
+    def read(unit: Unit) -> dict[str, Any]:
+        person = unit.person(session.person)
+        return {
+            "passkeys": unit.passkeys_of(session.person),
+            "recovery_left": len(person.recovery_hashes) if person else 0,
+            "sessions": sessions.own_sessions(unit, session, visit.secret, visit.now),
+        }
+
+    facts = await reading(entered, read)
+    cannot = "here" if own_site(request) is None else ""
+    cannot = "break_glass" if session.by == "break_glass" else cannot
+    status = 422 if wrong else 200
+    return page(
+        visit,
+        "account.html",
+        status=status,
+        wrong=wrong,
+        cannot=cannot,
+        may_add=not cannot,
+        **facts,
+    )
+
+
+@post("/account/passkeys/ask", status_code=200)
+async def ask_passkey(request: AnyRequest) -> Response[str]:
+    entered = await _at_home(request)
+    await form_of(request, entered.session)
+    visit, site = entered.visit, own_site(request)
+    if site is None:
+        raise NotFoundException
+    store, new = visit.context.store, visit.context.new_secret
+    asked = await to_thread.run_sync(
+        passkeys.ask_to_add, store, site, entered.session, visit.secret, new, visit.now
+    )
+    return Response(asked, media_type="application/json")
+
+
+@post("/account/passkeys", status_code=200)
+async def add_passkey(request: AnyRequest) -> Response[str]:
+    entered = await _at_home(request)
+    fields = await form_of(request, entered.session)
+    visit, site = entered.visit, own_site(request)
+    if site is None:
+        raise NotFoundException
+    store, session, secret, now = visit.context.store, entered.session, visit.secret, visit.now
+    said, name = fields.get("credential", "")[:MOST_SAID], fields.get("name", "")
+    try:
+        await to_thread.run_sync(passkeys.add, store, site, session, secret, said, name, now)
+    except passkeys.Refused as refused:
+        return await _account(request, entered, wrong=refused.why)
+    return go("/account")
+
+
+@post("/account/passkeys/{identity:str}/remove", status_code=200)
+async def remove_passkey(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
+    entered = await _at_home(request)
+    await form_of(request, entered.session)
+    store, now = entered.visit.context.store, entered.visit.now
+    try:
+        is_gone = await to_thread.run_sync(passkeys.remove, store, entered.session, identity, now)
+    except passkeys.Refused as refused:
+        return await _account(request, entered, wrong=refused.why)
+    if not is_gone:
+        raise NotFoundException
+    return go("/account")
+
+
+@post("/account/sessions/end")
+async def end_sessions(request: AnyRequest) -> Response[str]:
+    entered = await _at_home(request)
+    fields = await form_of(request, entered.session)
+    visit, session, which = entered.visit, entered.session, fields.get("which", "")
+    await writing(entered, lambda unit: sessions.end(unit, session, visit.secret, which, visit.now))
+    return go("/account")
+
+
+@post("/break-glass/seen")
+async def know_of_codes(request: AnyRequest) -> Response[str]:
+    entered = await enter(request)
+    await form_of(request, entered.session)
+    session, now = entered.session, entered.visit.now
+    if not await writing(entered, lambda unit: break_glass.acknowledge(unit, session, now)):
+        raise PermissionDeniedException("who came in by a printed code cannot take its notice away")
+    return go("/")
+
+
+ROUTES: list[Any] = [
+    account,
+    ask_passkey,
+    add_passkey,
+    remove_passkey,
+    end_sessions,
+    know_of_codes,
+]

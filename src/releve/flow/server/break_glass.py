@@ -1,0 +1,99 @@
+"""Printed codes that open a full session once, with no phone, no passkey and no Internet.
+
+Each use is loud: in the audit trail, and on the first page of everybody of the structure until
+somebody who came in another way says that they know.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
+
+from releve.flow.server import signin
+from releve.flow.server.ports import BreakGlassCode, NewSecret, Person, Session, Store, Unit
+
+CODES = 6
+
+
+def new_codes(new: NewSecret) -> tuple[str, ...]:
+    return tuple(signin.code_of(new()) for _ in range(CODES))
+
+
+def keep(
+    store: Store,
+    person: Person,
+    sheet: str,
+    codes: Sequence[str],
+    *,
+    actor: str,
+    now: dt.datetime,
+) -> None:
+    """Digests of a sheet's codes; codes of earlier sheets stay good until revoked."""
+    with store.unit(person.structure) as unit:
+        for code in codes:
+            kept = BreakGlassCode(
+                hash=signin.digest(signin.typed(code)),
+                sheet=sheet,
+                person=person.id,
+                login=person.login,
+                made_at=now,
+            )
+            unit.put_break_glass(kept)
+        object_, detail = f"break_glass/{sheet}", f"{len(codes)} for {person.login}"
+        unit.record(now, actor, object_, "make", detail)
+
+
+def revoke(unit: Unit, sheet: str, *, actor: str, now: dt.datetime) -> int | None:
+    """How many codes are worth nothing from now on; None when there is no such sheet.
+
+    Sessions that printed codes opened for the same person end too.
+    """
+    own = [code for code in unit.break_glass() if code.sheet == sheet]
+    if not own:
+        return None
+    unused = [code for code in own if code.used_at is None]
+    for code in unused:
+        unit.drop_break_glass(code.hash)
+    for hash_, session in unit.sessions_of(own[0].person):
+        if session.by == "break_glass":
+            unit.drop_session(hash_)
+    unit.record(now, actor, f"break_glass/{sheet}", "revoke", str(len(unused)))
+    return len(unused)
+
+
+def try_code(
+    store: Store, login: str, code: str, keys: tuple[str, ...], address: str, now: dt.datetime
+) -> Person | None:
+    """The person, once per code; a wrong one counts as a wrong password does. Raises: TooManyTries."""
+    signin.check_tries(store, keys, now)
+    person = store.person_by_login(login.strip())
+    if person is not None and _use(store, person, code, address, now):
+        return person
+    signin.count_wrong(store, keys, now)
+    signin.count_slow(store, login, now)
+    return None
+
+
+def _use(store: Store, person: Person, code: str, address: str, now: dt.datetime) -> bool:
+    wanted = signin.digest(signin.typed(code))
+    with store.unit(person.structure) as unit:
+        found = next((c for c in unit.break_glass() if c.hash == wanted), None)
+        if found is None or found.person != person.id:
+            return False
+        used = msgspec.structs.replace(found, used_at=now, used_from=address)
+        if not unit.use_break_glass(used):
+            return False
+        left = sum(c.used_at is None and c.person == person.id for c in unit.break_glass())
+        detail = f"from {address}, {left} codes left"
+        unit.record(now, person.login, f"break_glass/{found.sheet}", "BREAK_GLASS_USED", detail)
+    return True
+
+
+def acknowledge(unit: Unit, session: Session, now: dt.datetime) -> bool:
+    """Somebody knows of every use so far; False to whoever came in by such a code."""
+    if session.by == "break_glass":
+        return False
+    for code in unit.break_glass_unseen():
+        unit.put_break_glass(msgspec.structs.replace(code, seen_at=now, seen_by=session.login))
+        unit.record(now, session.login, f"break_glass/{code.sheet}", "acknowledge_use", code.login)
+    return True
