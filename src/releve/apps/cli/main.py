@@ -103,7 +103,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Détail : releve COMMANDE --help. Toutes prennent --json. États : docs/errors.md.",
+    epilog="Détail : releve COMMANDE --help. --json : où cette aide le montre. États : docs/errors.md.",
 )
 @click.version_option(releve.__version__, prog_name="releve", message="%(prog)s %(version)s")
 def cli() -> None:
