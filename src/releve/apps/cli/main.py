@@ -13,6 +13,7 @@ import click
 import msgspec
 
 import releve
+from releve.apps.cli.called import to_type
 from releve.apps.cli.exits import exits_of
 from releve.model.errors import ReleveError, UsageError
 
@@ -145,7 +146,7 @@ def describe(error: ReleveError, *, as_json: bool) -> str:
             "remedy": error.remedy,
         }
         return msgspec.json.encode(facts).decode()
-    return f"releve: {error}\n  {error.remedy}".rstrip()
+    return f"releve: {error}\n  {to_type(error.remedy)}".rstrip()
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ import msgspec
 
 from releve.apps.simulate.corpus.tree import build
 from releve.apps.simulate.ledger import Ledger, room
-from releve.model.lines import Alert, GuardLine, Ready, RolledBack, Stopped
+from releve.model.lines import GuardLine, Progress, Stopped
 from releve.model.proof import CareResult
 
 _PORT = 8443
@@ -58,7 +58,7 @@ class Chain:
         self._folder = room() / f"{book.run}-console"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._stops = 0
+        self._found = 0  # convictions, also of who had ended by himself
         self._port = 0
 
     def boot(self) -> None:
@@ -83,14 +83,14 @@ class Chain:
 
     def feed(self, line: GuardLine) -> None:
         """Hand a guard's line to the agent; never waits."""
-        if isinstance(line, Ready | Stopped | RolledBack | Alert) and "feed" in self._processes:
-            self._stops += isinstance(line, Stopped)
+        if not isinstance(line, Progress) and "feed" in self._processes:
+            self._found += isinstance(line, Stopped)
             self._lines.put(msgspec.json.encode(line) + b"\n")
 
     def finish(self) -> Iterator[CareResult]:
         """Wait until the server has stored all, then backup and restore."""
         if "feed" in self._processes:
-            said = f"Le serveur a reçu les {self._stops} arrêts de cette simulation"
+            said = f"Le serveur a reçu les {self._found} constats de cette simulation"
             yield self._timed("incident_visible", said, self._all_stored)
         yield from self._backup()
 
