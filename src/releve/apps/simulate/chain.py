@@ -119,7 +119,7 @@ class Chain:
         home = str(self._folder / "agent")
         made = self._call("server", "token", "create", "--home", str(self._folder / "serveur"), "--structure", _STRUCTURE, "--url", self.url, "--json")  # fmt: skip  # noqa: E501
         token = msgspec.json.decode(made, type=Facts).token
-        self._call("agent", "enrol", "--home", home, "--token", token, "--name", "serveur-fichiers", "--care-role", "dossier patient", "--json")  # fmt: skip  # noqa: E501
+        self._call("agent", "enrol", "--home", home, "--token", token, "--name", "serveur-fichiers", "--care-role", "dossier patient", "--demonstration", "--json")  # fmt: skip  # noqa: E501
         self._launch("agent", ["agent", "run", "--home", home, "--heartbeat", "5"])
         self._launch("feed", ["agent", "feed", "--home", home, "--json"])
         threading.Thread(target=self._write_lines, daemon=True).start()

@@ -134,8 +134,8 @@ class Runner:
 
     def _measured_on(self) -> tuple[str, ...]:
         """Where at least one case was measured, in order: a place that was only made shows nothing."""
-        cases = [*self.outcome.attacks, *self.outcome.honest]
-        ran = {case.fs for case in cases if not case.skipped}
+        ran = {attack.fs for attack in self.outcome.attacks if not attack.skipped}
+        ran |= {work.fs for work in self.outcome.honest if not work.skipped}
         return tuple(fs for fs in dict.fromkeys(self.outcome.file_systems) if fs in ran)
 
     def _place(self, chapter: Chapter) -> Place | Unavailable:

@@ -106,7 +106,7 @@ class Table:
             touched = figures.files_touched(run).median or 0.0
             self.say(
                 "sum_attacks", len(shown), stopped, sum(row.files_lost for row in shown),
-                sum(row.newest_save_lost for row in shown), f"{touched:.0f}", self._median_stop(run),
+                sum(row.newest_save_lost for row in shown), f"{touched:g}", self._median_stop(run),
             )  # fmt: skip
         if run.honest:
             ran = [row for row in run.honest if not row.skipped]

@@ -26,7 +26,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         " (sans arrêt : {}, compté comme infiniment long)", " (without a stop: {}, counted as infinitely late)",
     ),
     "sum_stopped": ("{} arrêtées", "{} stopped"),
-    "sum_over": (", {} déjà finies avant d'être jugées", ", {} already over when judged"),
+    "sum_over": (" ; finies avant d'être jugées : {}", "; over when judged: {}"),
     "skipped": ("non montrée : {}", "not shown: {}"),
     "let": ("laissé faire", "let through"),
     "halted": ("ARRÊTÉ", "STOPPED"),
