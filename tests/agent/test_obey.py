@@ -51,7 +51,7 @@ ORDER = Order(
 
 
 class Scene:
-    def __init__(self, tmp_path: Path, script: str = "") -> None:
+    def __init__(self, tmp_path: Path, script: str = "", *, demonstration: bool = False) -> None:
         self.spool = SqliteSpool(tmp_path / "s.db")
         self.clock = SetClock()
         self.done = tmp_path / "done"
@@ -60,7 +60,7 @@ class Scene:
         def command(_: Order) -> tuple[str, ...]:
             return (sys.executable, "-c", script)
 
-        place = Place(structure="s", host="h", server_key=public_bytes(KEY))
+        place = Place("s", "h", public_bytes(KEY), is_demonstration=demonstration)
         self.obedience = Obedience(place, self.spool, ProcessCommands(), command, self.clock)
 
     def obey(self, order: Order | SignedOrder, key: Ed25519PrivateKey = KEY) -> str:
@@ -72,6 +72,12 @@ class Scene:
 
     def ends(self) -> list[tuple[bool, str]]:
         return [(e.ok, e.detail) for e in events(self.spool) if isinstance(e, OrderEnded)]
+
+
+def test_a_demonstration_on_a_real_machine_carries_out_nothing_and_says_so(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, demonstration=True)
+    assert scene.obey(ORDER) == ""
+    assert (scene.times(), scene.ends()) == (0, [(False, "demonstration")])
 
 
 def test_an_order_is_carried_out_and_its_end_told(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`releve restore` from real snapshots: as of a time, in place or beside, databases whole."""
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -8,11 +9,13 @@ import threading
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from releve.adapters import placing, private
 from releve.adapters.restic.source import SnapshotSource
 from releve.apps.cli.main import run
+from releve.apps.restore.cli import NoVersionError, local, read_time
 from tests.backup.conftest import facts
 
 pytestmark = pytest.mark.restic
@@ -225,6 +228,36 @@ def test_what_is_fetched_waits_where_no_user_can_replace_it(tmp_path):
         assert share not in Path(folder).parents
 
 
-def test_a_path_outside_every_snapshot_has_no_versions(state, back_up):
+def test_a_path_outside_every_snapshot_has_no_versions(state, back_up, restore):
     back_up()
     assert SnapshotSource(state.engine()).versions("/etc/passwd") == ()
+    status, told, said = restore("/etc/passwd", "--list")
+    assert (status, told) == (NoVersionError.status, [])
+    assert "guard run --protect" in json.loads(said)["remedy"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-11-20 15:16:00+01:00",
+        "2026-11-20 14:16:00 UTC",
+        "20 novembre 2026 à 14:16 UTC",
+        "20\u00a0nov.\u00a02026 15:16 Europe/Paris",
+        "2026-11-20 15:16:00 CET",
+    ],
+)
+def test_a_time_is_taken_as_listing_report_and_console_show_it(said):
+    assert read_time(said).replace(second=0, microsecond=0) == dt.datetime(
+        2026, 11, 20, 14, 16, tzinfo=dt.UTC
+    )
+
+
+def test_a_listed_time_names_its_zone_and_is_taken_back():
+    at = dt.datetime(2026, 11, 20, 14, 16, 5, tzinfo=dt.UTC)
+    assert read_time(local(at)).replace(microsecond=0) == at
+    assert dt.datetime.fromisoformat(local(at)).utcoffset() is not None
+
+
+def test_a_time_that_is_none_is_refused():
+    with pytest.raises(click.BadParameter):
+        read_time("Mathilde")

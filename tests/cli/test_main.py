@@ -10,6 +10,7 @@ import click
 import pytest
 
 from releve.apps.cli import exits, main
+from releve.apps.cli.called import to_type
 from releve.model.errors import NotRootError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,6 +63,16 @@ def test_an_error_for_people_is_a_message_a_remedy_and_a_status(failing, capsys)
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"releve: Exact watching needs root.\n  {NotRootError.remedy}\n"
+
+
+def test_commands_are_told_as_they_can_be_typed_here(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["/opt/relève 1/bin/releve", "fail"])
+    assert (
+        to_type("Ask: `releve guard status`.") == "Ask: `'/opt/relève 1/bin/releve' guard status`."
+    )
+    (tmp_path / "releve").touch(mode=0o755)
+    assert to_type("Ask: `releve guard status`.") == "Ask: `releve guard status`."
 
 
 def test_with_json_the_error_is_one_object_on_stderr(failing, capsys):

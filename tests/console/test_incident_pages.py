@@ -4,9 +4,11 @@ import html
 import re
 
 import httpx
+import msgspec
 import pytest
 
 from releve.flow.server.ingest import take
+from releve.flow.wire import Vitals
 from releve.model.incident import Incident
 from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.console.test_pages import sign_in
@@ -189,3 +191,25 @@ def test_the_sheets_are_shown_and_printed_with_the_structures_numbers(visitor: V
     assert paper.headers["content-type"] == "application/pdf"
     assert paper.content.startswith(b"%PDF")
     assert visitor.browser.get("/playbooks/castle").status_code == 404
+
+
+def test_a_demonstration_that_is_over_is_not_protected_and_offers_no_act(visitor: Visitor) -> None:
+    now = visitor.served.context.clock.now()
+    assert "Agir sur ce poste" in visitor.page("/")
+    vitals = Vitals(guard_running=False, is_demonstration=True)
+    for host in visitor.hosts:
+        told = msgspec.structs.replace(batch(), vitals=vitals)
+        take(visitor.served.store, host.structure, host.id, told, now)
+    text = visitor.page("/")
+    assert "plus aucun gardien ne tourne" in text
+    assert "il n’exécute aucun ordre" in text
+    for untrue in ("Agir sur ce poste", "Protégé", "pas encore faite"):
+        assert untrue not in text
+    assert "il n’exécute aucun ordre" in visitor.page("/vault")
+
+
+def test_the_audit_trail_is_told_in_words_and_pages_name_their_zone(visitor: Visitor) -> None:
+    text = visitor.page("/health")
+    assert "compte créé" in text
+    assert "<code>create</code>" not in text
+    assert "fuseau" in text

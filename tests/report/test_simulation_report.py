@@ -106,6 +106,24 @@ def test_an_attack_that_is_not_stopped_by_design_is_a_condition_and_not_a_failur
     assert "n’a pas été arrêté" in words_of(report(simulation))
 
 
+def test_an_attack_that_was_over_when_judged_is_told_as_undone_and_not_as_stopped() -> None:
+    over = msgspec.structs.replace(
+        simulations.held().attacks[0],
+        stopped=False,
+        over=True,
+        first_write_to_stop_ms=None,
+        condition="L’effacement seul suspend le programme.",
+    )
+    simulation = msgspec.structs.replace(simulations.held(), attacks=(over,))
+    html = report(simulation)
+    said = words_of(html)
+    assert ">jamais arrêtée<" not in html
+    assert "gpg, puis effacer : l’attaque avait fini d’elle-même avant d’être jugée" in said
+    assert "déjà finie" in said
+    for untrue in ("suspend", "n’a pas été arrêté"):
+        assert untrue not in said
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_simulation_of_nothing_says_that_it_proves_nothing(lang: Lang) -> None:
     html = report(simulations.empty(), lang)

@@ -4,7 +4,7 @@ import msgspec
 
 from releve.model import event as ev
 from releve.model.host import Host, HostState
-from releve.triage.hosts import step
+from releve.triage.hosts import step, with_vitals
 from releve.triage.outlook import outlook
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
@@ -125,3 +125,21 @@ def test_a_drill_that_failed_or_never_came_asks_for_a_person() -> None:
     drill = run(expected, good, bad).drill
     assert drill is not None
     assert (drill.last_good_at, drill.all_local_s) == (T0 + day, 54.1)
+
+
+def test_a_demonstration_whose_guard_is_gone_is_over_and_nothing_is_called_well() -> None:
+    ready = run(ev.GuardReady(seen_at=T0, folders=(FACTS,), enforce=True))
+    runs = with_vitals(ready, guard_runs=True, is_demonstration=True)
+    over = with_vitals(runs, guard_runs=False, is_demonstration=True)
+    assert (runs.guard, over.guard, over.is_demonstration) == ("enforcing", "ended", True)
+    host = Host(
+        id="h",
+        structure="s",
+        name="h",
+        enrolled_at=T0,
+        carries_care=True,
+        last_seen_at=T0,
+        state=over,
+    )
+    assert outlook((host,), (), 0, T0).state == "ended"
+    assert with_vitals(ready, guard_runs=False, is_demonstration=False).guard == "down"

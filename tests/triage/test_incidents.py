@@ -146,6 +146,18 @@ def test_a_frozen_program_that_ended_waits_for_nobody() -> None:
     assert outlook((), (incident,), 0, T0).concerns == ()
 
 
+def test_an_attack_that_was_over_when_judged_is_counted_apart_and_has_no_time_of_a_stop() -> None:
+    (incident,) = run(
+        stopped("f1", 0, action="none"), rolled_back("f1", 1), alert("family_ended", 2, "f1"),
+        stopped("f2", 3), rolled_back("f2", 4),
+    )  # fmt: skip
+    assert [stop.action for stop in incident.stops] == ["over", "killed"]
+    sums = totals(incident)
+    assert (sums.stops, sums.over) == (2, 1)
+    assert sums.slowest_stop_ms == incident.stops[1].stop_ms
+    assert outlook((), (incident,), 0, T0).concerns == ()
+
+
 def test_stops_over_the_bound_leave_the_list_but_never_the_sums() -> None:
     findings = []
     for n in range(30):

@@ -24,6 +24,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     guard_running: bool | None = None  # None: this host runs no guard
     waiting_events: int = 0
+    is_demonstration: bool = False  # what is told here is a simulation's
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

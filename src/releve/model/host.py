@@ -66,7 +66,8 @@ class Isolation(msgspec.Struct, frozen=True, kw_only=True):
 class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """The host as its own events tell it."""
 
-    guard: str = "unknown"  # "unknown", "starting", "watching", "enforcing", "down"
+    guard: str = "unknown"  # "unknown", "starting", "watching", "enforcing", "down", "ended"
+    is_demonstration: bool = False  # a simulation told all this; its guard ends with it
     folders: tuple[FolderState, ...] = ()
     guard_restarts: int = 0
     events_dropped: int = 0

@@ -43,6 +43,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int = 0
     rollback_ms: float = 0.0
     slowest_stop_ms: float = 0.0
+    over: int = 0  # stops of those who had ended by themselves before they were judged
     not_held: int = 0  # stops that nobody stopped, or that waited for a person
 
 

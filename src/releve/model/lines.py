@@ -107,4 +107,13 @@ class Window(Line, frozen=True, kw_only=True, tag_field="event", tag="window"):
     room_bytes: int
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The guard in one object, as it answers on its control socket."""
+
+    enforce: bool
+    folders: tuple[Folder, ...]
+    frozen: tuple[str, ...]  # families that wait for a person
+    stopped: tuple[Stopped, ...]  # the last ones, oldest first
+
+
 GuardLine = Progress | Ready | Stopped | RolledBack | Alert | Window

@@ -18,9 +18,10 @@ class AttackResult(msgspec.Struct, frozen=True, kw_only=True):
     files_touched: int  # originals changed, renamed or gone when the attacker was stopped
     files_lost: int
     newest_save_lost: int
-    first_write_to_stop_ms: float | None  # as the guard said; None: it was never stopped
+    first_write_to_stop_ms: float | None  # as the guard said; None: nobody was stopped
     rollback_ms: float | None
     stopped: bool = True
+    over: bool = False  # not stopped: it had ended by itself before it was convicted
     wrong: tuple[
         str, ...
     ] = ()  # what differs after the rollback: "path: mode 0600 instead of 0644"

@@ -25,6 +25,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     touched: str
     lost: str
     is_lost: bool
+    is_over: bool = False  # it had ended by itself: nobody was left to stop
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     touched: str
     lost: str
     never: str
+    over: str
     legend: tuple[str, str, str]  # writes, stop, rollback
     ticks: tuple[tuple[float, str], ...]  # milliseconds and their name
 
@@ -59,12 +61,12 @@ def overview(rows: Sequence[Row], labels: Labels) -> Html:
         if row.label != label:  # the same attack on the next file system needs no second name
             label = row.label
             parts.append(_text(0, y, label, size=9.6))
-        parts.append(_row(row, y, ceiling, labels.never))
+        parts.append(_row(row, y, ceiling, labels))
     height = y + 14
     return _svg(height, labels, [_axis(labels, height), *parts])
 
 
-def _row(row: Row, y: float, ceiling: float, never: str) -> Html:
+def _row(row: Row, y: float, ceiling: float, labels: Labels) -> Html:
     middle = y - 3.2
     parts = [
         _text(LEFT - 9, y, row.fs, size=9, anchor="end", fill=SOFT),
@@ -80,8 +82,9 @@ def _row(row: Row, y: float, ceiling: float, never: str) -> Html:
         ),
     ]
     if row.stop_ms is None:
-        parts.append(_line(LEFT, middle, RIGHT - 58, middle, RED, 1.6, dash="3 2.5"))
-        parts.append(_text(RIGHT, y, never, size=8.6, anchor="end", fill=RED))
+        said, colour, room = (labels.over, SOFT, 92) if row.is_over else (labels.never, RED, 58)
+        parts.append(_line(LEFT, middle, RIGHT - room, middle, colour, 1.6, dash="3 2.5"))
+        parts.append(_text(RIGHT, y, said, size=8.6, anchor="end", fill=colour))
         return el("g", *parts)
     stop = place(row.stop_ms, ceiling)
     parts.append(_line(LEFT, middle, stop, middle, AMBER, 3.2))

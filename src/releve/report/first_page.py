@@ -61,14 +61,28 @@ def _by_kind(run: Sequence[AttackResult], voice: Voice) -> str:
 
 
 def by_design(attack: AttackResult) -> bool:
-    """Not stopped, for a reason that was said beforehand, and nothing was lost by it."""
-    return not attack.stopped and bool(attack.condition) and attack.files_lost == 0
+    """Not stopped, for a reason that was said, and nothing was lost by it."""
+    reason = attack.over or bool(attack.condition)
+    return not attack.stopped and reason and attack.files_lost == 0
+
+
+def condition_of(attack: AttackResult, voice: Voice) -> str:
+    """What is said beside an attack: that it was over, else its own condition, which is French."""
+    if attack.over:
+        return voice.say(words.OVER_MEANS)
+    # Our own sentence: the folder `tenu` of a run would take that word out of it.
+    return without_names(attack.condition) if voice.lang == "fr" else ""
 
 
 def _conditions(run: Sequence[AttackResult], voice: Voice) -> Iterator[Prose]:
     """The conditions of every figure, then those of attacks that are not stopped by design."""
     yield Prose(words=voice.say(words.CONDITION_TEXT), tone="quiet")
-    cases = {attack.name: attack.condition for attack in run if by_design(attack)}
+    apart = [attack for attack in run if by_design(attack)]
+    over = {attack.name for attack in apart if attack.over}
+    if over:
+        which = voice.listed([voice.attack(name) for name in sorted(over)])
+        yield Prose(words=f"{which} : {voice.say(words.OVER_MEANS)}", tone="quiet")
+    cases = {attack.name: attack.condition for attack in apart if not attack.over}
     told = [f"{voice.attack(name)} : {without_names(said)}" for name, said in cases.items()]
     if told:
         yield Prose(words=" ".join(told), tone="quiet", lang="" if voice.lang == "fr" else "fr")
@@ -225,7 +239,7 @@ def _failed(attack: AttackResult, voice: Voice) -> Iterator[str]:
         sorts = ", ".join(sorted({voice.say(_sort(entry)) for entry in different}))
         yield voice.count(words.BAD_WRONG, len(different), sorts=sorts)
     if not attack.stopped and not by_design(attack):
-        yield voice.say(words.BAD_STOP)
+        yield voice.say(words.BAD_OVER if attack.over else words.BAD_STOP)
 
 
 def _failures_beside(simulation: Simulation, voice: Voice) -> Iterator[str]:

@@ -30,7 +30,7 @@ from releve.report.redact import without_names
 from releve.report.text import Lang, Voice
 
 MOST_STOPS = 6
-HOLDING = frozenset({"killed", "client_blocked", "frozen"})
+HOLDING = frozenset({"killed", "client_blocked", "frozen", "ended", "over"})
 TONES: dict[Severity, Tone] = {Severity.CRITICAL: "bad"}
 
 
@@ -108,11 +108,15 @@ def _lead(incident: Incident, place: Place, voice: Voice) -> Lead:
         return Lead(words=voice.say(said.LEAD_RUNNING, **facts), tone="bad")
     if any(stop.restored is None for stop in stops):
         return Lead(words=voice.say(said.LEAD_PENDING, **facts))
-    return Lead(words=voice.say(said.LEAD_SAFE, **facts), tone="good")
+    is_over = all(stop.action == "over" for stop in stops)
+    return Lead(
+        words=voice.say(said.LEAD_OVER if is_over else said.LEAD_SAFE, **facts), tone="good"
+    )
 
 
 def _tiles(stops: tuple[Stop, ...], voice: Voice) -> Iterator[Tile]:
-    over = voice.count(said.OF_STOPS, len(stops))
+    ended = [stop for stop in stops if stop.action != "over"]
+    over = voice.count(said.OF_FOUND, len(stops))
     pending = sum(stop.restored is None for stop in stops)
     waits = voice.count(said.PENDING, pending) if pending else over
     told = pending < len(stops)
@@ -131,8 +135,10 @@ def _tiles(stops: tuple[Stop, ...], voice: Voice) -> Iterator[Tile]:
         (said.TILE_LOST, voice.number(lost) if told else unknown, waits),
         (said.TILE_NEWEST, voice.number(total(s.newest_save_lost for s in stops)) if told
          else unknown, voice.say(said.NEWEST_MEANS)),
-        (said.TILE_STOP, show.duration(voice, max(stop.stop_ms for stop in stops)), over),
-        (said.TILE_STOPS, voice.number(len(stops)), ""),
+        (said.TILE_STOP, show.duration(voice, max((s.stop_ms for s in ended), default=None)),
+         voice.count(said.OF_STOPS, len(ended))),
+        (said.TILE_STOPS, voice.number(len(ended)),
+         voice.count(said.OVER, len(stops) - len(ended)) if len(ended) < len(stops) else ""),
     )  # fmt: skip
     for label, value, rests_on in rows:
         tone: Tone = "bad" if label is said.TILE_LOST and lost else ""

@@ -21,6 +21,10 @@ LEAD_SAFE = text(
     "Le {at}, une attaque a été arrêtée sur {host}. Tous les fichiers touchés ont été rendus.",
     "On {at} an attack was stopped on {host}. All files touched were given back.",
 )
+LEAD_OVER = text(
+    "Le {at}, {host} a été attaqué. L’attaque avait fini avant d’être jugée ; tout ce qu’elle a touché a été rendu.",
+    "On {at} {host} was attacked. The attack had ended before it was judged; all it touched was given back.",
+)
 LEAD_LOST = text("Le {at}, {host} a été attaqué : {lost}.", "On {at} {host} was attacked: {lost}.")
 LEAD_PENDING = text(
     "Le {at}, {host} a été attaqué. La remise en place n’est pas encore confirmée.",
@@ -46,6 +50,13 @@ TILE_LOST = text("Fichiers perdus", "Files lost")
 TILE_NEWEST = text("Saisies trop récentes", "Too recent entries")
 TILE_STOP = text("Délai d’arrêt, au pire", "Time to stop, worst")
 OF_STOPS = counted("sur {n} arrêt", "sur {n} arrêts", "over {n} stop", "over {n} stops")
+OF_FOUND = counted("sur {n} constat", "sur {n} constats", "over {n} finding", "over {n} findings")
+OVER = counted(
+    "et {n} attaque déjà finie, défaite",
+    "et {n} attaques déjà finies, défaites",
+    "and {n} attack already over, undone",
+    "and {n} attacks already over, undone",
+)
 PENDING = counted(
     "{n} retour arrière pas encore confirmé",
     "{n} retours arrière pas encore confirmés",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from releve.model.proof import AttackResult, Environment, HonestResult, Simulation
 from releve.report import show, words
 from releve.report.document import Block, Bullets, Cell, Heading, Prose, Section, Table, Tone
-from releve.report.first_page import by_design, care_part
+from releve.report.first_page import by_design, care_part, condition_of
 from releve.report.promises import Outcome, Promises, Verdict, judge, tally
 from releve.report.redact import without_names
 from releve.report.text import Text, Voice
@@ -175,10 +175,8 @@ def attacks_page(simulation: Simulation, voice: Voice) -> Section:
 
 
 def _attack_row(attack: AttackResult, voice: Voice) -> tuple[Cell, ...]:
-    # Our own sentence: the folder `tenu` of a run would take that word out of it.
-    said = without_names(attack.condition) if voice.lang == "fr" else ""
     known = (
-        Cell(main=voice.attack(attack.name), small=said),
+        Cell(main=voice.attack(attack.name), small=condition_of(attack, voice)),
         Cell(main=kind(attack, voice)),
         Cell(main=attack.fs),
     )
@@ -187,7 +185,8 @@ def _attack_row(attack: AttackResult, voice: Voice) -> tuple[Cell, ...]:
         return (*known, *([absent] * 5), Cell(main=voice.say(words.NOT_MEASURED), tone="quiet"))
     stopped = attack.first_write_to_stop_ms if attack.stopped else None
     stop = Cell(main=voice.duration(stopped)) if stopped is not None else None
-    never = Cell(main=voice.say(words.NEVER), tone="" if by_design(attack) else "bad")
+    unstopped = voice.say(words.OVER if attack.over else words.NEVER)
+    never = Cell(main=unstopped, tone="" if by_design(attack) else "bad")
     unknown = Cell(main="–", tone="quiet")
     back = attack.rollback_ms
     return (

@@ -63,6 +63,7 @@ def _row(attack: AttackResult, voice: Voice) -> chart.Row:
         touched=voice.number(attack.files_touched),
         lost=voice.number(attack.files_lost),
         is_lost=attack.files_lost > 0,
+        is_over=attack.over,
     )
 
 
@@ -82,6 +83,7 @@ def _labels(simulation: Simulation, voice: Voice) -> chart.Labels:
         touched=voice.say(words.AXIS_TOUCHED),
         lost=voice.say(words.AXIS_LOST),
         never=voice.say(words.LEGEND_NEVER),
+        over=voice.say(words.LEGEND_OVER),
         legend=(
             voice.say(words.LEGEND_ATTACK),
             voice.say(words.LEGEND_STOP),

@@ -18,6 +18,14 @@ MEASURED_ON = text("Mesuré le", "Measured on")
 MACHINE = text("Machine", "Machine")
 NOT_MEASURED = text("non mesuré ici", "not measured here")
 NEVER = text("jamais", "never")
+OVER = text("déjà finie", "already over")
+OVER_MEANS = text(
+    "l’attaque avait fini d’elle-même avant d’être jugée : personne à arrêter, ce qu’elle a fait est défait.",
+    "the attack had ended by itself before it was judged: nobody to stop, what it did is undone.",
+)
+BAD_OVER = text(
+    "l’attaque avait fini avant d’être jugée", "the attack had ended before it was judged"
+)
 
 # The first page
 LEAD_NONE = text(
@@ -138,7 +146,12 @@ TILE_HONEST = text("Travaux honnêtes arrêtés", "Honest tasks stopped")
 ON_SYSTEMS = text("sur {fs}", "on {fs}")
 SKIPPED_COUNT = counted("{n} non lancée", "{n} non lancées", "{n} not run", "{n} not run")
 MEDIAN_OF = text("médiane ; pire {worst} ; {n} attaques", "median; worst {worst}; {n} attacks")
-NEVER_IN = counted("jamais ({n} fois)", "jamais ({n} fois)", "never (once)", "never ({n} times)")
+NEVER_IN = counted(
+    "sans arrêt, compté comme infini ({n} fois)",
+    "sans arrêt, compté comme infini ({n} fois)",
+    "no stop, counted as infinite (once)",
+    "no stop, counted as infinite ({n} times)",
+)
 LOST_OF = text(
     "sur {n} attaques ; saisies trop récentes : {newest}", "over {n} attacks; too recent: {newest}"
 )
@@ -162,6 +175,7 @@ LEGEND_ATTACK = text("l’attaque écrit", "the attack writes")
 LEGEND_STOP = text("arrêt", "stop")
 LEGEND_BACK = text("retour arrière", "rollback")
 LEGEND_NEVER = text("jamais arrêtée", "never stopped")
+LEGEND_OVER = text("déjà finie", "already over")
 AXIS_TOUCHED = text("touchés", "touched")
 AXIS_LOST = text("perdus", "lost")
 CHART_DESC = text(

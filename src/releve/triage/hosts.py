@@ -50,6 +50,14 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
             return state
 
 
+def with_vitals(state: HostState, *, guard_runs: bool | None, is_demonstration: bool) -> HostState:
+    """The state with what the agent says of itself. A demonstration that is over has no guard."""
+    state = _replace(state, is_demonstration=is_demonstration)
+    if guard_runs is False:
+        return _replace(state, guard="ended" if is_demonstration else "down")
+    return state
+
+
 def _backed_up(before: BackupState | None, event: ev.BackupRan) -> BackupState:
     known = before or BackupState(at=event.seen_at, ok=event.ok, ms=event.ms)
     told = _replace(

@@ -28,16 +28,23 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: "empty" (no host yet), "well", "stopped" (an attack was stopped), "action"."""
+    """`state`: "empty" (no host yet), "well", "stopped" (an attack was stopped), "action", "ended".
+
+    "ended": a demonstration that is over, nothing is guarded.
+    """
 
     state: str
     concerns: tuple[Concern, ...] = ()
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident in figures. `pending`: stops whose rollback is not told yet."""
+    """An incident in figures. `pending`: stops whose rollback is not told yet.
+
+    `over`: of the stops, those that stopped nobody, for the attack had ended before it was judged.
+    """
 
     stops: int
+    over: int
     touched: int
     restored: int
     lost: int
@@ -55,11 +62,13 @@ def totals(incident: Incident) -> Totals:
 def totals_of(incidents: Sequence[Incident]) -> Totals:
     stops = [stop for incident in incidents for stop in incident.stops]
     rest = [incident.rest for incident in incidents]
-    slowest = [s.stop_ms for s in stops] + [r.slowest_stop_ms for r in rest if r.stops]
+    slowest = [s.stop_ms for s in stops if s.action != "over"]
+    slowest += [r.slowest_stop_ms for r in rest if r.stops > r.over]
     rollbacks = [s.rollback_ms for s in stops if s.rollback_ms is not None]
     rollbacks += [r.rollback_ms for r in rest if r.restored or r.lost]
     return Totals(
         stops=len(stops) + sum(r.stops for r in rest),
+        over=sum(s.action == "over" for s in stops) + sum(r.over for r in rest),
         touched=sum(s.files_touched for s in stops) + sum(r.touched for r in rest),
         restored=sum(s.restored or 0 for s in stops) + sum(r.restored for r in rest),
         lost=sum(s.lost or 0 for s in stops) + sum(r.lost for r in rest),
@@ -102,7 +111,9 @@ def outlook(
         return Outlook(state="action", concerns=tuple(concerns))
     if not hosts:
         return Outlook(state="empty")
-    return Outlook(state="stopped" if open_ else "well")
+    if open_:
+        return Outlook(state="stopped")
+    return Outlook(state="ended" if all(h.state.guard == "ended" for h in hosts) else "well")
 
 
 def _of_incidents(open_: Sequence[Incident]) -> list[Concern]:

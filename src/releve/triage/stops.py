@@ -5,7 +5,10 @@ import msgspec
 from releve.model.finding import Finding
 from releve.model.incident import Incident, Rest, Stop
 
-HOLDS = frozenset({"killed", "client_blocked", "thawed", "ended"})  # nobody has to do anything more
+HOLDS = frozenset(
+    {"killed", "client_blocked", "thawed", "ended", "over"}
+)  # nobody has to do anything more
+_WAITS = frozenset({"frozen", "none"})
 _replace = msgspec.structs.replace
 
 
@@ -16,17 +19,30 @@ def with_finding(incident: Incident, finding: Finding, most: int) -> Incident:
     if finding.kind == "rolled_back":
         return _with_rollback(incident, finding)
     if finding.kind == "family_ended":
-        return decided(incident, finding.host, finding.family, "ended")
+        return _ended(incident, finding)
     return incident
+
+
+def _ended(incident: Incident, finding: Finding) -> Incident:
+    """Nobody is left of the family: it ended while it was frozen, or was over when it was judged."""
+    stops = tuple(
+        _replace(stop, action="ended" if stop.action == "frozen" else "over")
+        if _is_of(stop, incident, finding.host, finding.family) and stop.action in _WAITS
+        else stop
+        for stop in incident.stops
+    )
+    return _replace(incident, stops=stops)
+
+
+def _is_of(stop: Stop, incident: Incident, host: str, family: str) -> bool:
+    return stop.family == family and (stop.host or incident.host) == host
 
 
 def decided(incident: Incident, host: str, family: str, action: str) -> Incident:
     """The incident after a person's word on a family that waited for it was carried out."""
     stops = tuple(
         _replace(stop, action=action)
-        if stop.family == family
-        and (stop.host or incident.host) == host
-        and stop.action in ("frozen", "none")
+        if _is_of(stop, incident, host, family) and stop.action in _WAITS
         else stop
         for stop in incident.stops
     )
@@ -66,8 +82,9 @@ def _summed(rest: Rest, stop: Stop) -> Rest:
         newest_save_lost=rest.newest_save_lost + (stop.newest_save_lost or 0),
         quarantined=rest.quarantined + (stop.quarantined or 0),
         rollback_ms=rest.rollback_ms + (stop.rollback_ms or 0.0),
-        slowest_stop_ms=max(rest.slowest_stop_ms, stop.stop_ms),
+        slowest_stop_ms=max(rest.slowest_stop_ms, 0.0 if stop.action == "over" else stop.stop_ms),
         not_held=rest.not_held + (stop.action not in HOLDS),
+        over=rest.over + (stop.action == "over"),
     )
 
 

@@ -98,6 +98,11 @@ def agent() -> None:
 @click.option("--care-role", default="", help='Which care: "dossier patient", "imagerie"...')
 @click.option("--guard", default="", help="Words for `releve guard run`, as one string.")
 @click.option("--backup", default="", help="Words for `releve backup run`, as one string.")
+@click.option(
+    "--demonstration",
+    is_flag=True,
+    help="What it tells is a simulation's (`agent feed`): it obeys no order, and says so.",
+)
 @click.option("--label", "labels", multiple=True, help="FOLDER=NAME: a name that may be told.")
 @_json
 def enrol(  # click hands every option over by its name
@@ -109,6 +114,7 @@ def enrol(  # click hands every option over by its name
     care_role: str,
     guard: str,
     backup: str,
+    demonstration: bool,
     labels: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -140,6 +146,7 @@ def enrol(  # click hands every option over by its name
             has_authority=bool(known.ca_sha256),
             guard=tuple(shlex.split(guard)),
             backup=tuple(shlex.split(backup)),
+            demonstration=demonstration,
             labels=dict(pair.split("=", 1) for pair in labels if "=" in pair),
         )
     )
@@ -322,8 +329,9 @@ def feed(home: Path, source: IO[bytes], send: bool, as_json: bool) -> None:
     spool = wiring.open_spool(place, config)
     intake = wiring.open_intake(place, config, spool)
     taken = 0
-    while lines := source.readlines(256 * 1024) if source is not sys.stdin.buffer else _line():
-        taken += intake.feed(b"".join(lines))
+    with wiring.feeding(place):
+        while lines := source.readlines(256 * 1024) if source is not sys.stdin.buffer else _line():
+            taken += intake.feed(b"".join(lines))
     sent = 0
     if send:
         try:

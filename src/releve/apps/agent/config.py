@@ -62,6 +62,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drill_asked_every_seconds: float = 3600.0
     labels: dict[str, str] = {}  # protected folder -> the name that may leave the host
     heartbeat_seconds: float = 30.0
+    demonstration: bool = False  # its lines are fed to it, and it obeys no order
     spool_bytes: int = 256 * 1024 * 1024
 
 
@@ -72,6 +73,7 @@ class Home:
         self.path = path
         self.spool = path / "agent.db"
         self.guard = path / "guard"
+        self.feeding = path / "feed.lock"
         self.isolation = path / "isolation.json"  # as last told to the server
         self.authority = path / "authority.pem"
         self._config = path / "agent.json"

@@ -66,6 +66,29 @@ def only_agent(home: Home) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def feeding(home: Home) -> Iterator[None]:
+    """While lines of a guard come from elsewhere."""
+    descriptor = os.open(home.feeding, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_fed(home: Home) -> bool:
+    """Whether lines of a guard come from elsewhere, at this moment."""
+    descriptor = os.open(home.feeding, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def open_spool(home: Home, config: Config) -> SqliteSpool:
     return SqliteSpool(home.spool, most_bytes=config.spool_bytes)
 
@@ -167,11 +190,16 @@ async def run(home: Home, config: Config) -> None:
     spool, server, clock = open_spool(home, config), open_server(home, config), SystemClock()
     chance, commands = SystemRandom(), ProcessCommands()
     pace = Pace(heartbeat_seconds=config.heartbeat_seconds)
-    place = Place(structure=config.structure, host=config.host, server_key=config.server_key)
+    place = Place(
+        structure=config.structure, host=config.host, server_key=config.server_key,
+        is_demonstration=config.demonstration,
+    )  # fmt: skip
     obedience = Obedience(place, spool, commands, command_for(spool, config), server)
     guards = ProcessGuards(home.guard, guard_command(config))
 
     def vitals() -> Vitals:
+        if config.demonstration:
+            return _demonstrated(is_fed(home))
         status = guards.status() if config.guard else None
         # None while the first guard has not been started: not down, only not up yet.
         running = None if status is None else status.running
@@ -199,11 +227,15 @@ async def run(home: Home, config: Config) -> None:
     spool.close()
 
 
+def _demonstrated(runs: bool) -> Vitals:
+    return Vitals(version=releve.__version__, guard_running=runs, is_demonstration=True)
+
+
 async def flush(home: Home, config: Config, spool: SqliteSpool) -> int:
     """Send what is spooled, now; how many events. Raises TemporaryError."""
     server, sent = open_server(home, config), 0
     try:
-        vitals = Vitals(version=releve.__version__)
+        vitals = Vitals(version=releve.__version__, is_demonstration=config.demonstration)
         # The running agent gets the orders; here they would be answered by nobody.
         while await to_thread.run_sync(spool.waiting):
             sent += await send_once(spool, server, vitals, Pace(), lambda _: None)

@@ -124,7 +124,7 @@ _DOSSIER = (*_ON_CLOCKS, *_of(_DOSSIERS, "DossierUnknownError"))
 _WRITTEN = (*_DOSSIER, *_of(_DOSSIERS, "DossierChangedError"))
 
 EXITS: dict[str, tuple[str, ...]] = {
-    "guard run": (*_PROTECT, *_of(_BOX, "BoxFileError", "BoxRootError")),
+    "guard run": (*_PROTECT, *_of(_GUARD, "ScopeError"), *_of(_BOX, "BoxFileError", "BoxRootError")),
     "guard status": _ASK_PROTECTED,
     "guard thaw": (*_ASK_PROTECTED, *_of(_GUARD_CLI, "UnknownFamilyError")),
     "guard kill": (*_ASK_PROTECTED, *_of(_GUARD_CLI, "UnknownFamilyError")),

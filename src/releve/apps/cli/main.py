@@ -13,6 +13,7 @@ import click
 import msgspec
 
 import releve
+from releve.apps.cli.called import to_type
 from releve.apps.cli.exits import exits_of
 from releve.model.errors import ReleveError, UsageError
 
@@ -112,7 +113,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Détail : releve COMMANDE --help. Toutes prennent --json. États : docs/errors.md.",
+    epilog="Détail : releve COMMANDE --help. --json : où cette aide le montre. États : docs/errors.md.",
 )
 @click.version_option(releve.__version__, prog_name="releve", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -154,7 +155,7 @@ def describe(error: ReleveError, *, as_json: bool) -> str:
             "remedy": error.remedy,
         }
         return msgspec.json.encode(facts).decode()
-    return f"releve: {error}\n  {error.remedy}".rstrip()
+    return f"releve: {error}\n  {to_type(error.remedy)}".rstrip()
 
 
 def run(arguments: Sequence[str]) -> int:

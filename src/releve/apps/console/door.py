@@ -58,7 +58,7 @@ async def setup(request: AnyRequest) -> Response[str]:
         await to_thread.run_sync(signin.check_tries, context.store, keys, visit.now)
     except signin.TooManyTries:
         wrong = "wait"
-    if not wrong and fields.get("code", "").strip().upper() != right:
+    if not wrong and _bare(fields.get("code", "")) != _bare(right):
         await to_thread.run_sync(signin.count_wrong, context.store, keys, visit.now)
         wrong = "code"
     wrong = wrong or _weak(fields) or ("" if name and login else "empty")
@@ -76,6 +76,11 @@ async def setup(request: AnyRequest) -> Response[str]:
     if person is None:
         return go("/login")
     return await let_in(visit, person, "enrol", "/enrol")
+
+
+def _bare(code: str) -> str:
+    """As it is meant, however it was typed: without dashes and blanks, in any case."""
+    return "".join(sign for sign in code.upper() if sign.isalnum())
 
 
 def _weak(fields: dict[str, str]) -> str:

@@ -54,6 +54,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     drill: DrillState | None
     drill_is_late: bool
     has_agent: bool
+    is_demonstration: bool = False  # its backup was made outside it
 
 
 class CopyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +152,7 @@ def _host_row(name: str, host: Host | None, kept: tuple[Kept, ...], now: dt.date
         drill=drill,
         drill_is_late=late,
         has_agent=host is not None,
+        is_demonstration=host is not None and host.state.is_demonstration,
     )
 
 

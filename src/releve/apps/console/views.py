@@ -29,7 +29,7 @@ _TASKS = {
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     silent: bool
-    mood: str  # "well", "watching", "starting", "down", "silent"
+    mood: str  # "well", "watching", "starting", "down", "silent", "ended"
     isolation: Isolation | None  # None too once its end has passed: a silent host tells nothing
     held_bytes: int
     worst_p99_ms: float | None
@@ -121,9 +121,8 @@ def host_view(host: Host, now: dt.datetime) -> HostView:
     windows = [f.p99_ms for f in folders if f.p99_ms is not None]
     silent = is_silent(host, now)
     guard = host.state.guard
-    mood = {"enforcing": "well", "watching": "watching", "starting": "starting"}.get(guard, "down")
-    if guard == "unknown":
-        mood = "starting"
+    mood = {"enforcing": "well", "watching": "watching", "starting": "starting",
+            "unknown": "starting", "ended": "ended"}.get(guard, "down")  # fmt: skip
     return HostView(
         host=host,
         silent=silent,

@@ -22,7 +22,10 @@ class ApprovalError(ReleveError):
     """The approval is not well formed."""
 
     status = 17
-    remedy = "Name an existing user, program and folder, and an end within 31 days."
+    remedy = (
+        "Name an existing user, program and folder, and an end within 31 days: --until 8h, or a time"
+        " of this machine such as --until 2026-11-22T18:00."
+    )
 
 
 class Freeable(msgspec.Struct, frozen=True):
@@ -87,8 +90,8 @@ def guard() -> None:
     "--scope",
     default=0,
     metavar="PID",
-    help="Send signals only inside the PID namespace of this process. Its pid 1 is taken for a"
-    " service manager: each of its children is a family of its own.",
+    help="Send signals only inside the PID namespace of this process. Families end below that"
+    " namespace's pid 1, which is taken for its service manager and never stopped.",
 )
 @click.option(
     "--portable",
@@ -212,9 +215,16 @@ def _tell(verb: str, family: str, store: str, protect: str, as_json: bool) -> No
     if as_json:
         click.echo(msgspec.json.encode(answer))
     elif answer.ok:
-        click.echo(bytes(answer.body).decode() if verb == "status" else "Fait.")
+        click.echo(_said(bytes(answer.body)) if verb == "status" else "Fait.")
     if not answer.ok:
         raise UnknownFamilyError(family, answer.why)
+
+
+def _said(status: bytes) -> str:
+    from releve.apps.guard.show import standing
+    from releve.model.lines import Status
+
+    return standing(msgspec.json.decode(status, type=Status))
 
 
 @guard.command()

@@ -7,18 +7,9 @@ import msgspec
 
 from releve.adapters.control import Answer, Ask
 from releve.flow.guard.guard import Guard
-from releve.model.lines import Folder, Stopped
+from releve.model.lines import Folder, Status, Stopped
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The guard in one object."""
-
-    enforce: bool
-    folders: tuple[Folder, ...]
-    frozen: tuple[str, ...]
-    stopped: tuple[Stopped, ...]
 
 
 class ControlDesk:

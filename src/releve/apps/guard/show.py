@@ -6,6 +6,15 @@ from collections.abc import Callable
 
 from releve.model import lines
 
+_VERBS = {
+    "killed": "Arrêté",
+    "frozen": "Suspendu, à décider",
+    "client_blocked": "Poste client bloqué",
+    "would_stop": "Aurait arrêté",
+    "none": "Constaté, personne à arrêter",
+}
+_GIGA, _MEGA = 1e9, 1e6
+
 
 def sentence(line: object) -> str:
     """One line of the guard in words."""
@@ -17,9 +26,9 @@ def sentence(line: object) -> str:
             return f"Prêt{'' if line.enforce else ' (observation seule)'} : {folders}"
         case lines.Stopped():
             why = " ; ".join(dict.fromkeys(p.why for p in line.points[:4]))
-            verb = "Aurait arrêté" if line.action == "would_stop" else "Arrêté"
-            who = f"{verb} : {line.program or '?'} en {line.first_write_to_stop_ms:.0f} ms"
-            return f"{who}, {line.files_touched} fichiers touchés — {why}"
+            verb = _VERBS.get(line.action, line.action)
+            who = f"{verb} : {line.program or '?'}, {line.first_write_to_stop_ms:.0f} ms après"
+            return f"{who} la première écriture, {line.files_touched} fichiers touchés — {why}"
         case lines.RolledBack():
             aside = len(line.quarantined)
             return f"Remis : {line.restored}, perdus : {len(line.lost)}, mis à l'écart : {aside}"
@@ -29,6 +38,24 @@ def sentence(line: object) -> str:
             return f"Fenêtre : {line.saves} enregistrements, médiane {line.p50_ms:.1f} ms, p99 {line.p99_ms:.1f} ms"
         case _:
             return str(line)
+
+
+def standing(status: lines.Status) -> str:
+    """What a running guard holds and whom it stopped, in lines."""
+    acts = "Le gardien agit." if status.enforce else "Le gardien observe seulement."
+    found = [acts, *(_folder(folder) for folder in status.folders)]
+    found += [f"Suspendu, à décider : {family}" for family in status.frozen]
+    found += [f"{line.at}  {sentence(line)}" for line in status.stopped]
+    return "\n".join(found if status.stopped else [*found, "Personne n'a été arrêté."])
+
+
+def _folder(folder: lines.Folder) -> str:
+    held, room = _size(folder.held_bytes), _size(folder.room_bytes)
+    return f"{folder.path} : {folder.files} fichiers tenus ({folder.mode}), {held} ; place : {room}"
+
+
+def _size(count: int) -> str:
+    return f"{count / _GIGA:.1f} Go" if count >= _GIGA else f"{count / _MEGA:.1f} Mo"
 
 
 def person_printer() -> Callable[[object], None]:

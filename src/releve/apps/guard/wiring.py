@@ -40,6 +40,20 @@ class FolderError(ReleveError):
     remedy = "Name an existing folder by its full path."
 
 
+class ScopeError(ReleveError):
+    """The process named by --scope shows no namespace."""
+
+    status = 78
+    remedy = (
+        "Name a living process of the namespace to stay in, by its pid here, or leave --scope out to"
+        " act on the whole machine."
+    )
+
+    def __init__(self, pid: int, *, lives: bool) -> None:
+        why = "may not be read from here" if lives else "is not there: no such process lives"
+        super().__init__(f"The namespace of process {pid} {why}.")
+
+
 class AlreadyGuardedError(ReleveError):
     """Another guard holds this folder."""
 
@@ -232,7 +246,7 @@ def _scope(pid: int) -> int:
     own = procfs.pid_namespace(os.getpid())
     namespace = procfs.pid_namespace(pid)
     if not namespace:
-        raise FolderError(f"There is no process {pid} to take the scope from.")
+        raise ScopeError(pid, lives=os.path.exists(f"/proc/{pid}"))
     if namespace == own:
         children = procfs.pid_namespace(pid, for_children=True)
         if children:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import msgspec
@@ -22,6 +23,7 @@ from releve.apps.restore.survey import Plan, sentences, survey
 from releve.flow.backup import Source, Tell
 from releve.model.backup import Progress, Version
 from releve.model.errors import ReleveError
+from releve.recover.said_time import understood
 from releve.recover.versions import beside, choose
 
 
@@ -31,12 +33,13 @@ class NoVersionError(ReleveError):
     status = 77
     remedy = (
         "See which versions there are with `releve restore PATH --list`. Held originals give a folder"
-        " back as of any time since its first baseline, snapshots (`releve backup`) before it."
+        " back as of any time since its first baseline, snapshots before it. If nothing guards it or"
+        " backs it up yet: `releve guard run --protect FOLDER`, `releve backup setup`."
     )
 
     def __init__(self, path: str, at: dt.datetime | None) -> None:
-        when = f" as of {at:%Y-%m-%d %H:%M:%S %z}" if at else ""
-        super().__init__(f"There is no version of {path}{when}.")
+        when = f" as of {local(at)}" if at else ""
+        super().__init__(f"No held original and no snapshot has a version of {path}{when}.")
         self.path = path
         self.at = at
 
@@ -179,7 +182,8 @@ def restore() -> None:
     "--at",
     "--as-of",
     "at",
-    help="Tel qu'il était à cette heure : 2026-11-22 14:05 (sinon le dernier).",
+    help="Tel qu'il était à cette heure, de cette machine : 2026-11-22 14:05 ; ou d'un autre fuseau :"
+    " 2026-11-22 14:05+01:00 (sinon le dernier).",
 )
 @click.option("--list", "only_list", is_flag=True, help="Montrer les versions, ne rien reprendre.")
 @click.option("--in-place", is_flag=True, help="À sa place (sinon à côté s'il existe encore).")
@@ -219,6 +223,8 @@ def file(
     known = sources(path, state=state, store=store, only=only, at=when, tell=tell)
     versions = all_versions(known, path)
     if only_list:
+        if not versions:
+            raise NoVersionError(path, when)
         show(versions, as_json=as_json)
         return
     version = choose(versions, when)
@@ -282,17 +288,32 @@ def all_versions(known: Sequence[Source], path: str) -> list[Version]:
 def read_time(said: str | None) -> dt.datetime | None:
     """A time without zone is the machine's local one; told to the second it includes that second.
 
-    `--list` prints seconds: what it names must be found by what it prints.
+    `--list` prints seconds and the zone: what it names must be found by what it prints. So must what
+    reports and the console show: "22 novembre 2026 à 14:05 UTC".
     """
     if said is None:
         return None
+    words = said.split()
+    zone = _zone(words[-1]) if words else None
+    text = " ".join(words[:-1] if zone else words)
     try:
-        at = dt.datetime.fromisoformat(said)
-    except ValueError as error:
-        raise click.BadParameter(f"{said!r} is no time like 2026-11-22 14:05") from error
-    if re.search(r":\d\d:\d\d(?![.,\d])", said.partition("+")[0]):
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        meant = understood(text, dt.datetime.now(dt.UTC).astimezone(zone))
+        if meant is None or not meant.is_exact:
+            raise click.BadParameter(f"{said!r} is no time like 2026-11-22 14:05") from None
+        return meant.at.astimezone(dt.UTC)
+    if re.search(r":\d\d:\d\d(?![.,\d])", text.partition("+")[0]):
         at = at.replace(microsecond=999_999)
-    return at.astimezone(dt.UTC)
+    return (at.replace(tzinfo=at.tzinfo or zone)).astimezone(dt.UTC)
+
+
+def _zone(name: str) -> dt.tzinfo | None:
+    """The zone that a time ends with; None: it ends with none."""
+    try:
+        return ZoneInfo("CET" if name == "CEST" else name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def destination(version: Version, *, to: str | None, in_place: bool) -> str:
@@ -306,8 +327,7 @@ def destination(version: Version, *, to: str | None, in_place: bool) -> str:
 
 def said_plan(version: Version, plan: Plan, *, only_missing: bool, is_known: bool) -> str:
     """What will be done, before it is done."""
-    when = f"{version.at.astimezone():%Y-%m-%d %H:%M:%S}"
-    said = f"{version.path} tel que le {when} ({version.source}) → {plan.to}"
+    said = f"{version.path} tel que le {local(version.at)} ({version.source}) → {plan.to}"
     return f"{said}\n{sentences(plan, only_missing=only_missing)}" if is_known else said
 
 
@@ -352,6 +372,9 @@ def show(versions: Sequence[Version], *, as_json: bool) -> None:
             click.echo(msgspec.json.encode(version).decode())
         else:
             size = "dossier" if version.is_folder else f"{version.size} octets"
-            click.echo(f"{version.at.astimezone():%Y-%m-%d %H:%M:%S}  {version.source}  {size}")
-    if not versions and not as_json:
-        click.echo("Aucune version.", file=sys.stderr)
+            click.echo(f"{local(version.at)}  {version.source}  {size}")
+
+
+def local(at: dt.datetime) -> str:
+    """In the machine's zone, and in a form that `--at` takes."""
+    return at.astimezone().isoformat(" ", "seconds")

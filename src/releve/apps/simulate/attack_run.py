@@ -30,6 +30,7 @@ _DOUBT_SECONDS = 5.0  # an attack that ended by itself: the slow walk of the gua
 _ROLLBACK_SECONDS = 20.0
 _COMPANION_SECONDS = 20.0
 _IDLE_SECONDS = 1.5
+_OVER = "family_ended"  # nobody was left to stop
 
 
 class Ground(msgspec.Struct, kw_only=True):
@@ -309,9 +310,11 @@ def conclude(
     lines: tuple[GuardLine, ...],
 ) -> AttackResult:
     """The figures of one attack. `originals`: by the attack's own log; 0 if its program keeps none."""
-    stops = [line for line in lines if isinstance(line, Stopped)]
+    found = [line for line in lines if isinstance(line, Stopped)]
+    stops = [line for line in found if line.action not in {"would_stop", "none"}]
+    over = {line.family for line in lines if isinstance(line, Alert) and line.kind == _OVER}
     rollbacks = [line for line in lines if isinstance(line, RolledBack)]
-    touched = originals or sum(line.files_touched for line in stops)
+    touched = originals or sum(line.files_touched for line in found)
     return AttackResult(
         name=profile.name,
         fs=fs,
@@ -321,7 +324,8 @@ def conclude(
         newest_save_lost=len(verdict.newest_save_lost),
         first_write_to_stop_ms=max((line.first_write_to_stop_ms for line in stops), default=None),
         rollback_ms=sum(line.rollback_ms for line in rollbacks) if rollbacks else None,
-        stopped=any(line.action not in {"would_stop", "none"} for line in stops),
+        stopped=bool(stops),
+        over=bool(found) and not stops and all(line.family in over for line in found),
         wrong=verdict.wrong[:20],
         lines=lines,
         condition=profile.condition,

@@ -20,7 +20,7 @@ import msgspec
 
 from releve.apps.simulate.corpus.tree import build
 from releve.apps.simulate.ledger import Ledger, room
-from releve.model.lines import Alert, GuardLine, Ready, RolledBack, Stopped
+from releve.model.lines import GuardLine, Progress, Stopped
 from releve.model.proof import CareResult
 
 _PORT = 8443
@@ -58,7 +58,7 @@ class Chain:
         self._folder = room() / f"{book.run}-console"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._stops = 0
+        self._found = 0  # convictions, also of who had ended by himself
         self._port = 0
 
     def boot(self) -> None:
@@ -83,14 +83,14 @@ class Chain:
 
     def feed(self, line: GuardLine) -> None:
         """Hand a guard's line to the agent; never waits."""
-        if isinstance(line, Ready | Stopped | RolledBack | Alert) and "feed" in self._processes:
-            self._stops += isinstance(line, Stopped)
+        if not isinstance(line, Progress) and "feed" in self._processes:
+            self._found += isinstance(line, Stopped)
             self._lines.put(msgspec.json.encode(line) + b"\n")
 
     def finish(self) -> Iterator[CareResult]:
         """Wait until the server has stored all, then backup and restore."""
         if "feed" in self._processes:
-            said = f"Le serveur a reçu les {self._stops} arrêts de cette simulation"
+            said = f"Le serveur a reçu les {self._found} constats de cette simulation"
             yield self._timed("incident_visible", said, self._all_stored)
         yield from self._backup()
 
@@ -119,7 +119,7 @@ class Chain:
         home = str(self._folder / "agent")
         made = self._call("server", "token", "create", "--home", str(self._folder / "serveur"), "--structure", _STRUCTURE, "--url", self.url, "--json")  # fmt: skip  # noqa: E501
         token = msgspec.json.decode(made, type=Facts).token
-        self._call("agent", "enrol", "--home", home, "--token", token, "--name", "serveur-fichiers", "--care-role", "dossier patient", "--json")  # fmt: skip  # noqa: E501
+        self._call("agent", "enrol", "--home", home, "--token", token, "--name", "serveur-fichiers", "--care-role", "dossier patient", "--demonstration", "--json")  # fmt: skip  # noqa: E501
         self._launch("agent", ["agent", "run", "--home", home, "--heartbeat", "5"])
         self._launch("feed", ["agent", "feed", "--home", home, "--json"])
         threading.Thread(target=self._write_lines, daemon=True).start()

@@ -10,6 +10,7 @@ from types import FrameType
 import click
 import msgspec
 
+from releve.apps.cli.called import called_as, to_type
 from releve.apps.simulate import ledger, places, words
 from releve.apps.simulate.chain import Chain
 from releve.apps.simulate.guard_process import GuardFailedError
@@ -167,7 +168,9 @@ def _measure(
     say_conditions(runner.outcome, portable=wishes.portable)
     if not wishes.full:
         runner.outcome.not_shown.append(
-            "les profils que cette simulation n'a pas choisis : `releve simulate --full` les joue tous"
+            to_type(
+                "les profils que cette simulation n'a pas choisis : `releve simulate --full` les joue tous"
+            )
         )
     if chain:
         chain.boot()  # it starts while the shares are built
@@ -212,7 +215,7 @@ def _leave(wishes: Wishes, table: Table, book: Ledger, chain: Chain | None) -> N
         table.say("console", chain.url)
         if chain.setup_code:
             table.say("code", chain.setup_code)
-        table.say("stop_hint")
+        table.say("stop_hint", called_as())
         return
     if chain:
         chain.release()

@@ -89,15 +89,13 @@ class Runner:
         self.table.now_profile(SMB.name, ground.place.fs)
         late = self._is_late()
         result = skipped(SMB, ground.place.fs, TIME_UP) if late else run_smb(ground)
-        self._keep(result, SMB.title)
+        self._keep(result)
 
     def _is_late(self) -> bool:
         return self.budget > 0 and time.monotonic() - self._begun > self.budget
 
-    def _keep(self, result: AttackResult, title: str) -> None:
+    def _keep(self, result: AttackResult) -> None:
         self.outcome.attacks.append(result)
-        if result.skipped:
-            self.outcome.not_shown.append(f"{title} ({result.fs}) : {result.skipped}")
         self.table.attack(result)
 
     def ground(self, place: Place) -> Ground:
@@ -127,12 +125,18 @@ class Runner:
             windows=tuple(gathered.windows),
             care=tuple(gathered.care),
             environment=environment.look(
-                file_systems=tuple(dict.fromkeys(gathered.file_systems)), portable=self.portable,
+                file_systems=self._measured_on(), portable=self.portable,
                 files=gathered.files, size=gathered.bytes, not_shown=tuple(dict.fromkeys(gathered.not_shown)),
             ),
             command=command,
             seconds=seconds,
         )  # fmt: skip
+
+    def _measured_on(self) -> tuple[str, ...]:
+        """Where at least one case was measured, in order: a place that was only made shows nothing."""
+        ran = {attack.fs for attack in self.outcome.attacks if not attack.skipped}
+        ran |= {work.fs for work in self.outcome.honest if not work.skipped}
+        return tuple(fs for fs in dict.fromkeys(self.outcome.file_systems) if fs in ran)
 
     def _place(self, chapter: Chapter) -> Place | Unavailable:
         if self.portable:
@@ -155,7 +159,7 @@ class Runner:
                 if self._is_late()
                 else run_attack(ground, profile)
             )
-            self._keep(result, profile.title)
+            self._keep(result)
         if chapter.honest and self._is_late():
             names = ", ".join(workload.title for workload in chapter.honest)
             self.outcome.not_shown.append(f"{names} ({place.fs}) : {TIME_UP}")

@@ -1,15 +1,16 @@
 """The live table: one line as each result comes, and what runs now on a terminal."""
 
+import math
 import shutil
 import sys
 import time
-from statistics import median
 from typing import TextIO
 
 from releve.apps.simulate import attacks, honest
 from releve.apps.simulate.profile import Profile, Workload
 from releve.apps.simulate.words import Lang, honest_sentence, say
 from releve.model.proof import AttackResult, CareResult, HonestResult, Simulation
+from releve.report import figures
 
 _NAME = 46
 _RED, _GREEN, _GREY, _BOLD, _END = "\x1b[31m", "\x1b[32m", "\x1b[90m", "\x1b[1m", "\x1b[0m"
@@ -61,7 +62,7 @@ class Table:
         lost = f"{result.files_lost:>10}"
         figures = f"{result.newest_save_lost:>14}{_ms(result.first_write_to_stop_ms):>12}{_ms(result.rollback_ms):>12}"
         paint = _RED if result.files_lost else _GREEN
-        note = "" if result.stopped else "  " + say(self._lang, "not_stopped")
+        note = "" if result.stopped else "  " + say(self._lang, _unstopped(result))
         self._line(
             f"{name} {result.fs:<12}{result.files_touched:>10}{self._paint(paint, lost)}{figures}{note}"
         )
@@ -94,18 +95,18 @@ class Table:
     def end(self, run: Simulation) -> None:
         """The short account."""
         shown = [row for row in run.attacks if not row.skipped]
-        stops = [
-            row.first_write_to_stop_ms for row in shown if row.first_write_to_stop_ms is not None
-        ]
         wrongly = [row for row in run.honest if row.stopped and not row.wanted_stop]
         self._head = ""
         self._line("")
         self._line(self._paint(_BOLD, say(self._lang, "summary")))
         if shown:
+            over = sum(row.over for row in shown)
+            stopped = say(self._lang, "sum_stopped", sum(row.stopped for row in shown))
+            stopped += say(self._lang, "sum_over", over) if over else ""
+            touched = figures.files_touched(run).median or 0.0
             self.say(
-                "sum_attacks", len(shown), sum(row.stopped for row in shown), sum(row.files_lost for row in shown),
-                sum(row.newest_save_lost for row in shown), f"{median(row.files_touched for row in shown):.0f}",
-                f"{median(stops):.0f}" if stops else "-",
+                "sum_attacks", len(shown), stopped, sum(row.files_lost for row in shown),
+                sum(row.newest_save_lost for row in shown), f"{touched:g}", self._median_stop(run),
             )  # fmt: skip
         if run.honest:
             ran = [row for row in run.honest if not row.skipped]
@@ -116,6 +117,14 @@ class Table:
             self._line(say(self._lang, "not_shown") + " :")
             for what in run.environment.not_shown:
                 self._line(f"  - {what}")
+
+    def _median_stop(self, run: Simulation) -> str:
+        """As the report has it: whom nobody stopped counts as infinitely late."""
+        late = figures.stop_delay(run)
+        if late.median is None:
+            return "-"
+        time = say(self._lang, "never") if math.isinf(late.median) else _ms(late.median)
+        return time + (say(self._lang, "never_counted", late.never) if late.never else "")
 
     def _heading(self, key: str, columns: tuple[str, ...]) -> None:
         if self._head == key:
@@ -139,6 +148,12 @@ class Table:
 
     def _paint(self, colour: str, text: str) -> str:
         return f"{colour}{text}{_END}" if self._tty else text
+
+
+def _unstopped(result: AttackResult) -> str:
+    if not result.over:
+        return "not_stopped"
+    return "over" if result.files_lost else "over_undone"
 
 
 def _ms(value: float | None) -> str:

@@ -19,6 +19,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stop": ("arrêt", "stop"),
     "rollback": ("retour", "rollback"),
     "not_stopped": ("pas arrêtée", "not stopped"),
+    "over": ("déjà finie", "already over"),
+    "over_undone": ("déjà finie, défaite", "already over, undone"),
+    "never": ("jamais", "never"),
+    "never_counted": (
+        " (sans arrêt : {}, compté comme infiniment long)", " (without a stop: {}, counted as infinitely late)",
+    ),
+    "sum_stopped": ("{} arrêtées", "{} stopped"),
+    "sum_over": (" ; finies avant d'être jugées : {}", "; over when judged: {}"),
     "skipped": ("non montrée : {}", "not shown: {}"),
     "let": ("laissé faire", "let through"),
     "halted": ("ARRÊTÉ", "STOPPED"),
@@ -26,12 +34,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "summary": ("En bref", "In short"),
     "sum_attacks": (
         (
-            "{} attaques ({} arrêtées) : {} fichiers perdus, {} dernières versions perdues ; "
-            "médiane {} fichiers touchés, arrêt en {} ms"
+            "{} attaques ({}) : {} fichiers perdus, {} dernières versions perdues ; "
+            "médiane {} fichiers touchés, arrêt en {}"
         ),
         (
-            "{} attacks ({} stopped): {} files lost, {} newest saves lost; "
-            "median {} files touched, stop in {} ms"
+            "{} attacks ({}): {} files lost, {} newest saves lost; "
+            "median {} files touched, stop in {}"
         ),
     ),
     "sum_honest": ("Travaux honnêtes : {}, {} ; {}", "Honest workloads: {}, {}; {}"),
@@ -50,7 +58,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Première ouverture : code {} (il sert une fois, pour choisir le mot de passe)",
         "First opening: code {} (good once, to choose the password)",
     ),
-    "stop_hint": ("Pour l'éteindre : releve simulate --stop", "To end it: releve simulate --stop"),
+    "stop_hint": ("Pour l'éteindre : {} simulate --stop", "To end it: {} simulate --stop"),
     "seconds": ("{} s", "{} s"),
     "on": ("{} sur {}", "{} on {}"),
     "stopped_console": ("console éteinte : {}", "console ended: {}"),

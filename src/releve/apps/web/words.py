@@ -61,6 +61,11 @@ class Words:
         self.language = language
         self._texts = texts[language]
 
+    @property
+    def zone(self) -> str:
+        """Whose clock all times are shown by."""
+        return str(ZONE)
+
     def __call__(self, key: str, **facts: Any) -> str:
         """The text; with `n` its singular or plural (`key_one`, `key_other`)."""
         if "n" in facts:

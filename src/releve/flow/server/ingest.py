@@ -79,8 +79,11 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
         if fresh:
             mark = fresh[-1].item.seq
             unit.put_watermark(host, batch.spool, mark)
-        if batch.vitals.guard_running is False:
-            state = msgspec.structs.replace(state, guard="down")
+        state = hosts.with_vitals(
+            state,
+            guard_runs=batch.vitals.guard_running,
+            is_demonstration=batch.vitals.is_demonstration,
+        )
         seen = msgspec.structs.replace(record.host, last_seen_at=now, state=state)
         unit.put_host(HostRecord(host=seen, public_key=record.public_key, vitals=batch.vitals))
         if any(one.finding for one in fresh):
