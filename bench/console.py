@@ -144,7 +144,10 @@ def on_screen(served: Running, client: httpx.Client, hosts: list[EnrolledHost]) 
 
     def read() -> None:
         # The client is closed under it once all is measured.
-        with contextlib.suppress(httpx.HTTPError), client.stream("GET", "/situation/live") as answer:
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            client.stream("GET", "/situation/live") as answer,
+        ):
             text = ""
             for piece in answer.iter_text():
                 text += piece
