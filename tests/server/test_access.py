@@ -12,12 +12,12 @@ import pytest
 from releve.adapters.sql.store import SqlStore
 from releve.apps.console.app import console_parts
 from releve.apps.console.verbs import OPEN, VERBS
-from releve.flow.server import access, signin, situations
+from releve.flow.server import access, signin
 from releve.flow.server.access import AdmissionEnded, NotAllowed, Refused, check, may
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Person, Session
 from releve.model.access import Role, Verb
-from tests.server.test_structures_apart import PASSWORD, ask, dump, fill
+from tests.server.test_structures_apart import PASSWORD, ask, fill, kept
 from tests.server.world import T0, Running, running
 
 REASON = "Appel de 3 h : poste muet"
@@ -248,8 +248,8 @@ PAGES = set().union(*REACHES.values())
 def test_each_role_reaches_its_routes_and_no_other(
     role: Role, store: SqlStore, tmp_path: Path
 ) -> None:
+    mine, theirs = fill(store, "A"), fill(store, "B")
     with running(tmp_path / "server", store) as served:
-        mine, theirs = fill(store, "A"), fill(store, "B")
         client = browser(served, role)
         for one in (mine, theirs):
             situations.renew(store, one.structure, served.context.clock.now())
@@ -270,11 +270,6 @@ def test_each_role_reaches_its_routes_and_no_other(
                 assert leak not in text, (role, route)
         assert {p for p in PAGES if client.get(p).status_code == 200} == REACHES[role]
         assert (kept(store, mine.structure), kept(store, theirs.structure)) == before
-
-
-def kept(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
-    """What nobody but a person changes: the server looks at calls for help by itself."""
-    return {name: rows for name, rows in dump(store, structure).items() if name != "help_wake"}
 
 
 def browser(served: Running, role: Role, name: str = "A") -> httpx.Client:

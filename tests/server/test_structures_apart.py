@@ -230,6 +230,12 @@ def vault_of(store: SqlStore, host: EnrolledHost) -> str:
         return unit.vaults()[0].id
 
 
+def kept(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
+    """What only people and hosts change: a server that runs wakes calls, signs heads and sums up."""
+    own_work = {"help_wake", "audit_head", "situation"}
+    return {name: rows for name, rows in dump(store, structure).items() if name not in own_work}
+
+
 def dump(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
     """Every row of a structure, by table; empty tables are left out."""
     found = {}
@@ -267,7 +273,7 @@ def test_no_page_shows_another_structure(
         incident = unit.incidents()[0].id
     # The server sums it up by itself soon: time went by since T0.
     situations.renew(served.store, theirs.structure, served.context.clock.now())
-    before = dump(served.store, theirs.structure)
+    before = kept(served.store, theirs.structure)
     routes = all_routes()
     assert {"/", "/live", "/health", "/incidents/{identity:str}"} <= {r for r, _ in routes}
     for route, method in routes:
@@ -292,7 +298,7 @@ def test_no_page_shows_another_structure(
                     assert secret not in text.replace(path, ""), (method, path)
                 if identity in path:
                     assert status in (404, 405), (method, path, status)
-    assert dump(served.store, theirs.structure) == before
+    assert kept(served.store, theirs.structure) == before
     assert "serveur de A" in client.get("/").text
     assert mine.id in client.get("/").text
 
