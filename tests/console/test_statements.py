@@ -66,6 +66,7 @@ def csrf(page: str) -> str:
 
 @pytest.mark.browser
 def test_the_page_in_a_browser(served: Running, chromium: Browser) -> None:
+    served.home.make_setup_code()
     watched = Watched(chromium, served, "fr-FR")
     set_up(served, watched)
     watched.page.goto("/statements")

@@ -80,8 +80,8 @@ PENDING = text("retours pas encore annoncés : {n}", "rollbacks not told yet: {n
 DRILLS = text("Essais de restauration réussis", "Restore drills that succeeded")
 BACKUPS = text("Sauvegardes réussies", "Backups that succeeded")
 BACKUPS_OF = text(
-    "ce que {n} machines sur {all} ont dit dans le mois",
-    "what {n} of {all} hosts told in the month",
+    "par ce que les machines ont dit dans le mois ({n} sur {all})",
+    "as the hosts told in the month ({n} of {all})",
 )
 PROTECTED = text("Machines protégées", "Hosts protected")
 PROTECTED_OF = text(
