@@ -3,8 +3,10 @@
 import datetime as dt
 import functools
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import msgspec
 import pytest
@@ -21,12 +23,13 @@ from releve.flow.server import actions, casework, incidents, playbooks
 from releve.flow.server.casework import CaseError
 from releve.flow.server.incidents import HandlingError, Word
 from releve.flow.server.ingest import take
+from releve.flow.server.ports import Unit
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.event import FamilyStopped
 from releve.model.finding import Severity
 from releve.model.incident import Entry, Incident
 from releve.model.order import Isolate
-from releve.model.playbook import Playbook, StepWord
+from releve.model.playbook import Playbook, PlaybookRun, StepWord
 from releve.model.structure import CareService, Profile, StructureKind
 from tests.server.world import T0, EnrolledHost, add_host, batch, rolled_back, stopped
 
@@ -324,6 +327,56 @@ def test_one_host_goes_out_at_once_unless_it_carries_care(
         assert [type(r.action.task).__name__ for r in unit.actions()] == ["Release", "Isolate"]
         assert incidents.close(unit, incident.id, word()) is not None
         assert playbooks.start(unit, incident.id, playbook(), doer()) is None
+
+
+def at_once(*acts: Callable[[], object]) -> list[object]:
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [done.result() for done in [pool.submit(act) for act in acts]]
+
+
+def test_steps_said_and_proposed_at_once_are_all_kept(store: SqlStore) -> None:
+    hosts, incident = attack(store)
+    structure, mine = hosts[0].structure, playbook()
+    with store.unit(structure) as unit:
+        run = playbooks.start(unit, incident.id, mine, doer())
+    assert run is not None
+    read = Barrier(3)
+
+    def change(how: Callable[[Unit, PlaybookRun], object]) -> None:
+        with store.unit(structure, writes=False) as unit:
+            (seen,) = unit.runs((incident.id,))
+        read.wait()
+        with store.unit(structure) as unit:
+            how(unit, seen)
+
+    def done(step: str) -> Callable[[Unit, PlaybookRun], object]:
+        said = StepWord(step=step, state="done", by="claire", at=T0)
+        return lambda unit, seen: playbooks.say(unit, seen, mine, said, doer())
+
+    one, other = [step.id for step in mine.steps if step.kind == "human"][:2]
+    acts = [done(one), done(other)]
+    acts.append(lambda unit, seen: playbooks.act(unit, seen, mine, "isolate", doer("paul")))
+    at_once(*(functools.partial(change, act) for act in acts))
+    with store.unit(structure, writes=False) as unit:
+        (kept,) = unit.runs((incident.id,))
+        assert {w.step for w in kept.words} == {one, other, "isolate"}
+        assert unit.trail_is_whole()
+
+
+def test_of_two_who_end_a_task_at_once_one_did(store: SqlStore) -> None:
+    hosts, incident = attack(store)
+    task = CaseTask(id="t", incident=incident.id, title="Changer", made_at=T0, made_by="claire")
+    with store.unit(hosts[0].structure) as unit:
+        assert casework.add_task(unit, task)
+    together = Barrier(2)
+
+    def end(name: str) -> bool:
+        together.wait()
+        with store.unit(hosts[0].structure) as unit:
+            return casework.end_task(unit, incident.id, "t", name, T0)
+
+    ended = at_once(*(functools.partial(end, name) for name in ("claire", "paul")))
+    assert sorted(map(bool, ended)) == [False, True]
 
 
 def test_a_line_that_is_kept_already_stays_where_it_is(store: SqlStore) -> None:

@@ -9,7 +9,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import msgspec
 import pytest
@@ -236,6 +238,30 @@ def test_reminders_come_once_each_although_the_servers_that_tell_them_are_killed
     assert set(told.values()) == {1}
     assert {(f"obligation/{incident}/{duty}", mark): 1 for duty, mark in told} == dict(trail)
     engine.dispose()
+
+
+def test_a_reminder_and_a_sending_at_once_are_both_kept(store: SqlStore) -> None:
+    host, incident = attacked(store)
+    declare(store, host.structure, incident)
+    together = Barrier(2)
+
+    def remind() -> None:
+        together.wait()
+        with store.unit(host.structure) as unit:
+            obligations.tick(unit, T0 + 500 * HOUR)
+
+    def send() -> None:
+        together.wait()
+        with store.unit(host.structure) as unit:
+            obligations.send(unit, LAW, incident, "L1", sent(), login="claire")
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(remind), pool.submit(send)]:
+            done.result()
+    with store.unit(host.structure, writes=False) as unit:
+        assert unit.obligation(incident, "L1").state is State.DONE
+        assert unit.due_timers(T0 + 500 * HOUR) == []
+        assert unit.trail_is_whole()
 
 
 def test_the_running_server_tells_reminders_in_its_housekeeping(served: Running) -> None:

@@ -58,6 +58,7 @@ def add_task(unit: Unit, task: CaseTask) -> bool:
 
 def end_task(unit: Unit, incident: str, task: str, by: str, now: dt.datetime) -> bool:
     """Done, once; False: there is no such task that waits."""
+    unit.hold()
     known = unit.task(task)
     if known is None or known.incident != incident or known.done_at is not None:
         return False
@@ -70,6 +71,7 @@ def end_task(unit: Unit, incident: str, task: str, by: str, now: dt.datetime) ->
 
 def add_record(unit: Unit, record: AnyRecord) -> bool:
     """Keep evidence, a hand-over or a decision for ever; False: no such incident. Raises: CaseError."""
+    unit.hold()
     kind, said, detail = _checked(unit, record)
     line = line_of(kind, record.id, record.at, record.by, said)
     if isinstance(record, RansomDecision):

@@ -65,6 +65,7 @@ def make(unit: Unit, law: Law, form: Form, incident: str, who: Who) -> Dossier:
 
     Raises: NotDeclaredError, DossierChangedError.
     """
+    unit.hold()
     before = unit.dossier(incident, form.id)
     made = core.fill(form, case_of(unit, law, incident, who.at), who.login, before)
     if before is not None and made.values == before.values:
@@ -140,6 +141,7 @@ def paper(unit: Unit, law: Law, form: Form, dossier: Dossier) -> Paper:
 
 
 def _newest(unit: Unit, form: Form, incident: str, who: Who) -> Dossier:
+    unit.hold()
     found = unit.dossier(incident, form.id)
     if found is None:
         raise DossierUnknownError(form.id)

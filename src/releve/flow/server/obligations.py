@@ -59,6 +59,7 @@ def declare(
 
     Raises: NotDeclaredError, DecisionIncompleteError.
     """
+    unit.hold()
     found = unit.incident(incident)
     if found is None:
         raise NotDeclaredError(incident)
@@ -119,6 +120,7 @@ def tick(unit: Unit, now: dt.datetime) -> tuple[Timer, ...]:
     """
     fired = []
     for timer in unit.due_timers(now):
+        unit.hold()
         if not unit.fire_timer(timer, now):
             continue
         clock = unit.obligation(timer.incident, timer.duty, lock=True)
@@ -181,6 +183,7 @@ def _decide(
 ) -> Obligation:
     if not decision.by.strip():
         raise DecisionIncompleteError("who decides is not said")
+    unit.hold()
     if unit.declaration(incident) is None:
         raise NotDeclaredError(incident)
     clock = unit.obligation(incident, duty, lock=True)

@@ -52,6 +52,7 @@ def say(
     unit: Unit, run: PlaybookRun, playbook: Playbook, word: StepWord, doer: Doer
 ) -> PlaybookRun:
     """A person's word on a step; taking an automatic one back proposes its undo. Raises: PlaybookError."""
+    run = _held(unit, run)
     told = playbooks.say(run, playbook, word)
     step = playbook.step(word.step)
     before = run.word(word.step)
@@ -70,6 +71,7 @@ def act(unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer)
     Of one host that carries no care the order goes out at once; a host that carries care waits for a
     named person, several hosts wait for two. Raises: PlaybookError.
     """
+    run = _held(unit, run)
     known, incident = playbook.step(step), unit.incident(run.incident)
     if known is None or known.kind != "automatic" or incident is None:
         raise PlaybookError("step")
@@ -81,6 +83,12 @@ def act(unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer)
     told = playbooks.with_word(run, word)
     _keep(unit, told, playbook, word, doer)
     return told
+
+
+def _held(unit: Unit, run: PlaybookRun) -> PlaybookRun:
+    """The run as it stands now that nobody else changes it."""
+    unit.hold()
+    return next((r for r in unit.runs((run.incident,)) if r.id == run.id), run)
 
 
 def _askable(unit: Unit) -> set[str]:
