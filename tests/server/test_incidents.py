@@ -31,6 +31,7 @@ from releve.model.incident import Entry, Incident
 from releve.model.order import Isolate
 from releve.model.playbook import Playbook, PlaybookRun, StepWord
 from releve.model.structure import CareService, Profile, StructureKind
+from releve.respond.playbooks import PlaybookError
 from tests.server.world import T0, EnrolledHost, add_host, batch, rolled_back, stopped
 
 KEY = Ed25519PrivateKey.generate()
@@ -324,9 +325,37 @@ def test_one_host_goes_out_at_once_unless_it_carries_care(
         assert record.action.state == state
         back = StepWord(step="isolate", state="undone", by="claire", at=T0, why="vérifié")
         playbooks.say(unit, run, playbook(), back, doer())
-        assert [type(r.action.task).__name__ for r in unit.actions()] == ["Release", "Isolate"]
+        kinds = [(type(r.action.task).__name__, r.action.state) for r in unit.actions()]
+        taken_back = [("Isolate", "refused")]
+        assert kinds == (taken_back if care else [("Release", "sent"), ("Isolate", "sent")])
         assert incidents.close(unit, incident.id, word()) is not None
         assert playbooks.start(unit, incident.id, playbook(), doer()) is None
+
+
+def test_what_waits_is_not_proposed_again_and_nothing_of_a_closed_incident(
+    store: SqlStore,
+) -> None:
+    hosts, incident = attack(store)
+    mine = playbook()
+    with store.unit(hosts[0].structure) as unit:
+        run = playbooks.start(unit, incident.id, mine, doer())
+        assert run is not None
+        run = playbooks.act(unit, run, mine, "isolate", doer())
+        with pytest.raises(PlaybookError, match="nothing"):
+            playbooks.act(unit, run, mine, "isolate", doer("paul"))
+        first, *others = (r.action for r in unit.actions())
+        assert len(others) == 2
+        assert actions.refuse(unit, first.id, actor="paul", now=T0)
+        run = playbooks.act(unit, run, mine, "isolate", doer())
+        assert [r.action.host for r in unit.actions(state="proposed")].count(first.host) == 1
+        done = StepWord(step="isolate", state="done", by="claire", at=T0)
+        run = playbooks.say(unit, run, mine, done, doer())
+        back = StepWord(step="isolate", state="undone", by="claire", at=T0, why="vérifié")
+        run = playbooks.say(unit, run, mine, back, doer())
+        assert {r.action.state for r in unit.actions()} == {"refused"}
+        assert incidents.close(unit, incident.id, word()) is not None
+        with pytest.raises(PlaybookError, match="closed"):
+            playbooks.act(unit, run, mine, "isolate", doer())
 
 
 def at_once(*acts: Callable[[], object]) -> list[object]:

@@ -9,10 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from releve.flow.server import actions
 from releve.flow.server.casework import line_of, tell
 from releve.flow.server.ports import Unit
+from releve.model.incident import Incident
 from releve.model.playbook import Playbook, PlaybookRun, StepWord
 from releve.respond import playbooks
 from releve.respond.orders import needs_decision, people_needed
 from releve.respond.playbooks import PlaybookError, Proposal
+
+_ON = ("proposed", "sent")
+_MOST = 100_000
 
 
 class Doer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +61,13 @@ def say(
     step = playbook.step(word.step)
     before = run.word(word.step)
     incident = unit.incident(run.incident)
-    if step and incident and before and before.actions and word.state == "undone":
-        backs = playbooks.undoing(step, incident, _askable(unit))
-        word = msgspec.structs.replace(word, actions=_propose(unit, backs, doer))
+    if step and incident and before and before.actions:
+        kept = before.actions
+        if word.state == "undone":
+            sent = _taken_back(unit, before, doer)
+            backs = playbooks.undoing(step, incident, _askable(unit) & sent)
+            kept = _propose(unit, _not_asked(unit, backs, doer.at), doer)
+        word = msgspec.structs.replace(word, actions=kept)
         told = playbooks.with_word(run, word)
     _keep(unit, told, playbook, word, doer)
     return told
@@ -69,16 +77,23 @@ def act(unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer)
     """Propose what an automatic step asks of the incident's hosts.
 
     Of one host that carries no care the order goes out at once; a host that carries care waits for a
-    named person, several hosts wait for two. Raises: PlaybookError.
+    named person, several hosts wait for two. What waits or is on its way is not asked again.
+
+    Raises: PlaybookError.
     """
     run = _held(unit, run)
     known, incident = playbook.step(step), unit.incident(run.incident)
     if known is None or known.kind != "automatic" or incident is None:
         raise PlaybookError("step")
+    if _is_closed(unit, incident):
+        raise PlaybookError("closed")
     asked = playbooks.proposals(known, incident, _askable(unit))
+    asked = _not_asked(unit, asked, doer.at)
     if not asked:
         raise PlaybookError("nothing")
-    made = _propose(unit, asked, doer)
+    before = run.word(step)
+    mine = before.actions if before and before.state != "undone" else ()
+    made = (*mine, *_propose(unit, asked, doer))
     word = StepWord(step=step, state="proposed", by=doer.by, at=doer.at, actions=made)
     told = playbooks.with_word(run, word)
     _keep(unit, told, playbook, word, doer)
@@ -93,6 +108,31 @@ def _held(unit: Unit, run: PlaybookRun) -> PlaybookRun:
 
 def _askable(unit: Unit) -> set[str]:
     return {host.id for host in unit.hosts()}
+
+
+def _is_closed(unit: Unit, incident: Incident) -> bool:
+    """An incident that became part of an open one goes on in it."""
+    open_ = (incident.id in (one.id, *one.merged) for one in unit.open_incidents())
+    return not any(open_)
+
+
+def _not_asked(unit: Unit, asked: tuple[Proposal, ...], now: dt.datetime) -> tuple[Proposal, ...]:
+    """Those that neither wait for a decision nor are on their way."""
+    found = [r.action for state in _ON for r in unit.actions(state=state, most=_MOST)]
+    on = {(action.host, action.task) for action in found if action.expires_at > now}
+    return tuple(one for one in asked if (one.host, one.task) not in on)
+
+
+def _taken_back(unit: Unit, word: StepWord, doer: Doer) -> set[str]:
+    """Refuse what still waits of the word's actions; the hosts that were sent theirs."""
+    sent = set()
+    for identity in word.actions:
+        record = unit.action(identity)
+        if record is not None and record.signed is not None:
+            sent.add(record.action.host)
+        else:
+            actions.refuse(unit, identity, actor=doer.by, now=doer.at)
+    return sent
 
 
 def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer) -> tuple[str, ...]:
