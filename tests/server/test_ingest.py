@@ -135,3 +135,16 @@ def test_two_hosts_that_send_at_once_lose_nothing(store: SqlStore) -> None:
         assert sorted(incident.hosts) == sorted(host.id for host in hosts)
         told = unit.entries((incident.id, *incident.merged))
         assert sum(entry.kind == "stopped" for entry in told) == 45
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_host_whose_clock_cannot_be_is_taken_at_the_servers_time_and_hinders_nobody(
+    store: SqlStore, year: int
+) -> None:
+    bad, good = add_host(store, "bad"), add_host(store, "good")
+    impossible = dt.datetime(year, 12, 31, 23, 59, tzinfo=dt.UTC)
+    take(store, bad.structure, bad.id, batch(stopped("a", impossible)), T0)
+    taken = take(store, good.structure, good.id, batch(stopped("b")), T0)
+    assert taken.stored == 1
+    with store.unit(bad.structure, writes=False) as unit:
+        assert {entry.at for i in unit.incidents() for entry in i.timeline if entry.finding} == {T0}

@@ -125,7 +125,7 @@ def show(home: Path, db: str, structure: str, most: int, as_json: bool) -> None:
             else:
                 at = entry.at.isoformat(timespec="seconds")
                 words = (one.name, entry.number, at, entry.actor, entry.verb, entry.object)
-                click.echo("  ".join((*map(str, words), entry.detail)).rstrip())
+                click.echo(_printable("  ".join((*map(str, words), entry.detail)).rstrip()))
 
 
 @audit.command()
@@ -174,3 +174,8 @@ def _key(words: str) -> bytes:
     if len(key) * 2 != _HEX_KEY:
         raise UsageError("--key: 64 hex digits, as `releve audit key` prints them.")
     return key
+
+
+def _printable(line: str) -> str:
+    """One entry, one line: what people wrote in it can neither begin another nor command a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

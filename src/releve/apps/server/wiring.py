@@ -3,7 +3,7 @@
 import datetime as dt
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -90,15 +90,22 @@ def build(
         limits=limits,
     )
 
+    news = situations.News(context.live)
+
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_keep_house, context)
             tasks.start_soon(escalations.run_forever)
-            tasks.start_soon(_sum_up, context)
-            tasks.start_soon(_sign_heads, context, tuple(places))
+            up_since = context.clock.now()
+            jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
+                (lambda: _keep_house(context, up_since), _HOUSEKEEPING_SECONDS),
+                (lambda: _sum_up(context, news), _SUM_UP_SECONDS),
+                (lambda: _sign_heads(context, tuple(places)), _HEADS_SECONDS),
+            ]
             if keep is not None:
-                tasks.start_soon(_forget, context, keep)
+                jobs.append((lambda: _forget(context, keep), _FORGET_SECONDS))
+            for job, seconds in jobs:
+                tasks.start_soon(_again_and_again, job, seconds)
             yield
             context.live.close()
             tasks.cancel_scope.cancel()
@@ -143,19 +150,23 @@ class LettingGo(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _keep_house(context: Context) -> None:
-    up_since = context.clock.now()
+async def _again_and_again(job: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Never returns: a database that was busy, or one bad row, must not end what others wait for."""
     while True:
-        await to_thread.run_sync(_tidy, context, up_since)
-        await anyio.sleep(_HOUSEKEEPING_SECONDS)
+        try:
+            await job()
+        except Exception:
+            log.exception("server_job_failed")
+        await anyio.sleep(seconds)
 
 
-async def _sum_up(context: Context) -> None:
-    news = situations.News(context.live)
-    while True:
-        if await to_thread.run_sync(_renew, context, news):
-            context.live.touch(EVERYTHING)
-        await anyio.sleep(_SUM_UP_SECONDS)
+async def _keep_house(context: Context, up_since: dt.datetime) -> None:
+    await to_thread.run_sync(_tidy, context, up_since)
+
+
+async def _sum_up(context: Context, news: situations.News) -> None:
+    if await to_thread.run_sync(_renew, context, news):
+        context.live.touch(EVERYTHING)
 
 
 def _renew(context: Context, news: situations.News) -> int:
@@ -165,9 +176,7 @@ def _renew(context: Context, news: situations.News) -> int:
 
 
 async def _sign_heads(context: Context, places: tuple[HeadPlace, ...]) -> None:
-    while True:
-        await to_thread.run_sync(_heads_of_all, context, places)
-        await anyio.sleep(_HEADS_SECONDS)
+    await to_thread.run_sync(_heads_of_all, context, places)
 
 
 def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
@@ -187,17 +196,15 @@ def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
 
 
 async def _forget(context: Context, keep: dt.timedelta) -> None:
-    """In small bites, so that agents never wait long; then once an hour."""
-    while True:
-        for structure in await to_thread.run_sync(context.store.structures):
-            more = 1
-            while more:
-                now = context.clock.now()
-                more = await to_thread.run_sync(
-                    forget_old_events, context.store, structure.id, now, keep
-                )
-                await anyio.sleep(_BITE_PAUSE_SECONDS)
-        await anyio.sleep(_FORGET_SECONDS)
+    """In small bites, so that agents never wait long."""
+    for structure in await to_thread.run_sync(context.store.structures):
+        more = 1
+        while more:
+            now = context.clock.now()
+            more = await to_thread.run_sync(
+                forget_old_events, context.store, structure.id, now, keep
+            )
+            await anyio.sleep(_BITE_PAUSE_SECONDS)
 
 
 def _tidy(context: Context, up_since: dt.datetime) -> None:

@@ -9,12 +9,16 @@ from releve.flow import envelope
 from releve.flow.server import situations
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
+from releve.flow.server.retention import KEEP_DAYS
 from releve.flow.wire import Ack, Batch, Item, decode_event
 from releve.model import event as ev
 from releve.model.finding import Finding
 from releve.model.host import Host, HostState
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts
+
+_OLDEST = dt.timedelta(days=KEEP_DAYS)  # a host may have been without its server for weeks
+_AHEAD = dt.timedelta(days=1)  # a clock in another zone, not one of another year
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +70,8 @@ def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
 
 def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime) -> Taken:
     """Store what is new of the batch; durable when this returns. Taking it twice is harmless."""
-    told = [_read(host, batch.spool, item) for item in sorted(batch.items, key=lambda i: i.seq)]
+    items = sorted(batch.items, key=lambda item: item.seq)
+    told = [_read(host, batch.spool, item, now) for item in items]
     with store.unit(structure) as unit:
         if any(one.finding for one in told):
             unit.hold()
@@ -113,10 +118,20 @@ class _Told(msgspec.Struct, frozen=True):
     finding: Finding | None
 
 
-def _read(host: str, spool: str, item: Item) -> _Told:
-    event = decode_event(item.event)
+def _read(host: str, spool: str, item: Item, now: dt.datetime) -> _Told:
+    event = _believed(decode_event(item.event), now)
     identity = finding_id(host, spool, item.seq)
     return _Told(item, event, find(event, host=host, identity=identity) if event else None)
+
+
+def _believed(event: ev.AnyEvent | None, now: dt.datetime) -> ev.AnyEvent | None:
+    """With the time of now if its own cannot be: one host's clock must not decide for the others."""
+    if event is None:
+        return None
+    at = event.seen_at
+    if at.tzinfo is not None and now - _OLDEST <= at <= now + _AHEAD:
+        return event
+    return msgspec.structs.replace(event, seen_at=now)
 
 
 def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime) -> HostState:
