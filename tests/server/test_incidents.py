@@ -358,6 +358,44 @@ def test_what_waits_is_not_proposed_again_and_nothing_of_a_closed_incident(
             playbooks.act(unit, run, mine, "isolate", doer())
 
 
+def test_isolating_host_by_host_from_a_split_incident_waits_for_two_people(store: SqlStore) -> None:
+    hosts, incident = attack(store)
+    plain, mine, later = [host.id for host in hosts[1:]], playbook(), T0 + playbooks.LIMITS.together
+    with store.unit(hosts[0].structure) as unit:
+        parts = [incidents.split(unit, incident.id, (host,), word()) for host in plain]
+        for part, at in zip(parts, (T0, later - MINUTE), strict=True):
+            assert part is not None
+            whose = msgspec.structs.replace(doer(), at=at)
+            run = playbooks.start(unit, part.id, mine, whose)
+            assert run is not None
+            playbooks.act(unit, run, mine, "isolate", whose)
+        asked = {r.action.host: r.action for r in unit.actions()}
+        assert [asked[host].people for host in plain] == [1, 2]
+        assert [asked[host].state for host in plain] == ["sent", "proposed"]
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_what_was_refused_or_is_over_makes_no_mass_action(
+    store: SqlStore, is_refused: bool
+) -> None:
+    hosts, incident = attack(store)
+    structure, mine = hosts[0].structure, playbook()
+    after = T0 + (MINUTE if is_refused else playbooks.LIMITS.together)
+    with store.unit(structure) as unit:
+        facts = {"actor": "paul", "identity": "before", "now": T0}
+        assert actions.propose(unit, hosts[0].id, Isolate(), **facts)
+        if is_refused:
+            assert actions.refuse(unit, "before", actor="paul", now=T0)
+        part = incidents.split(unit, incident.id, (hosts[1].id,), word())
+        assert part is not None
+        whose = msgspec.structs.replace(doer(), at=after)
+        run = playbooks.start(unit, part.id, mine, whose)
+        assert run is not None
+        playbooks.act(unit, run, mine, "isolate", whose)
+        (sent,) = unit.actions(state="sent")
+        assert (sent.action.host, sent.action.people) == (hosts[1].id, 1)
+
+
 def at_once(*acts: Callable[[], object]) -> list[object]:
     with ThreadPoolExecutor(len(acts)) as pool:
         return [done.result() for done in [pool.submit(act) for act in acts]]

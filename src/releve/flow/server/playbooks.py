@@ -10,11 +10,23 @@ from releve.flow.server import actions
 from releve.flow.server.casework import line_of, tell
 from releve.flow.server.ports import Unit
 from releve.model.incident import Incident
+from releve.model.order import Isolate
 from releve.model.playbook import Playbook, PlaybookRun, StepWord
 from releve.respond import playbooks
 from releve.respond.orders import needs_decision, people_needed
 from releve.respond.playbooks import PlaybookError, Proposal
 
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """`together`: hosts that are isolated within it count as one mass action, of whichever incident.
+
+    As long as an isolation holds by itself: those before are over, the others are cut at once.
+    """
+
+    together: dt.timedelta = dt.timedelta(minutes=Isolate().minutes)
+
+
+LIMITS = Limits()
 _ON = ("proposed", "sent")
 _MOST = 100_000
 
@@ -135,8 +147,23 @@ def _taken_back(unit: Unit, word: StepWord, doer: Doer) -> set[str]:
     return sent
 
 
+def _cut_lately(unit: Unit, now: dt.datetime) -> set[str]:
+    """The structure's hosts that somebody would have isolated lately, of whichever incident."""
+    since = now - LIMITS.together
+    return {
+        record.action.host
+        for record in unit.actions(most=_MOST)
+        if isinstance(record.action.task, Isolate)
+        and record.action.state != "refused"
+        and record.action.proposed_at > since
+    }
+
+
 def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer) -> tuple[str, ...]:
-    people = people_needed(len({proposal.host for proposal in asked}))
+    hosts = {proposal.host for proposal in asked}
+    if any(isinstance(proposal.task, Isolate) for proposal in asked):
+        hosts |= _cut_lately(unit, doer.at)
+    people = people_needed(len(hosts))
     made = []
     for proposal in asked:
         identity, record = doer.new_id(), unit.host(proposal.host)
