@@ -19,7 +19,7 @@ _decode = msgspec.json.Decoder(PhoneRing).decode
 
 @post("/api/v1/help/ring", status_code=200)
 async def take_phone_ring(request: AnyRequest) -> Response[bytes]:
-    """Telling one call twice is harmless; wrong tokens wait longer and longer."""
+    """Telling one call twice is harmless; wrong tokens wait longer and longer, the right one never."""
     context = context_of(request)
     now = context.clock.now()
     token = request.headers.get("authorization", "")[:_LONGEST_TOKEN].removeprefix(_BEARER)
@@ -48,10 +48,10 @@ ROUTES: list[Any] = [take_phone_ring]
 
 
 def _structure(context: Context, token: str, tries: tuple[str, ...]) -> str | None:
-    now = context.clock.now()
-    check_tries(context.store, tries, now)
     found = context.store.structure_of_help_line(digest(token)) if token else None
     if found is None:
+        now = context.clock.now()
+        check_tries(context.store, tries, now)
         count_wrong(context.store, tries, now)
     return found
 
