@@ -145,6 +145,19 @@ def test_tasks_evidence_and_decisions_are_written_and_shown(visitor: Visitor) ->
     assert "ne jamais payer" in text
 
 
+def test_numbers_that_are_none_or_too_great_are_no_failure(visitor: Visitor) -> None:
+    assert visitor.post("/tasks", title="Appeler", days="²").status_code == 200
+    piece = {"name": "photo", "sha256": "ab" * 32, "kept": "coffre"}
+    for size in ("²", "9" * 40):
+        answer = visitor.post("/evidence", size=size, **piece)
+        assert answer.status_code == 422
+        assert "nombre d’octets" in html.unescape(answer.text)
+    for skip in (10**6 + 1, 10**30, -1):
+        answer = visitor.browser.get(f"{visitor.at}?skip={skip}")
+        assert answer.status_code == 200
+        assert "Appeler" in answer.text
+
+
 def test_what_people_write_cannot_become_markup(visitor: Visitor) -> None:
     bad = "<script>alert(1)</script>"
     visitor.post("/tasks", title=bad)

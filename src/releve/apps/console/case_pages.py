@@ -29,7 +29,7 @@ async def add_task(request: AnyRequest, identity: FromPath[str]) -> Response[str
         who=form.get("who", ""),
         made_at=now,
         made_by=entered.session.login,
-        due_at=now + dt.timedelta(days=int(days)) if days.isdigit() and len(days) < 4 else None,
+        due_at=now + dt.timedelta(days=int(days)) if days.isdecimal() and len(days) < 4 else None,
     )
     return await changed(
         entered, identity, lambda unit: identity if casework.add_task(unit, task) else None
@@ -63,7 +63,7 @@ async def add_evidence(request: AnyRequest, identity: FromPath[str]) -> Response
         by=entered.session.login,
         name=form.get("name", ""),
         sha256=form.get("sha256", "").strip().lower(),
-        size=int(size) if size.isdigit() else -1,
+        size=int(size) if size.isdecimal() and len(size) < 16 else -1,
         kept=form.get("kept", ""),
     )
     return await _recorded(entered, piece)

@@ -21,6 +21,7 @@ from releve.model.incident import Incident
 from releve.respond.playbooks import PlaybookError
 
 _LONGEST = 500
+_MOST_SKIPPED = 1_000_000
 
 
 @get("/incidents")
@@ -38,7 +39,9 @@ async def incidents(request: AnyRequest) -> Response[str]:
 async def incident(
     request: AnyRequest, identity: FromPath[str], skip: FromQuery[int] = 0
 ) -> Response[str]:
-    return await case_page(await enter(request), identity, skip=max(0, skip))
+    """From the newest line on, also when more are to be skipped than any incident has."""
+    first = skip if 0 <= skip <= _MOST_SKIPPED else 0
+    return await case_page(await enter(request), identity, skip=first)
 
 
 @get("/incidents/{identity:str}/live")
