@@ -316,6 +316,26 @@ def test_an_exchange_gone_mad_rings_people_so_many_times_and_no_more(desk: Desk)
     assert ring(desk, "c99", caller="0299009999").phone == "0299009999"
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (" +33 (0)2.99-00 00 01", "+33 (0)2.99-00 00 01"),
+        ("ou http://evil.example/a/x9", ""),
+        ("0299000001 evil.example", ""),
+        ("(.-)", ""),
+        ("٠٢٩٩٠٠٠٠٠١", ""),
+        ("1" * 41, ""),
+    ],
+)
+def test_only_a_number_to_call_gets_into_a_message(desk: Desk, told: str, said: str) -> None:
+    known = ring(desk, "c1", caller=told)
+    assert (known.phone, known.asked_by) == (said, said or "phone")
+    asked = Asked(id="x", source="console", by="claire", text="Panne.", phone=told, at=T0)
+    kept = ask(desk.store, desk.structure, asked, T0)
+    assert kept.phone == said
+    assert kept.text == ("Panne." if said else f"Panne.\n{told}")  # whoever signs in reads it
+
+
 def test_a_call_carries_what_was_known_and_no_name_of_a_file(desk: Desk) -> None:
     host = add_host(desk.store, "serveur")
     take(desk.store, host.structure, host.id, batch(stopped("f")), T0)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import re
 
 import msgspec
 
@@ -23,6 +24,7 @@ _MOST_RINGS = 20  # new callers a minute: more is a stolen token or a broken exc
 _SAME_CALLER = dt.timedelta(minutes=15)  # who rings again wants the same thing, only sooner
 _EARLIEST_RING = dt.timedelta(minutes=10)  # its clock may be off; more is not believed
 _standing = msgspec.json.Decoder(Standing).decode
+_NUMBER = re.compile(r"(?=.*[0-9])[0-9+ .()-]+")
 _PHONE, _OPENED, _AGAIN = "phone", "opened", "again"
 
 
@@ -67,7 +69,7 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
     Raises: TooManyRings.
     """
     identity = digest(f"{structure}/{ring.call}")[:32]
-    caller = _line(ring.caller, LONGEST_PHONE)
+    caller = _number(ring.caller)
     with store.unit(structure) as unit:
         known = unit.help_request(identity)
         if known is not None:
@@ -92,14 +94,16 @@ def make_line(store: Store, structure: str, token: str, *, actor: str, now: dt.d
 
 
 def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
+    phone = _number(asked.phone)
+    said = asked.text if phone else f"{asked.text.strip()}\n{asked.phone.strip()}"
     request = HelpRequest(
         id=asked.id,
         structure=unit.structure,
         source=asked.source,
         asked_by=asked.by[:100],
-        text=asked.text.strip()[:LONGEST_TEXT],
+        text=said.strip()[:LONGEST_TEXT],
         is_blocked=asked.is_blocked,
-        phone=_line(asked.phone, LONGEST_PHONE),
+        phone=phone,
         context=context_of(unit, asked.host),
         course=escalation.begin(min(asked.at, now), now),
     )
@@ -168,6 +172,7 @@ def believed(at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
     return at
 
 
-def _line(text: str, most: int) -> str:
-    """One line without what a gateway or a page could read as more than text."""
-    return "".join(c for c in text if c.isprintable()).strip()[:most]
+def _number(text: str) -> str:
+    """A number to call; empty for anything else: messages say it, and a link has no place there."""
+    number = " ".join(text.split())
+    return number if len(number) <= LONGEST_PHONE and _NUMBER.fullmatch(number) else ""
