@@ -16,9 +16,11 @@ from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.assist.asking import Asked, PhoneRing, TooManyRings, ask, take_ring
 from releve.flow.server.assist.escalating import Escalations
 from releve.flow.server.assist.ports import Call, ChannelFailed, Message
+from releve.flow.server.assist.telling import ask_from_host
 from releve.flow.server.enrol import ensure_structure
-from releve.flow.server.ingest import take
+from releve.flow.server.ingest import Refused, take
 from releve.flow.server.live import Live
+from releve.flow.wire import HelpAsk
 from releve.model.help import HelpRequest, Step
 from releve.report.assistance import answers
 from tests.assist.people import always, person
@@ -314,6 +316,43 @@ def test_an_exchange_gone_mad_rings_people_so_many_times_and_no_more(desk: Desk)
         ring(desk, "c99", caller="0299009999")
     desk.clock.forward(minutes=2)
     assert ring(desk, "c99", caller="0299009999").phone == "0299009999"
+
+
+def test_a_ring_s_own_time_does_not_hide_it_from_the_limit(desk: Desk) -> None:
+    early = desk.clock.now() - dt.timedelta(minutes=2)
+    for n in range(20):
+        ring(desk, f"c{n}", caller=f"02990000{n:02d}", at=early)
+    with pytest.raises(TooManyRings):
+        ring(desk, "c99", caller="0299009999", at=early)
+    assert ring(desk, "c3", caller="0299000003").course.opened_at == early  # told before
+
+
+def test_one_call_told_fifty_times_adds_one_line(desk: Desk) -> None:
+    first = ring(desk, "c1")
+    for _ in range(50):
+        assert ring(desk, "c2").id == first.id
+    assert [s.kind for s in desk.read(first.id)[1]] == ["opened", "again"]
+    with desk.store.unit(desk.structure) as unit:
+        answering.close(unit, first.id, "Fait.", actor="bea", now=desk.clock.now())
+    assert ring(desk, "c2").id == first.id
+    for n in range(3, 21):
+        ring(desk, f"c{n}", caller="")
+    with pytest.raises(TooManyRings):  # each call of one caller is one of the twenty
+        ring(desk, "c99")
+
+
+def test_a_host_gone_mad_asks_so_many_times_and_hinders_no_other(desk: Desk) -> None:
+    def wanted(host: str, n: int) -> str:
+        want = HelpAsk(id=f"{n}", at=desk.clock.now() - dt.timedelta(minutes=2))
+        return ask_from_host(desk.store, desk.structure, host, want, desk.clock.now()).request
+
+    known = [wanted("h1", n) for n in range(20)]
+    with pytest.raises(Refused, match="too_many"):
+        wanted("h1", 99)
+    assert wanted("h1", 5) == known[5]  # how far it is may be asked as often as one likes
+    assert wanted("h2", 99)
+    desk.clock.forward(minutes=2)
+    assert wanted("h1", 99)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ STAYS = (
     "Les compteurs d’essais de connexion, sans nom en clair : le serveur les oublie en un jour.",
 )
 _TABLES = {
+    "access_grant": "qui avait quel rôle",
     "action": "ordres proposés, décidés, exécutés",
+    "admission": "qui est entré du dehors, et pourquoi",
     "audit": "journal d’audit, chaque ligne avec l’empreinte de la précédente",
     "audit_head": "têtes signées du journal d’audit",
     "declaration": "ce qui a été déclaré de chaque attaque",
@@ -49,6 +51,7 @@ _TABLES = {
     "profile": "ce que la structure a dit d’elle-même",
     "rota": "astreinte, sans les adresses des passerelles",
     "statement": "relevés de service (les fichiers sont dans documents/)",
+    "situation": "le résumé de la structure pour qui la surveille",
     "vault": "coffres et leur dernier état",
     "vault_head": "têtes signées des coffres",
 }

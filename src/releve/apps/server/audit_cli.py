@@ -75,7 +75,8 @@ def verify_(
 ) -> None:
     """Vérifier le journal de bout en bout / verify the trail from end to end.
 
-    Without --heads nothing shows that somebody with the server's key rewrote trail and heads alike.
+    Without --heads nothing shows that somebody who owns the database rewrote the trail and took its
+    heads away, or, with the server's key, made new ones.
 
     Example: releve audit verify --heads /mnt/temoin --json
     """

@@ -188,11 +188,12 @@ def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
         except TrailBroken:
             log.error("audit_trail_broken", structure=structure.id)  # noqa: TRY400 (told by verify)
     for place in places:
-        try:
-            for structure in structures:
+        for structure in structures:
+            try:
                 ship(context.store, structure.id, place)
-        except OSError as error:
-            log.error("audit_heads_not_shipped", place=place.name, why=error.strerror)  # noqa: TRY400
+            except OSError as error:
+                facts = {"place": place.name, "structure": structure.id, "why": error.strerror}
+                log.error("audit_heads_not_shipped", **facts)  # noqa: TRY400
 
 
 async def _forget(context: Context, keep: dt.timedelta) -> None:

@@ -23,9 +23,12 @@ class HeadPlace(Protocol):
 
 
 def ship(store: Store, structure: str, place: HeadPlace) -> int:
-    """Bring what the place lacks; how many heads. Raises: OSError."""
+    """Bring what the place lacks; how many heads. Raises: OSError, also when it is ahead of us."""
     known = place.newest(structure)
     with store.unit(structure, writes=False) as unit:
+        last = next((head.seq for head in unit.audit_heads(most=1)), 0)
+        if known is not None and known > last:
+            raise OSError(0, "it holds heads that this trail has not: see `releve audit verify`")
         new = unit.audit_heads(most=_AGAIN) if known is None else unit.audit_heads(after=known)
     if new:
         place.add(structure, [(head.seq, head.signed) for head in new])

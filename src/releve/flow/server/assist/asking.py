@@ -3,6 +3,8 @@
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
@@ -20,16 +22,17 @@ from releve.model.standing import Standing
 
 LONGEST_TEXT, LONGEST_PHONE = 2000, 40
 _MOST_FINDINGS, _MOST_INCIDENTS, _MOST_HOSTS = 6, 5, 20
-_MOST_RINGS = 20  # new callers a minute: more is a stolen token or a broken exchange
+_MOST_RINGS = 20  # a minute: more is a stolen token, a broken exchange or a broken host
+_MOST_READ = 1000
 _SAME_CALLER = dt.timedelta(minutes=15)  # who rings again wants the same thing, only sooner
 _EARLIEST_RING = dt.timedelta(minutes=10)  # its clock may be off; more is not believed
 _standing = msgspec.json.Decoder(Standing).decode
 _NUMBER = re.compile(r"(?=.*[0-9])[0-9+ .()-]+")
-_PHONE, _OPENED, _AGAIN = "phone", "opened", "again"
+_PHONE, _OPENED, _AGAIN, _CLOSED = "phone", "opened", "again", "closed"
 
 
 class TooManyRings(Exception):  # noqa: N818  # a control value of this module
-    """The exchange tells of more new callers than there can be."""
+    """A phone system or a host tells of more calls than there can be."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,15 +77,28 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
         known = unit.help_request(identity)
         if known is not None:
             return known
-        recent = [r for r in unit.help_requests(is_open=True) if r.source == _PHONE]
-        for request in recent:
-            if caller and request.phone == caller and now - request.course.opened_at < _SAME_CALLER:
-                return _again(unit, request.id, now)
-        minute_ago = now - dt.timedelta(minutes=1)
-        if sum(r.course.opened_at > minute_ago for r in recent) >= _MOST_RINGS:
-            raise TooManyRings
+        rings = [r for r in _recent(unit, now) if r.source == _PHONE]
+        own = [r for r in rings if caller and r.phone == caller]
+        told = next((r for r in own if _has_told(unit, r, identity)), None)
+        if told is not None:
+            return told
+        _check_rate(unit, rings, now)
+        for request in own:
+            is_open = request.course.phase != _CLOSED
+            if is_open and now - request.course.opened_at < _SAME_CALLER:
+                return _again(unit, request.id, identity, now)
         at = believed(ring.at, now)
         asked = Asked(id=identity, source=_PHONE, by=caller or _PHONE, phone=caller, at=at)
+        return _take(unit, asked, now)
+
+
+def ask_from(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
+    """As `ask`, for an asker who is a machine and may go mad. Raises: TooManyRings."""
+    with store.unit(structure) as unit:
+        known = unit.help_request(asked.id)
+        if known is not None:
+            return known
+        _check_rate(unit, (r for r in _recent(unit, now) if r.asked_by == asked.by), now)
         return _take(unit, asked, now)
 
 
@@ -115,13 +131,33 @@ def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
     return request
 
 
-def _again(unit: Unit, identity: str, now: dt.datetime) -> HelpRequest:
+def _recent(unit: Unit, now: dt.datetime) -> list[HelpRequest]:
+    """All that can have come, or been told of again, in the last minutes; the newest first."""
+    oldest = now - _SAME_CALLER - _EARLIEST_RING
+    return [r for r in unit.help_requests(most=_MOST_READ) if r.course.opened_at > oldest]
+
+
+def _has_told(unit: Unit, request: HelpRequest, call: str) -> bool:
+    return any(s.kind == _AGAIN and s.person == call for s in unit.help_steps(request.id))
+
+
+def _check_rate(unit: Unit, requests: Iterable[HelpRequest], now: dt.datetime) -> None:
+    """By the server's own time of arrival: an asker's `at` does not count. Raises: TooManyRings."""
+    since = now - dt.timedelta(minutes=1)
+    steps = (step for request in requests for step in unit.help_steps(request.id))
+    came = (s for s in steps if s.kind in (_OPENED, _AGAIN) and s.at > since)
+    if len(list(islice(came, _MOST_RINGS))) == _MOST_RINGS:
+        raise TooManyRings
+
+
+def _again(unit: Unit, identity: str, call: str, now: dt.datetime) -> HelpRequest:
+    """`call`: by which it is known when the same call is told twice."""
     request = unit.help_request(identity, lock=True)
     if request is None:
         raise LookupError(identity)
     course = msgspec.structs.replace(request.course, number=request.course.number + 1)
     told = msgspec.structs.replace(request, course=course)
-    step = Step(number=course.number, at=now, kind=_AGAIN, person=request.asked_by)
+    step = Step(number=course.number, at=now, kind=_AGAIN, person=call)
     unit.add_help_steps(identity, [step])
     unit.put_help(told, escalation.wake_at(course))
     return told

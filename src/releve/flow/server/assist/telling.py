@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from releve.flow.server.assist.asking import Asked, ask, believed, digest
+from releve.flow.server.assist.asking import Asked, TooManyRings, ask_from, believed, digest
+from releve.flow.server.ingest import Refused
 from releve.flow.server.ports import Store, Unit
 from releve.flow.wire import HelpAsk, HelpTold
 
@@ -12,7 +13,10 @@ _ROLES = ("it", "lead")  # whom a structure calls itself when nobody comes
 def ask_from_host(
     store: Store, structure: str, host: str, wanted: HelpAsk, now: dt.datetime
 ) -> HelpTold:
-    """Keep the request if it is new; how far it is. One host cannot reach another's by its id."""
+    """Keep the request if it is new; how far it is. One host cannot reach another's by its id.
+
+    Raises: Refused, for more than there can be.
+    """
     asked = Asked(
         id=digest(f"{structure}/{host}/{wanted.id}")[:32],
         source="host",
@@ -23,7 +27,10 @@ def ask_from_host(
         host=host,
         at=believed(wanted.at, now),
     )
-    request = ask(store, structure, asked, now)
+    try:
+        request = ask_from(store, structure, asked, now)
+    except TooManyRings:
+        raise Refused("too_many") from None
     with store.unit(structure, writes=False) as unit:
         steps, phones = unit.help_steps(request.id), phones_of(unit)
     rung = dict.fromkeys(step.name for step in steps if step.kind == "ring")
