@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import io
 import os
 import random
 import subprocess
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
+import docx
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
-from releve.apps.console.dossier_files import file_of
+from releve.apps.console.dossier_files import KINDS, file_of
 from releve.apps.server import wiring
 from releve.flow.server import cases, dossiers, obligations
 from releve.flow.server.dossiers import Who
@@ -335,6 +337,50 @@ def test_an_edit_after_signing_is_unsigned_and_the_signed_version_stays(store: S
         newest, signed, _ = unit.dossier_versions(incident, "cnil-initial")
     assert newest.signature is None
     assert signed.signature is not None
+
+
+def test_a_receipt_is_of_what_was_signed_and_an_edit_carries_neither(store: SqlStore) -> None:
+    host, incident = attacked(store)
+    declare(store, host.structure, incident)
+    with store.unit(host.structure) as unit:
+        who = Who(login="anne", at=T0)
+        with pytest.raises(obligations.DecisionIncompleteError, match="signed version"):
+            dossiers.attach(unit, CNIL, incident, "CNIL-77", b"%PDF", who)
+        dossiers.sign(unit, LAW, CNIL, incident, ("Dr Martin", "gérante"), who)
+        dossiers.attach(unit, CNIL, incident, "CNIL-77", b"%PDF", who)
+        edited = dossiers.edit(unit, CNIL, incident, {"end": "hier"}, who)
+        assert (edited.signature, edited.receipt) == (None, None)
+        with pytest.raises(obligations.DecisionIncompleteError, match="signed version"):
+            dossiers.attach(unit, CNIL, incident, "CNIL-78", b"%PDF", who)
+        assert unit.dossier_versions(incident, "cnil-initial")[1].receipt is not None
+
+
+def word_text(body: bytes) -> str:
+    word = docx.Document(io.BytesIO(body))
+    cells = [c.text for table in word.tables for row in table.rows for c in row.cells]
+    return "\n".join([*(p.text for p in word.paragraphs), *cells])
+
+
+def test_the_account_stands_beside_the_signer_and_nothing_unseen_is_in_a_file(
+    store: SqlStore,
+) -> None:
+    host, incident = attacked(store)
+    declare(store, host.structure, incident)
+    with store.unit(host.structure) as unit:
+        who = Who(login="anne-login", at=T0)
+        dossiers.edit(unit, CNIL, incident, {"end": "hier\ufffe\x85\x01 soir"}, who)
+        signer = ("Dr\n Martin\uffff", "gé\x02rante\ufffe")
+        made = dossiers.sign(unit, LAW, CNIL, incident, signer, who)
+        made = dossiers.attach(unit, CNIL, incident, "N\x00\ufffe1", b"%PDF", who)
+        files = {kind: file_of(unit, LAW, CNIL, made, kind) for kind in KINDS}
+    said = "Dr Martin, gérante (compte : anne-login)"
+    assert said in files["html"].decode()
+    assert said in word_text(files["docx"])
+    assert files["pdf"].startswith(b"%PDF")  # drawn from the HTML
+    facts = msgspec.json.decode(files["json"])
+    assert facts["signature"]["login"] == "anne-login"
+    assert facts["receipt"]["reference"] == "N1"
+    assert made.values["end"] == "hier soir"
 
 
 def test_making_again_with_nothing_new_makes_no_version(store: SqlStore) -> None:

@@ -12,7 +12,8 @@ from releve.obligation.case import Case
 from releve.obligation.filling import Filler, fillers
 
 FORMAT = "releve-dossier/1"
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # what neither JSON readers nor Word show
+# What JSON readers do not show, and XML (a Word file) cannot hold.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _replace = msgspec.structs.replace
 
 
@@ -39,12 +40,11 @@ def fill(form: Form, case: Case, by: str, before: Dossier | None = None) -> Doss
         made_by=by,
         values=values,
         edited=edited,
-        receipt=before.receipt if before else None,
     )
 
 
 def edit(form: Form, before: Dossier, wanted: Mapping[str, str], by: str, at: dt.datetime) -> Dossier:  # fmt: skip
-    """The next version with what a person wrote; a signature is of its version and does not pass on.
+    """The next version with what a person wrote; signature and receipt are of the text before.
 
     An emptied field is filled from the incident again when the dossier is next made.
     """
@@ -59,6 +59,7 @@ def edit(form: Form, before: Dossier, wanted: Mapping[str, str], by: str, at: dt
         values=new,
         edited=tuple(sorted(edited)),
         signature=None,
+        receipt=None,
     )
 
 
@@ -90,7 +91,7 @@ def paper(form: Form, law: Law, dossier: Dossier, structure: str) -> Paper:
         name=form.name.fr,
         to=form.to.fr,
         law_dated=law.dated.isoformat(),
-        structure=structure,
+        structure=clean(structure),
         incident=dossier.incident,
         made_at=dossier.made_at,
         lines=lines,
@@ -104,6 +105,11 @@ def document_bytes(made: Paper) -> bytes:
 
 def read(document: bytes) -> Paper:
     return msgspec.json.decode(document, type=Paper)
+
+
+def clean_line(value: str) -> str:
+    """A name, a function, a number: one line of at most 200 letters."""
+    return " ".join(clean(value).split())[:200]
 
 
 def clean(value: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from releve.model.dossier import BLANK, Dossier, Line, Paper
+from releve.model.dossier import BLANK, Dossier, Line, Paper, Signature
 from releve.report.document import Block, Callout, Cell, Document, Prose, Section, Table
 from releve.report.text import Voice
 
@@ -87,7 +87,7 @@ def _signature(dossier: Dossier, around: Around) -> Section:
     if said is not None:
         when = _FRENCH.moment(said.at.astimezone(around.zone))
         rows += [
-            (Cell(main="Signé par"), Cell(main=f"{said.name}, {said.role}")),
+            (Cell(main="Signé par"), Cell(main=_signer(said))),
             (Cell(main="Le"), Cell(main=when)),
             (Cell(main="SHA-256 du document (JSON)"), Cell(main=said.sha256, code=True)),
         ]
@@ -101,6 +101,11 @@ def _signature(dossier: Dossier, around: Around) -> Section:
         ]
     table = Table(caption="Signature", head=("Champ", "Contenu"), rows=tuple(rows), name="dossier")
     return Section(anchor="signature", title="", blocks=(table,), sheet=False)
+
+
+def _signer(said: Signature) -> str:
+    """The name is what a person wrote; the account is who wrote it."""
+    return f"{said.name}, {said.role} (compte : {said.login})"
 
 
 def _sources(paper: Paper, around: Around) -> Section:

@@ -55,6 +55,7 @@ def _json(document: bytes, dossier: Dossier) -> bytes:
         "signature": signature and {
             "name": signature.name,
             "role": signature.role,
+            "login": signature.login,
             "at": signature.at,
             "sha256": signature.sha256,
         },

@@ -93,7 +93,7 @@ def sign(
 
     Raises: DossierUnknownError, DossierChangedError, DecisionIncompleteError.
     """
-    name, role = (word.strip()[:200] for word in signer)
+    name, role = (core.clean_line(word) for word in signer)
     if not name or not role:
         raise DecisionIncompleteError("a signature needs a name and a role")
     before = _newest(unit, form, incident, who)
@@ -114,15 +114,18 @@ def sign(
 def attach(
     unit: Unit, form: Form, incident: str, reference: str, receipt: bytes, who: Who
 ) -> Dossier:
-    """The receipt's number and the hash of its file; the document stays as it was signed.
+    """The receipt of what was signed: its number, its file's hash. The document stays as it was.
 
     Raises: DossierUnknownError, DossierChangedError, DecisionIncompleteError.
     """
-    if not reference.strip() or not receipt:
+    number = core.clean_line(reference)
+    if not number or not receipt:
         raise DecisionIncompleteError("a receipt needs its number and its file")
     before = _newest(unit, form, incident, who)
+    if before.signature is None:
+        raise DecisionIncompleteError("a receipt is of a signed version")
     known = Receipt(
-        reference=reference.strip()[:200],
+        reference=number,
         sha256=hashlib.sha256(receipt).hexdigest(),
         size=len(receipt),
         at=who.at,
