@@ -343,7 +343,7 @@ def test_one_call_told_fifty_times_adds_one_line(desk: Desk) -> None:
 
 def test_a_host_gone_mad_asks_so_many_times_and_hinders_no_other(desk: Desk) -> None:
     def wanted(host: str, n: int) -> str:
-        want = HelpAsk(id=f"{n}", at=desk.clock.now() - dt.timedelta(minutes=2))
+        want = HelpAsk(id=f"{n}", text="", at=desk.clock.now() - dt.timedelta(minutes=2))
         return ask_from_host(desk.store, desk.structure, host, want, desk.clock.now()).request
 
     known = [wanted("h1", n) for n in range(20)]
