@@ -81,6 +81,7 @@ def test_the_situation_shows_what_is_granted_worst_first(served: Running) -> Non
         assert "Ailleurs" not in text
         assert other.structure not in text
     assert "1 demande attend" in client.get("/situation?lang=fr").text.replace("\u00a0", " ")
+    assert 'href="/situation"' in client.get("/structures").text
     with client.stream("GET", "/situation/live") as answer:
         assert "Touché" in next(answer.iter_text())
 
@@ -89,3 +90,4 @@ def test_a_signed_in_stranger_sees_no_situation(served: Running) -> None:
     fill(served.store, "Cabinet")
     client = browser(served, Role.LEAD, "Cabinet")
     assert client.get("/situation").status_code == 403
+    assert 'href="/situation"' not in client.get("/structures").text
