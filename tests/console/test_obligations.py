@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import docx
 import httpx
+import msgspec
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -109,6 +110,14 @@ def test_from_the_declaration_to_the_attached_receipt(
     assert answer.headers["content-disposition"].endswith('-v4.docx"')
     word = docx.Document(io.BytesIO(answer.content))
     assert "22/11 à midi" in [c.text for t in word.tables for r in t.rows for c in r.cells]
+    with served.store.unit(served.store.structures()[0].id) as unit:
+        made = unit.dossier(incident, "cnil-initial")
+        forged = made.values | {"end": "jamais"}
+        unit.add_dossier(msgspec.structs.replace(made, version=5, values=forged))
+    page = browser.get(here).text
+    assert "jamais" in page
+    assert "Signé par" not in page
+    assert browser.get(f"{here}/json").json()["modified_since_signature"]
 
 
 def test_sent_and_not_due_are_decided_from_the_page_of_all_clocks(

@@ -17,9 +17,11 @@ from threading import Barrier
 import docx
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from releve.adapters.sql import tables as t
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
@@ -381,6 +383,45 @@ def test_the_account_stands_beside_the_signer_and_nothing_unseen_is_in_a_file(
     assert facts["signature"]["login"] == "anne-login"
     assert facts["receipt"]["reference"] == "N1"
     assert made.values["end"] == "hier soir"
+
+
+@pytest.mark.parametrize("what", ["document", "unreadable", "values", "digest"])
+def test_what_was_changed_in_the_database_is_not_served_as_signed(
+    store: SqlStore, what: str
+) -> None:
+    host, incident = attacked(store)
+    declare(store, host.structure, incident)
+    with store.unit(host.structure) as unit:
+        who = Who(login="anne", at=T0)
+        made = dossiers.sign(unit, LAW, CNIL, incident, ("Dr Martin", "gérante"), who)
+        assert "Signé par" in file_of(unit, LAW, CNIL, made, "html").decode()
+        said = made.signature
+        changed = {
+            "document": {"document": said.document.replace(b"patients", b"personne")},
+            "unreadable": {"document": b"{", "sha256": hashlib.sha256(b"{").hexdigest()},
+            "digest": {"sha256": "0" * 64},
+            "values": {},
+        }[what]
+        values = made.values | ({"end": "jamais"} if what == "values" else {})
+        said = msgspec.structs.replace(said, **changed)
+        body = msgspec.json.encode(msgspec.structs.replace(made, values=values, signature=said))
+        row = (t.dossier.c.kind == CNIL.id) & (t.dossier.c.version == made.version)
+        unit._connection.execute(sa.update(t.dossier).where(row).values(body=body))
+    with store.unit(host.structure) as unit:
+        forged = unit.dossier(incident, CNIL.id)
+        files = {kind: file_of(unit, LAW, CNIL, forged, kind) for kind in KINDS}
+        page, word = files["html"].decode(), word_text(files["docx"])
+        with pytest.raises(obligations.DecisionIncompleteError, match="signed version"):
+            dossiers.attach(unit, CNIL, incident, "CNIL-77", b"%PDF", who)
+        again = dossiers.sign(unit, LAW, CNIL, incident, ("Dr Martin", "gérante"), who)
+        assert "Signé par" in file_of(unit, LAW, CNIL, again, "html").decode()
+    for text in (page, word):
+        assert "Modifié depuis la signature" in text
+        assert "Signé par" not in text
+    facts = msgspec.json.decode(files["json"])
+    assert facts["modified_since_signature"]
+    assert facts["signature"] is None
+    assert facts["broken_signature"]["sha256"] == said.sha256
 
 
 def test_making_again_with_nothing_new_makes_no_version(store: SqlStore) -> None:

@@ -1,6 +1,7 @@
 """A dossier filled from its case: what is known put in, what a person wrote kept, the rest blank."""
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -101,6 +102,20 @@ def paper(form: Form, law: Law, dossier: Dossier, structure: str) -> Paper:
 def document_bytes(made: Paper) -> bytes:
     """The bytes whose SHA-256 is signed."""
     return msgspec.json.encode(made, order="deterministic")
+
+
+def is_as_signed(dossier: Dossier) -> bool:
+    """Whether it is signed, and document and contents are still those that were."""
+    said = dossier.signature
+    if said is None or hashlib.sha256(said.document).hexdigest() != said.sha256:
+        return False
+    try:
+        paper = read(said.document)
+    except msgspec.MsgspecError:
+        return False
+    return (paper.incident, paper.kind) == (dossier.incident, dossier.kind) and all(
+        line.value == dossier.values.get(line.id, "") for line in paper.lines
+    )
 
 
 def read(document: bytes) -> Paper:

@@ -16,17 +16,25 @@ _MARKS = {
 }
 _HEAD = ("Champ", "Contenu", "Source")
 _FOOTER = "Préparé par Relève. Rien n’a été envoyé : une personne relit, signe et dépose."
+_CHANGED = "Modifié depuis la signature"
+_WORTHLESS = (
+    "La signature ne vaut pas pour ce texte. Ne l’envoyez pas : relisez et signez de nouveau."
+)
 _FRENCH = Voice("fr")
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands around a paper: where it goes, what the sources are called, who says caution."""
+    """What stands around a paper: where it goes, what the sources are called, who says caution.
+
+    `is_changed`: it is no longer what was signed.
+    """
 
     how: str
     url: str
     caution: str
     sources: Mapping[str, str]
     zone: dt.tzinfo
+    is_changed: bool = False
 
 
 def dossier_document(paper: Paper, dossier: Dossier, around: Around) -> Document:
@@ -54,6 +62,8 @@ def dossier_document(paper: Paper, dossier: Dossier, around: Around) -> Document
 def _first(paper: Paper, dossier: Dossier, around: Around) -> Section:
     gaps = tuple(line.label for line in paper.lines if line.is_blank)
     blocks: list[Block] = [Prose(words=f"{around.how} {around.url}".strip())]
+    if around.is_changed:
+        blocks.append(Callout(title=_CHANGED, items=(_WORTHLESS,)))
     if gaps:
         blocks.append(Callout(title=f"{BLANK} : {len(gaps)}", items=gaps))
     if dossier.signature is None:
@@ -87,7 +97,7 @@ def _signature(dossier: Dossier, around: Around) -> Section:
     if said is not None:
         when = _FRENCH.moment(said.at.astimezone(around.zone))
         rows += [
-            (Cell(main="Signé par"), Cell(main=_signer(said))),
+            _signed(said, is_changed=around.is_changed),
             (Cell(main="Le"), Cell(main=when)),
             (Cell(main="SHA-256 du document (JSON)"), Cell(main=said.sha256, code=True)),
         ]
@@ -103,9 +113,12 @@ def _signature(dossier: Dossier, around: Around) -> Section:
     return Section(anchor="signature", title="", blocks=(table,), sheet=False)
 
 
-def _signer(said: Signature) -> str:
+def _signed(said: Signature, *, is_changed: bool) -> tuple[Cell, ...]:
     """The name is what a person wrote; the account is who wrote it."""
-    return f"{said.name}, {said.role} (compte : {said.login})"
+    who = f"{said.name}, {said.role} (compte : {said.login})"
+    if is_changed:
+        return Cell(main=_CHANGED, tone="bad"), Cell(main=_WORTHLESS, small=who, tone="bad")
+    return Cell(main="Signé par"), Cell(main=who)
 
 
 def _sources(paper: Paper, around: Around) -> Section:

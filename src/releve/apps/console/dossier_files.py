@@ -8,7 +8,7 @@ from releve.flow.server import cases, dossiers
 from releve.flow.server.ports import Unit
 from releve.model.dossier import Dossier, Form
 from releve.model.law import Law
-from releve.obligation.dossier import document_bytes
+from releve.obligation.dossier import document_bytes, is_as_signed
 from releve.report.dossier import Around, dossier_document
 from releve.report.html import render
 
@@ -31,6 +31,7 @@ def file_of(unit: Unit, law: Law, form: Form, dossier: Dossier, kind: str) -> by
         caution=law.caution.fr,
         sources={source.id: source.name for source in law.source},
         zone=cases.zone_of(unit),
+        is_changed=dossier.signature is not None and not is_as_signed(dossier),
     )
     document = dossier_document(paper, dossier, around)
     if kind == "docx":
@@ -46,13 +47,19 @@ def file_of(unit: Unit, law: Law, form: Form, dossier: Dossier, kind: str) -> by
 
 
 def _json(document: bytes, dossier: Dossier) -> bytes:
-    """`document` holds the very bytes whose SHA-256 is `sha256`, and what was signed."""
+    """`document` holds the very bytes whose SHA-256 is `sha256`, and what was signed.
+
+    Of a dossier that was changed since, the signature stands as `broken_signature`.
+    """
     signature, receipt = dossier.signature, dossier.receipt
+    is_changed = signature is not None and not is_as_signed(dossier)
     facts = {
         "document": msgspec.Raw(document),
         "sha256": hashlib.sha256(document).hexdigest(),
         "version": dossier.version,
-        "signature": signature and {
+        "modified_since_signature": is_changed,
+        "signature": None,
+        "broken_signature" if is_changed else "signature": signature and {
             "name": signature.name,
             "role": signature.role,
             "login": signature.login,

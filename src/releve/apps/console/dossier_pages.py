@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.exceptions import NotFoundException
@@ -18,6 +19,7 @@ from releve.flow.server import cases, dossiers
 from releve.flow.server.obligations import DecisionIncompleteError
 from releve.flow.server.ports import Unit
 from releve.model.dossier import Dossier, Form
+from releve.obligation.dossier import is_as_signed
 
 Act = Callable[[Unit, Form, dossiers.Who, dict[str, str]], Dossier]
 
@@ -32,7 +34,9 @@ async def dossier(request: AnyRequest, identity: FromPath[str], kind: FromPath[s
         versions = unit.dossier_versions(identity, kind)
         if not versions:
             raise NotFoundException
-        return views.dossier_view(unit, form, identity), versions
+        view = views.dossier_view(unit, form, identity)
+        shown = msgspec.structs.replace(view, dossier=_shown(versions[0]))
+        return shown, [_shown(version) for version in versions]
 
     view, versions = await reading(entered, read)
     return page(
@@ -114,6 +118,13 @@ async def receipt(
 
 
 ROUTES: list[Any] = [dossier, download, make, edit, sign, receipt]
+
+
+def _shown(made: Dossier) -> Dossier:
+    """Without a signature that is not of what stands there now."""
+    if is_as_signed(made):
+        return made
+    return msgspec.structs.replace(made, signature=None, receipt=None)
 
 
 def _form(entered: Entered, kind: str) -> Form:

@@ -107,7 +107,8 @@ def sign(
         sha256=hashlib.sha256(document).hexdigest(),
         document=document,
     )
-    kept = _replace(again, signature=signature)
+    got = before.receipt if core.is_as_signed(before) else None
+    kept = _replace(again, signature=signature, receipt=got)
     return _keep(unit, kept, who, "sign", f"{name}, {role}: {signature.sha256}")
 
 
@@ -122,7 +123,7 @@ def attach(
     if not number or not receipt:
         raise DecisionIncompleteError("a receipt needs its number and its file")
     before = _newest(unit, form, incident, who)
-    if before.signature is None:
+    if not core.is_as_signed(before):
         raise DecisionIncompleteError("a receipt is of a signed version")
     known = Receipt(
         reference=number,
@@ -136,8 +137,11 @@ def attach(
 
 
 def paper(unit: Unit, law: Law, form: Form, dossier: Dossier) -> Paper:
-    """The document as the addressee reads it; of a signed version, the very one that was signed."""
-    if dossier.signature is not None:
+    """The document as the addressee reads it; of a signed version, the very one that was signed.
+
+    Of one that was changed since: what stands there now, which nobody signed.
+    """
+    if dossier.signature is not None and core.is_as_signed(dossier):
         return core.read(dossier.signature.document)
     profile = unit.profile()
     return core.paper(form, law, dossier, profile.legal_name if profile else "")
