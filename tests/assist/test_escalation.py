@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from releve.assist.escalation import (
     Acknowledged,
+    Again,
     Closed,
     Delivered,
     Failed,
@@ -131,6 +132,64 @@ def test_with_nobody_on_call_it_says_so_at_once() -> None:
     talk = Talk()
     assert talk.tick(0) == ["nobody_on_call"]
     assert talk.course.phase == "ended"
+
+
+def test_who_comes_on_duty_while_one_would_insist_is_rung() -> None:
+    talk = Talk()
+    talk.tick(0)
+    assert wake_at(talk.course) == talk.at(45)
+    assert talk.tick(45) == []
+    talk.chain = (BEA,)
+    assert talk.tick(89) == []
+    assert talk.tick(90) == ["ring bea sms"]
+    assert (talk.course.phase, talk.course.ended_at) == ("ringing", None)
+    run(talk)
+    assert [s.kind for s in talk.steps][-1] == "end_of_chain"
+    assert wake_at(talk.course) is None
+
+
+def test_a_shift_that_ends_in_mid_chain_gives_way_to_the_next_one() -> None:
+    talk = Talk(ALI)
+    talk.tick(0)
+    talk.chain = ()
+    assert talk.tick(45) == ["end_of_chain"]
+    talk.chain = (BEA,)
+    assert talk.tick(90) == ["ring bea sms"]
+
+
+def test_looking_for_somebody_on_duty_ends_when_insisting_would() -> None:
+    talk = Talk()
+    for seconds in range(0, 400, 5):
+        talk.tick(seconds)
+    assert [s.kind for s in talk.steps] == ["nobody_on_call"]
+    assert (talk.course.phase, wake_at(talk.course)) == ("ended", None)
+    talk.chain = (BEA,)
+    assert talk.tick(500) == []
+
+
+def test_who_rings_again_after_nobody_came_has_all_rung_anew_for_as_long() -> None:
+    talk = Talk(ALI, BEA)
+    run(talk)
+    assert talk.give(Again(talk.at(800), "c2")) == ["again c2"]
+    assert wake_at(talk.course) == talk.at(800)
+    rung = []
+    for seconds in range(800, 1300):
+        rung += talk.give(Tick(talk.at(seconds), talk.chain, talk.at(800)))
+        for ring in talk.course.out:
+            talk.deliver(seconds, ring.number)
+    assert rung.count("ring ali sms") == rung.count("ring bea sms") == 4
+    assert talk.course.ended_at == talk.at(1160)
+    assert [s.number for s in talk.steps] == list(range(2, len(talk.steps) + 2))
+
+
+def test_who_rings_again_while_it_rings_or_once_somebody_comes_changes_no_turn() -> None:
+    talk = Talk(ALI, BEA)
+    talk.tick(0)
+    talk.give(Again(talk.at(5), "c2"))
+    assert talk.tick(6) == []
+    talk.give(Acknowledged(talk.at(10), "ali", "Ali"))
+    talk.give(Again(talk.at(20), "c3"))
+    assert (talk.course.phase, wake_at(talk.course)) == ("acknowledged", None)
 
 
 def test_a_dead_network_is_tried_again_for_as_long_as_people_are() -> None:

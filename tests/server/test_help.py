@@ -186,6 +186,33 @@ def test_with_no_rota_at_all_it_says_so(desk: Desk) -> None:
     assert [s.kind for s in desk.read(request)[1]] == ["opened", "nobody_on_call"]
 
 
+def test_who_calls_again_after_nobody_was_on_call_is_heard(desk: Desk) -> None:
+    first = ring(desk, "c1")
+    for _ in range(50):
+        desk.look(seconds=10)
+    assert [s.kind for s in desk.read(first.id)[1]] == ["opened", "nobody_on_call"]
+    desk.on_call("ali")
+    desk.look(seconds=60)
+    assert desk.phones.rung == []
+    assert ring(desk, "c2").id == first.id
+    desk.look()
+    assert desk.phones.names == ["ali/sms"]
+    answering.answer(desk.store, desk.phones.code(), desk.clock.now())
+    found, _ = desk.read(first.id)
+    assert (found.course.phase, found.answer_s) == ("acknowledged", 560)  # from the first ring
+
+
+def test_a_shift_that_begins_soon_is_waited_for(desk: Desk) -> None:
+    request = desk.ask()
+    desk.look()
+    desk.on_call("ali")
+    desk.look(seconds=44)
+    assert desk.phones.rung == []
+    desk.look(seconds=1)
+    assert desk.phones.names == ["ali/sms"]
+    assert desk.read(request)[0].course.phase == "ringing"
+
+
 def test_a_server_killed_between_writing_and_sending_sends_after_its_restart(desk: Desk) -> None:
     desk.on_call("ali", "bea")
     request = desk.ask()

@@ -31,10 +31,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """Time went on; `chain` is who is on call now, in order."""
+    """Time went on; `chain` is who is on call now, in order; `again_at`: when the asker last rang again."""
 
     at: dt.datetime
     chain: tuple[Responder, ...]
+    again_at: dt.datetime | None = None
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -64,7 +65,14 @@ class Closed(msgspec.Struct, frozen=True):
     person: str
 
 
-Input = Tick | Delivered | Failed | Acknowledged | Closed
+class Again(msgspec.Struct, frozen=True):
+    """The same asker rings again; `call` tells the one ring from the next."""
+
+    at: dt.datetime
+    call: str
+
+
+Input = Tick | Delivered | Failed | Acknowledged | Closed | Again
 Stepped = tuple[Course, tuple[Step, ...]]
 
 
@@ -75,6 +83,8 @@ def begin(at: dt.datetime, kept_at: dt.datetime) -> Course:
 
 def wake_at(course: Course) -> dt.datetime | None:
     """When a Tick has to come; None: nothing is waited for. Never further away than `answer`."""
+    if course.phase == "ended" and course.ended_at is not None:
+        return course.due_at if course.due_at > course.ended_at else None
     if course.phase != "ringing":
         return None
     return min([course.due_at, *(ring.until for ring in course.out)])
@@ -90,6 +100,8 @@ def step(course: Course, given: Input, limits: Limits) -> Stepped:
             return _acknowledge(course, given)
         case Closed():
             return _close(course, given)
+        case Again():
+            return _again(course, given)
         case _:
             assert_never(given)
 
@@ -118,8 +130,10 @@ def lost(
 
 
 def _tick(course: Course, tick: Tick, limits: Limits) -> Stepped:
-    if course.phase != "ringing" or not _is_due(course.due_at, tick.at, limits.answer):
+    if wake_at(course) is None or not _is_due(course.due_at, tick.at, limits.answer):
         return course, ()
+    if course.phase == "ended":
+        return _look_on(course, tick, limits)
     waiting = [person for person in tick.chain if person.id not in course.rung]
     if waiting:
         return _ring(course, waiting[0], tick.at, limits)
@@ -162,10 +176,11 @@ def _ring(course: Course, person: Responder, at: dt.datetime, limits: Limits) ->
 
 
 def _end_of_round(course: Course, tick: Tick, limits: Limits) -> Stepped:
-    if not tick.chain and not course.rung and course.round == 1:
-        return _end(course, tick.at, "nobody_on_call")
-    is_over = course.round >= limits.rounds and tick.at - course.opened_at >= limits.insist
-    if is_over or not tick.chain:
+    if not tick.chain:
+        is_nobody = not course.rung and course.round == 1
+        ended, steps = _end(course, tick.at, "nobody_on_call" if is_nobody else "end_of_chain")
+        return _replace(ended, due_at=_next_look(ended, tick, limits)), steps
+    if course.round >= limits.rounds and _is_long_enough(course, tick, limits):
         return _end(course, tick.at, "end_of_chain")
     again = _replace(course, round=course.round + 1, rung=(), heard=False)
     if course.heard:
@@ -175,10 +190,48 @@ def _end_of_round(course: Course, tick: Tick, limits: Limits) -> Stepped:
 
 
 def _end(course: Course, at: dt.datetime, kind: str) -> Stepped:
-    ended = _replace(course, phase="ended", ended_at=at, number=course.number + 1)
-    return ended, (
-        Step(number=ended.number, at=at, kind=kind, round=course.round, due_at=course.due_at),
+    number = course.number + 1
+    ended = _replace(course, phase="ended", ended_at=at, due_at=at, number=number)
+    said = Step(number=number, at=at, kind=kind, round=course.round, due_at=course.due_at)
+    return ended, (said,)
+
+
+def _look_on(course: Course, tick: Tick, limits: Limits) -> Stepped:
+    """Nobody was on call: whoever comes on duty while one would still insist is rung."""
+    if tick.chain:
+        return _tick(_anew(course, tick.at), tick, limits)
+    return _replace(course, due_at=_next_look(course, tick, limits)), ()
+
+
+def _next_look(course: Course, tick: Tick, limits: Limits) -> dt.datetime:
+    """When to look for somebody on duty; the end itself: no more."""
+    later = tick.at + limits.answer
+    return course.ended_at or later if _is_long_enough(course, tick, limits) else later
+
+
+def _is_long_enough(course: Course, tick: Tick, limits: Limits) -> bool:
+    return tick.at - max(course.opened_at, tick.again_at or course.opened_at) >= limits.insist
+
+
+def _anew(course: Course, at: dt.datetime) -> Course:
+    return _replace(
+        course,
+        phase="ringing",
+        ended_at=None,
+        due_at=at,
+        round=1,
+        rung=(),
+        heard=False,
+        reached=False,
     )
+
+
+def _again(course: Course, given: Again) -> Stepped:
+    """It is kept; where nobody had come, all are rung anew."""
+    number = course.number + 1
+    told = _replace(course, number=number)
+    said = Step(number=number, at=given.at, kind="again", person=given.call)
+    return (_anew(told, given.at) if course.phase == "ended" else told), (said,)
 
 
 def _outcome(course: Course, given: Delivered | Failed) -> Stepped:

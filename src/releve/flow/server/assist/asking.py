@@ -9,6 +9,7 @@ from itertools import islice
 import msgspec
 
 from releve.assist import escalation
+from releve.assist.escalation import Again, Limits
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import (
     ContextFinding,
@@ -137,6 +138,11 @@ def _recent(unit: Unit, now: dt.datetime) -> list[HelpRequest]:
     return [r for r in unit.help_requests(most=_MOST_READ) if r.course.opened_at > oldest]
 
 
+def again_at(unit: Unit, request: HelpRequest) -> dt.datetime | None:
+    """When its asker last rang again."""
+    return max((s.at for s in unit.help_steps(request.id) if s.kind == _AGAIN), default=None)
+
+
 def _has_told(unit: Unit, request: HelpRequest, call: str) -> bool:
     return any(s.kind == _AGAIN and s.person == call for s in unit.help_steps(request.id))
 
@@ -155,10 +161,9 @@ def _again(unit: Unit, identity: str, call: str, now: dt.datetime) -> HelpReques
     request = unit.help_request(identity, lock=True)
     if request is None:
         raise LookupError(identity)
-    course = msgspec.structs.replace(request.course, number=request.course.number + 1)
+    course, steps = escalation.step(request.course, Again(now, call), Limits())
     told = msgspec.structs.replace(request, course=course)
-    step = Step(number=course.number, at=now, kind=_AGAIN, person=call)
-    unit.add_help_steps(identity, [step])
+    unit.add_help_steps(identity, steps)
     unit.put_help(told, escalation.wake_at(course))
     return told
 

@@ -19,7 +19,7 @@ from releve.assist.escalation import Delivered, Failed, Input, Limits, Tick
 from releve.assist.rota import on_call
 from releve.flow.clock import Clock
 from releve.flow.server.assist.answering import move
-from releve.flow.server.assist.asking import digest
+from releve.flow.server.assist.asking import again_at, digest
 from releve.flow.server.assist.ports import Call, ChannelFailed, Ringer, Tell
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store, Unit
@@ -94,7 +94,8 @@ class Escalations:
             request = msgspec.structs.replace(request, course=course)
             unit.put_help(request, escalation.wake_at(course))
             chain = on_call(rota, now, zone_of(unit, rota)) if rota else ()
-            request, steps = move(unit, request, (*gone, Tick(now, chain)), self.limits)
+            tick = Tick(now, chain, again_at(unit, request))
+            request, steps = move(unit, request, (*gone, tick), self.limits)
             rings: list[Step | Ringing] = [*lost, *(s for s in steps if s.kind == "ring")]
             codes = [self._code(unit, identity, ring, now) for ring in rings]
         return self._calls(request, rota, list(zip(rings, codes, strict=True)))
