@@ -128,6 +128,7 @@ def test_a_call_wants_the_form_s_token_and_some_word(
     assert asked.status_code == 303
     at = asked.headers["location"]
     assert browser.post(f"{at}/take", data={}).status_code == 403
+    assert browser.post(f"{at}/take", data={"csrf": csrf}).status_code == 403  # one's own
     assert browser.post(f"{at}/close", data={}).status_code == 403
     assert "Plus rien ne marche." in browser.get(at).text
     for path in ("/", "/incidents", "/vault", "/health", "/desk", "/help", at):

@@ -416,17 +416,30 @@ def test_a_call_carries_what_was_known_and_no_name_of_a_file(desk: Desk) -> None
 def test_closing_says_what_was_done_and_who_closes_has_taken(desk: Desk) -> None:
     request = desk.ask()
     with desk.store.unit(desk.structure) as unit:
-        answering.close(unit, request, "Câble remis.", actor="claire", now=desk.clock.now())
-        assert answering.close(unit, "none", "", actor="claire", now=desk.clock.now()) is None
+        answering.close(unit, request, "Câble remis.", actor="bea", now=desk.clock.now())
+        assert answering.close(unit, "none", "", actor="bea", now=desk.clock.now()) is None
     found, steps = desk.read(request)
     assert (found.course.phase, found.course.name, found.done) == (
         "closed",
-        "claire",
+        "bea",
         "Câble remis.",
     )
     assert [s.kind for s in steps] == ["opened", "acknowledged", "closed"]
     with desk.store.unit(desk.structure, writes=False) as unit:
         assert unit.help_requests(is_open=True) == []
+
+
+def test_who_asked_cannot_take_the_own_call_and_closing_it_is_no_answer(desk: Desk) -> None:
+    request = desk.ask()
+    with pytest.raises(answering.OwnCall), desk.store.unit(desk.structure) as unit:
+        answering.acknowledge(unit, request, Acknowledged(desk.clock.now(), "claire", "claire"))
+    assert desk.read(request)[0].course.phase == "ringing"
+    with desk.store.unit(desk.structure) as unit:
+        answering.close(unit, request, "Rien.", actor="claire", now=desk.clock.now())
+    found, steps = desk.read(request)
+    assert (found.course.phase, found.closed_by, found.answer_s) == ("closed", "claire", None)
+    assert [s.kind for s in steps] == ["opened", "closed"]
+    assert answers([found]).times.n == 0
 
 
 def test_asking_twice_under_one_id_is_asking_once(desk: Desk) -> None:

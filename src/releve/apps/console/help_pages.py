@@ -5,7 +5,7 @@ from typing import Any
 
 from anyio import to_thread
 from litestar import Response, get, post
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.params import FromPath
 
 from releve.apps.console import help_views
@@ -71,7 +71,10 @@ async def take(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     await form_of(request, entered.session)
     login = entered.session.login
     given = Acknowledged(entered.visit.now, login, login)
-    await _writing(entered, lambda unit: answering.acknowledge(unit, identity, given))
+    try:
+        await _writing(entered, lambda unit: answering.acknowledge(unit, identity, given))
+    except answering.OwnCall as error:
+        raise PermissionDeniedException("who asked cannot take the own call") from error
     return go(f"/help/{identity}")
 
 

@@ -7,12 +7,16 @@ import msgspec
 
 from releve.assist import escalation
 from releve.assist.escalation import Acknowledged, Closed, Input, Limits
-from releve.flow.server.assist.asking import digest
+from releve.flow.server.assist.asking import LONGEST_NAME, digest
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import HelpRequest, Step
 
 LIMITS = Limits()
 _LONGEST_DONE = 2000
+
+
+class OwnCall(Exception):  # noqa: N818  # a control value of this module
+    """Who asked for help is not the help that comes."""
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +50,15 @@ def move(
 def acknowledge(
     unit: Unit, identity: str, given: Acknowledged, limits: Limits = LIMITS
 ) -> HelpRequest | None:
-    """The request as it is then: the first who takes it has it. None: there is no such request."""
+    """The request as it is then: the first who takes it has it. None: there is no such request.
+
+    Raises: OwnCall, for the login that asked; the link that rang somebody on call is good for all.
+    """
     request = unit.help_request(identity, lock=True)
     if request is None:
         return None
+    if not given.channel and _is_own(request, given.person):
+        raise OwnCall
     taken, steps = move(unit, request, (given,), limits)
     if steps:
         unit.record(given.at, given.person, f"help/{identity}", "acknowledge", given.channel)
@@ -59,14 +68,20 @@ def acknowledge(
 def close(
     unit: Unit, identity: str, done: str, *, actor: str, now: dt.datetime
 ) -> HelpRequest | None:
-    """Closed with what was done about it; who closes what nobody took has taken it."""
-    taken = acknowledge(unit, identity, Acknowledged(now, actor, actor))
+    """Closed with what was done about it; who closes what nobody took has taken it, but not their own."""
+    taken = unit.help_request(identity, lock=True)
+    if taken is not None and not _is_own(taken, actor):
+        taken = acknowledge(unit, identity, Acknowledged(now, actor, actor))
     if taken is None or taken.course.phase == "closed":
         return taken
     said = msgspec.structs.replace(taken, done=done.strip()[:_LONGEST_DONE], closed_by=actor)
     closed, _ = move(unit, said, (Closed(now, actor),), LIMITS)
     unit.record(now, actor, f"help/{identity}", "close")
     return closed
+
+
+def _is_own(request: HelpRequest, person: str) -> bool:
+    return request.source == "console" and request.asked_by == person[:LONGEST_NAME]
 
 
 def look(store: Store, code: str, now: dt.datetime) -> Invitation | None:

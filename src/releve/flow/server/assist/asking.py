@@ -21,7 +21,7 @@ from releve.model.help import (
 )
 from releve.model.standing import Standing
 
-LONGEST_TEXT, LONGEST_PHONE = 2000, 40
+LONGEST_TEXT, LONGEST_PHONE, LONGEST_NAME = 2000, 40, 100
 _MOST_FINDINGS, _MOST_INCIDENTS, _MOST_HOSTS = 6, 5, 20
 _MOST_RINGS = 20  # a minute: more is a stolen token, a broken exchange or a broken host
 _MOST_READ = 1000
@@ -117,7 +117,7 @@ def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
         id=asked.id,
         structure=unit.structure,
         source=asked.source,
-        asked_by=asked.by[:100],
+        asked_by=asked.by[:LONGEST_NAME],
         text=said.strip()[:LONGEST_TEXT],
         is_blocked=asked.is_blocked,
         phone=phone,
