@@ -117,6 +117,7 @@ def test_from_the_declaration_to_the_attached_receipt(
     page = browser.get(here).text
     assert "jamais" in page
     assert "Signé par" not in page
+    assert "Modifié depuis la signature" in page
     assert browser.get(f"{here}/json").json()["modified_since_signature"]
 
 

@@ -29,21 +29,23 @@ async def dossier(request: AnyRequest, identity: FromPath[str], kind: FromPath[s
     entered = await enter(request)
     context, form = entered.visit.context, _form(entered, kind)
 
-    def read(unit: Unit) -> tuple[views.DossierView, list[Dossier]]:
+    def read(unit: Unit) -> tuple[views.DossierView, list[Dossier], bool]:
         incident_of(unit, identity)
         versions = unit.dossier_versions(identity, kind)
         if not versions:
             raise NotFoundException
         view = views.dossier_view(unit, form, identity)
         shown = msgspec.structs.replace(view, dossier=_shown(versions[0]))
-        return shown, [_shown(version) for version in versions]
+        is_broken = versions[0].signature is not None and not is_as_signed(versions[0])
+        return shown, [_shown(version) for version in versions], is_broken
 
-    view, versions = await reading(entered, read)
+    view, versions, is_broken = await reading(entered, read)
     return page(
         entered.visit,
         "dossier.html",
         view=view,
         versions=versions,
+        is_broken=is_broken,
         law=context.law,
         incident=identity,
         wrong=wrong_of(request),

@@ -32,7 +32,14 @@ log = structlog.get_logger()
 
 _LONGEST_WAIT = 55.0
 _LOOK_AGAIN = 2.0  # another server process may have the news
-_STATUS = {"unknown_agent": 401, "forged": 401, "clock": 401, "replayed": 409, "unreadable": 400}
+_STATUS = {
+    "unknown_agent": 401,
+    "forged": 401,
+    "clock": 401,
+    "replayed": 409,
+    "unreadable": 400,
+    "too_many": 429,
+}
 _PUBLIC_KEY_BYTES = 32
 
 

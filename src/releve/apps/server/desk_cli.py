@@ -18,7 +18,7 @@ from releve.assist.escalation import Acknowledged
 from releve.flow.server.assist import answering
 from releve.flow.server.assist.asking import make_line
 from releve.flow.server.ports import Structure
-from releve.model.errors import ReleveError
+from releve.model.errors import ReleveError, UsageError
 from releve.model.help import HelpRequest
 
 _SHORT = 8
@@ -69,8 +69,11 @@ def ack(home: Path, db: str, identity: str, name: str, as_json: bool) -> None:
     """Prendre une demande en charge / take a call; nobody else is rung any more."""
     store, now = open_store(Home(home), db), SystemClock().now()
     structure, request = _find(store, identity)
-    with store.unit(structure.id) as unit:
-        taken = answering.acknowledge(unit, request.id, Acknowledged(now, name, name))
+    try:
+        with store.unit(structure.id) as unit:
+            taken = answering.acknowledge(unit, request.id, Acknowledged(now, name, name))
+    except answering.OwnCall as error:
+        raise UsageError(f"{name} asked for this help, and cannot take it.") from error
     _say(structure, taken or request, now, as_json=as_json)
 
 
