@@ -110,15 +110,21 @@ def test_from_the_declaration_to_the_attached_receipt(
     assert answer.headers["content-disposition"].endswith('-v4.docx"')
     word = docx.Document(io.BytesIO(answer.content))
     assert "22/11 à midi" in [c.text for t in word.tables for r in t.rows for c in r.cells]
-    with served.store.unit(served.store.structures()[0].id) as unit:
-        made = unit.dossier(incident, "cnil-initial")
-        forged = made.values | {"end": "jamais"}
-        unit.add_dossier(msgspec.structs.replace(made, version=5, values=forged))
+    forge(served, incident)
     page = browser.get(here).text
     assert "jamais" in page
     assert "Signé par" not in page
     assert "Modifié depuis la signature" in page
     assert browser.get(f"{here}/json").json()["modified_since_signature"]
+
+
+def forge(served: Running, incident: str) -> None:
+    """What somebody does who writes into the database: other contents under the same signature."""
+    with served.store.unit(served.store.structures()[0].id) as unit:
+        made = unit.dossier(incident, "cnil-initial")
+        assert made is not None
+        values = made.values | {"end": "jamais"}
+        unit.add_dossier(msgspec.structs.replace(made, version=5, values=values))
 
 
 def test_sent_and_not_due_are_decided_from_the_page_of_all_clocks(
