@@ -188,7 +188,7 @@ def follow(served: Running, case: str) -> None:
         run = playbooks.say(unit, run, playbook, word, doer)
         word = StepWord(step="call", state="skipped", by="c", at=now, why="appelé avant")
         run = playbooks.say(unit, run, playbook, word, doer)
-        playbooks.act(unit, run, playbook, "isolate", doer)
+        playbooks.act(unit, run, playbook, "stop", doer)
         task = CaseTask(
             id="t1", incident=case, title="Changer", made_at=now, made_by="c", due_at=now
         )
