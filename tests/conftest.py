@@ -11,15 +11,19 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from releve.adapters.restic import tools
 from releve.model.errors import ReleveError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _NOT_SHOWN = "NOT SHOWN, missing: "
 # Real attackers race a real guard, rules of the kernel belong to the whole machine, and figures are
@@ -148,6 +152,17 @@ def _is_alone(item: pytest.Item) -> bool:
 
 
 @pytest.hookimpl(trylast=True)  # the random order comes first
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield browser
+        browser.close()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need the machine for themselves come last."""
     items.sort(key=_is_alone)

@@ -5,11 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.console.test_accessible import violations
 
@@ -21,15 +20,6 @@ with urllib.request.urlopen(sys.argv[1] + "/up", context=trusted, timeout=20) as
     print(str(answer.headers).lower())
 """
 RELEVE = [sys.executable, "-m", "releve.apps.cli.main"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 class Served:

@@ -2,21 +2,20 @@
 
 import datetime as dt
 import hashlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from releve.apps.console.web import assets
 from releve.assist.escalation import Acknowledged
 from releve.flow.server import access, actions, casework, playbooks, situations
 from releve.flow.server.assist import answering, rotas
-from releve.flow.server.assist.asking import Asked, ask, digest
+from releve.flow.server.assist.asking import Asked, ask
 from releve.flow.server.ingest import take
+from releve.flow.server.signin import digest
 from releve.model import event as ev
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence, HandOver, RansomDecision
@@ -39,15 +38,6 @@ GOLDEN = Path(__file__).parents[1] / "report" / "golden"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PASSWORD = "une phrase assez longue"
 WIDTHS = (390, 1280)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 def violations(page: Page, at: str) -> list[str]:

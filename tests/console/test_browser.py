@@ -1,12 +1,10 @@
 """The console as a person sees it: Chromium, from the first start to a live attack."""
 
-import os
 import re
-from collections.abc import Iterator
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from releve.flow.server.ingest import take
 from tests.server.vaults import busy_vault
@@ -14,15 +12,6 @@ from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
 pytestmark = pytest.mark.browser
 PASSWORD = "une phrase assez longue"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 class Watched:

@@ -1,11 +1,10 @@
 """Help in the browser: the doctor asks, sees live who is rung and who comes; the desk takes and closes."""
 
-import os
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from releve.flow.server.assist import rotas
 from releve.model.help import Rota
@@ -14,15 +13,6 @@ from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
 from tests.server.help_world import Inbox, web_inbox
 from tests.server.world import Running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

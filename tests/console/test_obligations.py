@@ -3,13 +3,12 @@
 import hashlib
 import io
 import re
-from collections.abc import Iterator
 
 import docx
 import httpx
 import msgspec
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from releve.flow.server import profiles
 from releve.flow.server.ingest import take
@@ -19,28 +18,6 @@ from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
 from tests.server.declared import practice
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
-
-
-@pytest.fixture
-def browser(served: Running) -> httpx.Client:
-    return httpx.Client(
-        base_url=served.url,
-        trust_env=False,
-        timeout=30,
-        follow_redirects=True,
-        headers={"accept-language": "fr"},
-    )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    import os
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield opened
-        opened.close()
 
 
 def attacked(served: Running, kind: StructureKind = StructureKind.CLINIC) -> str:

@@ -8,7 +8,6 @@ from importlib.resources import files
 
 import httpx
 import pyotp
-import pytest
 
 from releve.flow.server import signin
 from releve.flow.server.enrol import ensure_structure
@@ -19,17 +18,6 @@ from tests.server.world import Running, add_host, batch, rolled_back, stopped
 HOUR = dt.timedelta(hours=1)
 PASSWORD = "une phrase assez longue"
 POLICY_WORDS = ("unsafe", "http:", "https:", "*", "data:")
-
-
-@pytest.fixture
-def browser(served: Running) -> httpx.Client:
-    return httpx.Client(
-        base_url=served.url,
-        trust_env=False,
-        timeout=30,
-        follow_redirects=True,
-        headers={"accept-language": "fr"},
-    )
 
 
 def sign_in(served: Running, browser: httpx.Client, name: str = "Cabinet A") -> str:

@@ -1,11 +1,10 @@
 """The page of service statements: made, taken away, checked; axe in a real Chromium."""
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from releve.apps.console.statement_files import KIND
 from releve.flow.sealed import is_document, open_
@@ -13,28 +12,6 @@ from tests.console.test_accessible import violations
 from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
 from tests.server.world import Running, add_host
-
-
-@pytest.fixture
-def browser(served: Running) -> httpx.Client:
-    return httpx.Client(
-        base_url=served.url,
-        trust_env=False,
-        timeout=60,
-        follow_redirects=True,
-        headers={"accept-language": "fr"},
-    )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    import os
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield opened
-        opened.close()
 
 
 def test_a_statement_is_made_and_its_files_fit_each_other(

@@ -8,12 +8,11 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import expect
 
 from releve.adapters.chained import ChainBrokenError, Journal
 from releve.adapters.passes import Passes
@@ -114,15 +113,6 @@ def shared(made, tmp_path_factory):
     yield page
     page.close()
     recovery.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 def shot(page, name: str) -> None:

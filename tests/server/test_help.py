@@ -20,6 +20,7 @@ from releve.flow.server.assist.telling import ask_from_host
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import Refused, take
 from releve.flow.server.live import Live
+from releve.flow.server.signin import digest
 from releve.flow.wire import HelpAsk
 from releve.model.help import HelpRequest, Step
 from releve.report.assistance import answers
@@ -464,9 +465,9 @@ def test_level_of_service_counts_each_call_and_who_never_came(desk: Desk) -> Non
 
 def test_a_phone_token_is_one_structure_s_and_only_its_hash_is_kept(desk: Desk) -> None:
     asking.make_line(desk.store, desk.structure, "secret", actor="admin", now=T0)
-    assert desk.store.structure_of_help_line(asking.digest("secret")) == desk.structure
-    assert desk.store.structure_of_help_line(asking.digest("x")) is None
+    assert desk.store.structure_of_help_line(digest("secret")) == desk.structure
+    assert desk.store.structure_of_help_line(digest("x")) is None
     with desk.store.unit(desk.structure) as unit:
         assert "secret" not in repr(unit._connection.execute(sa.select(t.help_line)).all())
     asking.make_line(desk.store, desk.structure, "newer", actor="admin", now=T0)
-    assert desk.store.structure_of_help_line(asking.digest("secret")) is None
+    assert desk.store.structure_of_help_line(digest("secret")) is None

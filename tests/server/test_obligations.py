@@ -27,7 +27,7 @@ from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from releve.apps.console.dossier_files import KINDS, file_of
 from releve.apps.server import wiring
-from releve.flow.server import cases, dossiers, obligations
+from releve.flow.server import dossiers, duties, obligations
 from releve.flow.server.dossiers import Who
 from releve.model.obligation import Decision, State
 from releve.model.structure import StructureKind
@@ -101,11 +101,11 @@ def test_what_cannot_be_declared_so_changes_nothing(
 def test_no_clock_of_an_incident_that_nobody_declared(store: SqlStore) -> None:
     host, incident = attacked(store)
     with store.unit(host.structure) as unit:
-        with pytest.raises(cases.NotDeclaredError):
+        with pytest.raises(duties.NotDeclaredError):
             obligations.send(unit, LAW, incident, "L1", sent(), login="a")
-        with pytest.raises(cases.NotDeclaredError):
+        with pytest.raises(duties.NotDeclaredError):
             dossiers.make(unit, LAW, CNIL, incident, Who(login="a", at=T0))
-    with pytest.raises(cases.NotDeclaredError):
+    with pytest.raises(duties.NotDeclaredError):
         declare(store, host.structure, "no-such-incident")
 
 
@@ -122,7 +122,7 @@ def test_a_partial_notification_starts_its_completion_which_ends_both(store: Sql
         assert known["L1"].state is State.DONE
         assert known["L1"].sent_at == T0 + HOUR
         seen = {
-            look.obligation.duty: look.colour for look in cases.looks(unit, LAW, T0 + 100 * HOUR)
+            look.obligation.duty: look.colour for look in duties.looks(unit, LAW, T0 + 100 * HOUR)
         }
         assert (seen["L1"], seen["L2"], seen["L13"]) == ("done", "done", "late")
 
@@ -140,7 +140,7 @@ def test_not_due_needs_a_reason_and_a_name_and_the_register_keeps_them(store: Sq
         with pytest.raises(obligations.DutyUnknownError):
             obligations.not_due(unit, LAW, incident, "L9", decision, login="claire")
     with store.unit(host.structure, writes=False) as unit:
-        (entry,) = cases.breach_register(unit, LAW, T0)
+        (entry,) = duties.breach_register(unit, LAW, T0)
         assert [(d.duty, d.reason, d.decision.by) for d in entry.decisions] == [
             ("L1", "données chiffrées", "Anne")
         ]

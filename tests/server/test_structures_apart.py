@@ -22,6 +22,7 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.passkeys import credential_digest
 from releve.flow.server.ports import Passkey, Structure
+from releve.flow.server.signin import digest
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.order import Isolate
@@ -106,7 +107,7 @@ def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
     asked = asking.Asked(id=identity, source="console", by=f"claire-{name}", at=T0)
     asking.ask(store, host.structure, asked, T0)
     with store.unit(host.structure) as unit:
-        unit.put_help_code(asking.digest(f"code-{name}"), identity, 1, T0)
+        unit.put_help_code(digest(f"code-{name}"), identity, 1, T0)
         answering.close(unit, identity, f"fait chez {name}", actor="a", now=T0)
         closed = unit.help_request(identity)
         assert closed is not None
@@ -183,8 +184,8 @@ def find_no_access(unit: SqlUnit, theirs: EnrolledHost) -> None:
 def find_no_help(unit: SqlUnit, theirs: EnrolledHost) -> None:
     assert unit.help_request(f"help-{theirs.id}") is None
     assert unit.help_steps(f"help-{theirs.id}") == []
-    assert unit.help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1)) is None
-    assert not unit.use_help_code(asking.digest("code-B"), T0 - dt.timedelta(hours=1))
+    assert unit.help_code(digest("code-B"), T0 - dt.timedelta(hours=1)) is None
+    assert not unit.use_help_code(digest("code-B"), T0 - dt.timedelta(hours=1))
     assert [r.structure for r in unit.help_requests()] == [unit.structure]
 
 

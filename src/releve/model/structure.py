@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+DEFAULT_TIMEZONE = "Europe/Paris"
+
 
 class StructureKind(StrEnum):
     """Decides which legal duties there are."""
@@ -63,7 +65,7 @@ class Profile(_Told, frozen=True, kw_only=True):
     siret: str = ""
     finess: str = ""
     address: str = ""
-    timezone: str = "Europe/Paris"
+    timezone: str = DEFAULT_TIMEZONE
     staff: int = 0
     is_ose: bool = False  # operator of essential services, law 2018-133
     has_nis2_on: bool = False  # the French law is not in force: a person turns it on

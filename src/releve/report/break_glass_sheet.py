@@ -3,8 +3,8 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from releve.report.markup import Html, el, esc
-from releve.report.sheet import INK, LINE, SHEET, SOFT
+from releve.report.markup import el, esc
+from releve.report.sheet import INK, LINE, SOFT, printed_head
 
 _MORE = f"""
 @page {{ size: A4; margin: 14mm 16mm; }}
@@ -38,14 +38,7 @@ _STEPS = {
 def sheet(structure: str, name: str, codes: Sequence[str], day: dt.date) -> str:
     """The whole page, self-contained. The login is not on it: who finds the sheet has half of it."""
     title = f"Codes d’urgence — {structure}"
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="robots", content="noindex"),
-        el("title", esc(title)),
-        el("style", Html(SHEET + _MORE)),
-    )
+    head = printed_head(title, _MORE)
     kind = el("p", esc("Relève · secret · à garder sous clé"), class_="kind")
     about = el(
         "p", el("b", esc(structure)), el("br"), esc(f"{name} · {day.isoformat()}"), class_="about"

@@ -4,7 +4,7 @@ import datetime as dt
 
 from releve.model.keys import PaperKey
 from releve.report.markup import EMPTY, Html, el, esc, join
-from releve.report.sheet import INK, LINE, SHEET, SOFT, TEAL
+from releve.report.sheet import INK, LINE, SOFT, TEAL, printed_head
 
 _MORE = f"""
 @page {{ size: A4; margin: 12mm 15mm 11mm; }}
@@ -37,14 +37,7 @@ body {{ font-size: 9pt; line-height: 1.38; }}
 
 def sheet(key: PaperKey, qr: str) -> str:
     """The whole page, self-contained. `qr` is an SVG of `content_of(key)`."""
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="robots", content="noindex"),
-        el("title", esc(f"{_title(key)} — Relève")),
-        el("style", Html(SHEET + _MORE)),
-    )
+    head = printed_head(f"{_title(key)} — Relève", _MORE)
     body = el("body", _mast(key), _where(key), _key(key, Html(qr)), _night(key), _kept(key))
     return f"<!DOCTYPE html>\n{el('html', head, body, lang='fr')}\n"
 

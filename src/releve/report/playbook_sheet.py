@@ -5,7 +5,7 @@ import datetime as dt
 from releve.model.playbook import Playbook, PlaybookStep
 from releve.model.structure import Profile
 from releve.report.markup import EMPTY, Html, el, esc, join
-from releve.report.sheet import INK, LINE, SHEET, SOFT, TEAL, footer_rule
+from releve.report.sheet import INK, LINE, SOFT, TEAL, footer_rule, printed_head
 
 _MORE = f"""
 @page {{ size: A4; margin: 12mm 14mm 13mm; }}
@@ -78,14 +78,7 @@ def sheet(
     """The whole page, self-contained; room for numbers where the structure told none."""
     said = _WORDS[lang]
     title = f"{playbook.title.of(lang)} — {structure}"
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="robots", content="noindex"),
-        el("title", esc(title)),
-        el("style", Html(SHEET + _MORE + footer_rule(said["foot"]))),
-    )
+    head = printed_head(title, _MORE + footer_rule(said["foot"]))
     safe = el("div", el("b", esc(said["safe"])), el("br"), esc(playbook.safe.of(lang)))
     steps = [_step(number, one, lang) for number, one in enumerate(playbook.steps, 1)]
     body = el(

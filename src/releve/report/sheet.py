@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501  (one CSS rule a line)
 
+from releve.report.markup import Html, el, esc
+
 INK, SOFT, LINE, PAPER = "#17222d", "#566472", "#d8dfe4", "#f5f7f8"
 TEAL, RED, AMBER = "#0b6158", "#a8201a", "#b8651b"
 
@@ -125,3 +127,15 @@ def footer_rule(footer: str) -> str:
     """The words at the foot of every printed page; `<` may not end the style element early."""
     quoted = footer.replace("\\", "\\5c ").replace('"', "\\22 ").replace("<", "\\3c ")
     return f'@page {{ @bottom-left {{ content: "{quoted}" }} }}\n'
+
+
+def printed_head(title: str, more: str) -> Html:
+    """The head of a page that is made to be printed; `more`: its own rules."""
+    return el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="robots", content="noindex"),
+        el("title", esc(title)),
+        el("style", Html(SHEET + more)),
+    )

@@ -20,12 +20,13 @@ from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.system import log_to_stderr
 from releve.apps.agent import wiring
 from releve.apps.agent.config import (
-    DEFAULT_HOME,
     AlreadyEnrolledError,
     Config,
     Home,
     public_bytes,
 )
+from releve.apps.agent.options import home_option as _home
+from releve.apps.agent.options import json_option as _json
 from releve.flow.agent.guard_words import differences, words_of
 from releve.flow.agent.ports import TemporaryError
 from releve.flow.envelope import read_token
@@ -67,17 +68,6 @@ class GuardStaysError(ReleveError):
 
     def __init__(self, pid: int) -> None:
         super().__init__(f"The guard {pid} was asked to end and still runs.")
-
-
-_home = click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_HOME,
-    show_default=True,
-    envvar="RELEVE_AGENT_HOME",
-    help="The agent's folder. (RELEVE_AGENT_HOME)",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
 @click.group()

@@ -10,7 +10,8 @@ from releve.adapters.http.client import HttpServer
 from releve.adapters.system import log_to_stderr, new_id
 from releve.apps.agent import wiring
 from releve.apps.agent.cli import ServerUnreachableError
-from releve.apps.agent.config import DEFAULT_HOME, Home
+from releve.apps.agent.config import Home
+from releve.apps.agent.options import home_option, json_option
 from releve.flow.agent.ports import TemporaryError
 from releve.flow.wire import HelpAsk, HelpTold
 from releve.model.errors import ReleveError
@@ -37,18 +38,11 @@ def help_() -> None:
 
 @help_.command()
 @click.argument("text")
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_HOME,
-    show_default=True,
-    envvar="RELEVE_AGENT_HOME",
-    help="The agent's folder. (RELEVE_AGENT_HOME)",
-)
+@home_option
 @click.option("--phone", default="", help="The number to call back.")
 @click.option("--blocked", is_flag=True, help="Care is at a standstill.")
 @click.option("--wait", "seconds", type=click.IntRange(0, 3600), default=0, help="Seconds to wait.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def ask(text: str, home: Path, phone: str, blocked: bool, seconds: int, as_json: bool) -> None:
     """Appeler l'astreinte / call whoever is on duty. Write no patient's name.
 

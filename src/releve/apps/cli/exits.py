@@ -111,7 +111,7 @@ _SIGNED = (
     *_of("releve.flow.vault.signoffs", "ApproverUnknownError", "SignatureError"),
     *_of("releve.apps.vault.deciders", "KeyFileError"),
 )
-_DECLARING, _OBLIGATIONS = "releve.flow.server.cases", "releve.flow.server.obligations"
+_DECLARING, _OBLIGATIONS = "releve.flow.server.duties", "releve.flow.server.obligations"
 _DOSSIERS = "releve.flow.server.dossiers"
 _ON_CLOCKS = (
     *_DATABASE,

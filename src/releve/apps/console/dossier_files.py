@@ -4,8 +4,9 @@ import hashlib
 
 import msgspec
 
-from releve.flow.server import cases, dossiers
+from releve.flow.server import dossiers
 from releve.flow.server.ports import Unit
+from releve.flow.server.profiles import zone_of
 from releve.model.dossier import Dossier, Form
 from releve.model.law import Law
 from releve.obligation.dossier import document_bytes, is_as_signed
@@ -30,7 +31,7 @@ def file_of(unit: Unit, law: Law, form: Form, dossier: Dossier, kind: str) -> by
         url=form.url,
         caution=law.caution.fr,
         sources={source.id: source.name for source in law.source},
-        zone=cases.zone_of(unit),
+        zone=zone_of(unit),
         is_changed=dossier.signature is not None and not is_as_signed(dossier),
     )
     document = dossier_document(paper, dossier, around)

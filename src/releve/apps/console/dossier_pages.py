@@ -15,7 +15,7 @@ from releve.apps.console.dossier_files import KINDS, file_of
 from releve.apps.console.obligation_pages import incident_of, wrong_of
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page
-from releve.flow.server import cases, dossiers
+from releve.flow.server import dossiers, duties
 from releve.flow.server.obligations import DecisionIncompleteError
 from releve.flow.server.ports import Unit
 from releve.model.dossier import Dossier, Form
@@ -154,6 +154,6 @@ async def _carry(request: AnyRequest, identity: str, kind: str, act: Act) -> Res
         return go(f"{here}?wrong=incomplete")
     except dossiers.DossierChangedError:
         return go(f"{here}?wrong=changed")
-    except (dossiers.DossierUnknownError, cases.NotDeclaredError) as error:
+    except (dossiers.DossierUnknownError, duties.NotDeclaredError) as error:
         raise NotFoundException from error
     return go(here)

@@ -8,7 +8,7 @@ import msgspec
 
 from releve.apps.console.views import structure_name
 from releve.assist.rota import Watch, covered_share, holes, plan
-from releve.flow.server.assist.escalating import zone_of
+from releve.flow.server.assist.escalating import zone_on_call
 from releve.flow.server.assist.telling import phones_of
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import HelpRequest, Hole, Step
@@ -88,7 +88,7 @@ def week_of(unit: Unit, now: dt.datetime) -> Week | None:
     rota = unit.rota()
     if rota is None:
         return None
-    zone = zone_of(unit, rota)
+    zone = zone_on_call(unit, rota)
     watches = plan(rota, now, WEEK_DAYS, zone)
     found = holes(watches)
     return Week(zone=zone, watches=watches, holes=found, covered=covered_share(found, WEEK_DAYS))

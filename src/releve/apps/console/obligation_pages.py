@@ -12,8 +12,9 @@ from releve.apps.console import obligation_views as views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page
-from releve.flow.server import cases, dossiers, obligations
+from releve.flow.server import dossiers, duties, obligations
 from releve.flow.server.ports import Unit
+from releve.flow.server.profiles import zone_of
 from releve.model.incident import Incident
 from releve.model.law import Law
 from releve.model.obligation import Decision, State
@@ -34,7 +35,7 @@ async def clocks(request: AnyRequest) -> Response[str]:
 async def register(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
     law, now = entered.visit.context.law, entered.visit.now
-    entries = await reading(entered, lambda unit: cases.breach_register(unit, law, now))
+    entries = await reading(entered, lambda unit: duties.breach_register(unit, law, now))
     return page(entered.visit, "register.html", entries=entries, law=law)
 
 
@@ -46,7 +47,7 @@ async def of_incident(request: AnyRequest, identity: FromPath[str]) -> Response[
     def read(unit: Unit) -> tuple[views.CasePage, dt.tzinfo]:
         incident = incident_of(unit, identity)
         view = views.case_page(unit, context.law, context.forms, incident, now)
-        return view, cases.zone_of(unit)
+        return view, zone_of(unit)
 
     view, zone = await reading(entered, read)
     return page(
@@ -98,7 +99,7 @@ async def sent(request: AnyRequest, identity: FromPath[str], duty: FromPath[str]
             state=State.PARTIAL if fields.get("partial") == "yes" else State.DONE,
             by=fields.get("by", "").strip()[:200],
             at=now,
-            sent_at=instant(fields.get("sent_at", ""), cases.zone_of(unit)),
+            sent_at=instant(fields.get("sent_at", ""), zone_of(unit)),
             reference=fields.get("reference", "").strip()[:200],
         )
         obligations.send(unit, law, identity, duty, decision, login=login)
@@ -151,13 +152,13 @@ async def _decided(
         await writing(entered, write)
     except obligations.DecisionIncompleteError:
         return go(f"{here}?wrong=incomplete")
-    except (obligations.DutyUnknownError, cases.NotDeclaredError) as error:
+    except (obligations.DutyUnknownError, duties.NotDeclaredError) as error:
         raise NotFoundException from error
     return go(here)
 
 
 def _said(fields: dict[str, str], unit: Unit, incident: Incident, law: Law) -> obligations.Said:
-    before, zone = unit.declaration(incident.id), cases.zone_of(unit)
+    before, zone = unit.declaration(incident.id), zone_of(unit)
     first = before.first_signal if before else incident.opened_at
     return obligations.Said(
         by=fields.get("by", ""),

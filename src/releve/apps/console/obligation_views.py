@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 
 from releve.apps.console.views import names_of
-from releve.flow.server import cases, dossiers
+from releve.flow.server import dossiers, duties
 from releve.flow.server.ports import Unit
 from releve.model.dossier import Dossier, Field, Form
 from releve.model.incident import Incident
@@ -80,7 +80,7 @@ def case_page(
         dossiers=tuple(
             dossier_view(unit, form, incident.id) for form in dossiers.offered(unit, forms)
         ),
-        voluntary=cases.voluntary(unit, law, now),
+        voluntary=duties.voluntary(unit, law, now),
         providers=tuple(d for d in law.in_force(now.date()) if d.only == "provider"),
         has_profile=unit.profile() is not None,
     )
@@ -96,7 +96,7 @@ def _host_names(incident: Incident, names: dict[str, str]) -> str:
 
 
 def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple[ClockView, ...]:
-    looks, names = cases.looks(unit, law, now, incident), names_of(unit)
+    looks, names = duties.looks(unit, law, now, incident), names_of(unit)
     incidents = (unit.incident(one) for one in {look.obligation.incident for look in looks})
     hosts = {one.id: _host_names(one, names) for one in incidents if one is not None}
     questions = {question.id for question in law.question}

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from releve.flow.sealed import Kind, fingerprint, public_hex, seal
 from releve.flow.server.months import begun_month
 from releve.flow.server.ports import Store, Structure
-from releve.flow.server.statements import measure, zone_name
+from releve.flow.server.profiles import zone_name
+from releve.flow.server.statements import measure
 from releve.model.statement import KeptStatement, Statement
 from releve.report.statement import ANCHOR, Seal, statement_html
 from releve.report.text import LANGS

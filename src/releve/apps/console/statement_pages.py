@@ -14,7 +14,7 @@ from releve.apps.console.units import reading
 from releve.apps.console.web import Entered, enter, form_of, go, page
 from releve.flow.server.months import MonthError, names_since
 from releve.flow.server.ports import Structure, Unit
-from releve.flow.server.statements import zone_name
+from releve.flow.server.profiles import zone_name
 from releve.model.statement import KeptStatement
 
 _MOST_MONTHS = 24

@@ -9,9 +9,9 @@ from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.structure_cli import find_structure
-from releve.flow.server import cases
 from releve.flow.server.obligations import DecisionIncompleteError
 from releve.flow.server.ports import Unit
+from releve.flow.server.profiles import zone_of
 from releve.obligation.times import instant
 
 structure_option = click.option("--structure", required=True, help="The structure's name.")
@@ -26,7 +26,7 @@ def opened(home: Path, db: str, name: str) -> tuple[SqlStore, str]:
 
 def moment(unit: Unit, text: str) -> dt.datetime | None:
     """In the structure's own time; None for nothing. Raises: DecisionIncompleteError."""
-    found = instant(text, cases.zone_of(unit))
+    found = instant(text, zone_of(unit))
     if text and found is None:
         raise DecisionIncompleteError(f"{text} is no moment")
     return found

@@ -8,8 +8,8 @@ from anyio import to_thread
 from litestar import Response, post
 
 from releve.apps.console.context import AnyRequest, Context, context_of
-from releve.flow.server.assist.asking import PhoneRing, TooManyRings, digest, take_ring
-from releve.flow.server.signin import TooManyTries, check_tries, count_wrong
+from releve.flow.server.assist.asking import PhoneRing, TooManyRings, take_ring
+from releve.flow.server.signin import TooManyTries, check_tries, count_wrong, digest
 from releve.model.help import HelpRequest
 
 log = structlog.get_logger()

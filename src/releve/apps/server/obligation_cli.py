@@ -11,7 +11,7 @@ from releve.adapters.content import forms, law
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.clock_options import by_option, moment, opened, structure_option
 from releve.apps.server.options import db_option, home_option, json_option
-from releve.flow.server import cases, dossiers, obligations
+from releve.flow.server import dossiers, duties, obligations
 from releve.model.errors import UsageError
 from releve.model.obligation import Decision, Obligation, State
 from releve.obligation.clocks import Look
@@ -38,7 +38,7 @@ def list_(home: Path, db: str, structure: str, incident: str, as_json: bool) -> 
     """Toutes les horloges, la plus urgente d'abord / all clocks, the most urgent first."""
     store, owner = opened(home, db, structure)
     with store.unit(owner, writes=False) as unit:
-        looks = cases.looks(unit, law(), SystemClock().now(), incident)
+        looks = duties.looks(unit, law(), SystemClock().now(), incident)
     for look in looks:
         clock = look.obligation
         line = (
@@ -176,7 +176,7 @@ def register(home: Path, db: str, structure: str, as_json: bool) -> None:
     """Le registre des violations / the breach register (GDPR 33.5), oldest first."""
     store, owner = opened(home, db, structure)
     with store.unit(owner, writes=False) as unit:
-        entries = cases.breach_register(unit, law(), SystemClock().now())
+        entries = duties.breach_register(unit, law(), SystemClock().now())
     for entry in entries:
         if as_json:
             click.echo(msgspec.json.encode(entry))

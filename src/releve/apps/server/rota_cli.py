@@ -15,7 +15,7 @@ from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import find_structure
 from releve.assist.rota import Watch, covered_share, holes, plan
-from releve.flow.server.assist.escalating import zone_of
+from releve.flow.server.assist.escalating import zone_on_call
 from releve.flow.server.assist.rotas import RotaError, check, keep
 from releve.model.errors import ReleveError
 from releve.model.help import Rota
@@ -154,7 +154,7 @@ def _watches(store: SqlStore, structure: str, days: int) -> tuple[Rota, tuple[Wa
         known = unit.rota()
         if known is None:
             raise NobodyOnCallError(structure)
-        zone = zone_of(unit, known)
+        zone = zone_on_call(unit, known)
     now = SystemClock().now()
     return known, tuple(
         Watch(since=w.since.astimezone(zone), until=w.until.astimezone(zone), people=w.people)

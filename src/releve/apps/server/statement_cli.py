@@ -17,8 +17,8 @@ from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.sealed import SealBroken, fingerprint, is_document, open_
 from releve.flow.server.months import begun_month
+from releve.flow.server.profiles import zone_name
 from releve.flow.server.statements import usage as usage_of
-from releve.flow.server.statements import zone_name
 from releve.model.errors import ReleveError, UsageError
 from releve.model.statement import Statement, Usage
 

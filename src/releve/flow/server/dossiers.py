@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from releve.flow.server.cases import case_of
+from releve.flow.server.duties import case_of
 from releve.flow.server.obligations import DecisionIncompleteError
 from releve.flow.server.ports import Unit
 from releve.model.dossier import Dossier, Form, Paper, Receipt, Signature

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from releve.flow.server.cases import NotDeclaredError
+from releve.flow.server.duties import NotDeclaredError
 from releve.flow.server.ports import Unit
 from releve.model.errors import ReleveError
 from releve.model.incident import Incident

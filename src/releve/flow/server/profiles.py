@@ -4,8 +4,8 @@ import datetime as dt
 import re
 import zoneinfo
 
-from releve.flow.server.ports import Store
-from releve.model.structure import Profile
+from releve.flow.server.ports import Store, Unit
+from releve.model.structure import DEFAULT_TIMEZONE, Profile
 
 _SERVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -38,3 +38,13 @@ def put(store: Store, structure: str, profile: Profile, *, actor: str, now: dt.d
     with store.unit(structure) as unit:
         unit.put_profile(profile)
         unit.record(now, actor, f"structure/{structure}", "set_profile")
+
+
+def zone_name(unit: Unit) -> str:
+    """The structure's own time zone, by name; that of most until it says its own."""
+    profile = unit.profile()
+    return profile.timezone if profile else DEFAULT_TIMEZONE
+
+
+def zone_of(unit: Unit) -> zoneinfo.ZoneInfo:
+    return zoneinfo.ZoneInfo(zone_name(unit))

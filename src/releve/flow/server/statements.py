@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from releve.assist.rota import holes, plan
-from releve.flow.server.assist.escalating import zone_of as zone_on_call
+from releve.flow.server.assist.escalating import zone_on_call
 from releve.flow.server.ports import Unit
 from releve.model import event as ev
 from releve.model.finding import Severity
@@ -269,9 +269,3 @@ def _finite(seconds: float | None) -> float | None:
 
 def _at(ns: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(ns / _NS, dt.UTC)
-
-
-def zone_name(unit: Unit) -> str:
-    """The structure's own time zone, by name."""
-    profile = unit.profile()
-    return profile.timezone if profile else "Europe/Paris"

@@ -1,7 +1,6 @@
 """What vaults tell the server: heads that must follow each other, notices, standings, and silence."""
 
 import datetime as dt
-import hashlib
 
 import msgspec
 
@@ -9,6 +8,7 @@ from releve.detect import vault_findings
 from releve.detect.guard_findings import finding_id
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import Store, StoredEvent, Unit, VaultHead, VaultRecord
+from releve.flow.server.signin import digest
 from releve.flow.vault.heads import open_head
 from releve.flow.vault.standing import open_standing, read_signed
 from releve.model import event as ev
@@ -31,10 +31,6 @@ class Asking(msgspec.Struct, frozen=True):
 
     structure: str
     vault: str
-
-
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def who(store: Store, token: str) -> Asking | None:

@@ -7,8 +7,9 @@ import msgspec
 
 from releve.assist import escalation
 from releve.assist.escalation import Acknowledged, Closed, Input, Limits
-from releve.flow.server.assist.asking import LONGEST_NAME, digest
+from releve.flow.server.assist.asking import LONGEST_NAME
 from releve.flow.server.ports import Store, Unit
+from releve.flow.server.signin import digest
 from releve.model.help import HelpRequest, Step
 
 LIMITS = Limits()

@@ -1,7 +1,6 @@
 """Taking a call for help in, with its context. Asking twice under one id is asking once."""
 
 import datetime as dt
-import hashlib
 import re
 from collections.abc import Iterable
 from itertools import islice
@@ -11,6 +10,7 @@ import msgspec
 from releve.assist import escalation
 from releve.assist.escalation import Again, Limits
 from releve.flow.server.ports import Store, Unit
+from releve.flow.server.signin import digest
 from releve.model.help import (
     ContextFinding,
     ContextHost,
@@ -55,10 +55,6 @@ class PhoneRing(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     caller: str = ""  # empty: withheld
     at: dt.datetime | None = None
-
-
-def digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def ask(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:

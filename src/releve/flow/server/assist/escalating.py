@@ -19,10 +19,12 @@ from releve.assist.escalation import Delivered, Failed, Input, Limits, Tick
 from releve.assist.rota import on_call
 from releve.flow.clock import Clock
 from releve.flow.server.assist.answering import move
-from releve.flow.server.assist.asking import again_at, digest
+from releve.flow.server.assist.asking import again_at
 from releve.flow.server.assist.ports import Call, ChannelFailed, Ringer, Tell
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store, Unit
+from releve.flow.server.profiles import zone_name
+from releve.flow.server.signin import digest
 from releve.model.help import HelpRequest, Responder, Ringing, Rota, Step
 
 log = structlog.get_logger()
@@ -32,7 +34,6 @@ _MOST_AT_ONCE = 500
 _MOST_SENDS = (
     100  # threads, for as long as a send may take; more wait, and the wait counts as theirs
 )
-_TIMEZONE = "Europe/Paris"
 _LEAST_TAIL = dt.timedelta(seconds=1)
 
 
@@ -93,7 +94,7 @@ class Escalations:
             gone = tuple(Failed(now, r.number, "removed") for r in lost if not _way(rota, r))
             request = msgspec.structs.replace(request, course=course)
             unit.put_help(request, escalation.wake_at(course))
-            chain = on_call(rota, now, zone_of(unit, rota)) if rota else ()
+            chain = on_call(rota, now, zone_on_call(unit, rota)) if rota else ()
             tick = Tick(now, chain, again_at(unit, request))
             request, steps = move(unit, request, (*gone, tick), self.limits)
             rings: list[Step | Ringing] = [*lost, *(s for s in steps if s.kind == "ring")]
@@ -181,6 +182,6 @@ def _way(rota: Rota | None, ring: Step | Ringing) -> tuple[Responder, str] | Non
     return (person, url) if person and url else None
 
 
-def zone_of(unit: Unit, rota: Rota) -> ZoneInfo:
-    profile = unit.profile()
-    return ZoneInfo(rota.timezone or (profile.timezone if profile else _TIMEZONE))
+def zone_on_call(unit: Unit, rota: Rota) -> ZoneInfo:
+    """The rota's own time zone, else the structure's."""
+    return ZoneInfo(rota.timezone or zone_name(unit))

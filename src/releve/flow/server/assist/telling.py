@@ -2,9 +2,10 @@
 
 import datetime as dt
 
-from releve.flow.server.assist.asking import Asked, TooManyRings, ask_from, believed, digest
+from releve.flow.server.assist.asking import Asked, TooManyRings, ask_from, believed
 from releve.flow.server.ingest import Refused
 from releve.flow.server.ports import Store, Unit
+from releve.flow.server.signin import digest
 from releve.flow.wire import HelpAsk, HelpTold
 
 _ROLES = ("it", "lead")  # whom a structure calls itself when nobody comes

@@ -1,9 +1,9 @@
 """A structure's legal clocks and cases as they are read: for pages, dossiers and the register."""
 
 import datetime as dt
-import zoneinfo
 
 from releve.flow.server.ports import Unit
+from releve.flow.server.profiles import zone_of
 from releve.model.errors import ReleveError
 from releve.model.incident import Incident
 from releve.model.law import Duty, Law
@@ -56,12 +56,6 @@ def case_of(unit: Unit, law: Law, incident: str, now: dt.datetime) -> Case:
         zone=zone_of(unit),
         now=now,
     )
-
-
-def zone_of(unit: Unit) -> dt.tzinfo:
-    """The structure's own time."""
-    profile = unit.profile()
-    return zoneinfo.ZoneInfo(profile.timezone if profile else "Europe/Paris")
 
 
 def breach_register(unit: Unit, law: Law, now: dt.datetime) -> tuple[register.Entry, ...]:
