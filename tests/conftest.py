@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from releve.adapters.linux.mounts import mounts
 from releve.adapters.restic import tools
 from releve.model.errors import ReleveError
 
@@ -147,11 +148,19 @@ def _needs_of_markers(request: pytest.FixtureRequest) -> None:
             need(mark.name)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take down the file systems of runs that were killed: pytest has set their folders aside, and cannot remove them."""
+    if os.geteuid() == 0 and not hasattr(session.config, "workerinput"):
+        aside = f"{tempfile.gettempdir()}/pytest-of-"
+        for mount in reversed(list(mounts())):
+            if mount.point.startswith(aside) and "/garbage-" in mount.point:
+                subprocess.run(["umount", "-l", mount.point], check=False, timeout=60)
+
+
 def _is_alone(item: pytest.Item) -> bool:
     return item.path.relative_to(Path(__file__).parent).parts[0] in _ALONE
 
 
-@pytest.hookimpl(trylast=True)  # the random order comes first
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
@@ -163,6 +172,7 @@ def chromium() -> "Iterator[Browser]":
         browser.close()
 
 
+@pytest.hookimpl(trylast=True)  # the random order comes first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need the machine for themselves come last."""
     items.sort(key=_is_alone)

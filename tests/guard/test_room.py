@@ -31,7 +31,8 @@ def free(ground: Ground) -> None:
 def room(path: Path) -> int:
     """What the store may still take, by the guard's own share of the disk (80 %)."""
     disk = os.statvfs(path)
-    return disk.f_bavail * disk.f_frsize - disk.f_blocks * disk.f_frsize // 5
+    theirs = disk.f_blocks - disk.f_bfree + disk.f_bavail  # as df(1) counts
+    return disk.f_bavail * disk.f_frsize - theirs * disk.f_frsize // 5
 
 
 def text(size: int) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from releve.adapters.linux import mounts
 from releve.apps.recover.opened import OpenedJournal
 from tests.recover.practice import RELEVE, Recovery
 
@@ -87,6 +88,7 @@ def shared(inside, made, tmp_path):
     assert begun.returncode == 0, begun.stderr
     yield recovery
     inside.run(*RELEVE, "recover", "stop", str(recovery.target))
+    mounts.unseal(str(recovery.target))  # who stops means to go on; this folder is to be removed
 
 
 def opened(recovery: Recovery) -> list[dict[str, str]]:

@@ -29,10 +29,13 @@ class Room:
         self._has_lost = False
 
     def left_bytes(self) -> int:
-        """What the store may still take before it stops at its share."""
+        """What the store may still take before it stops at its share.
+
+        The share is df(1)'s: blocks kept back for others (ext4's reserve, a provider's) count neither as used nor as room.
+        """
         v = os.statvfs(self._stock.store)
-        total, free = v.f_blocks * v.f_frsize, v.f_bavail * v.f_frsize
-        return max(0, int(free - (1 - self._full_share) * total))
+        total = (v.f_blocks - v.f_bfree + v.f_bavail) * v.f_frsize
+        return max(0, int(v.f_bavail * v.f_frsize - (1 - self._full_share) * total))
 
     def has_room(self, size: int, folder: int) -> bool:
         """Bytes and inodes below the share; looked up at most every 100 ms (a clone costs one inode)."""
