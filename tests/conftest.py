@@ -149,7 +149,7 @@ def _needs_of_markers(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Take down the file systems of runs that were killed: pytest has set their folders aside, and cannot remove them."""
+    """Take down what runs that were killed left mounted: pytest could not remove it."""
     if os.geteuid() == 0 and not hasattr(session.config, "workerinput"):
         aside = f"{tempfile.gettempdir()}/pytest-of-"
         for mount in reversed(list(mounts())):

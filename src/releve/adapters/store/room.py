@@ -31,7 +31,7 @@ class Room:
     def left_bytes(self) -> int:
         """What the store may still take before it stops at its share.
 
-        The share is df(1)'s: blocks kept back for others (ext4's reserve, a provider's) count neither as used nor as room.
+        The share is df(1)'s: blocks kept back for others (ext4's reserve) count neither as used nor as room.
         """
         v = os.statvfs(self._stock.store)
         total = (v.f_blocks - v.f_bfree + v.f_bavail) * v.f_frsize
