@@ -3,6 +3,7 @@
 import itertools
 import struct
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -274,6 +275,37 @@ def test_the_book_gives_an_ended_childs_touches_to_its_parent() -> None:
     book.touch(child, b"f", 0, 5).wrote = True
     book.inherit(child)
     assert book.of([parent])[b"f"].wrote
+
+
+def test_the_book_packs_what_is_sound_and_idle_and_loses_nothing_of_it() -> None:
+    book, parent = Book(10**12), Process(2, 1)
+    child = Process(3, 1, parent)
+    name = Name(b"folder", "été.docx".encode())
+    for number in range(40):
+        touch = book.touch(child, b"%d" % number, number % 3, 5)
+        touch.created, touch.became, touch.looked_ns = True, (name,), 7
+        touch.judged = Judged.BAD if number == 1 else Judged.CLEAN
+        book.touch(child, b"%d" % number, 0, 8)
+    before = {file: msgspec.structs.replace(touch) for file, touch in book.of([child]).items()}
+    bad, lent = book.find(child, b"1"), book.find(child, b"4")
+    book.pack(3_600 * 10**9)
+    assert book.find(child, b"4") is lent  # somebody may be adding to it
+    book.pack(3_600 * 10**9)
+    book.pack(3_600 * 10**9)
+    assert book.find(child, b"4") is not lent
+    assert book.of([child]) == before
+    assert book.find(child, b"1") is bad  # what is not sound is never packed: others may hold it
+    again = book.touch(child, b"2", 0, 9)
+    again.wrote = True
+    assert book.find(child, b"2") is again  # what is added to is whole again
+    assert again == msgspec.structs.replace(before[b"2"], last_ns=9, wrote=True)
+    book.touch(parent, b"3", 0, 1)
+    book.pack(3_600 * 10**9)
+    book.inherit(child)
+    of_both = book.of([parent])
+    assert of_both.keys() == before.keys()
+    assert of_both[b"3"].first_ns == 1
+    assert of_both[b"3"].became == (name,)
 
 
 # the kernel's bytes

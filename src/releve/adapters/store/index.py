@@ -34,7 +34,7 @@ class Index:
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
-        self.db.execute("PRAGMA cache_size=-2000")  # 2 MB: the guard stays small on big trees
+        self.db.execute("PRAGMA cache_size=-1000")  # 1 MB: the guard stays small on big trees
         self.db.execute("PRAGMA wal_autocheckpoint=4000")
         # A full disk is met at the commit and nowhere else.
         self.db.execute("PRAGMA cache_spill=OFF")

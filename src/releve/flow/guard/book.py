@@ -1,17 +1,19 @@
 """Who touched what: kept per process for as long as a roll-back may need it."""
 
-import itertools
+import heapq
 import threading
 from collections.abc import Iterable
 
 import msgspec
 
+from releve.flow.guard.packed import pack, unpack
 from releve.model.held import Judged
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
 _FILES = 50_000
 _OLDER_SAVES = 3
+_IDLE_NS = 5_000_000_000  # what nobody added to for so long, and was judged sound, is packed
 
 
 class _File(msgspec.Struct, gc=False):
@@ -25,6 +27,13 @@ class _File(msgspec.Struct, gc=False):
     saver: Process | None = None
     older: tuple[tuple[Process, int], ...] = ()  # saves of others before that one
 
+    def last_ns(self) -> int:
+        """When it was last heard of."""
+        return max(self.wrote_ns, self.made_ns, self.saved_ns)
+
+
+_Touches = dict[bytes, Touch | bytes]  # bytes: packed
+
 
 class Book:
     """Touches per process, and the last writer and last foreign save per file.
@@ -35,15 +44,16 @@ class Book:
 
     def __init__(self, memory_ns: int) -> None:
         self._memory_ns = memory_ns
-        self._touches: dict[Process, dict[bytes, Touch]] = {}  # in the order of their first
-        self._files: dict[bytes, _File] = {}  # in the order of their last
+        self._touches: dict[Process, _Touches] = {}  # in the order of their first
+        self._files: dict[bytes, _File] = {}
+        self._lent: set[int] = set()  # touches that somebody may be adding to, by id()
         self._lock = threading.Lock()
 
     def touch(self, process: Process, file: bytes, folder: int, now_ns: int) -> Touch:
         """The touch of `process` on `file`, begun now if it is the first."""
         with self._lock:
             touches = self._touches.setdefault(process, {})
-            touch = touches.get(file)
+            touch = _whole(touches, file)
             if touch is None:
                 touch = touches[file] = Touch(
                     file=file, folder=folder, first_ns=now_ns, last_ns=now_ns
@@ -51,21 +61,39 @@ class Book:
                 if len(touches) > 4096 and len(touches) % 256 == 0:
                     self._trim(touches, now_ns)
             touch.last_ns = now_ns
+            self._lent.add(id(touch))
             return touch
 
-    def _trim(self, touches: dict[bytes, Touch], now_ns: int) -> None:
+    def _trim(self, touches: _Touches, now_ns: int) -> None:
         for file in list(touches)[:256]:
-            touch = touches[file]
+            touch = _seen(touches, file)
             if touch.judged is Judged.CLEAN and now_ns - touch.last_ns > self._memory_ns:
                 del touches[file]
 
+    def pack(self, now_ns: int) -> None:
+        """Pack the sound touches that nobody asked for since the last time; called every few seconds."""
+        with self._lock:
+            lent, self._lent = self._lent, set()
+            processes = list(self._touches)
+        for process in processes:
+            with self._lock:
+                touches = self._touches.get(process, {})
+                for file, touch in touches.items():
+                    if isinstance(touch, Touch) and _is_idle(touch, now_ns):
+                        if id(touch) not in lent and id(touch) not in self._lent:
+                            touches[file] = pack(touch)
+
     def _file(self, file: bytes) -> _File:
-        known = self._files.pop(file, None) or _File()
-        self._files[file] = known
-        if len(self._files) > _FILES:  # many at once: a dict is slow to find its first
-            for oldest in list(itertools.islice(self._files, _FILES // 8)):
-                del self._files[oldest]
+        known = self._files.get(file)
+        if known is None:
+            if len(self._files) >= _FILES:  # many at once: finding the oldest takes a while
+                for oldest in heapq.nsmallest(_FILES // 8, self._files, key=self._last_ns):
+                    del self._files[oldest]
+            known = self._files[file] = _File()
         return known
+
+    def _last_ns(self, file: bytes) -> int:
+        return self._files[file].last_ns()
 
     def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` is the last who changed the content of `file`, as was noticed now."""
@@ -122,7 +150,9 @@ class Book:
     def find(self, process: Process, file: bytes) -> Touch | None:
         with self._lock:
             touches = self._touches.get(process)
-            return touches.get(file) if touches else None
+            touch = _whole(touches, file) if touches else None
+            self._lent.add(id(touch))
+            return touch
 
     def forget(self, process: Process, file: bytes) -> None:
         """Somebody else answers for this touch."""
@@ -139,15 +169,17 @@ class Book:
                 return
             heir = self._touches.setdefault(process.parent, {})
             for file, touch in touches.items():
-                heir[file] = merge(heir[file], touch) if file in heir else touch
+                both = file in heir
+                heir[file] = merge(_seen(heir, file), _seen(touches, file)) if both else touch
 
     def of(self, family: Iterable[Process]) -> dict[bytes, Touch]:
         """All touches of a family, one per file."""
         found: dict[bytes, Touch] = {}
         with self._lock:
             for process in family:
-                for file, touch in (self._touches.get(process) or {}).items():
-                    known = found.get(file)
+                touches = self._touches.get(process) or {}
+                for file in touches:
+                    touch, known = _seen(touches, file), found.get(file)
                     found[file] = merge(known, touch) if known else touch
         return found
 
@@ -155,6 +187,24 @@ class Book:
         with self._lock:
             for process in family:
                 self._touches.pop(process, None)
+
+
+def _is_idle(touch: Touch, now_ns: int) -> bool:
+    return touch.judged is Judged.CLEAN and now_ns - touch.last_ns > _IDLE_NS
+
+
+def _seen(touches: _Touches, file: bytes) -> Touch:
+    """To be read only: of a packed one it is a copy."""
+    touch = touches[file]
+    return touch if isinstance(touch, Touch) else unpack(file, touch)
+
+
+def _whole(touches: _Touches, file: bytes) -> Touch | None:
+    """To be added to: a packed one is unpacked in its place."""
+    touch = touches.get(file)
+    if isinstance(touch, bytes):
+        touch = touches[file] = unpack(file, touch)
+    return touch
 
 
 def merge(a: Touch, b: Touch) -> Touch:

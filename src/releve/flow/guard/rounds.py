@@ -33,6 +33,7 @@ class Rounds:
     ) -> None:
         self._volumes, self._clock, self._say = ground.volumes, ground.clock, ground.say
         self._limits, self._pace = ground.limits, ground.pace
+        self._book = ground.book
         self._originals, self._trees, self._mapped = originals, trees, mapped
         self._holder, self._responder = holder, responder
         self._resume, self._quiet = resume, quiet
@@ -59,6 +60,7 @@ class Rounds:
             self._said_at = now
             self.say_window()
             self._originals.prune()
+            self._book.pack(self._clock.now_ns())
 
     def overflow(self) -> None:
         """Notifications were lost."""

@@ -1,7 +1,7 @@
 """Stage three, judge: what a change did to a file, for whom, and who is convicted by it."""
 
 import errno
-from collections import OrderedDict
+import itertools
 
 import msgspec
 
@@ -18,7 +18,7 @@ from releve.model.held import Generation, Judged, Kind, Name, is_same
 from releve.model.process import Process
 from releve.sense import fanotify
 
-_REMEMBERED = 4096  # living files
+_REMEMBERED = 2048  # living files
 
 
 class _Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -46,7 +46,7 @@ class Judge:
         self.count = Count(ground, powers)
         self._doubts = Doubts(self._compare, self.count, ground.limits.doubts, self._look_again)
         self._pairing = Pairing(ground, self._compare, self.count, desk, self._open)
-        self._live: OrderedDict[bytes, _Live] = OrderedDict()
+        self._live: dict[bytes, _Live] = {}
 
     def rehearse(self, keeper: Keeper) -> None:
         """Before the first file is judged: what a first time costs is paid now."""
@@ -181,10 +181,11 @@ class Judge:
         self._desk.put_later(self._limits.doubt_s, job.process.pid, (job.file, "doubt"), job)
 
     def _remember(self, file: bytes, live: _Live) -> None:
+        self._live.pop(file, None)  # the last comes last
         self._live[file] = live
-        self._live.move_to_end(file)
         if len(self._live) > _REMEMBERED:
-            self._live.popitem(last=False)
+            for oldest in list(itertools.islice(self._live, _REMEMBERED // 8)):
+                del self._live[oldest]
 
     def _closed(self, job: Job) -> None:
         """The held copy of a save: judged as the live file was if it is the same, else by itself."""
