@@ -45,8 +45,9 @@ def _keep_before(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         version = versions.version_of(connection)
     path = engine.url.database
-    is_before = version is not None and version < versions.VERSION
-    if engine.dialect.name == "sqlite" and path and is_before:
+    if version is None or version >= versions.VERSION or not path:
+        return
+    if engine.dialect.name == "sqlite":
         versions.keep_copy(Path(path), version)
 
 
