@@ -2,6 +2,8 @@
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import sqlalchemy as sa
@@ -35,6 +37,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     trails_whole: bool
 
 
+@contextmanager
+def opened(url: str) -> Iterator[SqlStore]:
+    """Of this process alone: what is forked meanwhile would share its connections."""
+    store = SqlStore(engine_to_read(url), Seal(b"k" * 32))
+    yield store
+    store.close()
+
+
 def fill(store: SqlStore, timers: int) -> int:
     """At least so many timers wait when it returns; how many."""
     rules, count, number = law(), 0, 0
@@ -58,12 +68,11 @@ def fill(store: SqlStore, timers: int) -> int:
 
 def fire(url: str, now: dt.datetime) -> None:
     """As the server's housekeeping does, until it is killed."""
-    store, rules = SqlStore(engine_to_read(url), Seal(b"k" * 32)), law()
-    print("firing", flush=True)
-    while True:
-        told_some = [remind_some(store, s.id, rules, now) for s in store.structures()]
-        if not any(told_some):
-            now += dt.timedelta(hours=3)
+    rules = law()
+    with opened(url) as store:
+        while True:
+            if not any(remind_some(store, s.id, rules, now) for s in store.structures()):
+                now += dt.timedelta(hours=3)
 
 
 def waiting(store: SqlStore, now: dt.datetime) -> bool:

@@ -308,7 +308,7 @@ class Unit(Protocol):
         """These wait from now on; of a mark that fired already, none waits again."""
         ...
 
-    def due_timers(self, now: dt.datetime, *, most: int = 100) -> list[Timer]:
+    def due_timers(self, now: dt.datetime, *, most: int = 50) -> list[Timer]:
         """Longest due first; so few that one transaction is short."""
         ...
 

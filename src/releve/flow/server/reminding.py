@@ -53,9 +53,8 @@ def _clock(unit: Unit, law: Law, timer: Timer) -> ClockCall:
 
 
 def _ring(unit: Unit, clocks: Sequence[ClockCall], incident: str, now: dt.datetime) -> None:
-    call = digest(" ".join([unit.structure, incident, *(f"{c.duty}/{c.mark}" for c in clocks)]))[
-        :32
-    ]
+    marks = " ".join(f"{clock.duty}/{clock.mark}" for clock in clocks)
+    call = digest(f"{unit.structure} {incident} {marks}")[:32]
     waiting = next((r for r in unit.help_requests(is_open=True) if _still_rings(r, incident)), None)
     if waiting is not None:
         more = msgspec.structs.replace(waiting, clocks=(*waiting.clocks, *clocks))

@@ -29,4 +29,6 @@
   all();
   window.setInterval(all, 1000);
   document.addEventListener("visibilitychange", all);
+  // A live page was drawn anew by the server: before it is painted, its clocks are exact again.
+  new MutationObserver(all).observe(document.body, { childList: true, characterData: true, subtree: true });
 })();
