@@ -9,6 +9,7 @@ import pytest
 
 from releve.flow.server.ingest import take
 from releve.flow.wire import Vitals
+from releve.model.casework import CaseTask
 from releve.model.incident import Incident
 from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.console.test_pages import sign_in
@@ -226,3 +227,29 @@ def test_the_audit_trail_is_told_in_words_and_pages_name_their_zone(visitor: Vis
     assert "compte créé" in text
     assert "<code>create</code>" not in text
     assert "fuseau" in text
+
+
+def test_two_thousand_tasks_are_turned_page_by_page(served: Running) -> None:
+    doctor = Visitor(served)
+    identity, structure = doctor.at.rpartition("/")[2], doctor.hosts[0].structure
+    now = served.context.clock.now()
+    with served.store.unit(structure) as unit:
+        for n in range(2000):
+            done_at = now if n < 5 else None
+            unit.put_task(
+                CaseTask(
+                    id=f"t{n:04}", incident=identity, title=f"tâche numéro {n}", made_at=now,
+                    made_by="a", done_at=done_at, done_by="a" if done_at else "",
+                )
+            )  # fmt: skip
+    seen: list[str] = []
+    path = doctor.at
+    while path:
+        page = doctor.page(path)
+        assert len(page.encode()) < MOST_BYTES
+        seen += re.findall(r"tâche numéro (\d+)", page)
+        onward = re.findall(r'href="([^"#]+)#tasks">[^<]*autre', page)
+        path = onward[0] if onward else ""
+    assert len(seen) == len(set(seen)) == 2000
+    assert set(seen[-5:]) == {"0", "1", "2", "3", "4"}  # what is done comes last
+    assert "tâche numéro" not in doctor.page(f"{doctor.at}?tasks=999999")

@@ -462,6 +462,7 @@ def test_a_database_of_before_opens_with_the_lines_of_its_incidents(tmp_path: Pa
     _, incident = attack(SqlStore(engine, Seal(b"k" * 32)))
     with engine.begin() as db:
         db.exec_driver_sql("DROP TABLE incident_entry")
+        db.exec_driver_sql("DROP TABLE schema_version")
     engine.dispose()
     engine = open_engine(url)
     with SqlStore(engine, Seal(b"k" * 32)).unit(incident.structure, writes=False) as unit:

@@ -1,5 +1,6 @@
 """The server's own state: backed up while it runs, restored whole or not at all."""
 
+import io
 import json
 import os
 import random
@@ -7,14 +8,16 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
-from releve.adapters.server_archive import StateFileError, unpack
+from releve.adapters.server_archive import StateFile, StateFileError, StateManifest, unpack
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli import main
@@ -157,6 +160,21 @@ def test_a_damaged_archive_restores_nothing(tmp_path: Path, archive: Path, capsy
         assert not home.path.exists()
         assert not list(tmp_path.glob(".new*"))
     capsys.readouterr()
+
+
+def test_what_is_longer_than_its_list_says_is_not_even_written(tmp_path: Path) -> None:
+    facts = StateFile(sha256="0" * 64, size=3)
+    told = StateManifest(version="1", made_at=T0, files={"releve.db": facts}, rows={})
+    forged = tmp_path / "forged.tar.gz"
+    with tarfile.open(forged, "w:gz") as archive:
+        for name, content in (("manifest.json", msgspec.json.encode(told)), ("releve.db", b"xxxx")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    (into := tmp_path / "into").mkdir()
+    with pytest.raises(StateFileError, match="not as long"):
+        unpack(forged, into)
+    assert list(into.iterdir()) == []
 
 
 def test_nothing_is_written_over(tmp_path: Path, archive: Path, capsys) -> None:

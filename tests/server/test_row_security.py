@@ -25,6 +25,18 @@ OPENS = {
     "help_line": "token_hash",
     "help_code": "hash",
 }
+OWN = "((structure)::text = current_setting('app.structure'::text, true))"
+SHOWN = {
+    **{name: f"(({column})::text" for name, column in OPENS.items()},
+    "access_grant": "((person)::text",
+    "passkey": "((id)::text",
+    "help_wake": "('help_wake'::text",
+}
+GRANTED = (
+    "(EXISTS ( SELECT 1 FROM access_grant g WHERE (((g.structure)::text = (situation.structure)::text)"
+    " AND ((g.person)::text = current_setting('app.shown'::text, true))"
+    " AND ((g.role)::text = 'operator'::text) AND (g.ended_at IS NULL))))"
+)
 Ground = tuple[SqlStore, EnrolledHost, EnrolledHost, str]
 
 
@@ -35,6 +47,76 @@ def ground(postgres: Postgres) -> Iterator[Ground]:
     store = SqlStore(open_engine(url), Seal(b"k" * 32))
     yield store, fill(store, "A"), fill(store, "B"), url
     store._engine.dispose()
+
+
+def policies(db: sa.Connection, table: str) -> dict[str, tuple[object, ...]]:
+    query = """SELECT policyname, permissive, roles::text, cmd, qual, with_check
+        FROM pg_policies WHERE tablename = %s"""
+    return {
+        name: tuple(" ".join(word.split()) if word else word for word in words)
+        for name, *words in db.exec_driver_sql(query, (table,))
+    }
+
+
+def wanted(table: str) -> dict[str, tuple[object, ...]]:
+    """Every word of it, written here a second time."""
+    plain = ("PERMISSIVE", "{public}")
+    found = {"own_structure": (*plain, "ALL", OWN, OWN)}
+    if opens := SHOWN.get(table):
+        words = f"{opens} = current_setting('app.shown'::text, true))"
+        found["shown"] = (*plain, "SELECT", words, None)
+    if table == "situation":
+        found["granted"] = (*plain, "SELECT", GRANTED, None)
+    return found
+
+
+@by_table
+def test_the_policies_say_what_they_are_to_say(ground: Ground, table: sa.Table) -> None:
+    store, *_ = ground
+    with store._engine.begin() as db:
+        assert policies(db, table.name) == wanted(table.name)
+        flags = (
+            "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = to_regclass(%s)"
+        )
+        assert tuple(db.exec_driver_sql(flags, (f'"{table.name}"',)).one()) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "weakened",
+    [
+        "USING (true)",
+        f"USING {OWN} WITH CHECK (true)",
+        f"FOR SELECT USING {OWN}",
+        f"AS RESTRICTIVE USING {OWN} WITH CHECK {OWN}",
+        f"TO postgres USING {OWN} WITH CHECK {OWN}",
+        "FOR INSERT WITH CHECK (true)",
+        "USING (structure = current_setting('app.structure', true) OR structure = 'B')",
+    ],
+)
+def test_a_policy_of_other_words_under_its_name_is_mended_at_the_next_start(
+    postgres: Postgres, weakened: str
+) -> None:
+    url = postgres.new_url()
+    engine = open_engine(url)
+    with engine.begin() as db:
+        db.exec_driver_sql("DROP POLICY own_structure ON finding")
+        db.exec_driver_sql(f"CREATE POLICY own_structure ON finding {weakened}")
+        assert policies(db, "finding") != wanted("finding")
+    open_engine(url).dispose()
+    with engine.begin() as db:
+        assert policies(db, "finding") == wanted("finding")
+    engine.dispose()
+
+
+def test_a_start_that_finds_all_as_it_should_be_changes_nothing(ground: Ground) -> None:
+    """Else every short command would lock every table against everybody."""
+    store, *_, url = ground
+    made = "SELECT oid FROM pg_policy ORDER BY oid"
+    with store._engine.begin() as db:
+        before = db.exec_driver_sql(made).scalars().all()
+    open_engine(url).dispose()
+    with store._engine.begin() as db:
+        assert db.exec_driver_sql(made).scalars().all() == before
 
 
 @by_table

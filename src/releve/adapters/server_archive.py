@@ -90,6 +90,8 @@ def unpack(path: Path, into: Path) -> StateManifest:
                 content = archive.extractfile(member)
                 if facts is None or content is None:
                     raise StateFileError(path, f"{member.name} is not in its list")
+                if member.size != facts.size:
+                    raise StateFileError(path, f"{member.name} is not as long as its list says")
                 if _written(content, into / member.name) != facts:
                     raise StateFileError(path, f"{member.name} is not what was backed up")
             while packed.read(_CHUNK):

@@ -151,8 +151,23 @@ class HelpContext(msgspec.Struct, frozen=True, kw_only=True):
     vault_last_at: dt.datetime | None = None  # the newest snapshot that a vault received
 
 
+class ClockCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A reminder of a legal clock that somebody is rung for; `at`: when it was due."""
+
+    incident: str
+    duty: str
+    name: str
+    name_en: str
+    mark: str
+    at: dt.datetime
+    due_at: dt.datetime | None = None
+
+
 class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody asks for help, for any trouble. `source`: "console", "host", "phone"."""
+    """Somebody asks for help, for any trouble; or the server itself, of a legal clock.
+
+    `source`: "console", "host", "phone", "clock".
+    """
 
     id: str
     structure: str
@@ -161,6 +176,7 @@ class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     is_blocked: bool = False  # care stands still
     phone: str = ""
+    clocks: tuple[ClockCall, ...] = ()  # of "clock"
     context: HelpContext = HelpContext()
     course: Course
     closed_by: str = ""

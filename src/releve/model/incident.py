@@ -97,6 +97,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     closed_by: str = ""
     merged: tuple[str, ...] = ()  # incidents that became part of this one
     merged_into: str = ""
+    crowded: int = (
+        0  # findings that came while their host had as many open incidents as it may have
+    )
     apart: tuple[str, ...] = ()  # a person said that these are others: never joined again by itself
 
     @property

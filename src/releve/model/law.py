@@ -86,6 +86,9 @@ class Law(Written, frozen=True, kw_only=True):
 
     dated: dt.date
     caution: Bilingual
+    ring: tuple[
+        str, ...
+    ]  # marks of reminders for which somebody is rung; the others are only shown
     source: tuple[Source, ...]
     question: tuple[Question, ...]
     duty: tuple[Duty, ...]

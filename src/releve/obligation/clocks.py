@@ -5,13 +5,14 @@ Nights, weekends, holidays and changes of the clocks do not stop the law's hours
 
 import calendar
 import datetime as dt
+import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from releve.model.law import Duty, Law
 from releve.model.obligation import Decision, Declaration, Obligation, State, Timer
-from releve.model.structure import Profile
+from releve.model.structure import DEFAULT_TIMEZONE, Profile
 
 _MARKS = (("50", 0.5), ("75", 0.75), ("90", 0.9), ("late", 1.0))
 _ORANGE_SHARE, _RED_SHARE = 0.75, 0.9
@@ -67,16 +68,18 @@ def started(
     """
     clocks = {o.duty: o for o in known}
     said = answers(law, told)
-    for duty in law.in_force(told.aware_at.astimezone(dt.UTC).date()):
+    zone = zoneinfo.ZoneInfo(profile.timezone if profile else DEFAULT_TIMEZONE)
+    for duty in law.in_force(told.aware_at.astimezone(zone).date()):
         old = clocks.get(duty.id)
         begun = _begun(duty, told, clocks)
         if begun is None or not (binds(duty, profile) or old):
             continue
         against = _against(duty, said)
         if against == "" and _is_asked_for(duty, said):
-            clocks[duty.id] = _running(old, duty, told, begun)
+            clocks[duty.id] = _running(old, duty, told, begun.astimezone(zone))
         elif old is not None or against:
-            clocks[duty.id] = _stopped(old, duty, told, begun, against or _missing(duty, said))
+            why = against or _missing(duty, said)
+            clocks[duty.id] = _stopped(old, duty, told, begun.astimezone(zone), why)
     order = {duty.id: place for place, duty in enumerate(law.duty)}
     return tuple(sorted(clocks.values(), key=lambda o: order.get(o.duty, len(order))))
 
@@ -87,12 +90,14 @@ def decide(obligation: Obligation, decision: Decision) -> Obligation:
 
 
 def due_at(duty: Duty, started_at: dt.datetime) -> dt.datetime | None:
-    """Elapsed hours, or whole months of the calendar (31 January and one month: 28 or 29 February)."""
-    begun = started_at.astimezone(dt.UTC)
+    """Elapsed hours; or whole months of the calendar on the wall where `started_at` is told.
+
+    31 January and one month: 28 or 29 February.
+    """
     if duty.hours is not None:
-        return begun + dt.timedelta(hours=duty.hours)
+        return started_at.astimezone(dt.UTC) + dt.timedelta(hours=duty.hours)
     if duty.months is not None:
-        return _months_later(begun, duty.months)
+        return _months_later(started_at, duty.months).astimezone(dt.UTC)
     return None
 
 
@@ -188,6 +193,7 @@ def _missing(duty: Duty, said: Mapping[str, str]) -> str:
 def _running(
     old: Obligation | None, duty: Duty, told: Declaration, begun: dt.datetime
 ) -> Obligation:
+    due = due_at(duty, begun)
     begun = begun.astimezone(dt.UTC)
     if old is None:
         return Obligation(
@@ -195,14 +201,14 @@ def _running(
             duty=duty.id,
             law_from=duty.valid_from,
             started_at=begun,
-            due_at=due_at(duty, begun),
+            due_at=due,
         )
     if old.state is State.NOT_DUE and old.decisions[-1].from_answers:
         again = Decision(state=State.RUNNING, by=told.by, at=told.at, from_answers=True)
         old = decide(old, again)
     if old.state is not State.RUNNING:
         return old
-    return _replace(old, law_from=duty.valid_from, started_at=begun, due_at=due_at(duty, begun))
+    return _replace(old, law_from=duty.valid_from, started_at=begun, due_at=due)
 
 
 def _stopped(

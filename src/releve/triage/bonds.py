@@ -55,12 +55,28 @@ def bond(one: Incident, other: Incident, quiet: dt.timedelta) -> Bond | None:
         return None
     if _families(one) & _families(other):
         return Bond("family")
+    if one.crowded or other.crowded:  # of any time and anything: it would take in all the others
+        return None
     if one.opened_at - quiet > other.last_at or other.opened_at - quiet > one.last_at:
         return None
     if set(one.hosts) & set(other.hosts):
         return Bond("host")
     shared = min(_traits(one) & _traits(other), default=None)
     return Bond(*shared) if shared else None
+
+
+def crowded_line(identity: str, at: dt.datetime, host: str, most: int) -> Entry:
+    """The line that tells why so much lies in one incident."""
+    return Entry(
+        at=at,
+        kind="crowded",
+        finding="",
+        id=identity[:64],
+        severity=Severity.SERIOUS,
+        why=f"Cette machine a déjà {most} incidents ouverts : ce qu’elle dit de plus est réuni ici.",
+        why_en=f"This machine has {most} open incidents already: what else it tells is put together here.",
+        host=host,
+    )
 
 
 def link_line(why: Bond, identity: str, at: dt.datetime, host: str) -> Entry:

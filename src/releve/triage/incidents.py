@@ -8,7 +8,7 @@ import msgspec
 
 from releve.model.finding import Finding, Severity
 from releve.model.incident import Change, Entry, Incident
-from releve.triage.bonds import bond, link_line
+from releve.triage.bonds import bond, crowded_line, link_line
 from releve.triage.stops import added, with_finding, with_stops
 
 
@@ -17,6 +17,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     # A stopped attacker tries again within minutes; half an hour apart reads as another story.
     quiet: dt.timedelta = dt.timedelta(minutes=30)
+    # No host has so many attacks that people work on; one that lies would fill the list with them.
+    open: int = 50  # of one host
     entries: int = 500  # of the value; the database keeps every line
     stops: int = 200
 
@@ -34,7 +36,8 @@ def step(
     """The incident that the finding opens or lengthens, and what it joins; None: it stands alone.
 
     `open_` holds the structure's open incidents in any order; grave findings give the same
-    incidents in whatever order they come. A finding that was folded before changes nothing.
+    incidents in whatever order they come, until a host has as many as it may have: what else it
+    tells goes into one. A finding that was folded before changes nothing.
     """
     if finding.kind in _APART:
         return None
@@ -45,13 +48,27 @@ def step(
     near = [(i, b) for i in open_ if (b := bond(i, alone, limits.quiet)) is not None]
     if not near:
         is_grave = gravity(finding.severity) >= gravity(Severity.SERIOUS)
-        return Change(incidents=(alone,), entries={alone.id: alone.timeline}) if is_grave else None
+        return _begun(open_, alone, finding, limits) if is_grave else None
     base, why = max(near, key=lambda pair: (pair[1].is_own, pair[0].last_at, pair[0].id))
     grown, told = fold(base, finding, limits), [entry_of(finding)]
     if finding.host not in base.hosts:
         link = link_line(why, f"link-{finding.id}", finding.seen_at, finding.host)
         grown, told = _with_line(grown, link, limits), [*told, link]
     return _joined(grown, [i for i in open_ if i.id != base.id], told, finding.seen_at, limits)
+
+
+def _begun(open_: Sequence[Incident], alone: Incident, finding: Finding, limits: Limits) -> Change:
+    """A new incident; or of a host that has too many, all that is too much in one, with its count."""
+    own = [i for i in open_ if finding.host in i.hosts]
+    if len(own) < limits.open:
+        return Change(incidents=(alone,), entries={alone.id: alone.timeline})
+    crowded = next((i for i in own if i.crowded and i.hosts == (finding.host,)), None)
+    if crowded is not None:
+        grown = _replace(fold(crowded, finding, limits), crowded=crowded.crowded + 1)
+        return Change(incidents=(grown,), entries={grown.id: (entry_of(finding),)})
+    line = crowded_line(f"crowded-{alone.id}", finding.seen_at, finding.host, limits.open)
+    first = _replace(_with_line(alone, line, limits), crowded=1)
+    return Change(incidents=(first,), entries={first.id: first.timeline})
 
 
 def _joined(
@@ -115,6 +132,7 @@ def united(kept: Incident, other: Incident, limits: Limits = LIMITS) -> Incident
         signs=signs,
         rest=added(kept.rest, other.rest),
         entries_left_out=kept.entries_left_out + other.entries_left_out,
+        crowded=kept.crowded + other.crowded,
         resumed=(*kept.resumed, *other.resumed),
         merged=(*kept.merged, other.id, *other.merged),
         apart=(*kept.apart, *other.apart),

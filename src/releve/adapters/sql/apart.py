@@ -6,12 +6,14 @@ of a secret), and may read the one row that this opens. Both settings end with t
 the session would go with the pooled connection to the next structure.
 """
 
+import msgspec
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables
 from releve.model.errors import ReleveError
 
-_OWN = "structure = current_setting('app.structure', true)"
+# The words are PostgreSQL's own of what it keeps (pg_policies), so that a start can compare them.
+_OWN = "((structure)::text = current_setting('app.structure'::text, true))"
 # What may be asked before a structure is known: the row that belongs to what was shown, to read only.
 _SHOWN = {
     "token": "hash",
@@ -26,8 +28,24 @@ _SHOWN = {
 }
 WAKING = "help_wake"  # what is shown for them
 # A person's id was shown: the rows of the structures that this person is the operator of.
-_GRANTED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.structure = situation.structure
- AND g.person = current_setting('app.shown', true) AND g.role = 'operator' AND g.ended_at IS NULL)"""
+_GRANTED = """(EXISTS ( SELECT 1 FROM access_grant g
+ WHERE (((g.structure)::text = (situation.structure)::text)
+ AND ((g.person)::text = current_setting('app.shown'::text, true))
+ AND ((g.role)::text = 'operator'::text) AND (g.ended_at IS NULL))))"""
+
+
+class _Policy(msgspec.Struct, frozen=True):
+    """One policy, for everybody. `check`: what a row that is written must fulfil."""
+
+    on: str
+    using: str
+    check: str | None = None
+
+    @property
+    def words(self) -> str:
+        """As SQL after its name and table."""
+        check = f" WITH CHECK {self.check}" if self.check else ""
+        return f"FOR {self.on} USING {self.using}{check}"
 
 
 class UnboundRoleError(ReleveError):
@@ -68,8 +86,8 @@ def keep_apart(connection: sa.Connection) -> None:
             continue
         name = connection.dialect.identifier_preparer.format_table(table)
         policies = _policies(table.name)
-        if not _is_forced(connection, name) or _standing(connection, name) != set(policies):
-            _separate(connection, name, policies)
+        if not _is_forced(connection, name) or _standing(connection, table.name) != policies:
+            _separate(connection, table.name, policies)
 
 
 def _say(connection: sa.Connection, setting: str, value: str) -> None:
@@ -78,13 +96,14 @@ def _say(connection: sa.Connection, setting: str, value: str) -> None:
         connection.execute(say)
 
 
-def _policies(table: str) -> dict[str, str]:
-    """The policies of a table by name, as SQL after its name and table."""
-    made = {"own_structure": f"USING ({_OWN}) WITH CHECK ({_OWN})"}
+def _policies(table: str) -> dict[str, _Policy]:
+    """The policies of a table by name."""
+    made = {"own_structure": _Policy("ALL", _OWN, _OWN)}
     if column := _SHOWN.get(table):
-        made["shown"] = f"FOR SELECT USING ({column} = current_setting('app.shown', true))"
+        shown = f"(({column})::text" if column.isidentifier() else f"({column}::text"
+        made["shown"] = _Policy("SELECT", f"{shown} = current_setting('app.shown'::text, true))")
     if table == "situation":
-        made["granted"] = f"FOR SELECT USING ({_GRANTED})"
+        made["granted"] = _Policy("SELECT", " ".join(_GRANTED.split()))
     return made
 
 
@@ -95,15 +114,25 @@ def _is_forced(connection: sa.Connection, table: str) -> bool:
     return bool(connection.exec_driver_sql(flags, (table,)).scalar_one())
 
 
-def _standing(connection: sa.Connection, table: str) -> set[str]:
-    query = "SELECT polname FROM pg_policy WHERE polrelid = to_regclass(%s)"
-    return set(connection.exec_driver_sql(query, (table,)).scalars())
+def _standing(connection: sa.Connection, table: str) -> dict[str, _Policy | None]:
+    """By name, in the words that PostgreSQL keeps; None: one that is not for everybody, or restricts."""
+    query = """SELECT policyname, cmd, qual, with_check,
+ permissive = 'PERMISSIVE' AND roles = '{public}' AS is_plain
+ FROM pg_policies WHERE schemaname = current_schema() AND tablename = %s"""
+    return {
+        row.policyname: _Policy(row.cmd, " ".join(row.qual.split()), row.with_check)
+        if row.is_plain and row.qual
+        else None
+        for row in connection.exec_driver_sql(query, (table,))
+    }
 
 
-def _separate(connection: sa.Connection, table: str, policies: dict[str, str]) -> None:
-    for name in _standing(connection, table):
-        connection.exec_driver_sql(f'DROP POLICY "{name}" ON {table}')
-    for name, words in policies.items():
-        connection.exec_driver_sql(f"CREATE POLICY {name} ON {table} {words}")
-    for what in ("ENABLE", "FORCE"):
-        connection.exec_driver_sql(f"ALTER TABLE {table} {what} ROW LEVEL SECURITY")
+def _separate(connection: sa.Connection, table: str, policies: dict[str, _Policy]) -> None:
+    name = connection.dialect.identifier_preparer.quote(table)
+    for standing in _standing(connection, table):
+        policy = connection.dialect.identifier_preparer.quote_identifier(standing)
+        connection.exec_driver_sql(f"DROP POLICY {policy} ON {name}")
+    for policy, what in policies.items():
+        connection.exec_driver_sql(f"CREATE POLICY {policy} ON {name} {what.words}")
+    for verb in ("ENABLE", "FORCE"):
+        connection.exec_driver_sql(f"ALTER TABLE {name} {verb} ROW LEVEL SECURITY")

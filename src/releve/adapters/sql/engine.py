@@ -9,8 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from releve.adapters.sql import apart, tables
-from releve.adapters.sql.before import keep_lines_of_before
+from releve.adapters.sql import apart, tables, versions
 from releve.model.errors import ReleveError
 
 
@@ -27,26 +26,49 @@ class ServerRunningError(ReleveError):
 def open_engine(url: str) -> sa.Engine:
     """The engine with its tables made. A SQLite commit is on disk when it returns.
 
-    Raises: UnboundRoleError.
+    A database of before is brought to the schema of now; SQLite's is copied beside itself first.
+    Raises: UnboundRoleError, LaterDatabaseError.
     """
     engine = engine_to_read(url)
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            # Two servers that start at once would both try to make the tables.
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7237001)"))
-            apart.check_role(connection)
-        tables.metadata.create_all(connection)
-        # Not in the tables' own lists: a database of before has the tables already.
-        for name, columns in (
-            ("event_by_time", "event (structure, host, stored_at)"),
-            ("finding_by_host", "finding (structure, host, seen_at)"),
-        ):
-            connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
-        keep_lines_of_before(connection)
-        _guard_append_only(connection)
-        if engine.dialect.name == "postgresql":
-            apart.keep_apart(connection)
+    _keep_before(engine)
+    writing = engine.execution_options(writes=True)
+    with writing.begin() as connection:
+        _make(connection)
+    more = True
+    while more:
+        with writing.begin() as connection:
+            more = versions.bring_up(connection)
     return engine
+
+
+def _keep_before(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        version = versions.version_of(connection)
+    path = engine.url.database
+    if version is None or version >= versions.VERSION or not path:
+        return
+    if engine.dialect.name == "sqlite":
+        versions.keep_copy(Path(path), version)
+
+
+def _make(connection: sa.Connection) -> None:
+    """All that a start makes or mends, whatever the version."""
+    if connection.dialect.name == "postgresql":
+        # Two servers that start at once would both try to make the tables.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7237001)"))
+        apart.check_role(connection)
+    found = versions.version_of(connection)
+    tables.metadata.create_all(connection)
+    # Not in the tables' own lists: a database of before has the tables already.
+    for name, columns in (
+        ("event_by_time", "event (structure, host, stored_at)"),
+        ("finding_by_host", "finding (structure, host, seen_at)"),
+    ):
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
+    versions.make_mark(connection, found)
+    _guard_append_only(connection)
+    if connection.dialect.name == "postgresql":
+        apart.keep_apart(connection)
 
 
 def engine_to_read(url: str) -> sa.Engine:

@@ -1,10 +1,12 @@
 """Pages that rows were removed from still hold them: here they are given back, or overwritten."""
 
 import sqlite3
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
+from releve.adapters.sql.versions import drop_copies
 
 
 def wipe(engine: sa.Engine) -> bool:
@@ -19,6 +21,7 @@ def wipe(engine: sa.Engine) -> bool:
         driver = connection.connection.driver_connection
         if not isinstance(driver, sqlite3.Connection):
             raise TypeError("SQLite's own driver is needed")
+        drop_copies(Path(str(engine.url.database)))
         try:
             driver.execute("VACUUM")
         except sqlite3.OperationalError:

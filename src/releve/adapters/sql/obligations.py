@@ -71,7 +71,7 @@ class ObligationRows(PeopleRows):
         ]
         add(self._connection, t.obligation_timer, rows)
 
-    def due_timers(self, now: dt.datetime, *, most: int = 1000) -> list[Timer]:
+    def due_timers(self, now: dt.datetime, *, most: int = 50) -> list[Timer]:
         table = t.obligation_timer
         query = self._select(table).where(table.c.fired_at.is_(None), table.c.at <= text(now))
         query = query.order_by(table.c.at).limit(most)

@@ -25,7 +25,8 @@ class StatementRows(PeopleRows):
     def help_of(self, month: Month) -> list[HelpRequest]:
         own = self._select(t.help_request, t.help_request.c.body)
         query = self._within(own, t.help_request.c.opened_at, month)
-        return [_help(row.body) for row in self._connection.execute(query)]
+        found = (_help(row.body) for row in self._connection.execute(query))
+        return [request for request in found if not request.clocks]
 
     def incidents_of(self, month: Month) -> list[Incident]:
         own = self._select(t.incident, t.incident.c.body)

@@ -73,6 +73,11 @@ _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _DATABASE = (
     *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
     *_of(f"{_SQL}.apart", "UnboundRoleError"),
+    *_of(f"{_SQL}.versions", "LaterDatabaseError"),
+)
+_TO_LOOK = (
+    *_of("releve.apps.server.opening", "DatabaseMissingError"),
+    *_of(f"{_SQL}.versions", "LaterDatabaseError"),
 )
 _GRANT_CLI = "releve.apps.server.grant_cli"
 _GRANTS = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
@@ -320,14 +325,14 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_LISTENING,
     ),
     "audit verify": (
-        *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_TO_LOOK,
         *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
         *_of("releve.adapters.audit_heads", "HeadsUnreadableError"),
     ),
-    "audit show": _of("releve.apps.server.opening", "DatabaseMissingError"),
+    "audit show": _TO_LOOK,
     "audit key": (),
     "server backup": (
-        *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_TO_LOOK,
         *_of("releve.apps.server.state", "BackupPlaceError"),
     ),
     "server restore": (

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery
 
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest, context_of
-from releve.apps.console.incident_views import LINES, CaseView, case_view
+from releve.apps.console.incident_views import LINES, TASKS, CaseView, case_view
 from releve.apps.console.stream import live_answer
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
@@ -37,11 +37,14 @@ async def incidents(request: AnyRequest) -> Response[str]:
 
 @get("/incidents/{identity:str}")
 async def incident(
-    request: AnyRequest, identity: FromPath[str], skip: FromQuery[int] = 0
+    request: AnyRequest,
+    identity: FromPath[str],
+    skip: FromQuery[int] = 0,
+    tasks: FromQuery[int] = 0,
 ) -> Response[str]:
     """From the newest line on, also when more are to be skipped than any incident has."""
-    first = skip if 0 <= skip <= _MOST_SKIPPED else 0
-    return await case_page(await enter(request), identity, skip=first)
+    first, task = (n if 0 <= n <= _MOST_SKIPPED else 0 for n in (skip, tasks))
+    return await case_page(await enter(request), identity, skip=first, skip_tasks=task)
 
 
 @get("/incidents/{identity:str}/live")
@@ -50,7 +53,7 @@ async def incident_live(request: AnyRequest, identity: FromPath[str]) -> Respons
 
     def picture(entered: Entered) -> str:
         with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
-            view = _view(unit, entered, identity, 0)
+            view = _view(unit, entered, identity)
         return render(entered.visit, "_incident.html", view=view, entered=entered)
 
     return await live_answer(request, picture)
@@ -115,10 +118,10 @@ ROUTES: list[Any] = [incidents, incident, incident_live, close, reopen, merge, s
 
 
 async def case_page(
-    entered: Entered, identity: str, *, wrong: str = "", skip: int = 0
+    entered: Entered, identity: str, *, wrong: str = "", skip: int = 0, skip_tasks: int = 0
 ) -> Response[str]:
     """The page of one; `wrong`: why what was asked is not done."""
-    view = await reading(entered, lambda unit: _view(unit, entered, identity, skip))
+    view = await reading(entered, lambda unit: _view(unit, entered, identity, skip, skip_tasks))
     return page(
         entered.visit,
         "incident.html",
@@ -128,6 +131,7 @@ async def case_page(
         wrong=wrong,
         playbooks=entered.visit.context.playbooks,
         lines=LINES,
+        most_tasks=TASKS,
     )
 
 
@@ -167,11 +171,14 @@ async def _handled(
     return await changed(entered, identity, change)
 
 
-def _view(unit: Unit, entered: Entered, identity: str, skip: int) -> CaseView:
+def _view(
+    unit: Unit, entered: Entered, identity: str, skip: int = 0, skip_tasks: int = 0
+) -> CaseView:
     found = _known(unit, identity)
     visit = entered.visit
     names = views.names_of(unit)
-    return case_view(unit, found, names, visit.context.playbooks, visit.now, skip=skip)
+    content = visit.context.playbooks
+    return case_view(unit, found, names, content, visit.now, skip=skip, skip_tasks=skip_tasks)
 
 
 def _known(unit: Unit, identity: str) -> Incident:

@@ -18,6 +18,7 @@ from releve.triage.outlook import Totals, totals
 
 T = TypeVar("T", Evidence, HandOver, RansomDecision)
 LINES = 150  # of the timeline, on one page
+TASKS = 60
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,9 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]  # newest first
     skipped: int  # newer ones, on the pages before
     count: int
-    tasks: tuple[CaseTask, ...]
+    tasks: tuple[CaseTask, ...]  # those that wait first
+    tasks_skipped: int
+    task_count: int
     evidence: tuple[Evidence, ...]
     hand_overs: tuple[HandOver, ...]
     ransom: tuple[RansomDecision, ...]
@@ -72,12 +75,14 @@ def case_view(
     now: dt.datetime,
     *,
     skip: int = 0,
+    skip_tasks: int = 0,
 ) -> CaseView:
-    """Everything of it. `skip`: as many of the newest lines."""
+    """Everything of it, page by page. `skip`: as many of the newest lines."""
     ids = (incident.id, *incident.merged)
     sums, clocks = totals(incident), clocks_of(unit, incident, now)
     reasons = care.reasons(incident, clocks, sums)
     profile, records = unit.profile(), unit.records(ids)
+    tasks = sorted(unit.tasks(ids), key=lambda task: task.done_at is not None)
     return CaseView(
         incident=incident,
         names=names,
@@ -90,7 +95,9 @@ def case_view(
         entries=tuple(lines_of(unit, incident, most=LINES, skip=skip)),
         skipped=skip,
         count=unit.count_entries(ids),
-        tasks=tuple(unit.tasks(ids)),
+        tasks=tuple(tasks[skip_tasks : skip_tasks + TASKS]),
+        tasks_skipped=skip_tasks,
+        task_count=len(tasks),
         evidence=_of(records, Evidence),
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),

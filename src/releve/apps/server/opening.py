@@ -7,6 +7,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.engine import engine_to_read, open_engine, sqlite_path, sqlite_url
 from releve.adapters.sql.seal import Seal, seal_of
 from releve.adapters.sql.store import SqlStore
+from releve.adapters.sql.versions import version_of
 from releve.apps.server.home import Home
 from releve.model.errors import ReleveError
 
@@ -24,7 +25,7 @@ class DatabaseMissingError(ReleveError):
 
 
 def open_store(home: Home, url: str = "") -> SqlStore:
-    """Raises: SecondFactorKeyError."""
+    """Raises: SecondFactorKeyError, LaterDatabaseError."""
     engine = open_engine(url or sqlite_url(home.path))
     return SqlStore(
         engine, seal_of(engine, home.totp_key, AESGCM.generate_key(bit_length=_KEY_BITS))
@@ -37,10 +38,12 @@ def open_to_look(home: Home, url: str = "") -> SqlStore:
 
 
 def engine_to_look(home: Home, url: str = "") -> sa.Engine:
-    """Raises: DatabaseMissingError."""
+    """Raises: DatabaseMissingError, LaterDatabaseError."""
     if not url and not sqlite_path(home.path).exists():
         raise DatabaseMissingError(str(home.path))
     engine = engine_to_read(url or sqlite_url(home.path))
     if not sa.inspect(engine).has_table(t.audit_head.name):
         raise DatabaseMissingError(engine.url.render_as_string())
+    with engine.begin() as connection:
+        version_of(connection)
     return engine

@@ -31,7 +31,7 @@ from releve.flow.server.assist.answering import LIMITS
 from releve.flow.server.assist.escalating import Escalations
 from releve.flow.server.audit import TrailBroken, sign_end
 from releve.flow.server.live import EVERYTHING, Live
-from releve.flow.server.obligations import tick
+from releve.flow.server.reminding import remind_some
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.server.shipping import HeadPlace, ship
 from releve.flow.server.vaults import tell_silence
@@ -214,9 +214,18 @@ def _tidy(context: Context, up_since: dt.datetime) -> None:
     has_listened = now - up_since > SILENT_AFTER
     context.store.forget_old(now)
     for structure in context.store.structures():
-        with context.store.unit(structure.id) as unit:
-            expire(unit, now)
-            tick(unit, now)
-        situations.renew(context.store, structure.id, now)
-        if has_listened:
-            tell_silence(context.store, structure.id, now)
+        try:
+            _tidy_one(context, structure.id, now, has_listened=has_listened)
+        except Exception:
+            # One bad row must not keep the clocks of every structure after it from ringing.
+            log.exception("structure_not_tidied", structure=structure.id)
+
+
+def _tidy_one(context: Context, structure: str, now: dt.datetime, *, has_listened: bool) -> None:
+    with context.store.unit(structure) as unit:
+        expire(unit, now)
+    while remind_some(context.store, structure, context.law, now):
+        pass  # in short transactions: who is killed in one has lost little
+    situations.renew(context.store, structure, now)
+    if has_listened:
+        tell_silence(context.store, structure, now)

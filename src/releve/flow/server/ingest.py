@@ -18,6 +18,7 @@ from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts
 
 _OLDEST = dt.timedelta(days=KEEP_DAYS)  # a host may have been without its server for weeks
+_MOST_AT_ONCE = 1000  # of a batch in one transaction; an agent sends 500, others wait meanwhile
 _AHEAD = dt.timedelta(days=1)  # a clock in another zone, not one of another year
 
 
@@ -69,7 +70,10 @@ def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
 
 
 def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime) -> Taken:
-    """Store what is new of the batch; durable when this returns. Taking it twice is harmless."""
+    """Store what is new of the batch; durable when this returns. Taking it twice is harmless.
+
+    Of a very long one only the first part: the watermark says how far, the agent sends the rest again.
+    """
     items = sorted(batch.items, key=lambda item: item.seq)
     told = [_read(host, batch.spool, item, now) for item in items]
     with store.unit(structure) as unit:
@@ -79,7 +83,7 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
         if record is None:
             raise Refused("unknown_agent")
         mark = unit.watermark(host, batch.spool)
-        fresh = [one for one in told if one.item.seq > mark]
+        fresh = [one for one in told if one.item.seq > mark][:_MOST_AT_ONCE]
         state = _fold(unit, record.host, batch.spool, fresh, now)
         if fresh:
             mark = fresh[-1].item.seq

@@ -119,8 +119,10 @@ def tick(unit: Unit, now: dt.datetime) -> tuple[Timer, ...]:
     Firing, the reminder and its line in the trail are one transaction.
     """
     fired = []
-    for timer in unit.due_timers(now):
+    due = unit.due_timers(now)
+    if due:
         unit.hold()
+    for timer in due:
         if not unit.fire_timer(timer, now):
             continue
         clock = unit.obligation(timer.incident, timer.duty, lock=True)

@@ -308,7 +308,10 @@ class Unit(Protocol):
         """These wait from now on; of a mark that fired already, none waits again."""
         ...
 
-    def due_timers(self, now: dt.datetime, *, most: int = 1000) -> list[Timer]: ...
+    def due_timers(self, now: dt.datetime, *, most: int = 50) -> list[Timer]:
+        """Longest due first; so few that one transaction is short."""
+        ...
+
     def fire_timer(self, timer: Timer, now: dt.datetime) -> bool:
         """True once per timer, for whoever comes first."""
         ...
@@ -461,7 +464,7 @@ class Unit(Protocol):
         ...
 
     def help_of(self, month: Month) -> list[HelpRequest]:
-        """Those that began in it."""
+        """Those that people made, and that began in it: no reminder of a legal clock."""
         ...
 
     def incidents_of(self, month: Month) -> list[Incident]:

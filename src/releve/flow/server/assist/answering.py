@@ -29,6 +29,7 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     phase: str
     comes: str = ""  # first name of who comes
     is_mine: bool = False
+    is_reminder: bool = False
 
 
 def move(
@@ -135,6 +136,7 @@ def _invitation(store: Store, request: HelpRequest, ring: Step) -> Invitation:
         phase=course.phase,
         comes=first_name(course.name),
         is_mine=course.person == ring.person,
+        is_reminder=bool(request.clocks),
     )
 
 

@@ -83,7 +83,7 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
         for request in own:
             is_open = request.course.phase != _CLOSED
             if is_open and now - request.course.opened_at < _SAME_CALLER:
-                return _again(unit, request.id, identity, now)
+                return again(unit, request.id, identity, now)
         at = believed(ring.at, now)
         asked = Asked(id=identity, source=_PHONE, by=caller or _PHONE, phone=caller, at=at)
         return _take(unit, asked, now)
@@ -152,7 +152,7 @@ def _check_rate(unit: Unit, requests: Iterable[HelpRequest], now: dt.datetime) -
         raise TooManyRings
 
 
-def _again(unit: Unit, identity: str, call: str, now: dt.datetime) -> HelpRequest:
+def again(unit: Unit, identity: str, call: str, now: dt.datetime) -> HelpRequest:
     """`call`: by which it is known when the same call is told twice."""
     request = unit.help_request(identity, lock=True)
     if request is None:

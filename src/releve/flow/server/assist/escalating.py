@@ -130,6 +130,7 @@ class Escalations:
                 url=way[1],
                 phone=request.phone,
                 is_blocked=request.is_blocked,
+                is_reminder=bool(request.clocks),
                 code=code,
             )
             for ring, code, way in found

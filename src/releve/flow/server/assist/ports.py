@@ -37,6 +37,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     phone: str
     is_blocked: bool
+    is_reminder: bool  # of a legal clock: nobody asked
     code: str
 
 
