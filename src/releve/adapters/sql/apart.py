@@ -22,12 +22,21 @@ _SHOWN = {
     "passkey": "id",
     "help_line": "token_hash",
     "help_code": "hash",
+    "circle": "'circle'",  # which groups and insurers there are: no secret
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now
 }
 WAKING = "help_wake"  # what is shown for them
+CIRCLES = "circle"
 # A person's id was shown: the rows of the structures that this person is the operator of.
 _GRANTED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.structure = situation.structure
  AND g.person = current_setting('app.shown', true) AND g.role = 'operator' AND g.ended_at IS NULL)"""
+# Or the rows of the members of a group that this person is at home in. An insurer's open none.
+_GROUPED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.structure = membership.circle
+ AND g.person = current_setting('app.shown', true) AND g.role = 'group' AND g.ended_at IS NULL)"""
+_MEMBERS = f"membership.kind = 'group' AND membership.ended_at IS NULL AND {_GROUPED}"
+_OF_MEMBERS = (
+    "EXISTS (SELECT 1 FROM membership WHERE membership.structure = {table}.structure AND {members})"
+)
 
 
 class UnboundRoleError(ReleveError):
@@ -85,6 +94,11 @@ def _policies(table: str) -> dict[str, str]:
         made["shown"] = f"FOR SELECT USING ({column} = current_setting('app.shown', true))"
     if table == "situation":
         made["granted"] = f"FOR SELECT USING ({_GRANTED})"
+    if table == "membership":
+        made["grouped"] = f"FOR SELECT USING ({_MEMBERS})"
+    if table in ("situation", "posture"):
+        of_members = _OF_MEMBERS.format(table=table, members=_MEMBERS)
+        made["grouped"] = f"FOR SELECT USING ({of_members})"
     return made
 
 
