@@ -21,7 +21,6 @@ from releve.flow.server import (
     casework,
     circles,
     playbooks,
-    postures,
     signin,
     situations,
 )
@@ -29,6 +28,7 @@ from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
+from releve.flow.server.obligations import tick
 from releve.flow.server.passkeys import credential_digest
 from releve.flow.server.ports import Passkey, Structure
 from releve.flow.server.signin import digest
@@ -36,6 +36,7 @@ from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.circle import Circle, CircleKind, Cohort, Sheet
 from releve.model.order import Isolate
+from releve.model.posture import Posture
 from releve.model.statement import KeptStatement
 from tests.assist import people
 from tests.assist.people import always
@@ -104,10 +105,10 @@ def let_in(store: SqlStore, host: EnrolledHost, name: str) -> None:
 
 def show_figures(store: SqlStore, host: EnrolledHost, name: str) -> None:
     """Its days, the group that it is in; and it is an insurer itself, with a sheet."""
-    assert postures.keep(store, host.structure, T0)
     group = Circle(id=f"g{host.id}", name=f"groupe de {name}", kind=CircleKind.GROUP)
     with store.unit(host.structure) as unit:
         assert circles.join(unit, group, actor="a", now=T0)
+        unit.put_posture(Posture(day=T0.date(), hosts=1))
         unit.put_circle(CircleKind.INSURER)
         cohort = Cohort(members=(host.structure,), formed=T0.date())
         assert unit.add_sheet(Sheet(week="2026-W47", made_at=T0), (cohort,))
@@ -206,7 +207,7 @@ def find_no_access(unit: SqlUnit, theirs: EnrolledHost) -> None:
 
 def find_no_figures(unit: SqlUnit, theirs: EnrolledHost) -> None:
     assert unit.membership(f"g{theirs.id}") is None
-    assert [m.circle for m in unit.memberships()] != [f"g{theirs.id}"]
+    assert [m.circle for m in unit.memberships()] == [f"g{unit.hosts()[0].id}"]
     last = unit.sheet()
     assert last is not None
     assert last[1][0].members == (unit.structure,)
@@ -304,8 +305,11 @@ def test_no_page_shows_another_structure(
     served, client, mine, theirs = signed_in
     with served.store.unit(theirs.structure, writes=False) as unit:
         incident = unit.incidents()[0].id
-    # The server sums it up by itself soon: time went by since T0.
-    situations.renew(served.store, theirs.structure, served.context.clock.now())
+    # The server sums it up and reminds by itself soon: time went by since T0.
+    now = served.context.clock.now()
+    situations.renew(served.store, theirs.structure, now)
+    with served.store.unit(theirs.structure) as unit:
+        tick(unit, now)
     before = kept(served.store, theirs.structure)
     routes = all_routes()
     assert {"/", "/live", "/health", "/incidents/{identity:str}"} <= {r for r, _ in routes}

@@ -4,7 +4,6 @@ import datetime as dt
 
 import msgspec
 
-from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Session, Store, Structure, Unit
 from releve.model.circle import Circle, CircleKind, Member, Membership
 
@@ -15,8 +14,9 @@ DAYS_SHOWN = 90
 def make(
     store: Store, name: str, kind: CircleKind, *, identity: str, actor: str, now: dt.datetime
 ) -> Structure:
-    """A structure of its own for its people; one of that name becomes it."""
-    made = ensure_structure(store, name, identity, now)
+    """A structure of its own for its people, of a name that is not taken."""
+    made = Structure(id=identity, name=name, created_at=now)
+    store.put_structure(made)
     with store.unit(made.id) as unit:
         unit.put_circle(kind)
         unit.record(now, actor, f"structure/{made.id}", f"make_{kind.value}")
