@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -98,7 +99,7 @@ def with_services(told: Mapping[str, str], known: Profile) -> Profile:
     services = []
     for row in _rows(told):
         name = _short(row, "name")
-        identity = _short(row, "id") or _NOT_OF_A_WORD.sub("-", name.lower()).strip("-")[:40]
+        identity = _short(row, "id") or _word_of(name)
         hosts = (host.strip() for host in _short(row, "hosts").split(","))
         rate = float((row.get("rate") or "0").replace(",", "."))
         if not 0 <= rate < float("inf"):
@@ -123,6 +124,12 @@ def _rows(told: Mapping[str, str]) -> Iterable[dict[str, str]]:
         row = {k.removesuffix(end): v for k, v in told.items() if k.endswith(end)}
         if row.get("name", "").strip():
             yield row
+
+
+def _word_of(name: str) -> str:
+    """ "Imagerie médicale" becomes "imagerie-medicale"."""
+    plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+    return _NOT_OF_A_WORD.sub("-", plain).strip("-")[:40]
 
 
 def _short(told: Mapping[str, str], word: str) -> str:
