@@ -228,17 +228,22 @@ def test_an_admission_is_never_changed(store: SqlStore, two: tuple[str, str, Per
 REACHES = {
     Role.LEAD: {
         "/", "/help", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault",
-        "/statements",
+        "/statements", "/posture", "/settings",
     },
     Role.OPERATOR: {
         "/", "/help", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault",
-        "/statements", "/situation", "/situation/wall",
+        "/statements", "/situation", "/situation/wall", "/posture", "/settings",
     },
-    Role.STAFF: {"/", "/help", "/people", "/vault"},
-    Role.DPO: {"/", "/help", "/incidents", "/obligations", "/people", "/vault"},
+    Role.STAFF: {"/", "/help", "/people", "/vault", "/posture"},
+    Role.DPO: {
+        "/", "/help", "/incidents", "/obligations", "/people", "/vault", "/posture", "/settings",
+    },
     Role.AUDITOR: {
         "/", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault", "/statements",
+        "/posture", "/settings",
     },
+    Role.GROUP: {"/group"},
+    Role.INSURER: {"/insurer"},
 }  # fmt: skip
 PAGES = set().union(*REACHES.values())
 

@@ -15,17 +15,28 @@ from releve.adapters import content
 from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.sql.unit import SqlUnit
-from releve.flow.server import actions, break_glass, casework, playbooks, signin, situations
+from releve.flow.server import (
+    actions,
+    break_glass,
+    casework,
+    circles,
+    playbooks,
+    signin,
+    situations,
+)
 from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
+from releve.flow.server.obligations import tick
 from releve.flow.server.passkeys import credential_digest
 from releve.flow.server.ports import Passkey, Structure
 from releve.flow.server.signin import digest
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
+from releve.model.circle import Circle, CircleKind, Cohort, Sheet
 from releve.model.order import Isolate
+from releve.model.posture import Posture
 from releve.model.statement import KeptStatement
 from tests.assist import people
 from tests.assist.people import always
@@ -63,6 +74,7 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
         assert unit.add_passkey(passkey(host, name))
     call_for_help(store, host, name)
     let_in(store, host, name)
+    show_figures(store, host, name)
     with store.unit(host.structure) as unit:
         files = {"releve.json": name.encode()}
         kept = KeptStatement(month="2026-11", version=1, made_at=T0, files=files)
@@ -89,6 +101,17 @@ def let_in(store: SqlStore, host: EnrolledHost, name: str) -> None:
                 reason=f"motif chez {name}", since=T0, until=FAR,
             )
         )  # fmt: skip
+
+
+def show_figures(store: SqlStore, host: EnrolledHost, name: str) -> None:
+    """Its days, the group that it is in; and it is an insurer itself, with a sheet."""
+    group = Circle(id=f"g{host.id}", name=f"groupe de {name}", kind=CircleKind.GROUP)
+    with store.unit(host.structure) as unit:
+        assert circles.join(unit, group, actor="a", now=T0)
+        unit.put_posture(Posture(day=T0.date(), hosts=1))
+        unit.put_circle(CircleKind.INSURER)
+        cohort = Cohort(members=(host.structure,), formed=T0.date())
+        assert unit.add_sheet(Sheet(week="2026-W47", made_at=T0), (cohort,))
 
 
 def passkey(host: EnrolledHost, name: str) -> Passkey:
@@ -164,6 +187,7 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
     with store.unit(mine.structure) as unit:
         foreign, own = case_of(store, theirs), case_of(store, mine)
         find_no_access(unit, theirs)
+        find_no_figures(unit, theirs)
         find_no_help(unit, theirs)
         find_no_casework(unit, foreign, theirs)
         find_no_clock(unit, foreign, own)
@@ -179,6 +203,15 @@ def find_no_access(unit: SqlUnit, theirs: EnrolledHost) -> None:
     summed = unit.situation()
     assert summed is not None
     assert summed.structure == unit.structure
+
+
+def find_no_figures(unit: SqlUnit, theirs: EnrolledHost) -> None:
+    assert unit.membership(f"g{theirs.id}") is None
+    assert [m.circle for m in unit.memberships()] == [f"g{unit.hosts()[0].id}"]
+    last = unit.sheet()
+    assert last is not None
+    assert last[1][0].members == (unit.structure,)
+    assert len(unit.postures(T0.date() - dt.timedelta(days=9))) == 1
 
 
 def find_no_help(unit: SqlUnit, theirs: EnrolledHost) -> None:
@@ -233,7 +266,7 @@ def vault_of(store: SqlStore, host: EnrolledHost) -> str:
 
 def kept(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]:
     """What only people and hosts change: a server that runs wakes calls, signs heads and sums up."""
-    own_work = {"help_wake", "audit_head", "situation"}
+    own_work = {"help_wake", "audit_head", "situation", "posture", "insurer_sheet"}
     return {name: rows for name, rows in dump(store, structure).items() if name not in own_work}
 
 
@@ -272,8 +305,11 @@ def test_no_page_shows_another_structure(
     served, client, mine, theirs = signed_in
     with served.store.unit(theirs.structure, writes=False) as unit:
         incident = unit.incidents()[0].id
-    # The server sums it up by itself soon: time went by since T0.
-    situations.renew(served.store, theirs.structure, served.context.clock.now())
+    # The server sums it up and reminds by itself soon: time went by since T0.
+    now = served.context.clock.now()
+    situations.renew(served.store, theirs.structure, now)
+    with served.store.unit(theirs.structure) as unit:
+        tick(unit, now)
     before = kept(served.store, theirs.structure)
     routes = all_routes()
     assert {"/", "/live", "/health", "/incidents/{identity:str}"} <= {r for r, _ in routes}

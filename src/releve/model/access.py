@@ -14,11 +14,14 @@ class Role(StrEnum):
     STAFF = "staff"
     DPO = "dpo"  # data-protection officer, of one structure or several
     AUDITOR = "auditor"  # reads, changes nothing
+    GROUP = "group"  # sees the figures of the members of the own group
+    INSURER = "insurer"  # sees sums over those that consent
 
 
 class Verb(StrEnum):
     """What a page or a form does."""
 
+    ARRIVE = "arrive"  # sent on to the first page of the role
     LOOK = "look"  # the state of the structure, its vault, its playbooks
     ASK_HELP = "ask_help"
     ANSWER_HELP = "answer_help"
@@ -36,6 +39,11 @@ class Verb(StrEnum):
     CHANGE_PEOPLE = "change_people"
     OWN_ACCOUNT = "own_account"  # one's own passkeys and sessions
     CHOOSE = "choose"  # another structure, of those that are granted
+    SEE_SETTINGS = "see_settings"  # what the structure says of itself, how it is set
+    CHANGE_SETTINGS = "change_settings"
+    CONSENT = "consent"  # who outside may see figures of the structure
+    SEE_GROUP = "see_group"  # the figures of the members of a group
+    SEE_SUMS = "see_sums"  # those of an insurer
     SEE_SITUATION = "see_situation"  # all structures that one is the operator of
 
 

@@ -17,6 +17,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     hosts: int = 0
     silent: int = 0
     guard_down: int = 0
+    guarded: int = 0  # the guard stops attacks
+    watching: int = 0  # the guard only watches
     help_waiting: int = 0  # nobody came yet
     help_since: dt.datetime | None = None  # the oldest of these
     clocks_late: int = 0

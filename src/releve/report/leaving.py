@@ -52,6 +52,10 @@ _TABLES = {
     "rota": "astreinte, sans les adresses des passerelles",
     "statement": "relevés de service (les fichiers sont dans documents/)",
     "situation": "le résumé de la structure pour qui la surveille",
+    "posture": "comment la structure se tenait, jour après jour",
+    "membership": "groupes, et accords donnés à des assureurs",
+    "circle": "la structure est un groupe ou un assureur",
+    "insurer_sheet": "chiffres réunis tirés pour un assureur, semaine par semaine",
     "vault": "coffres et leur dernier état",
     "vault_head": "têtes signées des coffres",
 }

@@ -39,6 +39,8 @@ def sum_up(
         guard_down=sum(
             h.state.guard == "down" and not gone for h, gone in zip(hosts, silent, strict=True)
         ),
+        guarded=sum(h.state.guard == "enforcing" for h in hosts),
+        watching=sum(h.state.guard == "watching" for h in hosts),
         help_waiting=len(waiting),
         help_since=min(waiting, default=None),
         clocks_late=sum(at <= now for at in due),

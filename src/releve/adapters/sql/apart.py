@@ -24,14 +24,23 @@ _SHOWN = {
     "passkey": "id",
     "help_line": "token_hash",
     "help_code": "hash",
+    "circle": "'circle'",  # which groups and insurers there are: no secret
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now
 }
 WAKING = "help_wake"  # what is shown for them
+CIRCLES = "circle"
 # A person's id was shown: the rows of the structures that this person is the operator of.
 _GRANTED = """(EXISTS ( SELECT 1 FROM access_grant g
  WHERE (((g.structure)::text = (situation.structure)::text)
  AND ((g.person)::text = current_setting('app.shown'::text, true))
  AND ((g.role)::text = 'operator'::text) AND (g.ended_at IS NULL))))"""
+# Or the rows of the members of a group that this person is at home in. An insurer's open none.
+_GROUPED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.structure = membership.circle
+ AND g.person = current_setting('app.shown', true) AND g.role = 'group' AND g.ended_at IS NULL)"""
+_MEMBERS = f"membership.kind = 'group' AND membership.ended_at IS NULL AND {_GROUPED}"
+_OF_MEMBERS = (
+    "EXISTS (SELECT 1 FROM membership WHERE membership.structure = {table}.structure AND {members})"
+)
 
 
 class _Policy(msgspec.Struct, frozen=True):
@@ -104,6 +113,11 @@ def _policies(table: str) -> dict[str, _Policy]:
         made["shown"] = _Policy("SELECT", f"{shown} = current_setting('app.shown'::text, true))")
     if table == "situation":
         made["granted"] = _Policy("SELECT", " ".join(_GRANTED.split()))
+    if table == "membership":
+        made["grouped"] = _Policy("SELECT", _MEMBERS)
+    if table in ("situation", "posture"):
+        of_members = _OF_MEMBERS.format(table=table, members=_MEMBERS)
+        made["grouped"] = _Policy("SELECT", of_members)
     return made
 
 

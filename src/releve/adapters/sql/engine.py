@@ -128,6 +128,7 @@ _APPEND_ONLY = {
     "incident_record": "evidence and decisions",
     "admission": "who came in from elsewhere",
     "statement": "the service statements",
+    "insurer_sheet": "what an insurer could see",
     "erasure": "the certificates of erasure",
 }
 # Of these only so much is fixed: a line may go to another incident, never say another thing.

@@ -1,6 +1,7 @@
 """People, their sessions, and the audit trail of one structure."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -97,6 +98,11 @@ class PeopleRows:
 
     def trail(self, *, most: int = 100) -> list[AuditEntry]:
         query = self._select(t.audit).order_by(t.audit.c.number.desc()).limit(most)
+        return [entry_of(row) for row in self._connection.execute(query)]
+
+    def trail_of(self, verbs: Sequence[str], *, most: int) -> list[AuditEntry]:
+        query = self._select(t.audit).where(t.audit.c.verb.in_(verbs))
+        query = query.order_by(t.audit.c.number.desc()).limit(most)
         return [entry_of(row) for row in self._connection.execute(query)]
 
     def _row(self, **values: Any) -> dict[str, Any]:

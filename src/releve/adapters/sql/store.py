@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.access import AccessLookups
 from releve.adapters.sql.apart import show
+from releve.adapters.sql.circles import CircleLookups
 from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.rows import from_text, put, text
@@ -19,7 +20,7 @@ from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
 
-class SqlStore(AccessLookups, HelpLookups):
+class SqlStore(AccessLookups, CircleLookups, HelpLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:

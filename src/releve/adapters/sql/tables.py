@@ -311,6 +311,34 @@ admission = _tenant(
 # One row per structure: who watches 500 of them must not open 500 transactions.
 situation = _tenant("situation", sa.Column("body", _JSON, nullable=False))
 
+# How the structure stood, day by day: the worst of each.
+posture = _tenant(
+    "posture",
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+# This structure is no place of care: a group, or an insurer.
+circle = _tenant("circle", sa.Column("kind", sa.String(16), nullable=False))
+
+# Who may see figures of this structure; to an insurer it is the consent.
+membership = _tenant(
+    "membership",
+    sa.Column("circle", _ID, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("ended_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("membership_by_circle", "circle"),
+)
+
+# What an insurer could see, week by week; `cohorts` say of whom, and are never shown.
+insurer_sheet = _tenant(
+    "insurer_sheet",
+    sa.Column("week", sa.String(8), primary_key=True),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("cohorts", _JSON, nullable=False),
+)
+
 # Signed, with its pages; made anew, it is a version of its own.
 statement = _tenant(
     "statement",

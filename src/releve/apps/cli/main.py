@@ -55,6 +55,14 @@ COMMANDS: dict[str, Row] = {
     "structure": Row(
         "releve.apps.server.structure_cli:structure", "Ce qu'une structure dit d'elle-même."
     ),
+    "group": Row(
+        "releve.apps.server.circle_cli:group",
+        "Les groupes : comparer leurs structures, en chiffres.",
+    ),
+    "insurer": Row(
+        "releve.apps.server.circle_cli:insurer",
+        "Les assureurs : des chiffres réunis, avec l'accord de chacune.",
+    ),
     "obligation": Row(
         "releve.apps.server.obligation_cli:obligation", "Les horloges légales d'un incident."
     ),

@@ -1,5 +1,6 @@
 """What the server's pages and interfaces work with."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     is_secure: bool = False
     url: str = ""
     playbooks: Playbooks
+    keep: dt.timedelta | None  # how long events are kept; None: for ever
 
 
 AnyRequest = Request[Any, Any, Any]

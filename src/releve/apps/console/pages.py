@@ -16,13 +16,20 @@ from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import actions
 from releve.flow.server.ports import Unit
+from releve.model.access import Role
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
+
+# Who sees no page of a structure is sent on from the first one.
+_ARRIVE: dict[Role | None, str] = {Role.GROUP: "/group", Role.INSURER: "/insurer"}
 
 
 @get("/")
 async def home(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
+    first = _ARRIVE.get(entered.visit.role)
+    if first is not None:
+        return go(first)
     view = await to_thread.run_sync(_overview, entered)
     return page(entered.visit, "home.html", view=view, entered=entered)
 

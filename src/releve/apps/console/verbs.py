@@ -1,5 +1,7 @@
 """What each page and form does, in one table: a route that has no row here is refused."""
 
+import re
+
 from litestar.exceptions import PermissionDeniedException
 
 from releve.apps.console.context import AnyRequest
@@ -17,7 +19,7 @@ OPEN = frozenset(
 _CASE = "/incidents/{identity:str}"
 _DOSSIER = f"{_CASE}/dossiers/{{kind:str}}"
 VERBS = {
-    "GET /": Verb.LOOK,
+    "GET /": Verb.ARRIVE,
     "GET /live": Verb.LOOK,
     "GET /vault": Verb.LOOK,
     "GET /vault/live": Verb.LOOK,
@@ -76,11 +78,36 @@ VERBS = {
     "POST /people/{person:str}/end": Verb.CHANGE_PEOPLE,
     "GET /structures": Verb.CHOOSE,
     "POST /structures": Verb.CHOOSE,
+    "GET /posture": Verb.LOOK,
+    "GET /settings": Verb.SEE_SETTINGS,
+    "POST /settings/identity": Verb.CHANGE_SETTINGS,
+    "POST /settings/contacts": Verb.CHANGE_SETTINGS,
+    "POST /settings/services": Verb.CHANGE_SETTINGS,
+    "POST /settings/circles/{circle:str}/join": Verb.CONSENT,
+    "POST /settings/circles/{circle:str}/leave": Verb.CONSENT,
+    "GET /group": Verb.SEE_GROUP,
+    "GET /insurer": Verb.SEE_SUMS,
     "GET /situation": Verb.SEE_SITUATION,
     "GET /situation/live": Verb.SEE_SITUATION,
     "GET /situation/wall": Verb.SEE_SITUATION,
     "GET /situation/wall/live": Verb.SEE_SITUATION,
 }
+
+
+_PLACES = tuple(
+    (
+        route.partition(" ")[0],
+        re.compile(re.sub(r"\{\w+:str\}", "[^/]+", route.partition(" ")[2])),
+        verb,
+    )
+    for route, verb in VERBS.items()
+)
+
+
+def verb_at(method: str, address: str) -> Verb | None:
+    """What a link or a form does, by the same table; None for an address of no row."""
+    path = address.partition("#")[0].partition("?")[0]
+    return next((v for m, at, v in _PLACES if m == method and at.fullmatch(path)), None)
 
 
 def verb_of(request: AnyRequest) -> Verb:

@@ -13,7 +13,7 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import PermissionDeniedException
 
 from releve.apps.console.context import AnyRequest, Context, context_of
-from releve.apps.console.verbs import verb_of
+from releve.apps.console.verbs import verb_at, verb_of
 from releve.apps.console.words import LANGUAGES, Words, choose_language
 from releve.apps.web.assets import Asset, templates
 from releve.apps.web.assets import assets as assets_of
@@ -44,6 +44,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     secret: str = ""
     session: Session | None = None
     role: Role | None = None  # in the structure acted in
+    is_operator: bool = False  # of any structure
 
 
 class Entered(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +105,8 @@ def allowed(visit: Visit, session: Session, verb: Verb) -> Entered:
         raise PermissionDeniedException("the role does not allow it") from error
     except access.AdmissionEnded as error:
         raise SignInNeededError("/structures") from error
-    known = msgspec.structs.replace(visit, role=role)
+    is_operator = access.is_operator(visit.context.store, session.person)
+    known = msgspec.structs.replace(visit, role=role, is_operator=is_operator)
     return Entered(visit=known, session=session, verb=verb)
 
 
@@ -140,11 +142,18 @@ def render(visit: Visit, template: str, **facts: Any) -> str:
             now=visit.now,
             session=visit.session,
             path=visit.path,
-            may=lambda verb: access.may(visit.role, Verb(verb)),
+            can_open=lambda address: offers(visit, "GET", address),
+            can_send=lambda address: offers(visit, "POST", address),
             asset=asset,
             **facts,
         )
     )
+
+
+def offers(visit: Visit, method: str, address: str) -> bool:
+    """Whether a page shows this link or form to who looks at it: never what would be refused."""
+    verb = verb_at(method, address)
+    return verb is not None and access.reaches(visit.role, verb, is_operator=visit.is_operator)
 
 
 def go(path: str) -> Response[str]:

@@ -40,6 +40,9 @@ class Words(words.Words):
         hours, rest = divmod(int(seconds), _HOUR)
         return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
 
+    def day(self, day: dt.date) -> str:
+        return self._day(dt.datetime.combine(day, dt.time(12), words.ZONE))
+
     def moment_ns(self, ns: int) -> Markup:
         """A time of the vault's clock; a dash for none."""
         return self.moment(dt.datetime.fromtimestamp(ns / 1e9, dt.UTC)) if ns else Markup("—")

@@ -25,7 +25,7 @@ from releve.apps.server.help_words import telling
 from releve.apps.server.home import Home
 from releve.apps.web.headers import SafeHeaders
 from releve.assist.escalation import Limits
-from releve.flow.server import situations
+from releve.flow.server import postures, situations, sums
 from releve.flow.server.actions import expire
 from releve.flow.server.assist.answering import LIMITS
 from releve.flow.server.assist.escalating import Escalations
@@ -36,6 +36,7 @@ from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.server.shipping import HeadPlace, ship
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
+from releve.model.circle import CircleKind
 from releve.triage.vaults import SILENT_AFTER
 
 _HOUSEKEEPING_SECONDS = 30.0
@@ -78,6 +79,7 @@ def build(
         is_secure=is_secure,
         url=url,
         playbooks=playbooks(),
+        keep=keep,
     )
     parts = console_parts()
     escalations = Escalations(
@@ -219,6 +221,9 @@ def _tidy(context: Context, up_since: dt.datetime) -> None:
         except Exception:
             # One bad row must not keep the clocks of every structure after it from ringing.
             log.exception("structure_not_tidied", structure=structure.id)
+    for circle in context.store.circles():
+        if circle.kind is CircleKind.INSURER:
+            sums.release(context.store, circle.id, now)
 
 
 def _tidy_one(context: Context, structure: str, now: dt.datetime, *, has_listened: bool) -> None:
@@ -227,5 +232,6 @@ def _tidy_one(context: Context, structure: str, now: dt.datetime, *, has_listene
     while remind_some(context.store, structure, context.law, now):
         pass  # in short transactions: who is killed in one has lost little
     situations.renew(context.store, structure, now)
+    postures.keep(context.store, structure, now)
     if has_listened:
         tell_silence(context.store, structure, now)

@@ -23,10 +23,10 @@ class Stay(msgspec.Struct, frozen=True):
 STAY = Stay()
 
 _READS = {
-    Verb.LOOK, Verb.SEE_DESK, Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.SEE_STATEMENTS,
-    Verb.SEE_TRAIL, Verb.SEE_PEOPLE,
+    Verb.ARRIVE, Verb.LOOK, Verb.SEE_DESK, Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.SEE_STATEMENTS,
+    Verb.SEE_TRAIL, Verb.SEE_PEOPLE, Verb.SEE_SETTINGS,
 }  # fmt: skip
-_EVERYBODY = {Verb.LOOK, Verb.ASK_HELP, Verb.SEE_PEOPLE}
+_EVERYBODY = {Verb.ARRIVE, Verb.LOOK, Verb.ASK_HELP, Verb.SEE_PEOPLE}
 _WORK = {
     Verb.ASK_HELP,
     Verb.ANSWER_HELP,
@@ -34,18 +34,24 @@ _WORK = {
     Verb.ACT,
     Verb.PREPARE_DUTIES,
     Verb.MAKE_STATEMENTS,
+    Verb.CHANGE_SETTINGS,
 }
 _MAY: dict[Role, frozenset[Verb]] = {
     # Works at night for the structure; signs nothing in its name, and lets nobody in.
     Role.OPERATOR: frozenset(_READS | _WORK),
-    Role.LEAD: frozenset(_READS | _WORK | {Verb.SIGN_DUTIES, Verb.CHANGE_PEOPLE}),
+    Role.LEAD: frozenset(_READS | _WORK | {Verb.SIGN_DUTIES, Verb.CHANGE_PEOPLE, Verb.CONSENT}),
     # Needs help and the state of the practice; the trail and the incidents name colleagues.
     Role.STAFF: frozenset(_EVERYBODY),
     # Notifies and answers for the register; gives no order to a machine.
     Role.DPO: frozenset(
-        _EVERYBODY | {Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.PREPARE_DUTIES, Verb.SIGN_DUTIES}
+        _EVERYBODY
+        | {Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.PREPARE_DUTIES, Verb.SIGN_DUTIES}
+        | {Verb.SEE_SETTINGS}
     ),
     Role.AUDITOR: frozenset(_READS),
+    # Compare and add up; they see no page of any structure.
+    Role.GROUP: frozenset({Verb.ARRIVE, Verb.SEE_GROUP}),
+    Role.INSURER: frozenset({Verb.ARRIVE, Verb.SEE_SUMS}),
 }  # SEE_SITUATION is of the person too: see `check`
 _OF_THE_PERSON = (Verb.CHOOSE, Verb.OWN_ACCOUNT)  # not of the structure acted in
 
@@ -69,6 +75,13 @@ class AdmissionEnded(Exception):  # noqa: N818  # told by the driver, no error f
 def may(role: Role | None, verb: Verb) -> bool:
     """The whole policy; no role, no verb."""
     return role is not None and verb in _MAY[role]
+
+
+def reaches(role: Role | None, verb: Verb, *, is_operator: bool) -> bool:
+    """What `check` lets through, without asking again: for pages that offer only that."""
+    if verb is Verb.SEE_SITUATION:
+        return is_operator
+    return verb in _OF_THE_PERSON or may(role, verb)
 
 
 def check(store: Store, session: Session, verb: Verb, now: dt.datetime) -> Role | None:

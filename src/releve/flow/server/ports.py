@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from releve.flow.server.circle_ports import CircleStore, CircleUnit
 from releve.flow.wire import Vitals
 from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
@@ -169,7 +170,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(Protocol):
+class Unit(CircleUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
@@ -447,6 +448,10 @@ class Unit(Protocol):
         ...
 
     def trail(self, *, most: int = 100) -> list[AuditEntry]: ...
+    def trail_of(self, verbs: Sequence[str], *, most: int) -> list[AuditEntry]:
+        """Newest first, the entries of these verbs."""
+        ...
+
     def trail_is_whole(self) -> bool:
         """Whether every entry follows from the one before; a trail cut at its end is not seen."""
         ...
@@ -492,7 +497,7 @@ class Unit(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(CircleStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:

@@ -34,10 +34,15 @@ def check(profile: Profile) -> None:
 
 def put(store: Store, structure: str, profile: Profile, *, actor: str, now: dt.datetime) -> None:
     """Keep it in place of the one before. Raises: ProfileError."""
-    check(profile)
     with store.unit(structure) as unit:
-        unit.put_profile(profile)
-        unit.record(now, actor, f"structure/{structure}", "set_profile")
+        keep(unit, profile, actor=actor, now=now)
+
+
+def keep(unit: Unit, profile: Profile, *, actor: str, now: dt.datetime) -> None:
+    """The same in a unit that is open. Raises: ProfileError."""
+    check(profile)
+    unit.put_profile(profile)
+    unit.record(now, actor, f"structure/{unit.structure}", "set_profile")
 
 
 def zone_name(unit: Unit) -> str:

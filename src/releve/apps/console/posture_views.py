@@ -1,0 +1,87 @@
+"""Days of a structure -> what the chart draws: a row of bars for each figure, the worst of each day."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from releve.model.posture import Posture
+
+DAYS = 90
+STEP = 8  # one day, in units of the drawing
+HEIGHT = 40
+_LEAST = 3  # a bar that is there can be seen
+# What fills the height: more is not told apart.
+_MOST_INCIDENTS, _MOST_HOURS, _MOST_DAYS = 3, 72, 30
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """`paths`: the bars of each level ("well", "watching", "down") as one SVG path."""
+
+    name: str
+    paths: dict[str, str]
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """A day without a row has no bar: nothing was heard then."""
+
+    since: dt.date
+    until: dt.date
+    width: int
+    height: int
+    lanes: tuple[Lane, ...]
+    days: tuple[Posture, ...]  # newest first
+
+
+def chart(days: Sequence[Posture], until: dt.date) -> Chart:
+    since = until - dt.timedelta(days=DAYS - 1)
+    drawn = [posture for posture in days if since <= posture.day <= until]
+    return Chart(
+        since=since,
+        until=until,
+        width=DAYS * STEP,
+        height=HEIGHT,
+        lanes=tuple(_lane(name, of, drawn, since) for name, of in _LANES.items()),
+        days=tuple(reversed(drawn)),
+    )
+
+
+_Drawn = tuple[float, str] | None
+
+
+def _lane(
+    name: str, of: Callable[[Posture], _Drawn], days: Sequence[Posture], since: dt.date
+) -> Lane:
+    paths: dict[str, str] = {}
+    for posture in days:
+        drawn = of(posture)
+        if drawn is not None:
+            share, level = drawn
+            x = (posture.day - since).days * STEP + STEP // 2
+            height = max(round(min(share, 1) * HEIGHT), _LEAST)
+            paths[level] = paths.get(level, "") + f"M{x} {HEIGHT}v-{height}"
+    return Lane(name=name, paths=paths)
+
+
+def _incidents(p: Posture) -> _Drawn:
+    return p.incidents / _MOST_INCIDENTS, "down" if p.incidents else "well"
+
+
+def _guard(p: Posture) -> _Drawn:
+    level = "down" if p.down else "well" if p.guarded == p.hosts else "watching"
+    return (p.guarded / p.hosts, level) if p.hosts else None
+
+
+def _backup(p: Posture) -> _Drawn:
+    if p.backup_hours is None:
+        return (1, "down") if p.is_backup_late else None
+    return p.backup_hours / _MOST_HOURS, "down" if p.is_backup_late else "well"
+
+
+def _drill(p: Posture) -> _Drawn:
+    if p.drill_days is None:
+        return None
+    return p.drill_days / _MOST_DAYS, "watching" if p.is_drill_late else "well"
+
+
+_LANES = {"incidents": _incidents, "guard": _guard, "backup": _backup, "drill": _drill}

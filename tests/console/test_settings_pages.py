@@ -1,0 +1,182 @@
+"""Settings as people change them, consent, and the pages of a group and an insurer."""
+
+import datetime as dt
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from releve.flow.server import access, circles, situations, sums
+from releve.model.access import Role
+from releve.model.circle import Circle, CircleKind
+from releve.model.posture import Posture
+from tests.console.test_accessible import violations
+from tests.server.test_access import browser
+from tests.server.world import Running, add_host
+
+IDENTITY = {"kind": "clinic", "legal_name": "Clinique du <b>Parc</b>", "timezone": "Europe/Paris"}
+
+
+def lead(served: Running, name: str = "A") -> httpx.Client:
+    client = browser(served, Role.LEAD, name)
+    client.headers["accept-language"] = "fr"
+    client.follow_redirects = True
+    return client
+
+
+def send(client: httpx.Client, at: str, **fields: str) -> httpx.Response:
+    return client.post(at, data={"csrf": client.headers["x-csrf"], **fields})
+
+
+def test_a_structure_says_who_it_is_whom_to_call_and_what_comes_back_first(
+    served: Running,
+) -> None:
+    client = lead(served)
+    assert 'action="/settings/contacts"' not in client.get("/settings").text
+    page = send(client, "/settings/identity", **IDENTITY, staff="12").text
+    assert "Clinique du &lt;b&gt;Parc" in page
+    contact = {"name-0": "Dr Martin", "role-0": "lead", "phone-0": "02 99 00 00 01", "mail-0": ""}
+    assert "02 99 00 00 01" in send(client, "/settings/contacts", **contact).text
+    assert "02 99 00 00 01" in client.get("/help").text
+    care = {"name-1": "Imagerie médicale", "rank-1": "2", "hosts-1": "pacs, irm", "rate-1": "4,5"}
+    assert 'value="pacs, irm"' in send(client, "/settings/services", **care).text
+    structure = served.store.person_by_login("walker-lead")
+    assert structure is not None
+    with served.store.unit(structure.structure, writes=False) as unit:
+        profile = unit.profile()
+        told = [e for e in unit.trail(most=9) if e.verb == "set_profile"]
+    assert profile is not None
+    assert (profile.staff, profile.kind.value) == (12, "clinic")
+    (service,) = profile.services
+    assert (service.id, service.rank, service.consultations_per_hour) == (
+        "imagerie-medicale", 2, 4.5,
+    )  # fmt: skip
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timezone": "Mars/Phobos"}, {"legal_name": " "}, {"kind": "x"}, {"staff": "-1"}]
+)
+def test_what_is_wrong_is_said_and_not_kept(served: Running, wrong: dict[str, str]) -> None:
+    client = lead(served)
+    refused = send(client, "/settings/identity", **(IDENTITY | wrong))
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    assert 'action="/settings/contacts"' not in refused.text
+    assert send(client, "/settings/contacts", **{"name-0": "x"}).status_code == 422
+
+
+def insurer(served: Running) -> Circle:
+    now = served.context.clock.now()
+    made = circles.make(
+        served.store, "Beta", CircleKind.INSURER, identity="beta", actor="admin", now=now
+    )
+    return Circle(id=made.id, name=made.name, kind=CircleKind.INSURER)
+
+
+def test_a_lead_consents_sees_who_looked_and_withdraws(served: Running) -> None:
+    store, now, beta = served.store, served.context.clock.now(), insurer(served)
+    client = lead(served)
+    assert "rien n’est montré" in client.get("/settings").text
+    assert "Vous y consentez" in send(client, "/settings/circles/beta/join").text
+    for number in range(4):
+        host = add_host(store, f"poste de {number}", f"Cabinet {number}")
+        situations.renew(store, host.structure, now)
+        with store.unit(host.structure) as unit:
+            circles.join(unit, beta, actor="x", now=now)
+    ines = browser(served, Role.INSURER, "Beta")
+    ines.headers["accept-language"] = "fr"
+    withheld = ines.get("/insurer").text
+    assert "Sur 5" not in withheld.replace("\u00a0", " ")
+    later = now + dt.timedelta(days=7)  # the server may have drawn this week's already
+    sums.release(store, beta.id, later)
+    shown = ines.get("/insurer").text.replace("\u00a0", " ")
+    assert "Sur 5 structures" in shown
+    assert "entre 75 et 100 %" in shown
+    for name in ("Cabinet 0", "poste de", host.structure):
+        assert name not in shown
+    page = client.get("/settings").text
+    assert "walker-insurer" in page
+    assert "Beta" in page
+    ended = send(client, "/settings/circles/beta/leave").text
+    assert "rien n’est montré" in ended or "fermé" in ended
+    assert "Chiffres retenus" in ines.get("/insurer").text
+
+
+def test_into_a_group_nobody_goes_by_the_page(served: Running) -> None:
+    now = served.context.clock.now()
+    circles.make(served.store, "Alpha", CircleKind.GROUP, identity="alpha", actor="admin", now=now)
+    client = lead(served)
+    assert send(client, "/settings/circles/alpha/join").status_code == 404
+    assert send(client, "/settings/circles/nothing/leave").status_code == 404
+
+
+def compared(served: Running) -> httpx.Client:
+    """A group of two with their days; one of its people."""
+    store, now = served.store, served.context.clock.now()
+    made = circles.make(store, "Alpha", CircleKind.GROUP, identity="alpha", actor="admin", now=now)
+    alpha = Circle(id=made.id, name=made.name, kind=CircleKind.GROUP)
+    for name in ("Nord", "Sud"):
+        host = add_host(store, f"poste de {name}", name)
+        situations.renew(store, host.structure, now)
+        with store.unit(host.structure) as unit:
+            circles.join(unit, alpha, actor="admin", now=now)
+            for days in range(1, 31):
+                day = now.date() - dt.timedelta(days=days)
+                ill = int(name == "Sud" and days < 4)
+                unit.put_posture(
+                    Posture(
+                        day=day, hosts=2, guarded=2 - ill, down=ill, incidents=ill,
+                        backup_hours=3 + 40 * ill, drill_days=days % 8, is_backup_late=bool(ill),
+                    )
+                )  # fmt: skip
+    return browser(served, Role.GROUP, "Alpha")
+
+
+def test_a_group_compares_its_structures_by_figures_alone(served: Running) -> None:
+    client = compared(served)
+    client.headers["accept-language"] = "fr"
+    text = client.get("/group").text.replace("\u00a0", " ")
+    assert "27 jours sur 30" in text
+    assert "30 jours sur 30" in text
+    assert "95 % des jours" in text
+    assert "poste de" not in text
+    north = lead(served, "Nord")
+    assert "walker-group" in north.get("/settings").text
+    chart = north.get("/posture").text
+    assert chart.count('class="lane"') == 4
+    assert chart.count("<tr>") == 31
+    assert 'class="lane-down"' not in chart
+    go_south(served, north)
+    assert 'class="lane-down"' in north.get("/posture").text
+
+
+def go_south(served: Running, client: httpx.Client) -> None:
+    """The same lead, from now on at work in the other structure."""
+    who = served.store.person_by_login("walker-lead")
+    south = next(s for s in served.store.structures() if s.name == "Sud")
+    assert who is not None
+    with served.store.unit(south.id) as unit:
+        access.give(unit, who, Role.LEAD, actor="admin", now=served.context.clock.now())
+    assert send(client, "/structures", structure=south.id, reason="").status_code == 200
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+def test_the_pages_of_figures_are_accessible(
+    served: Running, chromium: Browser, locale: str
+) -> None:
+    group = compared(served)
+    client = lead(served, "Nord")
+    send(client, "/settings/identity", **IDENTITY)
+    found: list[str] = []
+    for who, addresses in ((group, ("/group",)), (client, ("/settings", "/posture"))):
+        context = chromium.new_context(locale=locale, base_url=served.url)
+        cookies = {"name": "releve", "value": who.cookies["releve"], "url": served.url}
+        context.add_cookies([cookies])
+        page = context.new_page()
+        for address in addresses:
+            page.goto(address)
+            found += violations(page, address)
+        context.close()
+    assert found == []
