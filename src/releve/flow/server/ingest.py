@@ -16,6 +16,7 @@ from releve.model.finding import Finding
 from releve.model.host import Host, HostState
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts
+from releve.triage.recoveries import believed
 
 _OLDEST = dt.timedelta(days=KEEP_DAYS)  # a host may have been without its server for weeks
 _AHEAD = dt.timedelta(days=1)  # a clock in another zone, not one of another year
@@ -133,9 +134,11 @@ def _believed(event: ev.AnyEvent | None, now: dt.datetime) -> ev.AnyEvent | None
     if event is None:
         return None
     at = event.seen_at
-    if at.tzinfo is not None and now - _OLDEST <= at <= now + _AHEAD:
-        return event
-    return msgspec.structs.replace(event, seen_at=now)
+    if at.tzinfo is None or not now - _OLDEST <= at <= now + _AHEAD:
+        event = msgspec.structs.replace(event, seen_at=now)
+    if isinstance(event, ev.RecoveryTold):
+        return believed(event, now - _OLDEST)
+    return event
 
 
 def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime) -> HostState:

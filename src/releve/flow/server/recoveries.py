@@ -87,8 +87,5 @@ def _key(host: str, recovery: str, step: str) -> str:
 
 def _moment(incident: Incident, told: RecoveryTold, seconds: float) -> dt.datetime:
     """When the step was reached; never before the incident, nor after it was told."""
-    try:
-        at = told.ordered_at + dt.timedelta(seconds=seconds)
-        return max(incident.opened_at, min(at, told.seen_at))
-    except (OverflowError, TypeError, ValueError):
-        return told.seen_at
+    at = told.ordered_at + dt.timedelta(seconds=seconds)
+    return max(incident.opened_at, min(at, told.seen_at))
