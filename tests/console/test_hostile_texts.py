@@ -40,6 +40,7 @@ def seed(served: Running) -> str:
         stop,
         undone,
         msgspec.structs.replace(stop, family="f2", action="would_stop"),
+        msgspec.structs.replace(stop, family="f3", action="none"),
         msgspec.structs.replace(stop, family=BAD, action=BAD),
         ev.GuardAlerted(seen_at=now, alert=BAD, why=BAD, why_en=BAD),
         ev.GuardAlerted(seen_at=now, alert="approved", why=BAD, why_en=BAD),
