@@ -32,7 +32,7 @@ from tests.server.world import Running, add_host, batch
 RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
 STRUCTURE, HOST, OTHER = "Cabinet A", "serveur-fichiers", "poste-accueil"
 PASSWORD = "une phrase assez longue"
-LETTERS = 120
+LETTERS, SCAN_BYTES = 60, 40_000  # each is written to for a while: the guard finds who does
 
 
 def until(true: Callable[[], object], seconds: float = 60) -> None:
@@ -62,7 +62,10 @@ class Practice:
         for number in range(LETTERS):
             letter = self.share / f"d{number // 12:02}" / f"CR {number:03}.docx"
             letter.parent.mkdir(parents=True, exist_ok=True)
-            letter.write_bytes(docx([f"Compte rendu {number}, paragraphe {n}" for n in range(60)]))
+            scan = os.urandom(SCAN_BYTES)
+            letter.write_bytes(
+                docx([f"Compte rendu {number}, paragraphe {n}" for n in range(60)], scan)
+            )
         for path in [self.root, *self.share.rglob("*"), self.share]:
             os.chown(path, _USER, _USER)
         self.target.parent.mkdir()

@@ -237,8 +237,9 @@ class Story:
         assert self.incident in text
         assert "Consultations" in text
         if PICTURES:
-            page.set_content(text)
-            shoot(page, "10-statement")
+            alone = self.chromium.new_page()
+            alone.set_content(text)
+            shoot(alone, "10-statement")
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

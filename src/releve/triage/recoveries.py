@@ -7,11 +7,17 @@ import msgspec
 from releve.model.event import RecoveryTold
 
 _LONGEST_S = 400 * 86_400.0
+_STEPS = frozenset(
+    {
+        "laid", "open", "first_file", "first_write", "shared", "database_query", "listed",
+        "today_local", "databases_local", "all_local", "verified",
+    }
+)  # fmt: skip
 _OLDEST_POINT = dt.timedelta(days=3650)
 
 
 def believed(told: RecoveryTold, oldest: dt.datetime) -> RecoveryTold:
-    """With times that can be: none before `oldest`, or the clean point ten years back, or to come."""
+    """With steps that there are, and times that can be: no order before `oldest`, no point ten years back."""
     newest = told.seen_at
     ordered = told.ordered_at if _lies(told.ordered_at, oldest, newest) else newest
     is_point = told.clean_at is not None and _lies(told.clean_at, newest - _OLDEST_POINT, newest)
@@ -19,7 +25,7 @@ def believed(told: RecoveryTold, oldest: dt.datetime) -> RecoveryTold:
         told,
         ordered_at=ordered,
         clean_at=told.clean_at if is_point else None,
-        seconds={name: s for name, s in told.seconds.items() if 0 <= s <= _LONGEST_S},
+        seconds={n: s for n, s in told.seconds.items() if n in _STEPS and 0 <= s <= _LONGEST_S},
     )
 
 

@@ -76,7 +76,8 @@ def _is_news(before: RecoveryTold | None, now: RecoveryTold) -> bool:
     if before is None or _step(before) != _step(now):
         return True
     has_moved = (before.files_home, before.bytes_home) != (now.files_home, now.bytes_home)
-    return has_moved and (now.seen_at - before.seen_at).total_seconds() >= BYTES_EVERY_SECONDS
+    passed = abs((now.seen_at - before.seen_at).total_seconds())  # the clock may be set back
+    return has_moved and passed >= BYTES_EVERY_SECONDS
 
 
 def _step(told: RecoveryTold) -> tuple[object, ...]:
