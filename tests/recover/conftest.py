@@ -21,3 +21,9 @@ def recovery(tmp_path, need, request):
     begun = practice.Recovery(root, source, tmp_path / "cabinet")
     yield begun
     begun.close()
+
+
+@pytest.fixture(autouse=True)
+def _notes_of_this_test(tmp_path, monkeypatch):
+    """Not beside those of the machine's own recoveries."""
+    monkeypatch.setenv("RELEVE_RECOVERIES", str(tmp_path / "notes"))

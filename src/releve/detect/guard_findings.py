@@ -78,6 +78,7 @@ def find(  # noqa: C901, PLR0911  # one row per event is the point
             | ev.BackupRan()
             | ev.DrillRan()
             | ev.FileRestored()
+            | ev.RecoveryTold()
             | ev.BaselineAdvanced()
             | ev.GuardReady()
             | ev.WindowMeasured()

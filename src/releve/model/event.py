@@ -164,6 +164,27 @@ class FileRestored(Event, frozen=True, kw_only=True, tag="file_restored"):
     files: int = 1
 
 
+class RecoveryTold(Event, frozen=True, kw_only=True, tag="recovery_told"):
+    """How far a recovery is that was begun for an incident; the newest telling of it counts."""
+
+    recovery: str
+    incident: str
+    folder: HiddenPath
+    label: str = ""  # chosen by the administrator
+    snapshot: str
+    clean_at: dt.datetime | None = None  # of when the clean point is
+    ordered_at: dt.datetime
+    phase: str  # "open", "local", "closing", "verifying", "done"
+    is_running: bool
+    seconds: dict[str, float] = {}  # since the order, by step that was reached
+    files: int = 0
+    files_home: int = 0
+    bytes: int = 0
+    bytes_home: int = 0
+    laid: int = 0
+    failures: int = 0
+
+
 class OrderEnded(Event, frozen=True, kw_only=True, tag="order_ended"):
     """What became of an order on the host; a refusal is an end too."""
 
@@ -225,7 +246,14 @@ GuardEvent = (
     BaselineAdvanced | GuardReady | FamilyStopped | FamilyRolledBack | GuardAlerted | WindowMeasured
 )
 AgentEvent = (
-    GuardWentDown | BackupRan | DrillRan | FileRestored | OrderEnded | HostIsolated | HostReleased
+    GuardWentDown
+    | BackupRan
+    | DrillRan
+    | FileRestored
+    | RecoveryTold
+    | OrderEnded
+    | HostIsolated
+    | HostReleased
 )
 # Told by a vault, or found out about it by the server: no agent can say these.
 VaultEvent = VaultNoticed | VaultProofRefused | VaultWentSilent

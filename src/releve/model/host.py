@@ -4,7 +4,7 @@ import datetime as dt
 
 import msgspec
 
-from releve.model.event import FolderFacts
+from releve.model.event import FolderFacts, RecoveryTold
 
 
 class FolderState(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +75,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     backup: BackupState | None = None
     drill: DrillState | None = None
     isolation: Isolation | None = None
+    recoveries: tuple[RecoveryTold, ...] = ()  # begun for incidents, the newest
     told_at: dt.datetime | None = None  # of the newest event folded in
 
 

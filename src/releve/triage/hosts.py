@@ -7,6 +7,7 @@ from releve.model.host import BackupState, DrillState, FolderState, HostState, I
 
 _replace = msgspec.structs.replace
 
+_RECOVERIES = 20
 _LACKS = frozenset({ev.SOURCE_MISSING, ev.SOURCE_EMPTY, ev.HOOK_FAILED})
 
 
@@ -36,6 +37,9 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
             )
         case ev.HostReleased():
             return _replace(state, isolation=None)
+        case ev.RecoveryTold():
+            others = tuple(r for r in state.recoveries if r.recovery != event.recovery)
+            return _replace(state, recoveries=(*others, event)[-_RECOVERIES:])
         case ev.EventsDropped():
             return _replace(state, events_dropped=state.events_dropped + event.count)
         case ev.LinesUnreadable():

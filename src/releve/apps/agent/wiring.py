@@ -20,6 +20,7 @@ from releve.adapters.process.files import FileSource
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.process.isolation import CommandIsolation, IsolationFile
 from releve.adapters.process.people import named
+from releve.adapters.recoveries import Recoveries
 from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
@@ -28,6 +29,7 @@ from releve.flow.agent.drill import drill_forever
 from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
 from releve.flow.agent.ports import Commands
+from releve.flow.agent.recovery import RecoveryTeller, tell_recoveries_forever
 from releve.flow.agent.send import Pace, send_forever, send_once
 from releve.flow.agent.supervise import Backoff, Intake, supervise_forever
 from releve.flow.wire import Vitals
@@ -215,6 +217,9 @@ async def run(home: Home, config: Config) -> None:
         tasks.start_soon(obedience.obey_forever)
         told = IsolationFile(home.isolation)
         tasks.start_soon(tell_isolation_forever, isolation_sight(commands), told, spool, clock)
+        key = PathKey(key=home.path_key(), labels=config.labels)
+        teller = RecoveryTeller(Recoveries(), spool, clock, key)
+        tasks.start_soon(tell_recoveries_forever, teller)
         if config.backup:
             every = config.backup_every_seconds
             words = backup_command(config)

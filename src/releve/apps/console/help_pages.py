@@ -20,6 +20,7 @@ from releve.flow.server.ports import Unit
 from releve.model.help import HelpRequest
 
 _LONGEST_CODE = 64
+_RESTORE_PAGE = "http://127.0.0.1:8460/"  # where `releve restore serve` listens on its own machine
 
 
 @get("/help")
@@ -47,6 +48,13 @@ async def ask_help(request: AnyRequest) -> Response[str]:
     await to_thread.run_sync(ask, visit.context.store, entered.structure, asked, visit.now)
     visit.context.live.touch(entered.structure)
     return go(f"/help/{asked.id}")
+
+
+@get("/help/file")
+async def lost_file(request: AnyRequest) -> Response[str]:
+    """Names of files stay in the practice: the way to the page that knows them, or to a person."""
+    entered = await enter(request)
+    return page(entered.visit, "lost_file.html", address=_RESTORE_PAGE, most=LONGEST_TEXT)
 
 
 @get("/help/{identity:str}")
@@ -129,6 +137,7 @@ async def answered(request: AnyRequest, code: FromPath[str]) -> Response[str]:
 
 ROUTES: list[Any] = [
     help_form,
+    lost_file,
     ask_help,
     help_call,
     help_live,

@@ -5,8 +5,10 @@ from typing import TypeVar
 
 import msgspec
 
+from releve.apps.console.course_views import CallClock, Milestone, began_at, call_clocks, milestones
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.ports import Unit
+from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.finding import Severity
 from releve.model.incident import Entry, Incident
@@ -60,11 +62,18 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     hand_overs: tuple[HandOver, ...]
     ransom: tuple[RansomDecision, ...]
     runs: tuple[RunView, ...]
+    recoveries: tuple[IncidentRecovery, ...]
+    calls: tuple[CallClock, ...]
+    course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
 
     @property
     def host_names(self) -> tuple[str, ...]:
         return tuple(self.names.get(host, host) for host in self.incident.hosts)
+
+    @property
+    def first_write(self) -> dt.datetime:
+        return began_at(self.incident)
 
 
 def case_view(
@@ -81,6 +90,8 @@ def case_view(
     ids = (incident.id, *incident.merged)
     sums, clocks = totals(incident), clocks_of(unit, incident, now)
     reasons = care.reasons(incident, clocks, sums)
+    recoveries, calls = recoveries_of(unit, incident), calls_of(unit, incident)
+    runs = unit.runs(ids)
     profile, records = unit.profile(), unit.records(ids)
     tasks = sorted(unit.tasks(ids), key=lambda task: task.done_at is not None)
     return CaseView(
@@ -101,7 +112,10 @@ def case_view(
         evidence=_of(records, Evidence),
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),
-        runs=tuple(v for run in unit.runs(ids) if (v := _run_view(unit, run, content))),
+        runs=tuple(v for run in runs if (v := _run_view(unit, run, content))),
+        recoveries=recoveries,
+        calls=call_clocks(calls, now),
+        course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
     )
 

@@ -29,6 +29,7 @@ VERBS = {
     "GET /health": Verb.SEE_TRAIL,
     "GET /help": Verb.ASK_HELP,
     "POST /help": Verb.ASK_HELP,
+    "GET /help/file": Verb.ASK_HELP,
     "GET /help/{identity:str}": Verb.ASK_HELP,
     "GET /help/{identity:str}/live": Verb.ASK_HELP,
     "POST /help/{identity:str}/take": Verb.ANSWER_HELP,

@@ -16,6 +16,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="co
     """The same for programs: counts and times only, no names."""
 
     target: str
+    incident: str
     snapshot: str
     at: dt.datetime | None
     cut: dt.datetime | None
@@ -39,6 +40,7 @@ def told(asked: Asked) -> Told | None:
     count = Counter(piece.cause for piece in course.pieces)
     return Told(
         target=asked.target,
+        incident=asked.incident,
         snapshot=course.snapshot,
         at=course.at,
         cut=course.cut,
@@ -57,7 +59,8 @@ def told(asked: Asked) -> Told | None:
 
 def sentences(asked: Asked) -> list[str]:
     """In French, for whoever stands there at night."""
-    lines = _right(asked) if asked.right else []
+    lines = [f"Reprise pour l'incident {asked.incident}."] if asked.incident else []
+    lines += _right(asked)
     course = asked.course
     if course is None:
         return lines

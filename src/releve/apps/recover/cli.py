@@ -241,6 +241,7 @@ def status(*, target: Path, as_json: bool) -> None:
     found = msgspec.structs.replace(
         told,
         phase=state.phase.value,
+        incident=asked.incident,
         running=home.driver() is not None,
         seconds=state.seconds,
         since_order_s=round((time.time_ns() - asked.ordered_ns) / 1e9, 3),

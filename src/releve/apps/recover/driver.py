@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from releve.adapters.restic.lent import Listing, Node, Program
+from releve.apps.recover.noting import Noting
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.staging import Staging
@@ -52,6 +53,7 @@ class Driver:
         self._state = home.state()
         self._opening = Opening(home, self._asked)
         self._sharing = Sharing(home, self._asked)
+        self._noting = Noting(self._asked)
         self._lock = threading.RLock()
         self._hydration: Hydration | None = None
         self._failed: ReleveError | None = None
@@ -322,11 +324,17 @@ class Driver:
             shown = msgspec.structs.replace(told, since_order_s=self._since_order())
             with contextlib.suppress(OSError):  # a full disk: the next one tells
                 self._home.show(shown)
+                self._noting.tell(shown)
             self._tell(shown)
 
     def _counts(self) -> Progress:
         empty = Progress(
-            target=self._asked.target, phase="", running=True, seconds={}, since_order_s=0
+            target=self._asked.target,
+            incident=self._asked.incident,
+            phase="",
+            running=True,
+            seconds={},
+            since_order_s=0,
         )
         hydration = self._hydration
         if hydration is None:

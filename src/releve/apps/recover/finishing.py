@@ -19,6 +19,7 @@ import msgspec
 
 from releve.adapters.restic.lent import Node, same
 from releve.apps.recover.intent import forget_secrets
+from releve.apps.recover.noting import Noting
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Phase, RecoveryHome
@@ -73,6 +74,7 @@ class Finishing:
         self._asked, self._state = home.asked(), home.state()
         self._opening = Opening(home, self._asked)
         self._sharing = Sharing(home, self._asked)
+        self._noting = Noting(self._asked)
         self._layer = home.layer()
 
     def run(self, *, replace_doubtful: bool) -> Report:
@@ -277,6 +279,12 @@ class Finishing:
     def _keep(self, **changes: object) -> None:
         self._state = msgspec.structs.replace(self._state, **changes)
         self._home.keep("state.json", self._state)
+        if progress := self._home.progress():
+            phase, seconds = self._state.phase, self._state.seconds
+            running = phase is not Phase.DONE
+            self._noting.tell(
+                msgspec.structs.replace(progress, phase=phase, running=running, seconds=seconds)
+            )
 
 
 def _wanted(node: Node) -> Wanted:

@@ -49,6 +49,7 @@ def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
         ordered_ns=ordered_ns,
         threads=given.threads,
         reserve=given.reserve_mb * 1_000_000,
+        incident=given.incident,
         structure=given.at_operator,
         share=_shared(given),
         course=way,

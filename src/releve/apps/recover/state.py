@@ -59,6 +59,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     ordered_ns: int
     threads: int = 4
     reserve: int = 0
+    incident: str = ""  # for which it was begun
     structure: str = ""  # set: it runs at the operator's, for this structure
     share: SharedAs | None = None
     course: Course | None = (
@@ -112,6 +113,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     event: str = "recovery"
     target: str
+    incident: str = ""
     phase: str
     running: bool
     seconds: dict[str, float]

@@ -20,6 +20,7 @@ from releve.apps.server.case_options import (
     said_options,
 )
 from releve.flow.server import incidents
+from releve.flow.server.recoveries import IncidentRecovery
 from releve.model.errors import UsageError
 from releve.model.incident import Incident
 
@@ -217,7 +218,17 @@ def _lines(view: CaseView) -> list[str]:
         + (f", repris par {c.resumed.by}" if c.resumed else ", en cours")
         for c in view.care
     ]
+    lines += [_recovery_line(r, view) for r in view.recoveries]
     lines += [f"{e.at:%Y-%m-%d %H:%M:%S}  {e.kind}  {e.why}" for e in reversed(view.entries)]
     lines += [f"[{'x' if task.done_at else ' '}] {task.id}  {task.title}" for task in view.tasks]
     lines += [f"{piece.id}  {piece.sha256[:16]}  {piece.name}" for piece in view.evidence]
     return lines
+
+
+def _recovery_line(recovery: IncidentRecovery, view: CaseView) -> str:
+    told = recovery.told
+    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in told.seconds.items())
+    host = view.names.get(recovery.host, recovery.host)
+    return (
+        f"reprise {told.recovery} ({host}): {told.phase}, {told.files_home}/{told.files}, {steps}"
+    )

@@ -6,7 +6,7 @@ import msgspec
 
 from releve.detect.guard_findings import find, finding_id
 from releve.flow import envelope
-from releve.flow.server import situations
+from releve.flow.server import recoveries, situations
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
 from releve.flow.server.retention import KEEP_DAYS
@@ -16,6 +16,7 @@ from releve.model.finding import Finding
 from releve.model.host import Host, HostState
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts
+from releve.triage.recoveries import believed
 
 _OLDEST = dt.timedelta(days=KEEP_DAYS)  # a host may have been without its server for weeks
 _MOST_AT_ONCE = 1000  # of a batch in one transaction; an agent sends 500, others wait meanwhile
@@ -77,7 +78,7 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
     items = sorted(batch.items, key=lambda item: item.seq)
     told = [_read(host, batch.spool, item, now) for item in items]
     with store.unit(structure) as unit:
-        if any(one.finding for one in told):
+        if any(one.touches_incidents for one in told):
             unit.hold()
         record = unit.host(host, lock=True)
         if record is None:
@@ -121,6 +122,10 @@ class _Told(msgspec.Struct, frozen=True):
     event: ev.AnyEvent | None
     finding: Finding | None
 
+    @property
+    def touches_incidents(self) -> bool:
+        return self.finding is not None or isinstance(self.event, ev.RecoveryTold)
+
 
 def _read(host: str, spool: str, item: Item, now: dt.datetime) -> _Told:
     event = _believed(decode_event(item.event), now)
@@ -133,9 +138,11 @@ def _believed(event: ev.AnyEvent | None, now: dt.datetime) -> ev.AnyEvent | None
     if event is None:
         return None
     at = event.seen_at
-    if at.tzinfo is not None and now - _OLDEST <= at <= now + _AHEAD:
-        return event
-    return msgspec.structs.replace(event, seen_at=now)
+    if at.tzinfo is None or not now - _OLDEST <= at <= now + _AHEAD:
+        event = msgspec.structs.replace(event, seen_at=now)
+    if isinstance(event, ev.RecoveryTold):
+        return believed(event, now - _OLDEST)
+    return event
 
 
 def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime) -> HostState:
@@ -162,6 +169,9 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.dateti
                 _end_action(unit, event, host.id, open_)
     if open_ is not None:
         open_.keep()
+    for one in fresh:
+        if isinstance(one.event, ev.RecoveryTold):
+            recoveries.note(unit, host.id, one.event)
     unit.put_events(stored, now)
     return state
 
