@@ -152,7 +152,7 @@ class HelpContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody asks for help, for any trouble. `source`: "console", "host", "phone"."""
+    """Somebody asks for help, for any trouble. `source`: "console", "host", "mail", "phone"."""
 
     id: str
     structure: str

@@ -17,6 +17,7 @@ _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
 _BREAK_GLASS_CLI = "releve.apps.server.break_glass_cli"
+_MAILBOX_CLI = "releve.apps.server.mailbox_cli"
 _PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
 _DRILL, _MONTHS = "releve.flow.drill.ports", "releve.flow.server.months"
 _BOX, _ISOLATION, _CLIENTS = (
@@ -346,6 +347,10 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "server grant list": _GRANTS,
     "server setup-code": (),
+    "server mailbox set": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxFailedError")),
+    "server mailbox test": _of(_MAILBOX_CLI, "MailboxFailedError", "MailboxMissingError"),
+    "server mailbox show": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxMissingError")),
+    "server mailbox remove": _of(_MAILBOX_CLI, "MailboxMissingError"),
     "structure template": (),
     "structure set": (
         *_DATABASE, *_of(_STRUCTURE_CLI, "ProfileFileError", "StructureUnknownError"),
