@@ -8,7 +8,7 @@ import pytest
 from releve.apps.web.ranges import Part, part_of
 from releve.apps.web.words import Words, load
 
-SITES = ("releve.apps.restore", "releve.apps.recover")
+SITES = ("releve.apps.restore", "releve.apps.recover", "releve.apps.agent")
 _WEB = "releve.apps.web"
 
 

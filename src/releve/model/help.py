@@ -158,6 +158,7 @@ class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
     structure: str
     source: str
     asked_by: str
+    user: str = ""  # who was at the host, as its kernel says
     text: str = ""
     is_blocked: bool = False  # care stands still
     phone: str = ""

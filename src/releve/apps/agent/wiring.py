@@ -14,6 +14,7 @@ import structlog
 from anyio import to_thread
 
 import releve
+from releve.adapters.help_pad import HelpPad
 from releve.adapters.http.client import HttpServer
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.process.files import FileSource
@@ -25,6 +26,7 @@ from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
 from releve.flow.agent.drill import drill_forever
+from releve.flow.agent.help import HelpDesk
 from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
 from releve.flow.agent.ports import Commands
@@ -215,6 +217,8 @@ async def run(home: Home, config: Config) -> None:
         tasks.start_soon(obedience.obey_forever)
         told = IsolationFile(home.isolation)
         tasks.start_soon(tell_isolation_forever, isolation_sight(commands), told, spool, clock)
+        if config.help_port:
+            tasks.start_soon(_help, home, config, server, clock)
         if config.backup:
             every = config.backup_every_seconds
             words = backup_command(config)
@@ -225,6 +229,28 @@ async def run(home: Home, config: Config) -> None:
         log.info("agent_runs", host=config.host, url=config.url, guard=bool(config.guard))
     await server.close()
     spool.close()
+
+
+async def _help(home: Home, config: Config, server: HttpServer, clock: SystemClock) -> None:
+    # What serves pages is loaded only where there is one.
+    from releve.apps.agent.help_page import Facts, serve_page
+
+    guards = ProcessGuards(home.guard, ())
+
+    def guard() -> bool | None:
+        status = guards.status() if config.guard else None
+        return (status is not None and status.running) if config.guard else None
+
+    facts = Facts(
+        host_name=config.host_name,
+        structure_name=config.structure_name,
+        guard=guard,
+        now=server.now,
+    )
+    desk = HelpDesk(HelpPad(home.help), server, clock)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.follow_forever)
+        tasks.start_soon(serve_page, desk, facts, config.help_port)
 
 
 def _demonstrated(runs: bool) -> Vitals:

@@ -431,6 +431,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "desk rota show": _ROTA,
     "desk rota holes": (*_ROTA, *_of(_ROTA_CLI, "RotaHolesError")),
+    "help install": (*_ENROLLED, *_of("releve.apps.web.links", "PagesMissingError")),
     "help ask": (
         *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
         *_of("releve.apps.agent.help_cli", "NobodyCameError"),

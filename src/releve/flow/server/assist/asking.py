@@ -46,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     is_blocked: bool = False
     phone: str = ""
     host: str = ""
+    user: str = ""  # of that host
     at: dt.datetime
 
 
@@ -114,6 +115,7 @@ def take_in(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
         structure=unit.structure,
         source=asked.source,
         asked_by=asked.by[:LONGEST_NAME],
+        user=asked.user[:LONGEST_NAME],
         text=said.strip()[:LONGEST_TEXT],
         is_blocked=asked.is_blocked,
         phone=phone,
