@@ -29,8 +29,9 @@ PHONE = "0299000001"
 ASK_AS = """
 import os, pwd, re, sys, httpx
 url, token, text, user = sys.argv[1:]
-os.setuid(pwd.getpwnam(user).pw_uid)  # only now: the interpreter may be in root's own folder
+httpx.get(url, trust_env=False)  # loads all it needs: the interpreter may be in root's own folder
 with httpx.Client(base_url=url, trust_env=False) as client:
+    os.setuid(pwd.getpwnam(user).pw_uid)
     page = client.get("/")
     token = token or re.search('name="token" value="([0-9a-f]+)"', page.text)[1]
     answer = client.post("/ask", data={"token": token, "text": text})

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 _LOOK_SECONDS, _AWAY_SECONDS, _STATE_SECONDS = 2.0, 5.0, 30.0
 _FOLLOWED = dt.timedelta(hours=12)  # as long as a link of a ring is good
 _MOST_WAITING = 20
-_CLOSED = "closed"
+_CLOSED, _ENDED = "closed", "ended"
 
 
 class KeptAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,11 @@ class KeptAsk(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_over(self) -> bool:
         return self.told is not None and self.told.phase == _CLOSED
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Everybody was rung, and nobody came."""
+        return self.told is not None and self.told.phase == _ENDED
 
 
 class Pad(msgspec.Struct, frozen=True, kw_only=True):
