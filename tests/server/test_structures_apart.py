@@ -28,6 +28,7 @@ from releve.model.casework import CaseTask, Evidence
 from releve.model.mail import KeptMail
 from releve.model.order import Isolate
 from releve.model.statement import KeptStatement
+from releve.model.ticket import Glpi, Ticket
 from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
@@ -117,6 +118,8 @@ def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
     with store.unit(host.structure) as unit:
         unit.put_help_code(digest(f"code-{name}"), identity, 1, T0)
         assert unit.add_mail(kept_mail(identity, name), T0)
+        unit.put_glpi(Glpi(url="https://glpi", app_token=name, user_token=name, since=T0))
+        unit.put_ticket(Ticket(request=identity, number=7, due_at=None))
         answering.close(unit, identity, f"fait chez {name}", actor="a", now=T0)
         closed = unit.help_request(identity)
         assert closed is not None

@@ -376,3 +376,12 @@ stray_mail = sa.Table(
     sa.Column("arrived_at", _TIME, nullable=False),
     sa.Column("body", _JSON, nullable=False),
 )
+
+glpi = _tenant("glpi", sa.Column("sealed", _JSON, nullable=False))
+
+glpi_ticket = _tenant(
+    "glpi_ticket",
+    sa.Column("request", _ID, primary_key=True),
+    sa.Column("due_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+)

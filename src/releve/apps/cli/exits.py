@@ -75,6 +75,8 @@ _DATABASE = (
     *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
     *_of(f"{_SQL}.apart", "UnboundRoleError"),
 )
+_GLPI_CLI = "releve.apps.server.glpi_cli"
+_GLPI = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _GRANT_CLI = "releve.apps.server.grant_cli"
 _GRANTS = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _ROTA = (
@@ -347,6 +349,10 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "server grant list": _GRANTS,
     "server setup-code": (),
+    "server glpi set": (*_GLPI, *_of(_GLPI_CLI, "GlpiFailedError", "GlpiFileError")),
+    "server glpi test": (*_GLPI, *_of(_GLPI_CLI, "GlpiFailedError", "GlpiMissingError")),
+    "server glpi show": (*_GLPI, *_of(_GLPI_CLI, "GlpiMissingError")),
+    "server glpi remove": (*_GLPI, *_of(_GLPI_CLI, "GlpiMissingError")),
     "server mailbox set": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxFailedError")),
     "server mailbox test": _of(_MAILBOX_CLI, "MailboxFailedError", "MailboxMissingError"),
     "server mailbox show": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxMissingError")),

@@ -13,6 +13,7 @@ from releve.flow.server.assist.telling import phones_of
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import HelpRequest, Hole, Step
 from releve.model.mail import KeptMail
+from releve.model.ticket import Ticket
 from releve.report.assistance import PROMISE_S, answers
 from releve.report.figures import Measured
 
@@ -31,6 +32,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     ringing: str  # the name of who is rung now
     phones: tuple[str, ...]  # whom to call oneself
     mails: tuple[KeptMail, ...]
+    ticket: Ticket | None
 
 
 class Week(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
         ringing=rings[-1].name if rings and is_ringing else "",
         phones=phones_of(unit),
         mails=tuple(unit.mails_of(request.id)),
+        ticket=unit.ticket(request.id),
     )
 
 

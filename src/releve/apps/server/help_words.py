@@ -7,7 +7,8 @@ from releve.apps.console.words import Words
 from releve.apps.web.words import LANGUAGES
 from releve.flow.server.assist.mailing import Write
 from releve.flow.server.assist.ports import Call, Message, Tell
-from releve.model.help import HelpRequest
+from releve.flow.server.assist.ticketing import Written
+from releve.model.help import HelpRequest, Step
 
 _SHORT = 8
 
@@ -38,3 +39,30 @@ def replying(url: str) -> Write:
         return Words("fr")("reply.title", number=number), "\n\n".join(said) + "\n"
 
     return reply
+
+
+def ticketing(url: str) -> Written:
+    """What a ticket says: what happened, a number to call and where to read more; in French, as GLPI is."""
+    t = Words("fr")
+
+    def here(request: HelpRequest) -> str:
+        return t("ticket.read", url=f"{url}/help/{request.id}")
+
+    def content(request: HelpRequest) -> str:
+        lines = [t("ticket.blocked")] if request.is_blocked else []
+        lines += [t("ring.phone", phone=request.phone)] if request.phone else []
+        return "\n".join([*lines, here(request)])
+
+    def name(request: HelpRequest, mark: str) -> str:
+        return t("ticket.name_blocked" if request.is_blocked else "ticket.name", mark=mark)
+
+    def step(request: HelpRequest, said: Step) -> str:
+        return f"{t(f'help.step_{said.kind}')} {said.name}".strip() + f"\n{here(request)}"
+
+    return Written(
+        name=name,
+        content=content,
+        step=step,
+        solution=lambda request: f"{t('ticket.solved')}\n{here(request)}",
+        closed_there=lambda number: t("ticket.closed_there", number=number),
+    )

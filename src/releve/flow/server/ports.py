@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from releve.flow.server.mail_ports import MailStore, MailUnit
+from releve.flow.server.ticket_ports import TicketUnit
 from releve.flow.wire import Vitals
 from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
@@ -170,7 +171,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(MailUnit, Protocol):
+class Unit(MailUnit, TicketUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
