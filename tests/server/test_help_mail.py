@@ -103,10 +103,16 @@ class Desk:
             write=replying("http://releve"),
         )
 
+    def look(self, *, anew: bool = False) -> None:
+        """`anew`: by a server that was started in between."""
+        self.room = self.new_room() if anew else self.room
+        self.room.look()
+        self.room.answer()
+
     def take(self, *raws: bytes) -> None:
         for raw in raws:
             self.imap.deliver(raw)
-        self.room.look()
+        self.look()
 
     def calls(self, structure: str) -> list[HelpRequest]:
         with self.store.unit(structure, writes=False) as unit:
@@ -131,7 +137,7 @@ def test_a_mail_of_somebody_known_is_a_call_whose_clock_began_when_it_arrived(
     )
     desk.imap.deliver(raw, arrived)
     assert desk.imap.read() == 0
-    desk.room.look()
+    desk.look()
     (call,) = desk.calls(structure)
     assert call.course.opened_at == arrived
     assert (call.source, call.asked_by) == ("mail", "claire@parc.example")
@@ -149,7 +155,7 @@ def test_a_mail_of_somebody_known_is_a_call_whose_clock_began_when_it_arrived(
     assert call.id[:8] in said["Subject"]
     assert "Réseau" not in answer.text
     assert call.id[:8] in said.get_content()
-    desk.room.look()
+    desk.look()
     assert len(smtp.received) == 1
 
 
@@ -222,7 +228,7 @@ def test_the_same_mail_twice_is_one_call_and_a_mailbox_made_anew_loses_nothing(
     assert len(desk.calls(structure)) == 1
     desk.imap.make_anew()
     desk.imap.deliver(mail("Autre"))
-    desk.new_room().look()
+    desk.look(anew=True)
     assert len(desk.calls(structure)) == 2
     assert len(smtp.wait(2)) == 2
 
@@ -264,22 +270,22 @@ def test_an_answer_that_cannot_go_is_tried_again_and_the_call_does_not_wait(
         with store.unit(structure) as unit:
             (waiting,) = unit.waiting_answers(later)
             unit.put_answer(waiting.mail.id, NOW(), 1)
-        desk.new_room().look()
+        desk.look(anew=True)
         assert len(inbox.wait(1)) == 1
 
 
 def test_a_mail_server_that_is_away_is_told_and_read_again(desk: Desk) -> None:
     structure = introduce(desk.store, "Parc", "claire@parc.example")
-    desk.room.look()
+    desk.look()
     password = desk.folder / "password"
     password.write_text("wrong\n")
-    desk.new_room().look()
+    desk.look(anew=True)
     state = desk.store.mailbox(desk.known.key)
     assert state is not None
     assert state.trouble == "login"
     password.write_text(PASSWORD)
     desk.imap.deliver(mail())
-    desk.new_room().look()
+    desk.look(anew=True)
     state = desk.store.mailbox(desk.known.key)
     assert state is not None
     assert state.trouble == ""
@@ -369,7 +375,7 @@ def test_a_server_killed_while_it_reads_loses_no_mail_and_takes_none_twice(
         finally:
             server.send_signal(signal.SIGKILL)
             server.wait()
-    desk.room.look()
+    desk.look()
     calls = desk.calls(structure)
     assert sorted(c.text for c in calls) == sorted(
         f"appel {n}\nRien ne marche." for n in range(written)

@@ -33,7 +33,7 @@ class ImapLetters:
     def _log_in(self, way: Way, password: str) -> None:
         try:
             self._imap.login(way.login, password)
-        except imaplib.IMAP4.error as error:
+        except (imaplib.IMAP4.error, UnicodeError) as error:
             raise MailFailed("login") from error
 
     def last_uid(self) -> int:

@@ -1,6 +1,7 @@
 """A structure's GLPI, sealed, and how far each call was told there."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -41,6 +42,17 @@ class TicketRows(PeopleRows):
 
     def tickets(self) -> list[Ticket]:
         return [_ticket(r.body) for r in self._rows(t.glpi_ticket, t.glpi_ticket.c.body)]
+
+    def due_tickets(self, now: dt.datetime) -> list[Ticket]:
+        query = self._select(t.glpi_ticket, t.glpi_ticket.c.body)
+        query = query.where(t.glpi_ticket.c.due_at <= text(now)).order_by(t.glpi_ticket.c.due_at)
+        return [_ticket(r.body) for r in self._connection.execute(query)]
+
+    def without_ticket(self, requests: Sequence[str]) -> list[str]:
+        query = self._select(t.glpi_ticket, t.glpi_ticket.c.request)
+        query = query.where(t.glpi_ticket.c.request.in_(requests))
+        known = set(self._connection.execute(query).scalars())
+        return [one for one in requests if one not in known]
 
     def claim_ticket(self, ticket: Ticket, until: dt.datetime) -> bool:
         claimed = msgspec.structs.replace(ticket, tries=ticket.tries + 1, due_at=until)

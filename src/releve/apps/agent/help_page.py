@@ -9,7 +9,6 @@ import contextlib
 import datetime as dt
 import hashlib
 import hmac
-import secrets
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,7 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page needs to know of its host; `guard`: None where none is to run."""
 
     host_name: str
-    structure_name: str
+    key: bytes  # of the forms' tokens: the same after a restart, or a call that was written is lost
     guard: Callable[[], bool | None]
     now: Callable[[], dt.datetime]  # the server's time, as near as it is known
 
@@ -52,12 +51,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class HelpSite:
     def __init__(self, desk: HelpDesk, facts: Facts, port: int) -> None:
         self.desk, self.facts, self.port = desk, facts, port
-        self._key = secrets.token_bytes(32)
         self._texts = load(_SHARED, _OWN)
         self._templates = templates(_OWN, _SHARED)
 
     def token(self, user: str) -> str:
-        return hmac.new(self._key, user.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.facts.key, user.encode(), hashlib.sha256).hexdigest()
 
     def calls(self, user: str) -> list[KeptAsk]:
         """The user's own, the newest first; nobody's to whom the kernel does not know."""

@@ -1,6 +1,7 @@
 """The whole agent on one page."""
 
 import fcntl
+import hmac
 import os
 import signal
 import sys
@@ -243,7 +244,7 @@ async def _help(home: Home, config: Config, server: HttpServer, clock: SystemClo
 
     facts = Facts(
         host_name=config.host_name,
-        structure_name=config.structure_name,
+        key=hmac.digest(home.path_key(), b"help page", "sha256"),
         guard=guard,
         now=server.now,
     )

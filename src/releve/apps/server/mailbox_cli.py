@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from releve.adapters.mail.way import WayError, way_of
+from releve.adapters.mail.way import way_of
 from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.mailbox import MailboxFile, path_in, read_mailbox, write_mailbox
@@ -77,7 +77,7 @@ def set_(
     try:
         way_of(imap, kind="imap")
         way_of(smtp, kind="smtp")
-    except WayError as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
     if "@" not in address:
         raise UsageError("--address is an address: aide@example.fr")

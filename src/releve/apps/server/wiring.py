@@ -114,6 +114,7 @@ def build(
             jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
                 (lambda: _keep_house(context, up_since), _HOUSEKEEPING_SECONDS),
                 (lambda: _in_thread(mailroom.look), _MAIL_SECONDS),
+                (lambda: _in_thread(mailroom.answer), _MAIL_SECONDS),
                 (lambda: _in_thread(tickets.look), _TICKET_SECONDS),
                 (lambda: _sum_up(context, news), _SUM_UP_SECONDS),
                 (lambda: _sign_heads(context, tuple(places)), _HEADS_SECONDS),

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 _LOOK_SECONDS, _AWAY_SECONDS, _STATE_SECONDS = 2.0, 5.0, 30.0
 _FOLLOWED = dt.timedelta(hours=12)  # as long as a link of a ring is good
-_MOST_WAITING = 20
+_MOST_OPEN = 5  # of one user: nobody keeps the others from asking
 _CLOSED, _ENDED = "closed", "ended"
 
 
@@ -44,7 +44,7 @@ class Pad(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TooManyAsks(Exception):  # noqa: N818  # a control value of this module
-    """So many wait for the server already."""
+    """This user has so many open already."""
 
 
 class Keeper(Protocol):
@@ -77,7 +77,7 @@ class HelpDesk:
         asks = tuple(
             one for one in self.pad.asks if now - one.asked_at < _FOLLOWED or one.told is None
         )
-        if sum(one.told is None for one in asks) >= _MOST_WAITING:
+        if sum(one.ask.by == wanted.by and not one.is_over for one in asks) >= _MOST_OPEN:
             raise TooManyAsks
         self._keep(
             msgspec.structs.replace(self.pad, asks=(*asks, KeptAsk(ask=wanted, asked_at=now)))
@@ -94,10 +94,10 @@ class HelpDesk:
     async def _look(self) -> bool:
         """Whether the server answered, or nothing had to be asked."""
         try:
-            await self._renew()
             for one in self.pad.asks:
                 if not one.is_over and (one.told is None or self._is_recent(one)):
                     self._put(one.ask, await self._server.ask_help(one.ask))
+            await self._renew()
         except TemporaryError as error:
             log.warning("help_not_told", why=str(error))
             return False

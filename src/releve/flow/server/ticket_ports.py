@@ -1,6 +1,7 @@
 """What tickets need of the world: a GLPI, and rows."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Protocol
 
 from releve.model.ticket import Glpi, Ticket
@@ -39,6 +40,11 @@ class TicketUnit(Protocol):
     def ticket(self, request: str) -> Ticket | None: ...
     def tickets(self) -> list[Ticket]:
         """All."""
+        ...
+
+    def due_tickets(self, now: dt.datetime) -> list[Ticket]: ...
+    def without_ticket(self, requests: Sequence[str]) -> list[str]:
+        """Those of these calls that have none yet."""
         ...
 
     def claim_ticket(self, ticket: Ticket, until: dt.datetime) -> bool:

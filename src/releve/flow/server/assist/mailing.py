@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from releve.assist.letters import MOST_BYTES, Unreadable, parse
+from releve.assist.letters import MOST_BYTES, parse
 from releve.flow.clock import Clock
 from releve.flow.server.assist.asking import (
     Asked,
@@ -39,8 +39,9 @@ log = structlog.get_logger()
 KEEP_STRAYS = dt.timedelta(days=30)
 _MAIL, _CLOSED, _TRIES = "mail", "closed", 8
 _FIRST_WAIT = dt.timedelta(seconds=15)  # doubled at each try: the last one is after half an hour
-_ALL_ANSWERS = dt.timedelta(minutes=1)
+_A_MINUTE = dt.timedelta(minutes=1)
 _OUTSIDE = ("insurer", "police", "software")  # contacts who do not speak for the structure
+Addresses = dict[str, list[str]]  # of people who are known: their structures
 Write = Callable[[str, HelpRequest], tuple[str, str]]  # structure's name, call: title and body
 
 
@@ -63,7 +64,7 @@ class Mailroom:
         self._answered_at: dt.datetime | None = None
 
     def look(self) -> None:
-        """Take in what has come, and answer; trouble with the mail server is kept to be shown."""
+        """Take in what has come; trouble with the mail server is kept to be shown."""
         mailbox = self._read()
         if mailbox is None or self._of is None or mailbox.key != self._of.key:
             self._hang_up()
@@ -75,10 +76,14 @@ class Mailroom:
             self._take_all(mailbox)
         except MailFailed as failed:
             trouble = failed.why
-            log.warning("mailbox_not_read", why=trouble)
             self._hang_up()
         self._note(mailbox.key, trouble)
-        self._answer_all(mailbox)
+
+    def answer(self) -> None:
+        """Apart from reading: a mail server that takes nothing must not delay a call."""
+        mailbox = self._read()
+        if mailbox is not None:
+            self._answer_all(mailbox)
 
     def _hang_up(self) -> None:
         if self._letters is not None:
@@ -94,20 +99,22 @@ class Mailroom:
         after = state.uid if state is not None and is_known else 0
         # The mailbox was made anew: whatever came since the day before is looked at once more.
         since = None if is_known else (now - dt.timedelta(days=1)).date()
-        for uid in letters.uids(after, since):
+        uids = letters.uids(after, since)
+        known = self._addresses() if uids else {}
+        for uid in uids:
             arrived = letters.fetch(uid)
             if arrived is not None:
-                self._take(mailbox, arrived)
+                self._take(mailbox, arrived, known)
                 letters.acknowledge(uid)
             seen = MailboxState(validity=letters.validity, uid=uid, looked_at=self._clock.now())
             self._store.put_mailbox(mailbox.key, seen)
 
-    def _take(self, mailbox: Mailbox, arrived: Arrived) -> None:
+    def _take(self, mailbox: Mailbox, arrived: Arrived, known: Addresses) -> None:
         now = self._clock.now()
         letter = parse(arrived.raw)
-        structure, why = (
-            ("", "unreadable") if isinstance(letter, Unreadable) else self._owner(letter)
-        )
+        structure, why = "", "unreadable"
+        if isinstance(letter, Letter):
+            structure, why = _owner(letter, mailbox, known)
         if isinstance(letter, Letter) and structure:
             try:
                 keep(self._store, structure, letter, arrived, now)
@@ -124,39 +131,32 @@ class Mailroom:
             StrayMail(id=identity, arrived_at=arrived.at, sender=sender, why=why, size=arrived.size)
         )
 
-    def _owner(self, letter: Letter) -> tuple[str, str]:
-        """(structure, ""), or ("", why it has none)."""
-        if letter.is_automatic or (
-            self._of is not None and letter.sender == self._of.address.lower()
-        ):
-            return "", "automatic"
-        if letter.is_forged:
-            return "", "forged"
-        known = [s.id for s in self._store.structures() if letter.sender in self._addresses(s.id)]
-        if len(known) == 1:
-            return known[0], ""
-        return "", "several" if known else "unknown"
-
-    def _addresses(self, structure: str) -> set[str]:
-        with self._store.unit(structure, writes=False) as unit:
-            profile = unit.profile()
-        contacts = profile.contacts if profile else ()
-        return {c.mail.strip().lower() for c in contacts if c.mail and c.role not in _OUTSIDE}
+    def _addresses(self) -> Addresses:
+        found: Addresses = {}
+        for structure in self._store.structures():
+            with self._store.unit(structure.id, writes=False) as unit:
+                profile = unit.profile()
+            own = [c for c in (profile.contacts if profile else ()) if c.role not in _OUTSIDE]
+            for address in {c.mail.strip().lower() for c in own if c.mail}:
+                found.setdefault(address, []).append(structure.id)
+        return found
 
     def _note(self, key: str, trouble: str) -> None:
         now, state = self._clock.now(), self._store.mailbox(key)
         if state is None:
             return
-        if not trouble:
-            told = msgspec.structs.replace(state, looked_at=now, trouble="")
-        else:
-            told = msgspec.structs.replace(state, trouble=trouble)
+        if trouble == state.trouble and (trouble or now - state.looked_at < _A_MINUTE):
+            return
+        if trouble != state.trouble:
+            log.warning("mailbox_not_read" if trouble else "mailbox_read_again", why=trouble)
+        looked_at = state.looked_at if trouble else now
+        told = msgspec.structs.replace(state, looked_at=looked_at, trouble=trouble)
         self._store.put_mailbox(key, told)
         self._store.forget_strays(now - KEEP_STRAYS)
 
     def _answer_all(self, mailbox: Mailbox) -> None:
         now = self._clock.now()
-        if self._answered_at is not None and now - self._answered_at < _ALL_ANSWERS:
+        if self._answered_at is not None and now - self._answered_at < _A_MINUTE:
             return
         self._answered_at = now
         for structure in self._store.structures():
@@ -188,6 +188,18 @@ class Mailroom:
             again_at = now + _FIRST_WAIT * 2**waiting.tries if tries < _TRIES else None
         with self._store.unit(structure) as unit:
             unit.put_answer(mail.id, again_at, tries)
+
+
+def _owner(letter: Letter, mailbox: Mailbox, known: Addresses) -> tuple[str, str]:
+    """(structure, ""), or ("", why it has none)."""
+    if letter.is_automatic or letter.sender == mailbox.address.lower():
+        return "", "automatic"
+    if letter.is_forged:
+        return "", "forged"
+    owners = known.get(letter.sender, [])
+    if len(owners) == 1:
+        return owners[0], ""
+    return "", "several" if owners else "unknown"
 
 
 def answer_id(request: str) -> str:

@@ -71,10 +71,10 @@ class Tickets:
                 self._tell_all(structure.id, glpi, due)
 
     def _due(self, unit: Unit, glpi: Glpi) -> list[Ticket]:
-        now, known = self._clock.now(), {ticket.request: ticket for ticket in unit.tickets()}
-        recent = (r for r in unit.help_requests() if r.course.opened_at >= glpi.since)
-        new = [Ticket(request=r.id, due_at=now) for r in recent if r.id not in known]
-        return [*(t for t in known.values() if t.due_at and t.due_at <= now), *new]
+        now = self._clock.now()
+        recent = [r.id for r in unit.help_requests() if r.course.opened_at >= glpi.since]
+        new = [Ticket(request=one, due_at=now) for one in unit.without_ticket(recent)]
+        return [*new, *unit.due_tickets(now)]
 
     def _tell_all(self, structure: str, glpi: Glpi, due: list[Ticket]) -> None:
         try:
@@ -95,7 +95,6 @@ class Tickets:
         with self._store.unit(structure) as unit:
             for ticket in due:
                 if unit.claim_ticket(ticket, now + _LEASE):
-                    # Nothing was sent: no answer can have been lost.
                     unit.put_ticket(went_wrong(_more(ticket), why, now))
 
     def _tell(self, structure: str, glpi: Glpi, desk: Helpdesk, ticket: Ticket) -> None:
