@@ -110,6 +110,7 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "poppler": lambda: _programs("pdftotext", "pdftoppm"),
     "postgres": _postgres,
     "restic": _restic,
+    "dovecot": lambda: _root() or _programs("dovecot"),
     "mariadb": lambda: _programs("mariadbd", "mariadb", "mariadb-dump", "mariadb-install-db"),
     "overlay": _overlay,
     "seaweed": lambda: _namespaces() or _programs("ip") or _weed(),

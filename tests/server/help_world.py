@@ -71,8 +71,8 @@ def web_inbox() -> Iterator[Inbox]:
 
 
 @contextlib.contextmanager
-def mail_inbox() -> Iterator[Inbox]:
-    """As much SMTP as a mail needs."""
+def mail_inbox(*, whole: bool = False) -> Iterator[Inbox]:
+    """As much SMTP as a mail needs. `whole`: with its headers, as it came."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -82,7 +82,8 @@ def mail_inbox() -> Iterator[Inbox]:
             for line in self.rfile:
                 if lines is not None:
                     if line == b".\r\n":
-                        inbox.put(recipient, _text(b"".join(lines)))
+                        raw = b"".join(lines)
+                        inbox.put(recipient, raw.decode() if whole else _text(raw))
                         lines = None
                         self._say("250 taken")
                     else:

@@ -35,9 +35,11 @@ from releve.flow.server.signin import digest
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.circle import Circle, CircleKind, Cohort, Sheet
+from releve.model.mail import KeptMail
 from releve.model.order import Isolate
 from releve.model.posture import Posture
 from releve.model.statement import KeptStatement
+from releve.model.ticket import Glpi, Ticket
 from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
@@ -47,7 +49,14 @@ from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolle
 FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
-SHARED = {"structure", "attempt", "challenge", "erasure"}  # tables that belong to no structure
+SHARED = {
+    "structure",
+    "attempt",
+    "challenge",
+    "erasure",
+    "mailbox",
+    "stray_mail",
+}  # tables that belong to no structure
 
 
 def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHost:
@@ -131,10 +140,20 @@ def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
     asking.ask(store, host.structure, asked, T0)
     with store.unit(host.structure) as unit:
         unit.put_help_code(digest(f"code-{name}"), identity, 1, T0)
+        assert unit.add_mail(kept_mail(identity, name), T0)
+        unit.put_glpi(Glpi(url="https://glpi", app_token=name, user_token=name, since=T0))
+        unit.put_ticket(Ticket(request=identity, number=7, due_at=None))
         answering.close(unit, identity, f"fait chez {name}", actor="a", now=T0)
         closed = unit.help_request(identity)
         assert closed is not None
         unit.put_help(closed, FAR)
+
+
+def kept_mail(request: str, name: str) -> KeptMail:
+    return KeptMail(
+        id=f"mail-{request}", request=request, arrived_at=T0, taken_at=T0, sender=f"claire@{name}.fr",
+        message_id=f"<{name}@x>", received="", text=f"écrit par {name}", attachments=0, is_cut=False,
+    )  # fmt: skip
 
 
 def write_beside(store: SqlStore, host: EnrolledHost, case: str) -> None:

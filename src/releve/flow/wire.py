@@ -72,6 +72,7 @@ class HelpAsk(msgspec.Struct, frozen=True, kw_only=True):
     is_blocked: bool = False
     phone: str = ""
     at: dt.datetime  # the server's time, as near as the host knows it
+    by: str = ""  # the host's user who asks, as its kernel says
 
 
 class HelpTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +82,15 @@ class HelpTold(msgspec.Struct, frozen=True, kw_only=True):
     phase: str
     rung: tuple[str, ...] = ()
     comes: str = ""
+    phones: tuple[str, ...] = ()  # whom to call oneself: "name number"
+    server_time: dt.datetime
+
+
+class HostTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server knows that the host's own help page shows."""
+
+    incidents: int  # open ones that this host is in
+    last_good_backup_at: dt.datetime | None = None
     phones: tuple[str, ...] = ()  # whom to call oneself: "name number"
     server_time: dt.datetime
 

@@ -166,13 +166,14 @@ class ClockCall(msgspec.Struct, frozen=True, kw_only=True):
 class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody asks for help, for any trouble; or the server itself, of a legal clock.
 
-    `source`: "console", "host", "phone", "clock".
+    `source`: "console", "host", "mail", "phone", "clock".
     """
 
     id: str
     structure: str
     source: str
     asked_by: str
+    user: str = ""  # who was at the host, as its kernel says
     text: str = ""
     is_blocked: bool = False  # care stands still
     phone: str = ""

@@ -38,6 +38,8 @@ _TABLES = {
     "dossier": "dossiers à déposer, toutes leurs versions (aussi dans documents/)",
     "event": "ce que les machines et les coffres ont dit ; un nom de fichier y est un jeton",
     "finding": "constats",
+    "glpi_ticket": "tickets du GLPI de la structure : numéros et états",
+    "help_mail": "courriels d’aide, sans leurs pièces jointes",
     "help_request": "demandes d’aide",
     "help_step": "chaque étape de chaque demande d’aide",
     "host": "machines",

@@ -24,6 +24,7 @@ from releve.flow.wire import (
     EnrolRequest,
     HelpAsk,
     HelpTold,
+    HostTold,
     Orders,
     Refusal,
     encode,
@@ -136,6 +137,10 @@ class HttpServer:
     async def ask_help(self, ask: HelpAsk) -> HelpTold:
         answer = await self._ask("POST", "/api/v1/help", encode(ask))
         return msgspec.json.decode(answer, type=HelpTold)
+
+    async def help_state(self) -> HostTold:
+        answer = await self._ask("GET", "/api/v1/help/state", b"")
+        return msgspec.json.decode(answer, type=HostTold)
 
     async def _ask(self, method: str, target: str, body: bytes, *, timeout: float = 30) -> bytes:  # noqa: ASYNC109
         for attempt in (1, 2):

@@ -126,7 +126,7 @@ class HelpLookups:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(writes=True)
+        self._writing: sa.Engine = engine.execution_options(writes=True)
 
     def structure_of_help_line(self, token_hash: str) -> str | None:
         line = t.help_line.c

@@ -14,13 +14,14 @@ from releve.adapters.sql.apart import show
 from releve.adapters.sql.circles import CircleLookups
 from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.leaving import Leavings
+from releve.adapters.sql.mails import MailLookups
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
 
-class SqlStore(AccessLookups, CircleLookups, HelpLookups):
+class SqlStore(AccessLookups, CircleLookups, HelpLookups, MailLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:

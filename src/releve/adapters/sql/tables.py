@@ -376,3 +376,40 @@ challenge = sa.Table(
     sa.Column("value", sa.LargeBinary(), nullable=False),
     sa.Column("expires_at", _TIME, nullable=False),
 )
+
+help_mail = _tenant(
+    "help_mail",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("request", _ID, nullable=False),
+    sa.Column("arrived_at", _TIME, nullable=False),
+    sa.Column("message", sa.String(64), nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("answer_at", _TIME),
+    sa.Column("tries", sa.Integer(), nullable=False),
+    sa.Index("help_mail_by_message", "structure", "message"),
+)
+
+# Not of one structure: how far a mailbox was read, and who wrote to it without being known.
+mailbox = sa.Table(
+    "mailbox",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+stray_mail = sa.Table(
+    "stray_mail",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("arrived_at", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+)
+
+glpi = _tenant("glpi", sa.Column("sealed", _JSON, nullable=False))
+
+glpi_ticket = _tenant(
+    "glpi_ticket",
+    sa.Column("request", _ID, primary_key=True),
+    sa.Column("due_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+)

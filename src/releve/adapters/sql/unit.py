@@ -12,9 +12,11 @@ from releve.adapters.sql.access import AccessRows
 from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.circles import CircleRows
 from releve.adapters.sql.help import HelpRows
+from releve.adapters.sql.mails import MailRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
 from releve.adapters.sql.statements import StatementRows
+from releve.adapters.sql.tickets import TicketRows
 from releve.adapters.sql.ways_in import WayInRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
@@ -32,7 +34,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, ObligationRows, StatementRows, WayInRows):
+class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, MailRows, ObligationRows, StatementRows, TicketRows, WayInRows):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

@@ -60,6 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drill: tuple[str, ...] = ()  # words after `releve drill run`
     drills: bool = True  # restore drills of what is backed up from here
     drill_asked_every_seconds: float = 3600.0
+    help_port: int = 0  # of the help page on loopback; 0: none
     labels: dict[str, str] = {}  # protected folder -> the name that may leave the host
     heartbeat_seconds: float = 30.0
     demonstration: bool = False  # its lines are fed to it, and it obeys no order
@@ -75,6 +76,7 @@ class Home:
         self.guard = path / "guard"
         self.feeding = path / "feed.lock"
         self.isolation = path / "isolation.json"  # as last told to the server
+        self.help = path / "help.json"  # calls that were asked here
         self.authority = path / "authority.pem"
         self._config = path / "agent.json"
         self._key = path / "agent.key"

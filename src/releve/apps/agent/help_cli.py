@@ -1,10 +1,11 @@
-"""`releve help ask`: call whoever is on duty, from this machine."""
+"""`releve help`: ask for help from this machine; install its help page."""
 
 import json
 from pathlib import Path
 
 import anyio
 import click
+import msgspec
 
 from releve.adapters.http.client import HttpServer
 from releve.adapters.system import log_to_stderr, new_id
@@ -12,11 +13,25 @@ from releve.apps.agent import wiring
 from releve.apps.agent.cli import ServerUnreachableError
 from releve.apps.agent.config import Home
 from releve.apps.agent.options import home_option, json_option
+from releve.apps.web.links import need_pages
 from releve.flow.agent.ports import TemporaryError
 from releve.flow.wire import HelpAsk, HelpTold
 from releve.model.errors import ReleveError
 
 _LOOK_AGAIN_SECONDS = 2.0
+_PORT = 847  # below 1024 only root listens: while the agent is down nobody can pose as the page
+_APPLICATIONS = Path("/usr/share/applications")
+_ENTRY = """[Desktop Entry]
+Type=Application
+Name=Aide (Relève)
+Name[en]=Help (Relève)
+Comment=Demander de l’aide à l’astreinte
+Comment[en]=Ask whoever is on duty for help
+Exec=xdg-open {url}
+Icon=help-browser
+Categories=Utility;
+Terminal=false
+"""
 _RINGING = "ringing"
 
 
@@ -64,6 +79,35 @@ def ask(text: str, home: Path, phone: str, blocked: bool, seconds: int, as_json:
         click.echo(_said(told, config.url))
     if seconds and not told.comes:
         raise NobodyCameError
+
+
+@help_.command()
+@home_option
+@click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True)
+@click.option(
+    "--applications",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_APPLICATIONS,
+    show_default=True,
+    help="Where this desktop looks for programs.",
+)
+@json_option
+def install(home: Path, port: int, applications: Path, as_json: bool) -> None:
+    """Mettre la page d'aide sur cette machine / give this machine its help page, and a menu entry.
+
+    The agent serves it on loopback only, from its next start on.
+    """
+    need_pages()
+    place, url = Home(home), f"http://127.0.0.1:{port}/"
+    place.write_config(msgspec.structs.replace(place.config(), help_port=port))
+    applications.mkdir(parents=True, exist_ok=True)
+    entry = applications / "releve-aide.desktop"
+    entry.write_text(_ENTRY.format(url=url), encoding="utf-8")
+    entry.chmod(0o644)
+    if as_json:
+        click.echo(json.dumps({"url": url, "entry": str(entry)}))
+    else:
+        click.echo(f"{url}\n{entry}\nRedémarrez l'agent / restart the agent.")
 
 
 async def _ask(place: Home, text: str, phone: str, blocked: bool, seconds: int) -> HelpTold:

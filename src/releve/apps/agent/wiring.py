@@ -1,6 +1,7 @@
 """The whole agent on one page."""
 
 import fcntl
+import hmac
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ import structlog
 from anyio import to_thread
 
 import releve
+from releve.adapters.help_pad import HelpPad
 from releve.adapters.http.client import HttpServer
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.process.files import FileSource
@@ -26,6 +28,7 @@ from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
 from releve.flow.agent.drill import drill_forever
+from releve.flow.agent.help import HelpDesk
 from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
 from releve.flow.agent.ports import Commands
@@ -220,6 +223,8 @@ async def run(home: Home, config: Config) -> None:
         key = PathKey(key=home.path_key(), labels=config.labels)
         teller = RecoveryTeller(Recoveries(), spool, clock, key)
         tasks.start_soon(tell_recoveries_forever, teller)
+        if config.help_port:
+            tasks.start_soon(_help, home, config, server, clock)
         if config.backup:
             every = config.backup_every_seconds
             words = backup_command(config)
@@ -230,6 +235,28 @@ async def run(home: Home, config: Config) -> None:
         log.info("agent_runs", host=config.host, url=config.url, guard=bool(config.guard))
     await server.close()
     spool.close()
+
+
+async def _help(home: Home, config: Config, server: HttpServer, clock: SystemClock) -> None:
+    # What serves pages is loaded only where there is one.
+    from releve.apps.agent.help_page import Facts, serve_page
+
+    guards = ProcessGuards(home.guard, ())
+
+    def guard() -> bool | None:
+        status = guards.status() if config.guard else None
+        return (status is not None and status.running) if config.guard else None
+
+    facts = Facts(
+        host_name=config.host_name,
+        key=hmac.digest(home.path_key(), b"help page", "sha256"),
+        guard=guard,
+        now=server.now,
+    )
+    desk = HelpDesk(HelpPad(home.help), server, clock)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.follow_forever)
+        tasks.start_soon(serve_page, desk, facts, config.help_port)
 
 
 def _demonstrated(runs: bool) -> Vitals:

@@ -17,6 +17,7 @@ _SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
 _BREAK_GLASS_CLI = "releve.apps.server.break_glass_cli"
+_MAILBOX_CLI = "releve.apps.server.mailbox_cli"
 _PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
 _DRILL, _MONTHS = "releve.flow.drill.ports", "releve.flow.server.months"
 _BOX, _ISOLATION, _CLIENTS = (
@@ -79,6 +80,8 @@ _TO_LOOK = (
     *_of("releve.apps.server.opening", "DatabaseMissingError"),
     *_of(f"{_SQL}.versions", "LaterDatabaseError"),
 )
+_GLPI_CLI = "releve.apps.server.glpi_cli"
+_GLPI = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _GRANT_CLI = "releve.apps.server.grant_cli"
 _GRANTS = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _ROTA = (
@@ -360,6 +363,14 @@ EXITS: dict[str, tuple[str, ...]] = {
     "insurer list": _DATABASE,
     "insurer show": _GRANTS,
     "insurer withdraw": (*_GRANTS, *_of(_GRANT_CLI, "NothingGrantedError")),
+    "server glpi set": (*_GLPI, *_of(_GLPI_CLI, "GlpiFailedError", "GlpiFileError")),
+    "server glpi test": (*_GLPI, *_of(_GLPI_CLI, "GlpiFailedError", "GlpiMissingError")),
+    "server glpi show": (*_GLPI, *_of(_GLPI_CLI, "GlpiMissingError")),
+    "server glpi remove": (*_GLPI, *_of(_GLPI_CLI, "GlpiMissingError")),
+    "server mailbox set": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxFailedError")),
+    "server mailbox test": _of(_MAILBOX_CLI, "MailboxFailedError", "MailboxMissingError"),
+    "server mailbox show": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxMissingError")),
+    "server mailbox remove": _of(_MAILBOX_CLI, "MailboxMissingError"),
     "structure template": (),
     "structure set": (
         *_DATABASE, *_of(_STRUCTURE_CLI, "ProfileFileError", "StructureUnknownError"),
@@ -440,6 +451,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "desk rota show": _ROTA,
     "desk rota holes": (*_ROTA, *_of(_ROTA_CLI, "RotaHolesError")),
+    "help install": (*_ENROLLED, *_of("releve.apps.web.links", "PagesMissingError")),
     "help ask": (
         *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
         *_of("releve.apps.agent.help_cli", "NobodyCameError"),

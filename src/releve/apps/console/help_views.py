@@ -12,6 +12,8 @@ from releve.flow.server.assist.escalating import zone_on_call
 from releve.flow.server.assist.telling import phones_of
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import HelpRequest, Hole, Step
+from releve.model.mail import KeptMail
+from releve.model.ticket import Ticket
 from releve.report.assistance import PROMISE_S, answers
 from releve.report.figures import Measured
 
@@ -29,6 +31,8 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     is_late: bool
     ringing: str  # the name of who is rung now
     phones: tuple[str, ...]  # whom to call oneself
+    mails: tuple[KeptMail, ...]
+    ticket: Ticket | None
 
 
 class Week(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,8 @@ def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
         is_late=seconds > PROMISE_S,
         ringing=rings[-1].name if rings and is_ringing else "",
         phones=phones_of(unit),
+        mails=tuple(unit.mails_of(request.id)),
+        ticket=unit.ticket(request.id),
     )
 
 

@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 
 from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.flow import envelope
-from releve.flow.server.assist.telling import ask_from_host
+from releve.flow.server.assist.telling import ask_from_host, state_of_host
 from releve.flow.server.enrol import enrol
 from releve.flow.server.ingest import Call, Refused, authenticate, pending_orders, take
 from releve.flow.server.live import orders_of
@@ -121,13 +121,26 @@ async def ask_help(request: AnyRequest) -> Response[bytes]:
     return _answer(context, call, encode(told))
 
 
+@get("/api/v1/help/state")
+async def help_state(request: AnyRequest) -> Response[bytes]:
+    """What the help page of the host that asks shows."""
+    context, call = context_of(request), await _call(request)
+    try:
+        structure, host = await _known(context, call)
+    except Refused as refused:
+        return _refuse(context, call, refused.why)
+    now = context.clock.now()
+    told = await to_thread.run_sync(state_of_host, context.store, structure, host, now)
+    return _answer(context, call, encode(told))
+
+
 @get("/api/v1/authority", media_type=MediaType.TEXT)
 async def authority(request: AnyRequest) -> Response[bytes]:
     """The server's own authority; public, and checked by its digest in the enrolment token."""
     return Response(context_of(request).authority, media_type="application/x-pem-file")
 
 
-ROUTES: list[Any] = [enrol_agent, take_batch, wait_orders, ask_help, authority]
+ROUTES: list[Any] = [enrol_agent, take_batch, wait_orders, ask_help, help_state, authority]
 
 
 def _orders_after(

@@ -16,19 +16,23 @@ from litestar.datastructures import State
 
 from releve.adapters.apprise import AppriseRinger
 from releve.adapters.content import forms, law, playbooks
+from releve.adapters.glpi import GlpiDesk
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
 from releve.apps.console.context import Context
 from releve.apps.server import api, help_api, vault_api
-from releve.apps.server.help_words import telling
+from releve.apps.server.help_words import replying, telling, ticketing
 from releve.apps.server.home import Home
+from releve.apps.server.mailbox import mailbox_there
 from releve.apps.web.headers import SafeHeaders
 from releve.assist.escalation import Limits
 from releve.flow.server import postures, situations, sums
 from releve.flow.server.actions import expire
 from releve.flow.server.assist.answering import LIMITS
 from releve.flow.server.assist.escalating import Escalations
+from releve.flow.server.assist.mailing import Mailroom
+from releve.flow.server.assist.ticketing import Tickets
 from releve.flow.server.audit import TrailBroken, sign_end
 from releve.flow.server.live import EVERYTHING, Live
 from releve.flow.server.reminding import remind_some
@@ -40,6 +44,8 @@ from releve.model.circle import CircleKind
 from releve.triage.vaults import SILENT_AFTER
 
 _HOUSEKEEPING_SECONDS = 30.0
+_MAIL_SECONDS = 3.0
+_TICKET_SECONDS = 5.0
 _SUM_UP_SECONDS = 1.0
 _HEADS_SECONDS = 60.0
 _FORGET_SECONDS = 3600.0
@@ -92,6 +98,14 @@ def build(
         limits=limits,
     )
 
+    mailroom = Mailroom(
+        store,
+        context.clock,
+        context.live,
+        read=lambda: mailbox_there(home.path),
+        write=replying(url),
+    )
+    tickets = Tickets(store, context.clock, context.live, open_desk=GlpiDesk, words=ticketing(url))
     news = situations.News(context.live)
 
     @asynccontextmanager
@@ -101,6 +115,9 @@ def build(
             up_since = context.clock.now()
             jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
                 (lambda: _keep_house(context, up_since), _HOUSEKEEPING_SECONDS),
+                (lambda: _in_thread(mailroom.look), _MAIL_SECONDS),
+                (lambda: _in_thread(mailroom.answer), _MAIL_SECONDS),
+                (lambda: _in_thread(tickets.look), _TICKET_SECONDS),
                 (lambda: _sum_up(context, news), _SUM_UP_SECONDS),
                 (lambda: _sign_heads(context, tuple(places)), _HEADS_SECONDS),
             ]
@@ -160,6 +177,11 @@ async def _again_and_again(job: Callable[[], Awaitable[None]], seconds: float) -
         except Exception:
             log.exception("server_job_failed")
         await anyio.sleep(seconds)
+
+
+async def _in_thread(job: Callable[[], None]) -> None:
+    """For what waits for others: a server that ends does not wait with it."""
+    await to_thread.run_sync(job, abandon_on_cancel=True)
 
 
 async def _keep_house(context: Context, up_since: dt.datetime) -> None:

@@ -8,6 +8,8 @@ from typing import Protocol
 import msgspec
 
 from releve.flow.server.circle_ports import CircleStore, CircleUnit
+from releve.flow.server.mail_ports import MailStore, MailUnit
+from releve.flow.server.ticket_ports import TicketUnit
 from releve.flow.wire import Vitals
 from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
@@ -170,7 +172,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(CircleUnit, Protocol):
+class Unit(CircleUnit, MailUnit, TicketUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
@@ -497,7 +499,7 @@ class Unit(CircleUnit, Protocol):
         ...
 
 
-class Store(CircleStore, Protocol):
+class Store(CircleStore, MailStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:

@@ -46,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     is_blocked: bool = False
     phone: str = ""
     host: str = ""
+    user: str = ""  # of that host
     at: dt.datetime
 
 
@@ -60,7 +61,7 @@ class PhoneRing(msgspec.Struct, frozen=True, kw_only=True):
 def ask(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
     """The request, kept durably; the escalation rings from here on."""
     with store.unit(structure) as unit:
-        return _take(unit, asked, now)
+        return take_in(unit, asked, now)
 
 
 def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -> HelpRequest:
@@ -74,19 +75,19 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
         known = unit.help_request(identity)
         if known is not None:
             return known
-        rings = [r for r in _recent(unit, now) if r.source == _PHONE]
+        rings = [r for r in recent(unit, now) if r.source == _PHONE]
         own = [r for r in rings if caller and r.phone == caller]
         told = next((r for r in own if _has_told(unit, r, identity)), None)
         if told is not None:
             return told
-        _check_rate(unit, rings, now)
+        check_rate(unit, rings, now)
         for request in own:
             is_open = request.course.phase != _CLOSED
             if is_open and now - request.course.opened_at < _SAME_CALLER:
-                return again(unit, request.id, identity, now)
+                return ring_again(unit, request.id, identity, now)
         at = believed(ring.at, now)
         asked = Asked(id=identity, source=_PHONE, by=caller or _PHONE, phone=caller, at=at)
-        return _take(unit, asked, now)
+        return take_in(unit, asked, now)
 
 
 def ask_from(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
@@ -95,8 +96,8 @@ def ask_from(store: Store, structure: str, asked: Asked, now: dt.datetime) -> He
         known = unit.help_request(asked.id)
         if known is not None:
             return known
-        _check_rate(unit, (r for r in _recent(unit, now) if r.asked_by == asked.by), now)
-        return _take(unit, asked, now)
+        check_rate(unit, (r for r in recent(unit, now) if r.asked_by == asked.by), now)
+        return take_in(unit, asked, now)
 
 
 def make_line(store: Store, structure: str, token: str, *, actor: str, now: dt.datetime) -> None:
@@ -106,7 +107,7 @@ def make_line(store: Store, structure: str, token: str, *, actor: str, now: dt.d
         unit.record(now, actor, "help/line", "make_token")
 
 
-def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
+def take_in(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
     phone = _number(asked.phone)
     said = asked.text if phone else f"{asked.text.strip()}\n{asked.phone.strip()}"
     request = HelpRequest(
@@ -114,6 +115,7 @@ def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
         structure=unit.structure,
         source=asked.source,
         asked_by=asked.by[:LONGEST_NAME],
+        user=asked.user[:LONGEST_NAME],
         text=said.strip()[:LONGEST_TEXT],
         is_blocked=asked.is_blocked,
         phone=phone,
@@ -128,7 +130,7 @@ def _take(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
     return request
 
 
-def _recent(unit: Unit, now: dt.datetime) -> list[HelpRequest]:
+def recent(unit: Unit, now: dt.datetime) -> list[HelpRequest]:
     """All that can have come, or been told of again, in the last minutes; the newest first."""
     oldest = now - _SAME_CALLER - _EARLIEST_RING
     return [r for r in unit.help_requests(most=_MOST_READ) if r.course.opened_at > oldest]
@@ -143,7 +145,7 @@ def _has_told(unit: Unit, request: HelpRequest, call: str) -> bool:
     return any(s.kind == _AGAIN and s.person == call for s in unit.help_steps(request.id))
 
 
-def _check_rate(unit: Unit, requests: Iterable[HelpRequest], now: dt.datetime) -> None:
+def check_rate(unit: Unit, requests: Iterable[HelpRequest], now: dt.datetime) -> None:
     """By the server's own time of arrival: an asker's `at` does not count. Raises: TooManyRings."""
     since = now - dt.timedelta(minutes=1)
     steps = (step for request in requests for step in unit.help_steps(request.id))
@@ -152,7 +154,7 @@ def _check_rate(unit: Unit, requests: Iterable[HelpRequest], now: dt.datetime) -
         raise TooManyRings
 
 
-def again(unit: Unit, identity: str, call: str, now: dt.datetime) -> HelpRequest:
+def ring_again(unit: Unit, identity: str, call: str, now: dt.datetime) -> HelpRequest:
     """`call`: by which it is known when the same call is told twice."""
     request = unit.help_request(identity, lock=True)
     if request is None:

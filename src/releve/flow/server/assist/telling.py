@@ -6,7 +6,7 @@ from releve.flow.server.assist.asking import Asked, TooManyRings, ask_from, beli
 from releve.flow.server.ingest import Refused
 from releve.flow.server.ports import Store, Unit
 from releve.flow.server.signin import digest
-from releve.flow.wire import HelpAsk, HelpTold
+from releve.flow.wire import HelpAsk, HelpTold, HostTold
 
 _ROLES = ("it", "lead")  # whom a structure calls itself when nobody comes
 
@@ -26,6 +26,7 @@ def ask_from_host(
         is_blocked=wanted.is_blocked,
         phone=wanted.phone,
         host=host,
+        user=wanted.by,
         at=believed(wanted.at, now),
     )
     try:
@@ -40,6 +41,19 @@ def ask_from_host(
         phase=request.course.phase,
         rung=tuple(rung),
         comes=request.course.name,
+        phones=phones,
+        server_time=now,
+    )
+
+
+def state_of_host(store: Store, structure: str, host: str, now: dt.datetime) -> HostTold:
+    """What its own help page shows."""
+    with store.unit(structure, writes=False) as unit:
+        known, incidents, phones = unit.host(host), unit.open_incidents(host), phones_of(unit)
+    backup = known.host.state.backup if known else None
+    return HostTold(
+        incidents=len(incidents),
+        last_good_backup_at=backup.last_good_at if backup else None,
         phones=phones,
         server_time=now,
     )

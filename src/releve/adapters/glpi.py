@@ -1,0 +1,142 @@
+"""GLPI by its REST API (apirest.php), as its apirest.md says: a session, tickets, what follows them.
+
+See https://github.com/glpi-project/glpi/blob/10.0/bugfixes/apirest.md
+"""
+
+import contextlib
+import ssl
+from html import escape
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from releve.flow.server.ticket_ports import GlpiFailed
+from releve.model.ticket import Glpi
+
+T = TypeVar("T")
+_SECONDS = 10.0
+_NAME, _ID = 1, 2  # search options of every item
+_FORBIDDEN, _NONE, _UNKNOWN = (401, 403), 404, 400
+
+
+class _Session(msgspec.Struct, frozen=True):
+    session_token: str
+
+
+class _Added(msgspec.Struct, frozen=True):
+    id: int
+
+
+class _Ticket(msgspec.Struct, frozen=True):
+    status: int
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """Rows as a list, or by id: both are in use."""
+
+    data: list[dict[str, Any]] | dict[str, Any] = []
+
+
+class GlpiDesk:
+    """One session. Raises: GlpiFailed."""
+
+    def __init__(self, glpi: Glpi) -> None:
+        self._mapping = glpi.mapping
+        try:
+            verify = ssl.create_default_context(cadata=glpi.authority or None)
+        except (ssl.SSLError, ValueError) as error:
+            raise GlpiFailed("tls") from error
+        headers = {"app-token": glpi.app_token, "authorization": f"user_token {glpi.user_token}"}
+        self._client = httpx.Client(
+            base_url=glpi.url, headers=headers, verify=verify, timeout=_SECONDS, trust_env=False
+        )
+        try:
+            token = self._get("initSession", _Session).session_token
+        except GlpiFailed:
+            self._client.close()
+            raise
+        self._client.headers["session-token"] = token
+        del self._client.headers["authorization"]
+
+    def create(self, name: str, content: str, urgency: int) -> int:
+        mapping = self._mapping
+        wanted = {
+            "name": name,
+            "content": _html(content),
+            "type": mapping.kind,
+            "urgency": urgency,
+            "entities_id": mapping.entity,
+            "itilcategories_id": mapping.category,
+            "_users_id_requester": mapping.requester,
+        }
+        return self._add("Ticket", {key: value for key, value in wanted.items() if value})
+
+    def find(self, mark: str) -> int:
+        criteria = {
+            "criteria[0][field]": str(_NAME),
+            "criteria[0][searchtype]": "contains",
+            "criteria[0][value]": mark,
+            "forcedisplay[0]": str(_ID),
+        }
+        found = self._get("search/Ticket", _Found, criteria).data
+        numbers = (
+            list(found) if isinstance(found, dict) else [row.get(str(_ID), 0) for row in found]
+        )
+        return min((int(number) for number in numbers), default=0)
+
+    def follow(self, ticket: int, content: str) -> None:
+        self._add("ITILFollowup", _on(ticket, content))
+
+    def solve(self, ticket: int, content: str) -> None:
+        self._add("ITILSolution", _on(ticket, content))
+
+    def status(self, ticket: int) -> int:
+        return self._get(f"Ticket/{ticket}", _Ticket).status
+
+    def close(self) -> None:
+        with contextlib.suppress(GlpiFailed):
+            self._ask("GET", "killSession")
+        self._client.close()
+
+    def _add(self, what: str, fields: dict[str, Any]) -> int:
+        return _read(self._ask("POST", what, json={"input": fields}), _Added).id
+
+    def _get(self, what: str, kind: type[T], params: dict[str, str] | None = None) -> T:
+        return _read(self._ask("GET", what, params=params or {}), kind)
+
+    def _ask(self, method: str, what: str, **more: Any) -> bytes:
+        try:
+            # GLPI wants the header on every call, of those without a body too.
+            headers = {"content-type": "application/json"}
+            answer = self._client.request(method, what, headers=headers, **more)
+        except httpx.ConnectError as error:
+            is_tls = isinstance(error.__context__, ssl.SSLError) or "SSL" in str(error)
+            raise GlpiFailed("tls" if is_tls else "unreachable") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise GlpiFailed("unreachable") from error
+        if answer.status_code in _FORBIDDEN or (
+            what == "initSession" and answer.status_code == _UNKNOWN
+        ):
+            raise GlpiFailed("login")
+        if answer.status_code == _NONE:
+            raise GlpiFailed("gone")
+        if not answer.is_success:
+            raise GlpiFailed("refused")
+        return answer.content
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind, strict=False)
+    except msgspec.DecodeError as error:
+        raise GlpiFailed("refused") from error
+
+
+def _on(ticket: int, content: str) -> dict[str, Any]:
+    return {"itemtype": "Ticket", "items_id": ticket, "content": _html(content)}
+
+
+def _html(text: str) -> str:
+    """GLPI shows HTML: a text must stay one."""
+    return escape(text).replace("\n", "<br>")

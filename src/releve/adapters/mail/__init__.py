@@ -1,0 +1,1 @@
+"""Mail: a mailbox by IMAP, answers by SMTP."""

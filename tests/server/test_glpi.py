@@ -1,0 +1,269 @@
+"""Calls as tickets of a GLPI: its recorded exchanges, replayed over a real socket, on both databases."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.glpi import GlpiDesk
+from releve.adapters.sql.store import SqlStore
+from releve.apps.cli import main
+from releve.apps.server.help_words import ticketing
+from releve.assist.escalation import Acknowledged
+from releve.flow.server.assist.answering import acknowledge, close
+from releve.flow.server.assist.asking import Asked, ask
+from releve.flow.server.assist.ticketing import Tickets
+from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.live import Live
+from releve.flow.server.ticket_ports import GlpiFailed
+from releve.model.help import HelpRequest
+from releve.model.ticket import Glpi, Mapping, Ticket
+from tests.server.glpi_world import APP_TOKEN, USER_TOKEN, Replay, replay
+from tests.server.help_world import dead_port
+from tests.server.world import T0, SetClock
+
+ID = "abcdef0123456789"
+
+
+@pytest.fixture
+def glpi() -> Iterator[Replay]:
+    with replay() as world:
+        yield world
+        assert world.wrong == []
+
+
+class Hospital:
+    """One structure with its GLPI, and a clock that is set."""
+
+    def __init__(self, store: SqlStore, url: str) -> None:
+        self.store, self.clock = store, SetClock()
+        self.structure = ensure_structure(store, "Hôpital", "s1", T0).id
+        self.known = Glpi(
+            url=url,
+            app_token=APP_TOKEN,
+            user_token=USER_TOKEN,
+            mapping=Mapping(entity=3, category=12),
+            since=T0,
+        )
+        with store.unit(self.structure) as unit:
+            unit.put_glpi(self.known)
+        self.tickets = self.new_driver()
+
+    def new_driver(self) -> Tickets:
+        words = ticketing("https://releve.example")
+        return Tickets(self.store, self.clock, Live(), open_desk=GlpiDesk, words=words)
+
+    def call(self, *, blocked: bool = False, identity: str = ID) -> None:
+        asked = Asked(
+            id=identity, source="console", by="claire", text="<script>Mme DUPONT</script>",
+            is_blocked=blocked, phone="0299000001", at=self.clock.now(),
+        )  # fmt: skip
+        ask(self.store, self.structure, asked, self.clock.now())
+
+    def take(self) -> None:
+        with self.store.unit(self.structure) as unit:
+            acknowledge(unit, ID, Acknowledged(self.clock.now(), "ali", "Ali <Martin>"))
+
+    def later(self, **of: float) -> None:
+        self.clock.forward(**of)
+        self.tickets.look()
+
+    def request(self) -> HelpRequest:
+        with self.store.unit(self.structure, writes=False) as unit:
+            found = unit.help_request(ID)
+        assert found is not None
+        return found
+
+    def ticket(self) -> Ticket:
+        with self.store.unit(self.structure, writes=False) as unit:
+            found = unit.ticket(ID)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def hospital(store: SqlStore, glpi: Replay) -> Hospital:
+    return Hospital(store, glpi.url)
+
+
+def test_a_call_is_one_ticket_and_each_change_is_told_once(
+    hospital: Hospital, glpi: Replay
+) -> None:
+    hospital.call(blocked=True)
+    hospital.tickets.look()
+    assert glpi.names() == ["ticket", "assigned"]
+    (made,) = glpi.bodies("ticket")
+    assert made["name"] == "Soins bloqués : demande d’aide (Relève abcdef01)"
+    assert (made["type"], made["urgency"], made["entities_id"], made["itilcategories_id"]) == (
+        1,
+        5,
+        3,
+        12,
+    )
+    assert "0299000001" in made["content"]
+    assert f"https://releve.example/help/{ID}" in made["content"]
+    assert "DUPONT" not in json.dumps(glpi.asked, default=str)  # what was written stays here
+    assert hospital.ticket().status == 2
+    hospital.take()
+    hospital.later(seconds=5)
+    assert len(glpi.names()) == 2  # read back once a minute
+    hospital.later(minutes=1)
+    (said,) = glpi.bodies("followup")
+    assert (said["itemtype"], said["items_id"]) == ("Ticket", 15)
+    assert "Ali &lt;Martin&gt;" in said["content"]
+    with hospital.store.unit(hospital.structure) as unit:
+        close(unit, ID, "Commutateur remplacé", actor="ali", now=hospital.clock.now())
+    hospital.later(minutes=1)
+    assert len(glpi.bodies("solution")) == 1
+    hospital.later(hours=1)
+    assert (
+        len(glpi.bodies("solution"))
+        == len(glpi.bodies("followup"))
+        == len(glpi.bodies("ticket"))
+        == 1
+    )
+    assert hospital.ticket().due_at is None
+
+
+def test_a_ticket_that_is_solved_closes_the_call_that_somebody_took(
+    hospital: Hospital, glpi: Replay
+) -> None:
+    hospital.call()
+    hospital.take()
+    glpi.now("solved")
+    hospital.tickets.look()
+    request = hospital.request()
+    assert (request.course.phase, request.closed_by) == ("closed", "glpi")
+    assert request.done == "Résolu dans GLPI, ticket 15."
+    assert request.course.name == "Ali <Martin>"
+    assert glpi.bodies("solution") == []
+
+
+def test_a_ticket_is_nobody_who_came(hospital: Hospital, glpi: Replay) -> None:
+    hospital.call()
+    glpi.now("solved")
+    hospital.tickets.look()
+    assert hospital.ticket().status == 5
+    assert hospital.request().course.phase == "ringing"
+    assert hospital.request().answer_s is None
+
+
+@pytest.mark.parametrize("form", ["found", "found in a list"])
+def test_an_answer_that_was_lost_makes_no_second_ticket(
+    hospital: Hospital, glpi: Replay, form: str
+) -> None:
+    hospital.call()
+    glpi.loses_answers_of = "ticket"
+    hospital.tickets.look()
+    assert hospital.ticket().trouble == "unreachable"
+    glpi.loses_answers_of = ""
+    glpi.now(form)
+    hospital.later(minutes=1)
+    assert glpi.names() == ["ticket", form, "assigned"]
+    assert glpi.asked[-3].query["criteria[0][value]"] == ["Relève abcdef01"]
+    assert hospital.ticket().number == 15
+
+
+def test_a_server_killed_before_the_answer_was_kept_looks_for_its_ticket(
+    hospital: Hospital, glpi: Replay
+) -> None:
+    hospital.call()
+    claimed = Ticket(request=ID, due_at=T0)
+    with hospital.store.unit(hospital.structure) as unit:  # as the killed one left it
+        assert unit.claim_ticket(claimed, T0 + dt.timedelta(minutes=2))
+        assert not unit.claim_ticket(claimed, T0 + dt.timedelta(minutes=2))
+    hospital.later(minutes=1)
+    assert glpi.asked == []  # another may still be at it
+    glpi.now("found")
+    hospital.later(minutes=2)
+    assert glpi.names() == ["found", "assigned"]
+
+
+def test_a_glpi_that_is_away_delays_its_ticket_and_no_call(store: SqlStore) -> None:
+    hospital = Hospital(store, f"http://127.0.0.1:{dead_port()}/apirest.php")
+    hospital.call()
+    hospital.tickets.look()
+    hospital.take()
+    assert hospital.request().course.phase == "acknowledged"
+    assert hospital.ticket().trouble == "unreachable"
+    waits = []
+    for _ in range(12):
+        due = hospital.ticket().due_at
+        assert due is not None
+        waits.append((due - hospital.clock.now()).total_seconds())
+        hospital.clock.at = due
+        hospital.tickets.look()
+    assert waits == sorted(waits)
+    assert waits[-1] == 1800
+    with replay() as world:
+        with store.unit(hospital.structure) as unit:
+            unit.put_glpi(Glpi(url=world.url, app_token=APP_TOKEN, user_token=USER_TOKEN, since=T0))
+        hospital.later(hours=1)
+        assert world.names() == ["not found", "ticket", "followup", "assigned"]
+        assert world.wrong == []
+
+
+def test_refusals_are_told_apart(hospital: Hospital, glpi: Replay) -> None:
+    glpi.now("bad token")
+    with pytest.raises(GlpiFailed, match="login"):
+        GlpiDesk(hospital.known)
+    glpi.now("session", "no right", "deleted")
+    desk = GlpiDesk(hospital.known)
+    with pytest.raises(GlpiFailed, match="login"):
+        desk.create("n", "c", 4)
+    with pytest.raises(GlpiFailed, match="gone"):
+        desk.status(15)
+    desk.close()
+
+
+def test_a_ticket_that_was_deleted_is_not_asked_for_again(hospital: Hospital, glpi: Replay) -> None:
+    hospital.call()
+    glpi.now("deleted")
+    hospital.tickets.look()
+    assert hospital.ticket().due_at is None
+    hospital.later(hours=2)
+    assert glpi.names() == ["ticket", "deleted"]
+
+
+def test_calls_of_before_make_no_ticket(hospital: Hospital, glpi: Replay) -> None:
+    hospital.clock.forward(hours=-2)
+    hospital.call()
+    hospital.clock.forward(hours=2)
+    hospital.tickets.look()
+    assert glpi.asked == []
+
+
+def test_the_commands_set_test_show_and_remove_and_seal_the_tokens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], glpi: Replay
+) -> None:
+    (tmp_path / "app").write_text(APP_TOKEN + "\n")
+    (tmp_path / "user").write_text(USER_TOKEN + "\n")
+    file = tmp_path / "glpi.toml"
+    lines = f'url = "{glpi.url}"\napp_token_file = "app"\nuser_token_file = "user"\n'
+    file.write_text(lines + "[mapping]\ncategory = 12\n")
+    home = ["--home", str(tmp_path / "server"), "--json"]
+    owner = ["--structure", "Hôpital", *home]
+    assert main.run(["server", "token", "create", *owner]) == 0
+    assert main.run(["server", "glpi", "show", *owner]) == 71
+    assert main.run(["server", "glpi", "set", str(file), *owner]) == 0
+    assert main.run(["server", "glpi", "test", *owner]) == 0
+    capsys.readouterr()
+    assert main.run(["server", "glpi", "show", *owner]) == 0
+    said = capsys.readouterr().out
+    assert json.loads(said)["mapping"]["category"] == 12
+    assert USER_TOKEN not in said
+    for path in (tmp_path / "server").glob("releve.db*"):
+        assert USER_TOKEN.encode() not in path.read_bytes()
+    glpi.now("bad token")
+    assert main.run(["server", "glpi", "test", *owner]) == 67
+    assert main.run(["server", "glpi", "remove", *owner]) == 0
+    assert main.run(["server", "glpi", "test", *owner]) == 71
+    for wrong in (
+        'url = "http://glpi.example/apirest.php"\nuser_token_file = "user"',
+        "url = 1",
+        lines + "x = 1",
+    ):
+        file.write_text(wrong)
+        assert main.run(["server", "glpi", "set", str(file), *owner]) == 70
