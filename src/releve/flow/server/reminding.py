@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.assist import escalation
-from releve.flow.server.assist.asking import again, context_of
+from releve.flow.server.assist.asking import context_of, ring_again
 from releve.flow.server.obligations import tick
 from releve.flow.server.ports import Store, Unit
 from releve.flow.server.signin import digest
@@ -59,7 +59,7 @@ def _ring(unit: Unit, clocks: Sequence[ClockCall], incident: str, now: dt.dateti
     if waiting is not None:
         more = msgspec.structs.replace(waiting, clocks=(*waiting.clocks, *clocks))
         unit.put_help(more, escalation.wake_at(more.course))
-        again(unit, waiting.id, call, now)
+        ring_again(unit, waiting.id, call, now)
         return
     request = HelpRequest(
         id=call,
