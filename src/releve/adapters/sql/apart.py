@@ -20,6 +20,8 @@ _SHOWN = {
     "session": "hash",
     "access_grant": "person",
     "passkey": "id",
+    "identity_link": "id",
+    "identity_invite": "id",
     "help_line": "token_hash",
     "help_code": "hash",
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now

@@ -18,7 +18,10 @@ from releve.model.leaving import KeptErasure
 
 _AT_A_TIME = 1000
 # What lets somebody in, or lets a message through once. It says nothing of the structure.
-KEYS_ONLY = ("break_glass", "help_code", "help_line", "nonce", "passkey", "session", "token")
+KEYS_ONLY = (
+    "break_glass", "help_code", "help_line", "identity_invite", "identity_link", "nonce", "passkey",
+    "session", "token",
+)  # fmt: skip
 _SECRET_COLUMNS = {"token_hash"}
 _SECRET_WORDS = {"password_hash", "totp_secret", "recovery_hashes"}
 _ELSEWHERE = {"statement": {"files"}}  # handed over as documents
@@ -50,6 +53,7 @@ class Leaving:
             gone = connection.execute(sa.delete(table).where(table.c.structure == own)).rowcount
             if gone != before[table.name]:
                 raise NotErasedError(table.name)
+        connection.execute(sa.delete(t.identity_provider).where(t.identity_provider.c.of == own))
         connection.execute(sa.delete(t.structure).where(t.structure.c.id == own))
 
 

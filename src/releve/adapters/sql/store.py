@@ -12,6 +12,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.access import AccessLookups
 from releve.adapters.sql.apart import show
 from releve.adapters.sql.help import HelpLookups
+from releve.adapters.sql.identity import IdentityLookups
 from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
@@ -19,7 +20,7 @@ from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
 
-class SqlStore(AccessLookups, HelpLookups):
+class SqlStore(AccessLookups, HelpLookups, IdentityLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
@@ -123,6 +124,7 @@ class SqlStore(AccessLookups, HelpLookups):
                 unit.forget_sessions(now)
                 unit.forget_nonces(now)
                 unit.forget_help_codes(now)
+                unit.forget_invites(now)
         with self._writing.begin() as connection:
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))

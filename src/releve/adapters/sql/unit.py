@@ -11,6 +11,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.access import AccessRows
 from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.help import HelpRows
+from releve.adapters.sql.identity import IdentityRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
 from releve.adapters.sql.statements import StatementRows
@@ -31,7 +32,9 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, HelpRows, ObligationRows, StatementRows, WayInRows):
+class SqlUnit(
+    AccessRows, CaseRows, HelpRows, IdentityRows, ObligationRows, StatementRows, WayInRows
+):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

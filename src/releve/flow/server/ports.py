@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from releve.flow.server.identity_ports import IdentityStore, IdentityUnit
 from releve.flow.wire import Vitals
 from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
@@ -85,7 +86,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     expires_at: dt.datetime
     seen_at: dt.datetime
-    by: str = "password"  # or "passkey", "break_glass"
+    by: str = "password"  # or "passkey", "break_glass", "identity"
+    provider: str = ""  # that vouched, of "identity"
+    sid: str = ""  # digest of the session there
 
     @property
     def is_home(self) -> bool:
@@ -169,7 +172,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(Protocol):
+class Unit(IdentityUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
@@ -489,7 +492,7 @@ class Unit(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(IdentityStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:
@@ -536,5 +539,5 @@ class Store(Protocol):
     def attempts(self, key: str) -> Attempts | None: ...
     def put_attempts(self, key: str, attempts: Attempts | None) -> None: ...
     def forget_old(self, now: dt.datetime) -> None:
-        """Drop ended sessions, attempts, challenges, nonces and links of calls for help."""
+        """Drop ended sessions, attempts, challenges, nonces, invitations and links of calls for help."""
         ...
