@@ -60,14 +60,17 @@ class IdentityInvite(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A known kind of provider, by what it publishes; `{base}` and `{realm}` are asked for."""
+    """A known kind of provider, by what it publishes.
+
+    `issuer`: empty where each installation has its own. `discovery`: what follows it.
+    """
 
     id: str
     title: str
     issuer: str
     discovery: str
     scopes: tuple[str, ...]
-    require_acr: tuple[str, ...] = ()
-    dated: dt.date
+    require_acr: tuple[str, ...]
+    valid_from: dt.date
     source: str
     tried: str

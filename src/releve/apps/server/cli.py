@@ -18,6 +18,7 @@ from releve.adapters.system import SystemClock, log_to_stderr, new_id
 from releve.apps.server.break_glass_cli import break_glass
 from releve.apps.server.grant_cli import grant, role_option
 from releve.apps.server.home import Home
+from releve.apps.server.identity_cli import identity
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option as _db
 from releve.apps.server.options import home_option as _home
@@ -59,7 +60,7 @@ def server() -> None:
     log_to_stderr()
 
 
-for command in (vault, grant, break_glass, backup, restore):
+for command in (vault, grant, break_glass, identity, backup, restore):
     server.add_command(command)
 
 
