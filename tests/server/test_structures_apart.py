@@ -25,6 +25,7 @@ from releve.flow.server.ports import Passkey, Structure
 from releve.flow.server.signin import digest
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
+from releve.model.identity import IdentityInvite, IdentityLink
 from releve.model.order import Isolate
 from releve.model.statement import KeptStatement
 from tests.assist import people
@@ -36,7 +37,13 @@ from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolle
 FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
-SHARED = {"structure", "attempt", "challenge", "erasure"}  # tables that belong to no structure
+SHARED = {
+    "structure",
+    "attempt",
+    "challenge",
+    "erasure",
+    "identity_provider",
+}  # tables that belong to no structure
 
 
 def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHost:
@@ -61,6 +68,8 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     break_glass.keep(store, person, f"sheet-{name}", codes, actor="a", now=T0)
     with store.unit(host.structure) as unit:
         assert unit.add_passkey(passkey(host, name))
+        assert unit.add_identity(link(host, name))
+        unit.put_invite(invitation(host, name))
     call_for_help(store, host, name)
     let_in(store, host, name)
     with store.unit(host.structure) as unit:
@@ -89,6 +98,15 @@ def let_in(store: SqlStore, host: EnrolledHost, name: str) -> None:
                 reason=f"motif chez {name}", since=T0, until=FAR,
             )
         )  # fmt: skip
+
+
+def link(host: EnrolledHost, name: str) -> IdentityLink:
+    return IdentityLink(id=digest(f"sub-{name}"), provider="p", person=f"p{host.id}", made_at=T0)
+
+
+def invitation(host: EnrolledHost, name: str) -> IdentityInvite:
+    identity, login = digest(f"mail-{name}"), f"claire-{name}"
+    return IdentityInvite(id=identity, provider="p", person=f"p{host.id}", login=login, until=FAR)
 
 
 def passkey(host: EnrolledHost, name: str) -> Passkey:
@@ -216,6 +234,13 @@ def find_no_way_in(unit: SqlUnit, theirs: EnrolledHost) -> None:
     assert unit.passkeys_of(key.person) == []
     assert not unit.add_passkey(key)  # one credential, one person, of all structures
     unit.drop_passkey(key.id)
+    their_link = link(theirs, "B")
+    assert unit.identity(their_link.id) is None
+    assert unit.identities(person=their_link.person) == []
+    assert not unit.add_identity(their_link)  # one account, one person, of all structures
+    unit.drop_identity(their_link.id)
+    assert unit.take_invite(invitation(theirs, "B").id, T0) is None
+    unit.drop_invites("p")
     assert unit.sessions_of(key.person) == []
     assert {code.sheet for code in unit.break_glass()} == {"sheet-A"}
     assert break_glass.revoke(unit, "sheet-B", actor="a", now=T0) is None

@@ -14,7 +14,7 @@ from releve.model.identity import Provider
 
 T = TypeVar("T")
 _REMEMBERED = dt.timedelta(minutes=10)
-_ASKED_AGAIN_AFTER = dt.timedelta(seconds=10)  # a stranger's tokens must not make us a hammer
+_ASKED_AGAIN_AFTER = dt.timedelta(seconds=10)  # strangers must not make us a hammer
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +46,10 @@ class Discovery:
     def __init__(self, http: ProviderHttp, clock: Clock) -> None:
         self._http, self._clock = http, clock
         self._known: dict[str, _Known] = {}
+
+    async def reached(self, provider: Provider) -> Metadata:
+        """As it said within seconds: nobody is sent to one that is not there. Raises: ProviderFailedError."""
+        return (await self._fresh(provider, _ASKED_AGAIN_AFTER)).metadata
 
     async def metadata(self, provider: Provider) -> Metadata:
         """Raises: ProviderFailedError."""

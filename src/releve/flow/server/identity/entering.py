@@ -82,7 +82,7 @@ class Entering:
         Raises: Refused.
         """
         try:
-            metadata = await self._discovery.metadata(provider)
+            metadata = await self._discovery.reached(provider)
         except ProviderFailedError as error:
             raise _down(provider, error) from error
         state, nonce, verifier = (_text(self._new()) for _ in range(3))
