@@ -307,7 +307,7 @@ def test_a_provider_of_one_structure_lets_in_and_shows_nobody_of_another(
     links.add(store, world.provider, mine, session_of(store, claire), T0)
     their_session = session_of(store, anne)
     call = lambda: links.add(store, world.provider, theirs, their_session, T0)  # noqa: E731
-    assert why(call) == "identity_unknown"
+    assert why(call) == "not_open"
     assert links.open_to(store, their_session) == []
     assert links.offered(store) == []  # the sign-in page tells nobody whose customers we have
 

@@ -44,12 +44,13 @@ def test_a_service_is_added_looked_at_and_removed(tmp_path: Path) -> None:
             tmp_path, "identity", "invite", "hopital", "--login", "claire", "--email", "c@d.fr"
         )
         assert invited["login"] == "claire"
+        assert run(tmp_path, "identity", "secret", "hopital", typed="new\n")[0]["changed"] is True
         with pytest.raises(ProviderTakenError):
             add(tmp_path, "hopital", there.issuer)
     assert run(tmp_path, "identity", "remove", "hopital") == [{"name": "hopital", "removed": True}]
     assert run(tmp_path, "identity", "list") == []
     trail = [e for e in _trail(tmp_path) if e[0] == "identity/hopital"]
-    assert [verb for _, verb in trail] == ["remove", "invite", "add"]
+    assert [verb for _, verb in trail] == ["remove", "change_secret", "invite", "add"]
 
 
 def _trail(home: Path) -> list[tuple[str, str]]:

@@ -407,6 +407,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_DATABASE, *_of(_IDENTITY_CLI, "ProviderUnknownError"),
         *_of(_BREAK_GLASS_CLI, "LoginUnknownError"),
     ),
+    "server identity secret": (*_DATABASE, *_of(_IDENTITY_CLI, "ProviderUnknownError")),
     "server identity remove": (*_DATABASE, *_of(_IDENTITY_CLI, "ProviderUnknownError")),
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,

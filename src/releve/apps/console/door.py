@@ -193,8 +193,15 @@ async def door_page(
         "login": login,
         "passkeys": own_site(request) is not None,
         "providers": providers,
+        "at": elsewhere(request),
     }
     return page(visit, "login.html", status=422 if wrong else 200, **facts)
+
+
+def elsewhere(request: AnyRequest) -> str:
+    """The server's own address, where this page has another: cookies of here are not there."""
+    url = context_of(request).url
+    return "" if urlsplit(url).netloc == request.headers.get("host", "") else url
 
 
 def own_site(request: AnyRequest) -> Site | None:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from releve.apps.console.account_pages import account_page, at_home
 from releve.apps.console.context import AnyRequest, Context, context_of
-from releve.apps.console.door import door_page, let_in, place_of, tries_of
+from releve.apps.console.door import door_page, elsewhere, let_in, place_of, tries_of
 from releve.apps.console.units import told, writing
 from releve.apps.console.web import Visit, allowed, form_of, go, page, visit_of
 from releve.flow.server import signin
@@ -26,11 +26,9 @@ _LONGEST_TOKEN = 20_000
 
 @get("/login/identity/{name:str}")
 async def go_there(request: AnyRequest, name: FromPath[str]) -> Response[str]:
-    """To the provider, and back to this server's own address: nowhere else can be asked for."""
+    """To the provider, and from there to this server's own address: nowhere else can be asked for."""
     visit = await visit_of(request)
     context = visit.context
-    if not context.url.endswith(f"//{request.headers.get('host', '')}"):
-        return go(f"{context.url}/login/identity/{name}")
     provider = await _provider(context, name)
     if await tries_of(visit, place_of(request)):
         return await door_page(request, visit, wrong="wait")
@@ -96,6 +94,8 @@ async def link(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     visit, context = entered.visit, entered.visit.context
     provider = await _provider(context, name)
     secret = context.new_secret().hex()
+    if elsewhere(request):
+        return await account_page(request, entered, wrong="identity_here")
     try:
         links.check_may_link(provider, entered.session)
         address = await context.entering.ask(provider, secret, session=signin.digest(visit.secret))

@@ -28,6 +28,9 @@ from releve.model.identity import Preset, Provider
 _DISCOVERY = "/.well-known/openid-configuration"
 _SCOPES = ("openid", "email")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_secret = click.option(
+    "--secret-file", type=click.File(), default="-", help="Of the client; one line, - is stdin."
+)
 
 
 class ProviderTakenError(ReleveError):
@@ -74,7 +77,7 @@ def identity() -> None:
 @click.option("--like", "kind", default="", help="A known one: `releve server identity known`.")
 @click.option("--issuer", default="", help="Its https:// address, exactly as it says it itself.")
 @click.option("--client-id", required=True)
-@click.option("--secret-file", type=click.File(), default="-", help="One line; - is stdin.")
+@_secret
 @click.option("--title", default="", help="What people read on the button.")
 @click.option("--structure", default="", help="Only for the people of this structure.")
 @click.option("--require-acr", "acr", multiple=True, help="One of these strengths must be said.")
@@ -109,9 +112,7 @@ def add(  # noqa: PLR0913 - one argument per option
     if not _NAME.fullmatch(name):
         raise click.UsageError("NAME is made of a-z, 0-9 and -: it is a part of an address.")
     check_url(issuer)
-    secret = secret_file.readline().strip()
-    if not secret:
-        raise click.UsageError("The client's secret is empty: give it by stdin or --secret-file.")
+    secret = _read(secret_file)
     place = Home(home)
     store, now = open_store(place, db), SystemClock().now()
     if links.provider_named(store, name) is not None:
@@ -222,6 +223,20 @@ def invite(home: Path, db: str, name: str, login: str, email: str, as_json: bool
 @home_option
 @db_option
 @click.argument("name")
+@_secret
+@json_option
+def secret(home: Path, db: str, name: str, secret_file: TextIO, as_json: bool) -> None:
+    """Changer le secret, les liens restent / change the secret; links stay."""
+    store, now = open_store(Home(home), db), SystemClock().now()
+    provider = msgspec.structs.replace(_known(store, name), secret=_read(secret_file))
+    links.keep_provider(store, provider, actor="admin", now=now, verb="change_secret")
+    click.echo(json.dumps({"name": name, "changed": True}) if as_json else name)
+
+
+@identity.command()
+@home_option
+@db_option
+@click.argument("name")
 @json_option
 def remove(home: Path, db: str, name: str, as_json: bool) -> None:
     """Le retirer, avec ses liens et ses sessions / remove it; its links and sessions end at once."""
@@ -229,6 +244,13 @@ def remove(home: Path, db: str, name: str, as_json: bool) -> None:
     provider = _known(store, name)
     links.forget_provider(store, provider, actor="admin", now=now)
     click.echo(json.dumps({"name": name, "removed": True}) if as_json else name)
+
+
+def _read(secret_file: TextIO) -> str:
+    secret = secret_file.readline().strip()
+    if not secret:
+        raise click.UsageError("The client's secret is empty: give it by stdin or --secret-file.")
+    return secret
 
 
 def _preset(kind: str) -> Preset:

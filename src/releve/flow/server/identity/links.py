@@ -61,7 +61,7 @@ def check_may_link(provider: Provider, session: Session) -> None:
     if session.by not in OWN_MEANS:
         raise Refused("own_means")
     if provider.structure not in ("", session.structure):
-        raise Refused("identity_unknown")
+        raise Refused("not_open")
 
 
 def remove(unit: Unit, session: Session, identity: str, now: dt.datetime) -> bool:
@@ -127,12 +127,14 @@ def forget_provider(store: Store, provider: Provider, *, actor: str, now: dt.dat
             _end_of(store, provider, link.person, structure, "")
 
 
-def keep_provider(store: Store, provider: Provider, *, actor: str, now: dt.datetime) -> None:
+def keep_provider(
+    store: Store, provider: Provider, *, actor: str, now: dt.datetime, verb: str = "add"
+) -> None:
     """Told to every structure whose people it concerns."""
     store.put_provider(provider)
     for structure in _concerned(store, provider):
         with store.unit(structure) as unit:
-            unit.record(now, actor, f"identity/{provider.name}", "add", provider.issuer)
+            unit.record(now, actor, f"identity/{provider.name}", verb, provider.issuer)
 
 
 def _concerned(store: Store, provider: Provider) -> list[str]:
