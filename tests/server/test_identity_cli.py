@@ -10,7 +10,7 @@ from releve.adapters.content import identity_presets
 from releve.adapters.http.client import PlainHttpError
 from releve.apps.server.break_glass_cli import LoginUnknownError
 from releve.apps.server.cli import server
-from releve.apps.server.identity_cli import (
+from releve.apps.server.identity_errors import (
     ProviderTakenError,
     ProviderUnknownError,
     ProviderUnusableError,

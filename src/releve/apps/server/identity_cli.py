@@ -12,17 +12,20 @@ import msgspec
 from releve.adapters.content import identity_presets
 from releve.adapters.http.client import check_url
 from releve.adapters.http.identity import HttpProviders
-from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock
 from releve.apps.server.break_glass_cli import LoginUnknownError
 from releve.apps.server.home import Home
+from releve.apps.server.identity_errors import (
+    ProviderTakenError,
+    ProviderUnusableError,
+    known_provider,
+)
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.server.identity import links
 from releve.flow.server.identity.discovery import Discovery, Metadata, shortcomings
 from releve.flow.server.identity_ports import ProviderFailedError
-from releve.model.errors import ReleveError
 from releve.model.identity import Preset, Provider
 
 _DISCOVERY = "/.well-known/openid-configuration"
@@ -31,38 +34,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _secret = click.option(
     "--secret-file", type=click.File(), default="-", help="Of the client; one line, - is stdin."
 )
-
-
-class ProviderTakenError(ReleveError):
-    """One name, one identity service."""
-
-    status = 60
-    remedy = "Choose another name, or remove the old one: `releve server identity remove`."
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"An identity service is named {name} already.")
-
-
-class ProviderUnknownError(ReleveError):
-    """There is no such identity service."""
-
-    status = 61
-    remedy = "See `releve server identity list`."
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"No identity service is named {name}.")
-
-
-class ProviderUnusableError(ReleveError):
-    """Nobody can sign in by this identity service as it is now."""
-
-    status = 62
-    remedy = (
-        "Correct what is said with whoever runs it; people go on signing in by their own means."
-    )
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"{name} cannot be used: {why}.")
 
 
 @click.group()
@@ -114,6 +85,7 @@ def add(  # noqa: PLR0913 - one argument per option
     check_url(issuer)
     secret = _read(secret_file)
     place = Home(home)
+    place.make()
     store, now = open_store(place, db), SystemClock().now()
     if links.provider_named(store, name) is not None:
         raise ProviderTakenError(name)
@@ -171,7 +143,7 @@ def list_(home: Path, db: str, as_json: bool) -> None:
 @json_option
 def test(home: Path, db: str, name: str, as_json: bool) -> None:
     """Demander ses métadonnées et ses clés / fetch its metadata and keys, and say what is wrong."""
-    provider = _known(open_store(Home(home), db), name)
+    provider = known_provider(open_store(Home(home), db), name)
     discovery = Discovery(HttpProviders(), SystemClock())
 
     async def look() -> tuple[Metadata, int]:
@@ -209,7 +181,7 @@ def invite(home: Path, db: str, name: str, login: str, email: str, as_json: bool
     Good once, for seven days: whoever comes with this verified e-mail is linked to this login.
     """
     store, now = open_store(Home(home), db), SystemClock().now()
-    provider, person = _known(store, name), store.person_by_login(login.strip())
+    provider, person = known_provider(store, name), store.person_by_login(login.strip())
     if person is None or provider.structure not in ("", person.structure):
         raise LoginUnknownError(login)
     until = links.invite(store, provider, person, email, actor="admin", now=now)
@@ -228,7 +200,7 @@ def invite(home: Path, db: str, name: str, login: str, email: str, as_json: bool
 def secret(home: Path, db: str, name: str, secret_file: TextIO, as_json: bool) -> None:
     """Changer le secret, les liens restent / change the secret; links stay."""
     store, now = open_store(Home(home), db), SystemClock().now()
-    provider = msgspec.structs.replace(_known(store, name), secret=_read(secret_file))
+    provider = msgspec.structs.replace(known_provider(store, name), secret=_read(secret_file))
     links.keep_provider(store, provider, actor="admin", now=now, verb="change_secret")
     click.echo(json.dumps({"name": name, "changed": True}) if as_json else name)
 
@@ -241,7 +213,7 @@ def secret(home: Path, db: str, name: str, secret_file: TextIO, as_json: bool) -
 def remove(home: Path, db: str, name: str, as_json: bool) -> None:
     """Le retirer, avec ses liens et ses sessions / remove it; its links and sessions end at once."""
     store, now = open_store(Home(home), db), SystemClock().now()
-    provider = _known(store, name)
+    provider = known_provider(store, name)
     links.forget_provider(store, provider, actor="admin", now=now)
     click.echo(json.dumps({"name": name, "removed": True}) if as_json else name)
 
@@ -258,13 +230,6 @@ def _preset(kind: str) -> Preset:
     if kind not in presets:
         raise click.UsageError(f"--like takes one of: {', '.join(presets)}")
     return presets[kind]
-
-
-def _known(store: SqlStore, name: str) -> Provider:
-    provider = links.provider_named(store, name)
-    if provider is None:
-        raise ProviderUnknownError(name)
-    return provider
 
 
 def _addresses(place: Home, provider: Provider) -> dict[str, str]:
