@@ -107,6 +107,7 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "samba": lambda: _root() or _programs("smbd", "smbclient", "ip", "nft"),
     "nftables": lambda: _root() or _programs("nft"),
     "browser": _browser,
+    "glewlwyd": lambda: _programs("glewlwyd"),
     "poppler": lambda: _programs("pdftotext", "pdftoppm"),
     "postgres": _postgres,
     "restic": _restic,

@@ -22,6 +22,8 @@ OPENS = {
     "vault": "token_hash",
     "person": "login",
     "session": "hash",
+    "identity_link": "id",
+    "identity_invite": "id",
     "help_line": "token_hash",
     "help_code": "hash",
 }

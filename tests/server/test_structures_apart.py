@@ -35,6 +35,7 @@ from releve.flow.server.signin import digest
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.circle import Circle, CircleKind, Cohort, Sheet
+from releve.model.identity import IdentityInvite, IdentityLink
 from releve.model.mail import KeptMail
 from releve.model.order import Isolate
 from releve.model.posture import Posture
@@ -50,12 +51,7 @@ FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
 SHARED = {
-    "structure",
-    "attempt",
-    "challenge",
-    "erasure",
-    "mailbox",
-    "stray_mail",
+    "structure", "attempt", "challenge", "erasure", "mailbox", "stray_mail", "identity_provider",
 }  # tables that belong to no structure
 
 
@@ -81,6 +77,8 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     break_glass.keep(store, person, f"sheet-{name}", codes, actor="a", now=T0)
     with store.unit(host.structure) as unit:
         assert unit.add_passkey(passkey(host, name))
+        assert unit.add_identity(link(host, name))
+        unit.put_invite(invitation(host, name))
     call_for_help(store, host, name)
     let_in(store, host, name)
     show_figures(store, host, name)
@@ -121,6 +119,15 @@ def show_figures(store: SqlStore, host: EnrolledHost, name: str) -> None:
         unit.put_circle(CircleKind.INSURER)
         cohort = Cohort(members=(host.structure,), formed=T0.date())
         assert unit.add_sheet(Sheet(week="2026-W47", made_at=T0), (cohort,))
+
+
+def link(host: EnrolledHost, name: str) -> IdentityLink:
+    return IdentityLink(id=digest(f"sub-{name}"), provider="p", person=f"p{host.id}", made_at=T0)
+
+
+def invitation(host: EnrolledHost, name: str) -> IdentityInvite:
+    identity, login = digest(f"mail-{name}"), f"claire-{name}"
+    return IdentityInvite(id=identity, provider="p", person=f"p{host.id}", login=login, until=FAR)
 
 
 def passkey(host: EnrolledHost, name: str) -> Passkey:
@@ -268,6 +275,13 @@ def find_no_way_in(unit: SqlUnit, theirs: EnrolledHost) -> None:
     assert unit.passkeys_of(key.person) == []
     assert not unit.add_passkey(key)  # one credential, one person, of all structures
     unit.drop_passkey(key.id)
+    their_link = link(theirs, "B")
+    assert unit.identity(their_link.id) is None
+    assert unit.identities(person=their_link.person) == []
+    assert not unit.add_identity(their_link)  # one account, one person, of all structures
+    unit.drop_identity(their_link.id)
+    assert unit.take_invite(invitation(theirs, "B").id, T0) is None
+    unit.drop_invites("p")
     assert unit.sessions_of(key.person) == []
     assert {code.sheet for code in unit.break_glass()} == {"sheet-A"}
     assert break_glass.revoke(unit, "sheet-B", actor="a", now=T0) is None

@@ -7,6 +7,7 @@ import msgspec
 
 from releve.model.dossier import Form
 from releve.model.errors import ReleveError
+from releve.model.identity import Preset
 from releve.model.law import Law
 from releve.model.playbook import AfterTask, Playbook, Playbooks, Ransom
 from releve.report.certificate import Care
@@ -68,6 +69,15 @@ def playbooks() -> Playbooks:
         after=_as(_After, _table("after.toml"), "after.toml").tasks,
         ransom=_as(Ransom, _table("ransom.toml"), "ransom.toml"),
     )
+
+
+def identity_presets() -> tuple[Preset, ...]:
+    """Known identity providers. Raises: ContentError."""
+    return _as(_Identity, _table("identity.toml"), "identity.toml").provider
+
+
+class _Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    provider: tuple[Preset, ...]
 
 
 class _After(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

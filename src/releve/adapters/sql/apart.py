@@ -22,6 +22,8 @@ _SHOWN = {
     "session": "hash",
     "access_grant": "person",
     "passkey": "id",
+    "identity_link": "id",
+    "identity_invite": "id",
     "help_line": "token_hash",
     "help_code": "hash",
     "circle": "'circle'",  # which groups and insurers there are: no secret

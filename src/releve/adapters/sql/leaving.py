@@ -23,12 +23,14 @@ KEYS_ONLY = (
     "glpi",
     "help_code",
     "help_line",
+    "identity_invite",
+    "identity_link",
     "nonce",
     "passkey",
     "session",
     "token",
 )
-_SECRET_COLUMNS = {"cohorts", "token_hash"}  # cohorts: of whom an insurer's figures are, it never learns
+_SECRET_COLUMNS = {"cohorts", "token_hash"}
 _SECRET_WORDS = {"password_hash", "totp_secret", "recovery_hashes"}
 _ELSEWHERE = {"statement": {"files"}}  # handed over as documents
 
@@ -59,6 +61,7 @@ class Leaving:
             gone = connection.execute(sa.delete(table).where(table.c.structure == own)).rowcount
             if gone != before[table.name]:
                 raise NotErasedError(table.name)
+        connection.execute(sa.delete(t.identity_provider).where(t.identity_provider.c.of == own))
         connection.execute(sa.delete(t.structure).where(t.structure.c.id == own))
 
 

@@ -13,6 +13,7 @@ from releve.adapters.sql.access import AccessLookups
 from releve.adapters.sql.apart import show
 from releve.adapters.sql.circles import CircleLookups
 from releve.adapters.sql.help import HelpLookups
+from releve.adapters.sql.identity import IdentityLookups
 from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.mails import MailLookups
 from releve.adapters.sql.rows import from_text, put, text
@@ -21,7 +22,7 @@ from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
 
-class SqlStore(AccessLookups, CircleLookups, HelpLookups, MailLookups):
+class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
@@ -125,6 +126,7 @@ class SqlStore(AccessLookups, CircleLookups, HelpLookups, MailLookups):
                 unit.forget_sessions(now)
                 unit.forget_nonces(now)
                 unit.forget_help_codes(now)
+                unit.forget_invites(now)
         with self._writing.begin() as connection:
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))

@@ -359,6 +359,35 @@ erasure = sa.Table(
     sa.Column("certificate", _JSON, nullable=False),
 )
 
+# Accounts at identity providers, and invitations to link one: looked up by a digest, as passkeys are.
+identity_link = _tenant(
+    "identity_link",
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("person", _ID, nullable=False),
+    sa.Column("provider", _ID, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("identity_link_by_id", "id", unique=True),
+)
+
+identity_invite = _tenant(
+    "identity_invite",
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("provider", _ID, nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("identity_invite_by_id", "id", unique=True),
+)
+
+# Not of one structure: it is asked before anybody is known. `of`: the only one whose people it is for.
+identity_provider = sa.Table(
+    "identity_provider",
+    metadata,
+    sa.Column("name", _ID, primary_key=True),
+    sa.Column("of", _ID),
+    sa.Column("added_at", _TIME, nullable=False),
+    sa.Column("sealed", _JSON, nullable=False),
+)
+
 # Not of one structure: failed sign-ins by login or address, before anybody is known.
 attempt = sa.Table(
     "attempt",

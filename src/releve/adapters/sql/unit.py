@@ -12,6 +12,7 @@ from releve.adapters.sql.access import AccessRows
 from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.circles import CircleRows
 from releve.adapters.sql.help import HelpRows
+from releve.adapters.sql.identity import IdentityRows
 from releve.adapters.sql.mails import MailRows
 from releve.adapters.sql.obligations import ObligationRows
 from releve.adapters.sql.rows import add, text
@@ -34,7 +35,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, MailRows, ObligationRows, StatementRows, TicketRows, WayInRows):
+class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, IdentityRows, MailRows, ObligationRows, StatementRows, TicketRows, WayInRows):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

@@ -19,6 +19,7 @@ _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_c
 _BREAK_GLASS_CLI = "releve.apps.server.break_glass_cli"
 _MAILBOX_CLI = "releve.apps.server.mailbox_cli"
 _PLAYBOOK_CLI = "releve.apps.server.playbook_cli"
+_IDENTITY = "releve.apps.server.identity_errors"
 _DRILL, _MONTHS = "releve.flow.drill.ports", "releve.flow.server.months"
 _BOX, _ISOLATION, _CLIENTS = (
     "releve.apps.box.errors",
@@ -418,6 +419,21 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
         *_of(_BREAK_GLASS_CLI, "SheetUnknownError"),
     ),
+    "server identity add": (
+        *_DATABASE, *_CONTENT, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
+        *_of(_HTTP, "PlainHttpError"), *_of(_IDENTITY, "ProviderTakenError"),
+    ),
+    "server identity list": _DATABASE,
+    "server identity known": _CONTENT,
+    "server identity test": (
+        *_DATABASE, *_of(_IDENTITY, "ProviderUnknownError", "ProviderUnusableError"),
+    ),
+    "server identity invite": (
+        *_DATABASE, *_of(_IDENTITY, "ProviderUnknownError"),
+        *_of(_BREAK_GLASS_CLI, "LoginUnknownError"),
+    ),
+    "server identity secret": (*_DATABASE, *_of(_IDENTITY, "ProviderUnknownError")),
+    "server identity remove": (*_DATABASE, *_of(_IDENTITY, "ProviderUnknownError")),
     "server vault add": (*_DATABASE, *_of("releve.apps.server.vault_cli", "VaultTakenError")),
     "server vault list": _DATABASE,
     "server vault remove": (

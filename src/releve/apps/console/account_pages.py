@@ -13,10 +13,11 @@ from releve.apps.console.units import reading, writing
 from releve.apps.console.ways_in import MOST_SAID
 from releve.apps.console.web import Entered, SignInNeededError, enter, form_of, go, page
 from releve.flow.server import break_glass, passkeys, sessions
+from releve.flow.server.identity import links
 from releve.flow.server.ports import Unit
 
 
-async def _at_home(request: AnyRequest) -> Entered:
+async def at_home(request: AnyRequest) -> Entered:
     """An account is of the person's own structure: whoever is in another one goes back first."""
     entered = await enter(request)
     if not entered.session.is_home:
@@ -26,16 +27,21 @@ async def _at_home(request: AnyRequest) -> Entered:
 
 @get("/account")
 async def account(request: AnyRequest) -> Response[str]:
-    return await _account(request, await _at_home(request))
+    return await account_page(request, await at_home(request))
 
 
-async def _account(request: AnyRequest, entered: Entered, *, wrong: str = "") -> Response[str]:
+async def account_page(request: AnyRequest, entered: Entered, *, wrong: str = "") -> Response[str]:
     visit, session = entered.visit, entered.session
+    providers = await to_thread.run_sync(links.open_to, visit.context.store, session)
 
     def read(unit: Unit) -> dict[str, Any]:
         person = unit.person(session.person)
+        linked = unit.identities(person=session.person)
+        titles = {one.name: one.title for one in providers}
         return {
             "passkeys": unit.passkeys_of(session.person),
+            "links": [(titles.get(one.provider, one.provider), one) for one in linked],
+            "providers": [o for o in providers if o.name not in {one.provider for one in linked}],
             "recovery_left": len(person.recovery_hashes) if person else 0,
             "sessions": sessions.own_sessions(unit, session, visit.secret, visit.now),
         }
@@ -43,21 +49,21 @@ async def _account(request: AnyRequest, entered: Entered, *, wrong: str = "") ->
     facts = await reading(entered, read)
     cannot = "here" if own_site(request) is None else ""
     cannot = "break_glass" if session.by == "break_glass" else cannot
-    status = 422 if wrong else 200
     return page(
         visit,
         "account.html",
-        status=status,
+        status=422 if wrong else 200,
         wrong=wrong,
         cannot=cannot,
         may_add=not cannot,
+        may_link=session.by in links.OWN_MEANS,
         **facts,
     )
 
 
 @post("/account/passkeys/ask", status_code=200)
 async def ask_passkey(request: AnyRequest) -> Response[str]:
-    entered = await _at_home(request)
+    entered = await at_home(request)
     await form_of(request, entered.session)
     visit, site = entered.visit, own_site(request)
     if site is None:
@@ -71,7 +77,7 @@ async def ask_passkey(request: AnyRequest) -> Response[str]:
 
 @post("/account/passkeys", status_code=200)
 async def add_passkey(request: AnyRequest) -> Response[str]:
-    entered = await _at_home(request)
+    entered = await at_home(request)
     fields = await form_of(request, entered.session)
     visit, site = entered.visit, own_site(request)
     if site is None:
@@ -81,19 +87,19 @@ async def add_passkey(request: AnyRequest) -> Response[str]:
     try:
         await to_thread.run_sync(passkeys.add, store, site, session, secret, said, name, now)
     except passkeys.Refused as refused:
-        return await _account(request, entered, wrong=refused.why)
+        return await account_page(request, entered, wrong=refused.why)
     return go("/account")
 
 
 @post("/account/passkeys/{identity:str}/remove", status_code=200)
 async def remove_passkey(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
-    entered = await _at_home(request)
+    entered = await at_home(request)
     await form_of(request, entered.session)
     store, now = entered.visit.context.store, entered.visit.now
     try:
         is_gone = await to_thread.run_sync(passkeys.remove, store, entered.session, identity, now)
     except passkeys.Refused as refused:
-        return await _account(request, entered, wrong=refused.why)
+        return await account_page(request, entered, wrong=refused.why)
     if not is_gone:
         raise NotFoundException
     return go("/account")
@@ -101,7 +107,7 @@ async def remove_passkey(request: AnyRequest, identity: FromPath[str]) -> Respon
 
 @post("/account/sessions/end")
 async def end_sessions(request: AnyRequest) -> Response[str]:
-    entered = await _at_home(request)
+    entered = await at_home(request)
     fields = await form_of(request, entered.session)
     visit, session, which = entered.visit, entered.session, fields.get("which", "")
     await writing(entered, lambda unit: sessions.end(unit, session, visit.secret, which, visit.now))

@@ -15,6 +15,7 @@ from releve.apps.console import (
     door,
     dossier_pages,
     help_pages,
+    identity_pages,
     incident_pages,
     obligation_pages,
     pages,
@@ -42,6 +43,7 @@ def console_parts() -> Parts:
         routes=[
             *door.ROUTES,
             *ways_in.ROUTES,
+            *identity_pages.ROUTES,
             *account_pages.ROUTES,
             *pages.ROUTES,
             *incident_pages.ROUTES,

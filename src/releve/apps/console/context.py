@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Request
 
 from releve.flow.clock import Clock
+from releve.flow.server.identity.entering import Entering
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store
 from releve.model.dossier import Form
@@ -32,6 +33,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     authority: bytes = b""  # PEM; empty over plain http on loopback
     is_secure: bool = False
     url: str = ""
+    entering: Entering
     playbooks: Playbooks
     keep: dt.timedelta | None  # how long events are kept; None: for ever
 

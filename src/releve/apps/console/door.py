@@ -24,6 +24,7 @@ from releve.apps.console.web import (
 )
 from releve.flow.server import signin
 from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.identity.links import offered
 from releve.flow.server.passkeys import Site, site_of
 from releve.flow.server.ports import Person, Session
 
@@ -116,7 +117,7 @@ async def enrol(request: AnyRequest) -> Response[str]:
         )
         if done is not None:
             context.setup_done()
-            return await let_in(visit, done[0], "full", "", codes=done[1])
+            return await let_in(visit, done[0], "full", "", done[1], **_way_of(session))
         await _count(visit, keys)
         wrong = "code"
     return await _enrol_page(visit, session, wrong=wrong)
@@ -153,7 +154,7 @@ async def login_page(request: AnyRequest) -> Response[str]:
         return go("/")
     if not await to_thread.run_sync(visit.context.store.has_people):
         return go("/setup")
-    return door_page(request, visit)
+    return await door_page(request, visit)
 
 
 @post("/login", status_code=200)
@@ -172,22 +173,35 @@ async def login(request: AnyRequest) -> Response[str]:
                 signin.try_password, store, name, password, keys, visit.now, limiter=SLOW
             )
         except signin.TooManyTries:
-            return door_page(request, visit, wrong="wait", login=name)
+            return await door_page(request, visit, wrong="wait", login=name)
         if person is not None:
             if person.totp_confirmed:
                 return await let_in(visit, person, "password", "/login/second")
             return await let_in(visit, person, "enrol", "/enrol")
         await anyio.sleep(0.2)
         wrong = "password"
-    return door_page(request, visit, wrong=wrong, login=name)
+    return await door_page(request, visit, wrong=wrong, login=name)
 
 
-def door_page(
+async def door_page(
     request: AnyRequest, visit: Visit, *, wrong: str = "", login: str = ""
 ) -> Response[str]:
-    """Where people sign in: a passkey first, where this address can have them."""
-    facts = {"wrong": wrong, "login": login, "passkeys": own_site(request) is not None}
+    """Where people sign in: a passkey first, where this address can have them; then providers."""
+    providers = await to_thread.run_sync(offered, visit.context.store)
+    facts = {
+        "wrong": wrong,
+        "login": login,
+        "passkeys": own_site(request) is not None,
+        "providers": providers,
+        "at": elsewhere(request),
+    }
     return page(visit, "login.html", status=422 if wrong else 200, **facts)
+
+
+def elsewhere(request: AnyRequest) -> str:
+    """The server's own address, where this page has another: cookies of here are not there."""
+    url = context_of(request).url
+    return "" if urlsplit(url).netloc == request.headers.get("host", "") else url
 
 
 def own_site(request: AnyRequest) -> Site | None:
@@ -216,7 +230,7 @@ async def second(request: AnyRequest) -> Response[str]:
         person = await to_thread.run_sync(signin.check_second, store, session, code, visit.now)
         if person is not None:
             await to_thread.run_sync(signin.forgive, store, session.login, address_of(request))
-            return await let_in(visit, person, "full", "/")
+            return await let_in(visit, person, "full", "/", (), **_way_of(session))
         await _count(visit, keys)
         wrong = "code"
     return page(visit, "second.html", status=422, wrong=wrong)
@@ -262,6 +276,8 @@ async def let_in(
     then: str,
     codes: tuple[str, ...] = (),
     by: str = "password",
+    provider: str = "",
+    sid: str = "",
 ) -> Response[str]:
     """A new session in place of the old one, whose secret is worth nothing from now on."""
     context = visit.context
@@ -270,8 +286,9 @@ async def let_in(
         if visit.session is not None:
             with context.store.unit(visit.session.structure) as unit:
                 unit.drop_session(signin.digest(visit.secret))
+        how = {"by": by, "provider": provider, "sid": sid}
         return signin.open_session(
-            context.store, person, stage, context.new_secret, visit.now, by=by
+            context.store, person, stage, context.new_secret, visit.now, **how
         )
 
     signed_in = await to_thread.run_sync(work)
@@ -280,12 +297,22 @@ async def let_in(
     return response
 
 
+def _way_of(session: Session) -> dict[str, str]:
+    """How the stage before was reached: the one after it keeps it."""
+    return {"by": session.by, "provider": session.provider, "sid": session.sid}
+
+
 def address_of(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else ""
 
 
 def _keys(login_name: str, request: Request[Any, Any, Any]) -> tuple[str, ...]:
     return signin.try_keys(login_name, address_of(request))
+
+
+def place_of(request: Request[Any, Any, Any]) -> tuple[str, ...]:
+    """Nobody said a login: only the address counts."""
+    return signin.try_keys("", address_of(request))[1:]
 
 
 async def tries_of(visit: Visit, keys: tuple[str, ...]) -> str:

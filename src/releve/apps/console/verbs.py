@@ -12,8 +12,9 @@ OPEN = frozenset(
     {
         "GET /setup", "POST /setup", "GET /enrol", "POST /enrol", "GET /login", "POST /login",
         "GET /login/second", "POST /login/second", "POST /login/passkey/ask", "POST /login/passkey",
-        "GET /login/break-glass", "POST /login/break-glass", "POST /logout", "GET /a/{code:str}",
-        "POST /a/{code:str}", "GET /static/{digest:str}/{name:path}", "GET /up",
+        "GET /login/identity/{name:str}", "GET /login/identity/{name:str}/return",
+        "POST /login/identity/{name:str}/ended", "GET /login/break-glass", "POST /login/break-glass",
+        "POST /logout", "GET /a/{code:str}", "POST /a/{code:str}", "GET /static/{digest:str}/{name:path}", "GET /up",
     }
 )  # fmt: skip
 _CASE = "/incidents/{identity:str}"
@@ -58,6 +59,8 @@ VERBS = {
     "POST /account/passkeys/ask": Verb.OWN_ACCOUNT,
     "POST /account/passkeys": Verb.OWN_ACCOUNT,
     "POST /account/passkeys/{identity:str}/remove": Verb.OWN_ACCOUNT,
+    "POST /account/identity/{name:str}/link": Verb.OWN_ACCOUNT,
+    "POST /account/identity/{identity:str}/unlink": Verb.OWN_ACCOUNT,
     "POST /account/sessions/end": Verb.OWN_ACCOUNT,
     "POST /break-glass/seen": Verb.CHANGE_PEOPLE,
     "GET /statements": Verb.SEE_STATEMENTS,

@@ -16,6 +16,7 @@ from releve.apps.console.door import (
     door_page,
     let_in,
     own_site,
+    place_of,
     tries_of,
 )
 from releve.apps.console.units import told
@@ -35,7 +36,7 @@ async def ask_passkey(request: AnyRequest) -> Response[str]:
     context, site = visit.context, own_site(request)
     if site is None:
         raise NotFoundException
-    if await tries_of(visit, _place(request)):
+    if await tries_of(visit, place_of(request)):
         raise TooManyRequestsException
     secret = context.new_secret().hex()
     asked = await to_thread.run_sync(
@@ -60,11 +61,11 @@ async def ask_passkey(request: AnyRequest) -> Response[str]:
 async def enter_by_passkey(request: AnyRequest) -> Response[str]:
     visit = await visit_of(request)
     fields = await form_of(request, None)
-    context, site, keys = visit.context, own_site(request), _place(request)
+    context, site, keys = visit.context, own_site(request), place_of(request)
     if site is None:
         raise NotFoundException
     if await tries_of(visit, keys):
-        return door_page(request, visit, wrong="wait")
+        return await door_page(request, visit, wrong="wait")
     secret, said = request.cookies.get(_cookie(context), ""), fields.get("credential", "")
 
     def work() -> tuple[Person | None, str]:
@@ -77,7 +78,7 @@ async def enter_by_passkey(request: AnyRequest) -> Response[str]:
     person, why = await to_thread.run_sync(work)
     if person is None:
         await anyio.sleep(0.2)
-        return door_page(request, visit, wrong=why)
+        return await door_page(request, visit, wrong=why)
     response = await let_in(visit, person, "full", "/", by="passkey")
     response.delete_cookie(_cookie(context), path="/")
     return response
@@ -120,8 +121,3 @@ ROUTES: list[Any] = [ask_passkey, enter_by_passkey, break_glass_page, enter_by_c
 
 def _cookie(context: Context) -> str:
     return "__Host-releve-key" if context.is_secure else "releve-key"
-
-
-def _place(request: AnyRequest) -> tuple[str, ...]:
-    """Nobody said a login: only the address counts."""
-    return signin.try_keys("", address_of(request))[1:]

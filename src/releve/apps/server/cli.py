@@ -19,6 +19,7 @@ from releve.apps.server.break_glass_cli import break_glass
 from releve.apps.server.glpi_cli import glpi
 from releve.apps.server.grant_cli import grant, role_option
 from releve.apps.server.home import Home
+from releve.apps.server.identity_cli import identity
 from releve.apps.server.mailbox_cli import mailbox
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option as _db
@@ -61,7 +62,7 @@ def server() -> None:
     log_to_stderr()
 
 
-for command in (vault, grant, break_glass, glpi, mailbox, backup, restore):
+for command in (vault, grant, break_glass, glpi, mailbox, backup, restore, identity):
     server.add_command(command)
 
 

@@ -17,6 +17,7 @@ from litestar.datastructures import State
 from releve.adapters.apprise import AppriseRinger
 from releve.adapters.content import forms, law, playbooks
 from releve.adapters.glpi import GlpiDesk
+from releve.adapters.http.identity import HttpProviders
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.console.app import console_parts
@@ -34,6 +35,7 @@ from releve.flow.server.assist.escalating import Escalations
 from releve.flow.server.assist.mailing import Mailroom
 from releve.flow.server.assist.ticketing import Tickets
 from releve.flow.server.audit import TrailBroken, sign_end
+from releve.flow.server.identity.entering import Entering
 from releve.flow.server.live import EVERYTHING, Live
 from releve.flow.server.reminding import remind_some
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
@@ -70,13 +72,14 @@ def build(
         limits: the times of an escalation.
         places: where the signed heads of the audit trail are shipped.
     """
+    clock = SystemClock()
     context = Context(
         store=store,
-        clock=SystemClock(),
+        clock=clock,
         live=Live(),
         key=home.signing_key(),
         new_id=new_id,
-        new_secret=lambda: secrets.token_bytes(32),
+        new_secret=_new_secret,
         setup_code=home.setup_code,
         setup_done=home.drop_setup_code,
         law=law(),
@@ -84,6 +87,7 @@ def build(
         authority=home.authority() if is_secure else b"",
         is_secure=is_secure,
         url=url,
+        entering=Entering(store, HttpProviders(), clock, _new_secret, url),
         playbooks=playbooks(),
         keep=keep,
     )
@@ -139,6 +143,10 @@ def build(
         logging_config=None,
     )
     return app, context
+
+
+def _new_secret() -> bytes:
+    return secrets.token_bytes(32)
 
 
 async def serve(

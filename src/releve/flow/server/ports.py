@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from releve.flow.server.circle_ports import CircleStore, CircleUnit
+from releve.flow.server.identity_ports import IdentityStore, IdentityUnit
 from releve.flow.server.mail_ports import MailStore, MailUnit
 from releve.flow.server.ticket_ports import TicketUnit
 from releve.flow.wire import Vitals
@@ -88,7 +89,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     expires_at: dt.datetime
     seen_at: dt.datetime
-    by: str = "password"  # or "passkey", "break_glass"
+    by: str = "password"  # or "passkey", "break_glass", "identity"
+    provider: str = ""  # that vouched, of "identity"
+    sid: str = ""  # digest of the session there
 
     @property
     def is_home(self) -> bool:
@@ -172,7 +175,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(CircleUnit, MailUnit, TicketUnit, Protocol):
+class Unit(CircleUnit, IdentityUnit, MailUnit, TicketUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
@@ -499,7 +502,7 @@ class Unit(CircleUnit, MailUnit, TicketUnit, Protocol):
         ...
 
 
-class Store(CircleStore, MailStore, Protocol):
+class Store(CircleStore, IdentityStore, MailStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:
@@ -546,5 +549,5 @@ class Store(CircleStore, MailStore, Protocol):
     def attempts(self, key: str) -> Attempts | None: ...
     def put_attempts(self, key: str, attempts: Attempts | None) -> None: ...
     def forget_old(self, now: dt.datetime) -> None:
-        """Drop ended sessions, attempts, challenges, nonces and links of calls for help."""
+        """Drop ended sessions, attempts, challenges, nonces, invitations and links of calls for help."""
         ...

@@ -195,8 +195,13 @@ def open_session(
     now: dt.datetime,
     *,
     by: str = "password",
+    provider: str = "",
+    sid: str = "",
 ) -> SignedIn:
-    """`by`: what was shown last: "password" (and second factor), "passkey", "break_glass"."""
+    """`by`: what was shown: "password" (and second factor), "passkey", "break_glass", "identity".
+
+    `provider` and `sid`: of "identity", who vouched, and a digest of the session there.
+    """
     secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     session = Session(
         structure=person.structure,
@@ -208,11 +213,13 @@ def open_session(
         expires_at=now + (_BREAK_GLASS_LIFE if by == "break_glass" else _LIVES[stage]),
         seen_at=now,
         by=by,
+        provider=provider,
+        sid=sid,
     )
     with store.unit(person.structure) as unit:
         unit.put_session(digest(secret), session)
         if stage == "full":
-            unit.record(now, person.login, "console", "sign_in", by)
+            unit.record(now, person.login, "console", "sign_in", f"{by} {provider}".strip())
     return SignedIn(secret=secret, session=session)
 
 
