@@ -9,6 +9,7 @@ from releve.model.dossier import Form
 from releve.model.errors import ReleveError
 from releve.model.law import Law
 from releve.model.playbook import AfterTask, Playbook, Playbooks, Ransom
+from releve.model.privacy import KeptPolicy, PrivacyPaper
 from releve.report.certificate import Care
 from releve.report.promises import Promises
 from releve.report.simulation import Glossary
@@ -68,6 +69,18 @@ def playbooks() -> Playbooks:
         after=_as(_After, _table("after.toml"), "after.toml").tasks,
         ransom=_as(Ransom, _table("ransom.toml"), "ransom.toml"),
     )
+
+
+def kept_policy() -> KeptPolicy:
+    """What is kept how long. Raises: ContentError."""
+    return _as(KeptPolicy, _table("retention.toml"), "retention.toml")
+
+
+def privacy_papers() -> tuple[PrivacyPaper, ...]:
+    """Relève's own papers under the GDPR, by name of their file. Raises: ContentError."""
+    names = {name.removesuffix(".toml"): f"papers/{name}" for name in sorted(_names("papers"))}
+    found = ((id_, _as(PrivacyPaper, _table(name), name)) for id_, name in names.items())
+    return tuple(msgspec.structs.replace(paper, id=id_) for id_, paper in found)
 
 
 class _After(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
