@@ -25,6 +25,7 @@ fix:
 docs: setup
 	@.venv/bin/python scripts/errors.py
 	@.venv/bin/python scripts/changelog.py
+	@.venv/bin/python scripts/papers.py
 
 lock:
 	@bash scripts/lock.sh

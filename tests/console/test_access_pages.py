@@ -1,11 +1,15 @@
 """Choosing a structure, who came in, the situation: in the pages as people use them."""
 
+import contextlib
 import re
+import time
 
 import httpx
+import pytest
 
 from releve.flow.server import access, situations
 from releve.flow.server.assist import asking
+from releve.flow.server.live import MOST_WATCHED
 from releve.flow.server.ports import Person
 from releve.model.access import Role
 from tests.server.test_access import REASON, browser
@@ -91,3 +95,24 @@ def test_a_signed_in_stranger_sees_no_situation(served: Running) -> None:
     client = browser(served, Role.LEAD, "Cabinet")
     assert client.get("/situation").status_code == 403
     assert 'href="/situation"' not in client.get("/structures").text
+
+
+def test_one_session_holds_so_many_live_pages_and_no_more(served: Running) -> None:
+    fill(served.store, "Cabinet")
+    client, other = browser(served, Role.LEAD, "Cabinet"), browser(served, Role.STAFF, "Cabinet")
+    with contextlib.ExitStack() as open_:
+        shown = []  # httpx closes an answer whose iterator nobody holds
+        for _ in range(MOST_WATCHED):
+            shown.append(open_.enter_context(client.stream("GET", "/live")).iter_text())
+            assert "Cabinet" in next(shown[-1])
+        with client.stream("GET", "/live") as answer:
+            assert answer.read() == b""
+        with other.stream("GET", "/live") as answer:
+            assert "Cabinet" in next(answer.iter_text())
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with client.stream("GET", "/live") as answer:
+            if next(answer.iter_bytes(), b""):
+                return
+        time.sleep(0.2)
+    pytest.fail("the pages that were closed are still counted")

@@ -68,6 +68,33 @@ def test_a_body_that_unfolds_without_end_is_refused(served: Running) -> None:
     assert refusal(post(served, host, bomb, served.context.clock.now()))[0] == 400
 
 
+def test_a_body_may_not_ask_for_more_memory_than_a_batch_may_have(served: Running) -> None:
+    host, now = add_host(served.store, "h"), served.context.clock.now()
+    wide = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    said = msgspec.json.encode(batch(stopped("f")))
+    hungry = zstandard.ZstdCompressor(compression_params=wide).compressobj()
+    body = hungry.compress(said) + hungry.flush()
+    assert zstandard.get_frame_parameters(body).window_size == 2**27
+    assert refusal(post(served, host, body, now)) == (400, "unreadable")
+    assert post(served, host, packed(batch(stopped("f"))), now).status_code == 200
+
+
+def test_a_batch_that_comes_after_a_later_one_changes_nothing(served: Running) -> None:
+    host, now = add_host(served.store, "h"), served.context.clock.now()
+    later, earlier = batch(stopped("late"), first=3), batch(stopped("a"), stopped("b"), first=1)
+    assert post(served, host, packed(later), now).status_code == 200
+    with served.store.unit(host.structure, writes=False) as unit:
+        before = unit.count_events(), [i.id for i in unit.incidents()], unit.host(host.id)
+    answer = post(served, host, packed(earlier), now)
+    assert msgspec.json.decode(answer.content, type=Ack).watermark == 3
+    with served.store.unit(host.structure, writes=False) as unit:
+        after = unit.count_events(), [i.id for i in unit.incidents()], unit.host(host.id)
+    assert after[:2] == before[:2]
+    assert before[2]
+    assert after[2]
+    assert after[2].host.state == before[2].host.state
+
+
 def test_a_body_over_the_limit_is_refused(served: Running) -> None:
     host = add_host(served.store, "h")
     answer = post(served, host, b"x" * (5 * 1024 * 1024), served.context.clock.now())

@@ -10,6 +10,7 @@ from releve.model.errors import ReleveError
 from releve.model.identity import Preset
 from releve.model.law import Law
 from releve.model.playbook import AfterTask, Playbook, Playbooks, Ransom
+from releve.model.privacy import KeptPolicy, PrivacyPaper
 from releve.report.certificate import Care
 from releve.report.promises import Promises
 from releve.report.simulation import Glossary
@@ -78,6 +79,18 @@ def identity_presets() -> tuple[Preset, ...]:
 
 class _Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     provider: tuple[Preset, ...]
+
+
+def kept_policy() -> KeptPolicy:
+    """What is kept how long. Raises: ContentError."""
+    return _as(KeptPolicy, _table("retention.toml"), "retention.toml")
+
+
+def privacy_papers() -> tuple[PrivacyPaper, ...]:
+    """Relève's own papers under the GDPR, by name of their file. Raises: ContentError."""
+    names = {name.removesuffix(".toml"): f"papers/{name}" for name in sorted(_names("papers"))}
+    found = ((id_, _as(PrivacyPaper, _table(name), name)) for id_, name in names.items())
+    return tuple(msgspec.structs.replace(paper, id=id_) for id_, paper in found)
 
 
 class _After(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ STAYS = (
         "l’effacement (RGPD, article 5.2). Le serveur le garde."
     ),
     (
-        "Les têtes signées du journal d’audit envoyées ailleurs (releve server run --ship-to) : des "
+        "Les têtes signées du journal d’audit envoyées ailleurs (releve server run --ship-heads) : des "
         "empreintes, l’identifiant de la structure, des dates. Elles ne disent rien d’une personne."
     ),
     (

@@ -70,6 +70,7 @@ figure svg {{ width: 100%; height: auto; display: block; }}
 figcaption {{ font-size: 8pt; color: {SOFT}; }}
 .facts td:first-child {{ width: 46mm; color: {SOFT}; }}
 .dossier {{ table-layout: fixed; }} .dossier th:first-child {{ width: 32%; }} .dossier th:nth-child(3) {{ width: 20%; }}
+.kept, .asked {{ table-layout: fixed; }} .kept th:nth-child(1) {{ width: 25%; }} .kept th:nth-child(2) {{ width: 14%; }} .asked th:nth-child(1) {{ width: 62%; }}
 .honest th:nth-child(1) {{ width: 36%; }} .attacks th:nth-child(1) {{ width: 31%; }} .attacks td:nth-child(-n+3) {{ overflow-wrap: normal; }} .honest th:nth-child(2) {{ width: 14%; }}
 .honest th:nth-child(3) {{ width: 16%; }} .honest th:nth-child(4) {{ width: 14%; }}
 .attacks td {{ padding-top: 0.9mm; padding-bottom: 0.9mm; }}

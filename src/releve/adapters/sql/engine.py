@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from releve.adapters.sql import apart, tables, versions
+from releve.adapters.sql.rows import storable_row
 from releve.model.errors import ReleveError
 
 
@@ -77,6 +79,8 @@ def engine_to_read(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+    else:
+        sa.event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     return engine
 
 
@@ -110,6 +114,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _without_nul(
+    _: sa.Connection, _cursor: object, statement: str, given: Any, _context: object, many: bool
+) -> tuple[str, Any]:
+    """What anybody may send must be found nowhere, not end the request: the driver refuses it."""
+    return statement, [storable_row(row) for row in given] if many else storable_row(given)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.apart import enter
-from releve.adapters.sql.rows import from_text, put, text
+from releve.adapters.sql.rows import from_text, put, storable, text
 from releve.adapters.sql.seal import Seal
 from releve.flow.server.audit import digest
 from releve.flow.server.ports import AuditEntry, Person, Session
@@ -77,10 +77,10 @@ class PeopleRows:
         entry = AuditEntry(
             number=number,
             at=at,
-            actor=actor[:200],
-            object=object_[:200],
+            actor=storable(actor[:200]),
+            object=storable(object_[:200]),
             verb=verb[:64],
-            detail=detail[:500],
+            detail=storable(detail[:500]),
         )
         self._connection.execute(
             sa.insert(t.audit).values(

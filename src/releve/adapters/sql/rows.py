@@ -12,6 +12,21 @@ from releve.flow.clock import utc_text
 text = utc_text
 
 
+NUL, IN_ITS_PLACE = "\x00", "\N{REPLACEMENT CHARACTER}"
+
+
+def storable(words: str) -> str:
+    """Without the one character that PostgreSQL takes in no text; alike on both engines."""
+    return words.replace(NUL, IN_ITS_PLACE)
+
+
+def storable_row(row: Any) -> Any:
+    """A statement's parameters by name; others are our own words and go as they are."""
+    if not isinstance(row, dict) or not any(isinstance(v, str) and NUL in v for v in row.values()):
+        return row
+    return {name: storable(v) if isinstance(v, str) else v for name, v in row.items()}
+
+
 def from_text(value: str) -> dt.datetime:
     return dt.datetime.fromisoformat(value)
 

@@ -20,6 +20,7 @@ from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
+from releve.flow.server.signin import TRIES_KEPT
 
 
 class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailLookups):
@@ -128,8 +129,8 @@ class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailL
                 unit.forget_help_codes(now)
                 unit.forget_invites(now)
         with self._writing.begin() as connection:
-            day_ago = text(now - dt.timedelta(days=1))
-            connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))
+            long_ago = text(now - TRIES_KEPT)
+            connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < long_ago))
             over = t.challenge.c.expires_at < text(now)
             connection.execute(sa.delete(t.challenge).where(over))
 

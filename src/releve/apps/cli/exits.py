@@ -410,6 +410,12 @@ EXITS: dict[str, tuple[str, ...]] = {
     "playbook sheet": (
         *_CASES, *_PLAYBOOK, *_of("releve.adapters.pdf", "PdfMissingError"),
     ),
+    "papers list": _CONTENT,
+    "papers retention": _CONTENT,
+    "papers print": (
+        *_CASES, *_of("releve.apps.server.papers_cli", "PaperUnknownError"),
+        *_of("releve.adapters.pdf", "PdfMissingError"),
+    ),
     "server break-glass make": (
         *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
         *_of(_BREAK_GLASS_CLI, "LoginUnknownError"), *_of("releve.adapters.pdf", "PdfMissingError"),

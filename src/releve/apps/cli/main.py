@@ -84,6 +84,9 @@ COMMANDS: dict[str, Row] = {
     "statement": Row(
         "releve.apps.server.statement_cli:statement", "Le relevé de service d'un mois, signé."
     ),
+    "papers": Row(
+        "releve.apps.server.papers_cli:papers", "Les papiers RGPD de Relève, à imprimer et signer."
+    ),
     "onboard": Row(
         "releve.apps.server.onboard_cli:onboard", "Accueillir des structures, d'un seul fichier."
     ),

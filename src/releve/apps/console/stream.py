@@ -13,7 +13,7 @@ from litestar.response import Stream
 
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.web import Entered, SignInNeededError, allowed, enter
-from releve.flow.server.signin import session_of
+from releve.flow.server.signin import digest, session_of
 
 Picture = Callable[[Entered], str]
 _LOOK_AGAIN_SECONDS = 5.0  # time passes too: a host that falls silent sends no news
@@ -41,8 +41,19 @@ async def live_answer(
             return Response(b"", status_code=401)
         raise
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    pictures = _pictures(entered, picture, topic or entered.structure, gather_seconds)
+    pictures = _as_many_as_may(
+        entered, _pictures(entered, picture, topic or entered.structure, gather_seconds)
+    )
     return Stream(pictures, media_type="text/event-stream", headers=headers)
+
+
+async def _as_many_as_may(entered: Entered, pictures: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Nothing for the page too many: each costs a picture every few seconds."""
+    visit = entered.visit
+    with visit.context.live.watching(digest(visit.secret)) as is_in:
+        if is_in:
+            async for shown in pictures:
+                yield shown
 
 
 async def _pictures(

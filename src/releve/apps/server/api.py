@@ -157,7 +157,9 @@ async def _known(context: Context, call: Call) -> tuple[str, str]:
 
 def _unpack(body: bytes) -> Batch:
     # A body that unfolds without end must not fill the memory: read at most so much.
-    reader = zstandard.ZstdDecompressor().stream_reader(body)
+    # The window is memory that the body itself asks for: never more than a whole batch.
+    unfold = zstandard.ZstdDecompressor(max_window_size=MOST_BATCH_BYTES)
+    reader = unfold.stream_reader(body)
     data = reader.read(MOST_BATCH_BYTES + 1)
     if len(data) > MOST_BATCH_BYTES:
         raise zstandard.ZstdError("the batch unfolds to too much")

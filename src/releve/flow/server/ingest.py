@@ -20,6 +20,7 @@ from releve.triage.recoveries import believed
 
 _OLDEST = dt.timedelta(days=KEEP_DAYS)  # a host may have been without its server for weeks
 _MOST_AT_ONCE = 1000  # of a batch in one transaction; an agent sends 500, others wait meanwhile
+NONCE_KEPT = 3 * envelope.TOLERANCE  # longer than a stamp is taken
 _AHEAD = dt.timedelta(days=1)  # a clock in another zone, not one of another year
 
 
@@ -65,7 +66,7 @@ def authenticate(store: Store, call: Call, now: dt.datetime) -> tuple[str, str]:
         # The answer carries the server's time: the agent corrects itself and tries again.
         raise Refused("clock")
     with store.unit(structure) as unit:
-        if not unit.take_nonce(host, call.stamp.nonce, now + 3 * envelope.TOLERANCE):
+        if not unit.take_nonce(host, call.stamp.nonce, now + NONCE_KEPT):
             raise Refused("replayed")
     return structure, host
 

@@ -1,5 +1,9 @@
 """Who waits for news of a structure is woken when there are some. One event loop."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import anyio
 
 
@@ -11,13 +15,29 @@ def orders_of(structure: str) -> str:
 EVERYTHING = "*"  # the topic of whoever watches all structures
 
 
+MOST_WATCHED = 20  # live pages of one session: people have tabs, nobody has more of them open
+
+
 class Live:
     """Counts the changes of each topic (a structure, or its orders); several at once wake once."""
 
     def __init__(self) -> None:
         self._versions: dict[str, int] = {}
         self._news: dict[str, anyio.Event] = {}
+        self._watched: Counter[str] = Counter()
         self.is_closing = False
+
+    @contextmanager
+    def watching(self, session: str) -> Iterator[bool]:
+        """One more live page of this session, for as long as the block lasts; False: it has enough."""
+        is_in = self._watched[session] < MOST_WATCHED
+        self._watched[session] += is_in
+        try:
+            yield is_in
+        finally:
+            self._watched[session] -= is_in
+            if not self._watched[session]:
+                del self._watched[session]
 
     def version(self, structure: str) -> int:
         return self._versions.get(structure, 0)

@@ -5,7 +5,7 @@ import datetime as dt
 from releve.flow.server.ports import Store
 
 KEEP_DAYS = 400  # a year and its last audit; incidents, actions and the audit trail stay
-_BEFORE_INCIDENT = dt.timedelta(days=7)  # what led to it; hosts' clocks may be a little off
+BEFORE_INCIDENT = dt.timedelta(days=7)  # what led to it; hosts' clocks may be a little off
 _MOST = 10_000  # at a time: ingest waits behind this transaction
 
 
@@ -19,7 +19,7 @@ def forget_old_events(store: Store, structure: str, now: dt.datetime, keep: dt.t
     gone = 0
     for host in hosts:
         with store.unit(structure) as unit:
-            opened = [i.opened_at - _BEFORE_INCIDENT for i in unit.open_incidents(host)]
+            opened = [i.opened_at - BEFORE_INCIDENT for i in unit.open_incidents(host)]
             before = min([now - keep, *opened])
             events = unit.forget_events(host, before, most=_MOST)
             findings = unit.forget_findings(host, before)

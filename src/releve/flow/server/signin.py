@@ -23,12 +23,13 @@ _MORE_FREE_TRIES = {"address": 30, "second": 10}
 _LONGEST_WAIT = dt.timedelta(minutes=15)
 _QUICK_TRIES = 10  # of one login from all addresses together, before its answers become slower
 _SLOWEST_SECONDS = 5.0
-_LIVES = {
+TRIES_KEPT = dt.timedelta(days=1)  # after their last wait, before they are forgotten
+LIVES = {
     "password": dt.timedelta(minutes=10),
     "enrol": dt.timedelta(minutes=30),
     "full": dt.timedelta(hours=12),  # one shift
 }
-_BREAK_GLASS_LIFE = dt.timedelta(hours=4)  # of a full session: a way in, not a way to stay
+BREAK_GLASS_LIFE = dt.timedelta(hours=4)  # of a full session: a way in, not a way to stay
 _hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4
 
 
@@ -210,7 +211,7 @@ def open_session(
         stage=stage,
         csrf=new_secret().hex(),
         created_at=now,
-        expires_at=now + (_BREAK_GLASS_LIFE if by == "break_glass" else _LIVES[stage]),
+        expires_at=now + (BREAK_GLASS_LIFE if by == "break_glass" else LIVES[stage]),
         seen_at=now,
         by=by,
         provider=provider,

@@ -1,0 +1,76 @@
+"""What the papers under the GDPR state: the settings that the code works by, and a structure's words."""
+
+import datetime as dt
+
+from releve.adapters.spool.sqlite import MOST_NAMES
+from releve.detect.ransom.limits import Limits as GuardLimits
+from releve.flow.server import passkeys, retention, signin
+from releve.flow.server.access import STAY
+from releve.flow.server.assist.answering import LIMITS
+from releve.flow.server.ingest import NONCE_KEPT
+from releve.model.retention import Policy
+from releve.model.structure import DataSetEntry, Profile
+from releve.report.text import Voice
+
+_FRENCH = Voice("fr")
+_MINUTE, _HOUR, _DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
+
+
+def settings(keep_days: int = retention.KEEP_DAYS) -> dict[str, str]:
+    """Every figure that a paper may state, by its name; `keep_days`: `releve server run --keep-events`."""
+    guard, vault = GuardLimits(), Policy()
+    return {
+        "events": f"{keep_days} jours" if keep_days else "sans limite",
+        "before_incident_days": _whole(retention.BEFORE_INCIDENT, _DAY),
+        "session_hours": _whole(signin.LIVES["full"], _HOUR),
+        "password_minutes": _whole(signin.LIVES["password"], _MINUTE),
+        "enrol_minutes": _whole(signin.LIVES["enrol"], _MINUTE),
+        "break_glass_hours": _whole(signin.BREAK_GLASS_LIFE, _HOUR),
+        "tries_days": _whole(signin.TRIES_KEPT, _DAY),
+        "passkey_minutes": _whole(passkeys.ASKED_FOR, _MINUTE),
+        "nonce_minutes": _whole(NONCE_KEPT, _MINUTE),
+        "help_code_hours": _whole(LIMITS.code, _HOUR),
+        "stay_hours": _whole(STAY.longest, _HOUR),
+        "held_hours": f"{guard.retention_s / 3600:g}",
+        "held_versions": str(guard.generations),
+        "names": _FRENCH.number(MOST_NAMES),
+        "vault_months": str(vault.months),
+        "vault_wait_days": f"{vault.wait_days:g}",
+        "vault_live_days": f"{vault.live_days:g}",
+    }
+
+
+def told(name: str, profile: Profile | None, operator: str) -> dict[str, str]:
+    """What the structure said of itself; "" where it said nothing."""
+    known = {
+        "structure": name, "operator": operator, "representative": "", "address": "", "siren": "",
+        "lead": "", "dpo": "", "it": "", "data_map": "",
+    }  # fmt: skip
+    if profile is None:
+        return known
+    known |= {
+        "structure": profile.legal_name,
+        "representative": profile.representative,
+        "address": profile.address,
+        "siren": profile.siren,
+        "data_map": " ; ".join(_data_set(entry) for entry in profile.data_map),
+    }
+    return known | {role: _reached(profile, role) for role in ("lead", "dpo", "it")}
+
+
+def _whole(span: dt.timedelta, unit: dt.timedelta) -> str:
+    return f"{span / unit:g}"
+
+
+def _reached(profile: Profile, role: str) -> str:
+    contact = profile.contact(role)
+    return (
+        ", ".join(said for said in (contact.name, contact.mail, contact.phone) if said)
+        if contact
+        else ""
+    )
+
+
+def _data_set(entry: DataSetEntry) -> str:
+    persons = ", ".join(f"{who} (environ {_FRENCH.number(n)})" for who, n in entry.persons.items())
+    return f"{entry.name} : {persons or '?'} ; {', '.join(entry.categories) or '?'}"
