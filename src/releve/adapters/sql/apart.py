@@ -21,6 +21,7 @@ _SHOWN = {
     "access_grant": "person",
     "passkey": "id",
     "help_line": "token_hash",
+    "api_token": "token_hash",
     "help_code": "hash",
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now
 }

@@ -15,11 +15,15 @@ from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
+from releve.adapters.sql.tools import ToolLookups
 from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 
+_KEEP_ANSWERS = dt.timedelta(days=1)
+_KEEP_DELIVERIES = dt.timedelta(days=30)
 
-class SqlStore(AccessLookups, HelpLookups):
+
+class SqlStore(AccessLookups, HelpLookups, ToolLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
@@ -123,6 +127,8 @@ class SqlStore(AccessLookups, HelpLookups):
                 unit.forget_sessions(now)
                 unit.forget_nonces(now)
                 unit.forget_help_codes(now)
+                unit.forget_api_answers(now - _KEEP_ANSWERS)
+                unit.forget_deliveries(now - _KEEP_DELIVERIES)
         with self._writing.begin() as connection:
             day_ago = text(now - dt.timedelta(days=1))
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < day_ago))

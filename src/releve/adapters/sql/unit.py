@@ -12,8 +12,10 @@ from releve.adapters.sql.access import AccessRows
 from releve.adapters.sql.casework import CaseRows
 from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.obligations import ObligationRows
+from releve.adapters.sql.pages import PageRows
 from releve.adapters.sql.rows import add, text
 from releve.adapters.sql.statements import StatementRows
+from releve.adapters.sql.tools import ToolRows
 from releve.adapters.sql.ways_in import WayInRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
@@ -31,7 +33,9 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, HelpRows, ObligationRows, StatementRows, WayInRows):
+class SqlUnit(
+    AccessRows, CaseRows, HelpRows, ObligationRows, PageRows, StatementRows, ToolRows, WayInRows
+):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

@@ -157,7 +157,7 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.dateti
             if isinstance(event, ev.OrderEnded):
                 _end_action(unit, event, host.id, open_)
     if open_ is not None:
-        open_.keep()
+        open_.keep(now)
     unit.put_events(stored, now)
     return state
 

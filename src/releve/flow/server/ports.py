@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from releve.flow.server.tool_ports import ToolStore, ToolUnit
 from releve.flow.wire import Vitals
 from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
@@ -169,7 +170,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(Protocol):
+class Unit(ToolUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
@@ -489,7 +490,7 @@ class Unit(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(ToolStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:
