@@ -8,6 +8,7 @@ import msgspec
 # (first word of an audit entry's object, its verb): what tools are told. All else stays inside.
 EVENTS = {
     ("incident", "open"): "incident.opened",
+    ("incident", "acknowledged"): "incident.acknowledged",
     ("incident", "close"): "incident.closed",
     ("incident", "reopen"): "incident.reopened",
     ("incident", "merge"): "incident.merged",

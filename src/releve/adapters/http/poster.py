@@ -61,8 +61,5 @@ class HttpPoster:
 
 
 def _is_tls(error: BaseException) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return False
+    cause = error.__cause__ or error.__context__
+    return isinstance(error, ssl.SSLError) or (cause is not None and _is_tls(cause))

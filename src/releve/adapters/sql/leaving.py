@@ -18,7 +18,16 @@ from releve.model.leaving import KeptErasure
 
 _AT_A_TIME = 1000
 # What lets somebody in, or lets a message through once. It says nothing of the structure.
-KEYS_ONLY = ("api_answer", "break_glass", "help_code", "help_line", "nonce", "passkey", "session", "token")
+KEYS_ONLY = (
+    "api_answer",
+    "break_glass",
+    "help_code",
+    "help_line",
+    "nonce",
+    "passkey",
+    "session",
+    "token",
+)
 _SECRET_COLUMNS = {"token_hash", "sealed_key"}
 _SECRET_WORDS = {"password_hash", "totp_secret", "recovery_hashes"}
 _ELSEWHERE = {"statement": {"files"}}  # handed over as documents

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     """The last row of a page, newest first: its time and its id."""
 
     at: dt.datetime
-    id: str
+    id: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]{1,200}$")]
 
 
 class ToolUnit(Protocol):

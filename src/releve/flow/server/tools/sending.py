@@ -47,6 +47,9 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     lease: dt.timedelta = dt.timedelta(seconds=60)
 
 
+PATIENCE = Patience()
+
+
 class Sender:
     """One server's part in it."""
 
