@@ -19,7 +19,9 @@ from releve.flow.server.ingest import take
 from releve.flow.server.tools import tokens
 from releve.model.access import Role
 from releve.model.tool import Scope
+from releve.model.structure import CareService
 from tests.server.api_world import ALL, Tool, make_token, tool
+from tests.server.declared import practice
 from tests.server.test_access import person
 from tests.server.test_structures_apart import case_of, fill, kept
 from tests.server.world import EnrolledHost, Running, batch, running, stopped
@@ -47,6 +49,9 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 def test_a_tool_reads_the_nouns_of_its_structure(two: Two) -> None:
     one, case = tool(two.served, two.mine.structure), case_of(two.served.store, two.mine)
+    imaging = CareService(id="imagerie", name="Imagerie", hosts=("serveur de A",))
+    with two.served.store.unit(two.mine.structure) as unit:
+        unit.put_profile(msgspec.structs.replace(practice("serveur de A"), services=(imaging,)))
     (there,) = one.get("structures").json()["items"]
     assert (there["id"], there["name"]) == (two.mine.structure, "A")
     assert set(there["scopes"]) == set(ALL)
@@ -56,7 +61,7 @@ def test_a_tool_reads_the_nouns_of_its_structure(two: Two) -> None:
     (incident,) = one.get("/incidents").json()["items"]
     found = one.get(f"/incidents/{case}").json()
     assert found["incident"] == incident
-    assert [clock["service"] for clock in found["care"]]
+    assert [clock["service"] for clock in found["care"]] == ["imagerie"]
     assert [task["title"] for task in found["tasks"]] == ["x"]
     lines = one.get(f"/incidents/{case}/timeline").json()["items"]
     assert len(lines) == found["timeline_entries"] >= 5

@@ -33,7 +33,8 @@ def is_own(address: Address, allowed: Sequence[Network]) -> bool:
 
 def _is_public(address: Address) -> bool:
     is_odd = address.is_multicast or address.is_reserved or address.is_unspecified
-    return address.is_global and not is_odd
+    is_old = address.version == 6 and address.is_site_local
+    return address.is_global and not is_odd and not is_old
 
 
 def _inner(address: Address) -> Iterable[Address]:

@@ -119,6 +119,12 @@ class ToolRows(PeopleRows):
             self.put_delivery(msgspec.structs.replace(one, due_at=until))
         return found
 
+    def wake_deliveries(self, now: dt.datetime) -> None:
+        message = t.webhook_delivery.c
+        waiting = (message.structure == self.structure) & (message.due_at > text(now))
+        update = sa.update(t.webhook_delivery).where(waiting).values(due_at=text(now))
+        self._connection.execute(update)
+
     def next_delivery_at(self, webhooks: Sequence[str]) -> dt.datetime | None:
         message = t.webhook_delivery.c
         query = self._select(t.webhook_delivery, sa.func.min(message.due_at))

@@ -66,6 +66,10 @@ class ToolUnit(Protocol):
         """Those of these webhooks that are due; nobody else gets them before `until`."""
         ...
 
+    def wake_deliveries(self, now: dt.datetime) -> None:
+        """Every one that waits is due now."""
+        ...
+
     def next_delivery_at(self, webhooks: Sequence[str]) -> dt.datetime | None: ...
     def forget_deliveries(self, before: dt.datetime) -> None:
         """Those made before that wait for nothing."""

@@ -70,6 +70,9 @@ class Sender:
 
     async def run_forever(self) -> None:
         """Never returns; what goes wrong with one structure hinders no other."""
+        if not self._store.is_shared:
+            # The only server of its database: what was being sent before it began is sent by nobody.
+            await to_thread.run_sync(self.wake_all)
         async with anyio.create_task_group() as tasks:
             while True:
                 known = self._live.version(EVERYTHING)
@@ -80,6 +83,11 @@ class Sender:
                     log.exception("webhooks_not_looked_at")
                 await self._live.wait(EVERYTHING, known, _TICK_SECONDS)
                 await anyio.sleep(_TICK_SECONDS / 10)  # many news at once are one look
+
+    def wake_all(self) -> None:
+        for structure in self._store.structures():
+            with self._store.unit(structure.id) as unit:
+                unit.wake_deliveries(self._clock.now())
 
     async def _look(self, tasks: TaskGroup, structure: str) -> None:
         version, now = self._live.version(structure), self._clock.now()
