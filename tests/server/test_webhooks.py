@@ -146,7 +146,7 @@ class Driven:
 
     def round(self) -> int:
         """Send what is due; how many."""
-            claimed, _ = self.sender.claim(self.host.structure)
+        claimed, _ = self.sender.claim(self.host.structure)
         for delivery in claimed:
             anyio.run(self.sender.send, self.host.structure, delivery)
         return len(claimed)

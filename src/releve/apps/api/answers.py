@@ -206,7 +206,7 @@ class NewAcknowledgement(_Said, frozen=True, kw_only=True):
 class NewTask(_Said, frozen=True, kw_only=True):
     title: Said
     who: MayBeSaid = ""
-    due_in_days: Annotated[int, msgspec.Meta(ge=0, le=999)] | None = None
+    due_in_days: Annotated[float, msgspec.Meta(ge=0, le=999)] | None = None
 
 
 class NewHelp(_Said, frozen=True, kw_only=True):

@@ -126,4 +126,4 @@ def _opened(cursor: str) -> bytes:
 
 
 def _bad_cursor() -> ProblemError:
-    return ProblemError(400, "cursor", "Take the cursor from `next` of the page before.")
+    return ProblemError(422, "cursor", "Take the cursor from `next` of the page before.")

@@ -15,6 +15,7 @@ ROOT = "/api/v1"
 _REF = "#/components/schemas/{name}"
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 _ALWAYS = (400, 401, 403, 404, 413, 429)
+_TO_WRITE = (409, 415, 422)
 _ABOUT = (
     "Reads and writes the nouns of the console. A token opens one structure or several, for what its scopes"
     " say, until it expires. Lists come in pages, newest first or by id. A POST needs an Idempotency-Key:"
@@ -45,7 +46,7 @@ def _document() -> dict[str, Any]:
     answer = _content(schemas[_key(Page[ApiStructure])], "application/json", "What was asked.")
     listed = _STRUCTURES | {
         "parameters": _paging(),
-        "responses": {"200": answer, **_problems(schemas)},
+        "responses": {"200": answer, **_problems(schemas, 422)},
     }
     return {
         "openapi": "3.1.0",
@@ -82,7 +83,7 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": parameters,
         "responses": {
             str(operation.status): _answer(operation, schemas),
-            **_problems(schemas, *((409, 415, 422) if operation.writes else ())),
+            **_problems(schemas, *(_TO_WRITE if operation.writes else (422,))),
         },
     }
     if operation.body is not None:
