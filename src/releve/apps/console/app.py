@@ -21,6 +21,7 @@ from releve.apps.console import (
     playbook_pages,
     situation_pages,
     statement_pages,
+    tool_pages,
     vault_pages,
     ways_in,
 )
@@ -52,6 +53,7 @@ def console_parts() -> Parts:
             *people_pages.ROUTES,
             *situation_pages.ROUTES,
             *statement_pages.ROUTES,
+            *tool_pages.ROUTES,
             static,
             is_up,
         ],
