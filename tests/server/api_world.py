@@ -57,13 +57,16 @@ class Tool:
         self.at = f"/structures/{structure}"
         self._new_key = served.context.new_id
 
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        return self._http.request(method, self.at + path, **request)
+
     def get(self, path: str, **query: Any) -> httpx.Response:
         return self._http.get(self.at + path if path.startswith("/") else f"/{path}", params=query)
 
     def post(self, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
-        headers = {"idempotency-key": self._new_key() if key is None else key}
-        if key == "":
-            headers = {}
+        """`key` empty: without one."""
+        known = self._new_key() if key is None else key
+        headers = {"idempotency-key": known} if known else {}
         return self._http.post(self.at + path, json=body, headers=headers)
 
     def delete(self, path: str) -> httpx.Response:
@@ -92,6 +95,7 @@ class Receiver:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/hook"
         self.answers: list[tuple[int, dict[str, str]]] = []
+        self.seconds = 0.0  # that an answer takes
         self.messages: list[Message] = []
         self.news = threading.Condition()
 
@@ -113,6 +117,7 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
                     Message(path=self.path, headers=named, body=body, at=time.time())
                 )
                 known.news.notify_all()
+            time.sleep(known.seconds)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -285,6 +285,7 @@ def test_killed_between_the_event_and_its_delivery_no_message_is_lost(tmp_path: 
     server, chance, asked = Server(home.path, tmp_path / "shipped"), random.Random(7), []
     server.words += ["--webhook-network", "127.0.0.0/8"]
     with receiver() as there:
+        there.seconds = 0.3  # so that it is killed while a message is on its way, too
         with store.unit(host.structure) as unit:
             now = dt.datetime.now(dt.UTC)
             hook = Webhook(id="w", url=there.url, made_by="a", made_at=now, after=0)

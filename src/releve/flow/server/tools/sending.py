@@ -24,7 +24,7 @@ log = structlog.get_logger()
 _CHANGED = msgspec.structs.replace
 _MOST_SENDS = 32
 _TICK_SECONDS = 1.0
-_SWEEP = dt.timedelta(seconds=30)  # what another process wrote touches nothing here
+_SWEEP = dt.timedelta(seconds=10)  # what another process wrote touches nothing here
 _GONE = 410
 
 
@@ -116,6 +116,8 @@ class Sender:
         now = self._clock.now()
         with self._store.unit(structure, writes=False) as unit:
             hooks = webhooks.enabled(unit)
+            if not hooks:
+                return [], None
             has_news = webhooks.has_news(unit, hooks)
             next_at = unit.next_delivery_at([hook.id for hook in hooks])
         if not has_news and (next_at is None or next_at > now):
