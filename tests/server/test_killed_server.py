@@ -52,7 +52,7 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as free:
             listen = f"127.0.0.1:{free.getsockname()[1]}"
         self.url, self._lock = f"http://{listen}", home / "server.lock"
-        self._words = [
+        self.words = [
             "unshare", "-pfm", "--kill-child", "--mount-proc", sys.executable, "-m",
             "releve.apps.cli.main", "server", "run", "--home", str(home), "--listen", listen,
             "--ship-heads", str(shipped), "--json",
@@ -62,7 +62,7 @@ class Server:
     def start(self) -> None:
         with self._lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the one before has ended, whatever it left
-        self._process = subprocess.Popen(self._words, stdout=subprocess.PIPE, stderr=self._said)
+        self._process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self._said)
         told = json.loads(self._process.stdout.readline())
         assert told["url"] == self.url
 

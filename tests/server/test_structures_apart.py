@@ -32,6 +32,7 @@ from releve.flow.server.obligations import tick
 from releve.flow.server.passkeys import credential_digest
 from releve.flow.server.ports import Passkey, Structure
 from releve.flow.server.signin import digest
+from releve.flow.server.tools import tokens, webhooks
 from releve.model.access import Admission, Grant, Role
 from releve.model.casework import CaseTask, Evidence
 from releve.model.circle import Circle, CircleKind, Cohort, Sheet
@@ -41,6 +42,8 @@ from releve.model.order import Isolate
 from releve.model.posture import Posture
 from releve.model.statement import KeptStatement
 from releve.model.ticket import Glpi, Ticket
+from releve.model.tool import ApiToken, GivenAnswer, Scope
+from releve.model.webhook import Delivery, Webhook
 from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
@@ -82,11 +85,32 @@ def fill(store: SqlStore, name: str, key: Ed25519PrivateKey = KEY) -> EnrolledHo
     call_for_help(store, host, name)
     let_in(store, host, name)
     show_figures(store, host, name)
+    connect(store, host, name)
     with store.unit(host.structure) as unit:
         files = {"releve.json": name.encode()}
         kept = KeptStatement(month="2026-11", version=1, made_at=T0, files=files)
         assert unit.add_statement(kept)
     return host
+
+
+def connect(store: SqlStore, host: EnrolledHost, name: str) -> None:
+    """A tool that wrote once, and a webhook that takes nothing any more."""
+    token = ApiToken(
+        id=f"token-{host.id}", name=f"outil chez {name}", scopes=tuple(Scope), made_by="a",
+        made_at=T0, expires_at=T0 + dt.timedelta(days=9),
+    )  # fmt: skip
+    tokens.make(store, [host.structure], token, f"releve_{name}")
+    hook = Webhook(
+        id=f"hook-{host.id}", url=f"https://{name}.exemple.fr/", made_by="a", made_at=T0, after=0,
+        disabled_at=T0,
+    )  # fmt: skip
+    message = Delivery(
+        id=f"msg-{host.id}", webhook=hook.id, type="help.asked", body=b"{}", made_at=T0, due_at=None
+    )
+    with store.unit(host.structure) as unit:
+        unit.put_api_answer(token.id, "k", GivenAnswer(asked="", status=200, body=b"{}"), FAR)
+        unit.add_webhook(hook, b"k" * 32)
+        unit.put_delivery(message)
 
 
 def let_in(store: SqlStore, host: EnrolledHost, name: str) -> None:
@@ -218,6 +242,7 @@ def test_a_unit_reads_and_changes_nothing_of_another_structure(store: SqlStore) 
         find_no_casework(unit, foreign, theirs)
         find_no_clock(unit, foreign, own)
         find_no_way_in(unit, theirs)
+        find_no_tool(unit, theirs)
     assert dump(store, theirs.structure) == before
 
 
@@ -285,6 +310,24 @@ def find_no_way_in(unit: SqlUnit, theirs: EnrolledHost) -> None:
     assert unit.sessions_of(key.person) == []
     assert {code.sheet for code in unit.break_glass()} == {"sheet-A"}
     assert break_glass.revoke(unit, "sheet-B", actor="a", now=T0) is None
+
+
+def find_no_tool(unit: SqlUnit, theirs: EnrolledHost) -> None:
+    token, hook = f"token-{theirs.id}", f"hook-{theirs.id}"
+    assert [one.token.name for one in unit.api_tokens()] == ["outil chez A"]
+    assert unit.api_token(token) is None
+    assert unit.api_answer(token, "k") is None
+    assert tokens.revoke(unit, token, actor="a", now=T0) is None
+    assert [one.url for one in unit.webhooks()] == ["https://A.exemple.fr/"]
+    assert unit.webhook(hook) is None
+    assert unit.deliveries(hook) == []
+    assert unit.delivery(f"msg-{theirs.id}") is None
+    assert not webhooks.remove(unit, hook, actor="a", now=T0)
+    unit.drop_webhook(hook)
+    unit.use_api_token(token, T0)
+    unit.forget_api_answers(FAR + dt.timedelta(days=1))
+    unit.forget_deliveries(FAR)
+    unit.wake_deliveries(T0)
 
 
 def case_of(store: SqlStore, host: EnrolledHost) -> str:
@@ -364,6 +407,7 @@ def test_no_page_shows_another_structure(
                     "Dr B",
                     "chez B",
                     "op-B",
+                    "B.exemple.fr",
                 ):
                     assert secret not in text.replace(path, ""), (method, path)
                 if identity in path:

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -128,7 +129,7 @@ class Running(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running(folder: Path, store: SqlStore | None = None) -> Iterator[Running]:
+def running(folder: Path, store: SqlStore | None = None, **settings: Any) -> Iterator[Running]:
     """The whole server in this process, on a free port of loopback."""
     home = Home(folder)
     home.make()
@@ -136,7 +137,7 @@ def running(folder: Path, store: SqlStore | None = None) -> Iterator[Running]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app, context = wiring.build(home, store, is_secure=False, url=url)
+    app, context = wiring.build(home, store, is_secure=False, url=url, **settings)
     config = uvicorn.Config(
         SafeHeaders(app, is_secure=False), log_level="error", timeout_graceful_shutdown=1
     )

@@ -37,6 +37,7 @@ class Verb(StrEnum):
     SEE_TRAIL = "see_trail"  # health of hosts with the audit trail
     SEE_PEOPLE = "see_people"  # who may see us, who came in
     CHANGE_PEOPLE = "change_people"
+    CHANGE_TOOLS = "change_tools"  # tokens of the API, webhooks
     OWN_ACCOUNT = "own_account"  # one's own passkeys and sessions
     CHOOSE = "choose"  # another structure, of those that are granted
     SEE_SETTINGS = "see_settings"  # what the structure says of itself, how it is set

@@ -145,6 +145,8 @@ ROLLED_BACK = counted(
     "{n} files given back in {time}; lost: {lost}, too recent: {newest}.",
 )
 KINDS: dict[str, Text] = {
+    "acknowledged": text("L’incident est vu.", "The incident was seen."),
+    "note": text("Une note est écrite.", "A note is written."),
     "linked": text("Une autre machine est touchée.", "Another host is hit."),
     "merged": text("Un autre incident est réuni à celui-ci.", "Another incident is merged in."),
     "split": text("Des machines sont séparées.", "Hosts are split off."),

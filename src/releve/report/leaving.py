@@ -32,6 +32,7 @@ _TABLES = {
     "access_grant": "qui avait quel rôle",
     "action": "ordres proposés, décidés, exécutés",
     "admission": "qui est entré du dehors, et pourquoi",
+    "api_token": "jetons des outils reliés, sans leur secret",
     "audit": "journal d’audit, chaque ligne avec l’empreinte de la précédente",
     "audit_head": "têtes signées du journal d’audit",
     "declaration": "ce qui a été déclaré de chaque attaque",
@@ -60,6 +61,8 @@ _TABLES = {
     "insurer_sheet": "chiffres réunis tirés pour un assureur, semaine par semaine",
     "vault": "coffres et leur dernier état",
     "vault_head": "têtes signées des coffres",
+    "webhook": "adresses d’outils prévenus, sans leur secret",
+    "webhook_delivery": "messages à ces outils",
 }
 
 

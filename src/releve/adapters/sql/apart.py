@@ -25,6 +25,7 @@ _SHOWN = {
     "identity_link": "id",
     "identity_invite": "id",
     "help_line": "token_hash",
+    "api_token": "token_hash",
     "help_code": "hash",
     "circle": "'circle'",  # which groups and insurers there are: no secret
     "help_wake": "'help_wake'",  # ids and times of all: whose calls for help are to be moved now

@@ -18,12 +18,16 @@ from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.mails import MailLookups
 from releve.adapters.sql.rows import from_text, put, text
 from releve.adapters.sql.seal import Seal
+from releve.adapters.sql.tools import ToolLookups
 from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 from releve.flow.server.signin import TRIES_KEPT
 
+_KEEP_ANSWERS = dt.timedelta(days=1)
+_KEEP_DELIVERIES = dt.timedelta(days=30)
 
-class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailLookups):
+
+class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailLookups, ToolLookups):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
@@ -128,6 +132,8 @@ class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailL
                 unit.forget_nonces(now)
                 unit.forget_help_codes(now)
                 unit.forget_invites(now)
+                unit.forget_api_answers(now - _KEEP_ANSWERS)
+                unit.forget_deliveries(now - _KEEP_DELIVERIES)
         with self._writing.begin() as connection:
             long_ago = text(now - TRIES_KEPT)
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < long_ago))

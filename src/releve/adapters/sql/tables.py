@@ -348,6 +348,43 @@ statement = _tenant(
     sa.Column("files", _JSON, nullable=False),
 )
 
+# A token that opens several structures has a row in each: each can end it for itself.
+api_token = _tenant(
+    "api_token",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("used_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("api_token_by_hash", "token_hash"),
+)
+
+# For a day: what a write was answered. Sealed, for it may hold a secret that is shown once.
+api_answer = _tenant(
+    "api_answer",
+    sa.Column("token", _ID, primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("made_at", _TIME, nullable=False),
+    sa.Column("sealed", _JSON, nullable=False),
+)
+
+webhook = _tenant(
+    "webhook",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("sealed_key", _JSON, nullable=False),
+)
+
+webhook_delivery = _tenant(
+    "webhook_delivery",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("webhook", _ID, nullable=False),
+    sa.Column("made_at", _TIME, nullable=False),
+    sa.Column("due_at", _TIME),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Index("webhook_delivery_due", "structure", "due_at"),
+    sa.Index("webhook_delivery_by_time", "structure", "webhook", "made_at"),
+)
+
 # Not of one structure any more: what was erased, by whom, and the signed certificate of it. From its
 # row on, and only then, append-only rows of that structure can be removed.
 erasure = sa.Table(

@@ -15,9 +15,11 @@ from releve.adapters.sql.help import HelpRows
 from releve.adapters.sql.identity import IdentityRows
 from releve.adapters.sql.mails import MailRows
 from releve.adapters.sql.obligations import ObligationRows
+from releve.adapters.sql.pages import PageRows
 from releve.adapters.sql.rows import add, text
 from releve.adapters.sql.statements import StatementRows
 from releve.adapters.sql.tickets import TicketRows
+from releve.adapters.sql.tools import ToolRows
 from releve.adapters.sql.ways_in import WayInRows
 from releve.flow.server.ports import ActionRecord, HostRecord, StoredEvent
 from releve.flow.wire import Vitals
@@ -35,7 +37,7 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, IdentityRows, MailRows, ObligationRows, StatementRows, TicketRows, WayInRows):
+class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, IdentityRows, MailRows, ObligationRows, PageRows, StatementRows, TicketRows, ToolRows, WayInRows):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

@@ -84,6 +84,7 @@ _TO_LOOK = (
 _GLPI_CLI = "releve.apps.server.glpi_cli"
 _GLPI = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _GRANT_CLI = "releve.apps.server.grant_cli"
+_WEBHOOK_CLI = "releve.apps.server.webhook_cli"
 _GRANTS = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _ROTA = (
     *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"), *_of(_ROTA_CLI, "NobodyOnCallError"),
@@ -354,6 +355,17 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_GRANTS, *_of(_GRANT_CLI, "PersonUnknownError", "NothingGrantedError"),
     ),
     "server grant list": _GRANTS,
+    "server api-token add": _GRANTS,
+    "server api-token list": _GRANTS,
+    "server api-token revoke": (
+        *_GRANTS, *_of("releve.apps.server.api_token_cli", "ApiTokenUnknownError"),
+    ),
+    "server webhook add": _GRANTS,
+    "server webhook list": _GRANTS,
+    "server webhook test": (
+        *_GRANTS, *_of(_WEBHOOK_CLI, "WebhookUnknownError", "WebhookNotTakenError"),
+    ),
+    "server webhook remove": (*_GRANTS, *_of(_WEBHOOK_CLI, "WebhookUnknownError")),
     "server setup-code": (),
     "group add": _DATABASE,
     "group list": _DATABASE,

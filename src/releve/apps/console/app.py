@@ -25,10 +25,12 @@ from releve.apps.console import (
     settings_pages,
     situation_pages,
     statement_pages,
+    tool_pages,
     vault_pages,
     ways_in,
 )
 from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
+from releve.apps.web.problems import ProblemError, problem
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -59,6 +61,7 @@ def console_parts() -> Parts:
             *posture_pages.ROUTES,
             *settings_pages.ROUTES,
             *statement_pages.ROUTES,
+            *tool_pages.ROUTES,
             static,
             is_up,
         ],
@@ -85,10 +88,11 @@ def _to_the_door(_: Request[Any, Any, Any], error: SignInNeededError) -> Respons
     return go(error.at)
 
 
-def _wrong(request: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
-    """A page for people; what is asked by programs gets only the status."""
+def _wrong(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """A page for people; what is asked by programs gets a problem."""
     if request.url.path.startswith("/api/"):
-        return Response("", status_code=error.status_code, media_type="text/plain")
+        kind = {404: "missing", 405: "method"}.get(error.status_code, "request")
+        return problem(ProblemError(error.status_code, kind, headers=error.headers))
     visit = plain_visit(request)
     key = {404: "missing", 405: "missing", 403: "forbidden"}.get(error.status_code, "wrong")
     return page(visit, "wrong.html", status=error.status_code, key=key)

@@ -13,8 +13,10 @@ import click
 import msgspec
 
 from releve.adapters.authority import own_names
+from releve.adapters.http.addresses import Network
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr, new_id
+from releve.apps.server.api_token_cli import api_token
 from releve.apps.server.break_glass_cli import break_glass
 from releve.apps.server.glpi_cli import glpi
 from releve.apps.server.grant_cli import grant, role_option
@@ -25,8 +27,10 @@ from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option as _db
 from releve.apps.server.options import home_option as _home
 from releve.apps.server.options import json_option as _json
+from releve.apps.server.options import networks_option
 from releve.apps.server.state_cli import backup, restore
 from releve.apps.server.vault_cli import vault
+from releve.apps.server.webhook_cli import webhook
 from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, listener_on
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import ensure_structure, make_token
@@ -62,7 +66,7 @@ def server() -> None:
     log_to_stderr()
 
 
-for command in (vault, grant, break_glass, glpi, mailbox, backup, restore, identity):
+for command in (vault, grant, break_glass, glpi, mailbox, backup, restore, identity, api_token, webhook):
     server.add_command(command)
 
 
@@ -93,6 +97,7 @@ for command in (vault, grant, break_glass, glpi, mailbox, backup, restore, ident
     help="Where signed heads of the audit trail are kept outside this machine: a mounted folder,"
     " or syslog. (RELEVE_SHIP_HEADS)",
 )
+@networks_option
 @_json
 def run(
     home: Path,
@@ -103,6 +108,7 @@ def run(
     url: str,
     keep_days: int,
     ship_to: tuple[str, ...],
+    networks: tuple[Network, ...],
     as_json: bool,
 ) -> None:
     """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
@@ -131,7 +137,13 @@ def run(
         keep = dt.timedelta(days=keep_days) if keep_days else None
         places = [place_of(words) for words in ship_to]
         app, context = wiring.build(
-            place, store, is_secure=is_secure, url=url, keep=keep, places=places
+            place,
+            store,
+            is_secure=is_secure,
+            url=url,
+            keep=keep,
+            places=places,
+            networks=networks,
         )
         anyio.run(wiring.serve, app, context, listener, certificate)
 

@@ -17,9 +17,13 @@ from litestar.datastructures import State
 from releve.adapters.apprise import AppriseRinger
 from releve.adapters.content import forms, law, playbooks
 from releve.adapters.glpi import GlpiDesk
+from releve.adapters.http.addresses import Network
 from releve.adapters.http.identity import HttpProviders
+from releve.adapters.http.poster import HttpPoster
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
+from releve.apps.api.pace import Pace
+from releve.apps.api.routes import api_routes
 from releve.apps.console.app import console_parts
 from releve.apps.console.context import Context
 from releve.apps.server import api, help_api, vault_api
@@ -40,6 +44,7 @@ from releve.flow.server.live import EVERYTHING, Live
 from releve.flow.server.reminding import remind_some
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
 from releve.flow.server.shipping import HeadPlace, ship
+from releve.flow.server.tools.sending import PATIENCE, Patience, Sender
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
 from releve.model.circle import CircleKind
@@ -64,6 +69,9 @@ def build(
     keep: dt.timedelta | None = dt.timedelta(days=KEEP_DAYS),
     limits: Limits = LIMITS,
     places: Sequence[HeadPlace] = (),
+    networks: Sequence[Network] = (),
+    patience: Patience = PATIENCE,
+    pace: Pace | None = None,
 ) -> tuple[Litestar, Context]:
     """The application.
 
@@ -71,6 +79,9 @@ def build(
         keep: how long events are kept (None: for ever).
         limits: the times of an escalation.
         places: where the signed heads of the audit trail are shipped.
+        networks: of the operator's own, into which webhooks may go.
+        patience: with the receivers of webhooks.
+        pace: how much a token of the API may ask.
     """
     clock = SystemClock()
     context = Context(
@@ -101,6 +112,14 @@ def build(
         new_code=new_id,
         limits=limits,
     )
+    sender = Sender(
+        store,
+        context.clock,
+        context.live,
+        poster=HttpPoster(networks),
+        new_id=new_id,
+        patience=patience,
+    )
 
     mailroom = Mailroom(
         store,
@@ -116,6 +135,7 @@ def build(
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(escalations.run_forever)
+            tasks.start_soon(sender.run_forever)
             up_since = context.clock.now()
             jobs: list[tuple[Callable[[], Awaitable[None]], float]] = [
                 (lambda: _keep_house(context, up_since), _HOUSEKEEPING_SECONDS),
@@ -134,7 +154,13 @@ def build(
             tasks.cancel_scope.cancel()
 
     app = Litestar(
-        route_handlers=[*api.ROUTES, *vault_api.ROUTES, *help_api.ROUTES, *parts.routes],
+        route_handlers=[
+            *api.ROUTES,
+            *vault_api.ROUTES,
+            *help_api.ROUTES,
+            *api_routes(pace or Pace()),
+            *parts.routes,
+        ],
         state=State({"context": context}),
         exception_handlers=parts.exception_handlers,
         lifespan=[lifespan],

@@ -35,6 +35,7 @@ _WORK = {
     Verb.PREPARE_DUTIES,
     Verb.MAKE_STATEMENTS,
     Verb.CHANGE_SETTINGS,
+    Verb.CHANGE_TOOLS,
 }
 _MAY: dict[Role, frozenset[Verb]] = {
     # Works at night for the structure; signs nothing in its name, and lets nobody in.
@@ -115,6 +116,14 @@ def _role(store: Store, session: Session, now: dt.datetime) -> Role | None:
         return Role.LEAD if grant is None else _in_force(grant)
     is_in = admission is not None and admission.person == session.person and admission.until > now
     return _in_force(grant) if grant is not None and is_in else None
+
+
+def role_in(unit: Unit, person: str) -> Role | None:
+    """What somebody may be here by grant alone, also when they are not in."""
+    grant = unit.grant(person)
+    if grant is None:
+        return Role.LEAD if unit.person(person) is not None else None
+    return _in_force(grant)
 
 
 def _in_force(grant: Grant) -> Role | None:

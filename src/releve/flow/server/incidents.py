@@ -26,6 +26,7 @@ class OpenIncidents:
         unit.hold()
         self._unit = unit
         self._open = {i.id: i for i in unit.open_incidents(host)}
+        self._known = frozenset(self._open)
         self._changed: dict[str, Incident] = {}
         self._lines: dict[str, list[Entry]] = {}
 
@@ -47,9 +48,13 @@ class OpenIncidents:
             if host in incident.hosts:
                 self._put(decided(incident, host, family, action))
 
-    def keep(self) -> None:
+    def keep(self, now: dt.datetime) -> None:
         lines = {incident: tuple(told) for incident, told in self._lines.items()}
         keep(self._unit, Change(incidents=tuple(self._changed.values()), entries=lines))
+        for incident in self._changed.values():
+            if incident.id not in self._known:
+                about = f"incident/{incident.id}"
+                self._unit.record(now, "server", about, "open", incident.severity.value)
 
     def _put(self, incident: Incident) -> None:
         self._changed[incident.id] = incident

@@ -169,7 +169,7 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.dateti
             if isinstance(event, ev.OrderEnded):
                 _end_action(unit, event, host.id, open_)
     if open_ is not None:
-        open_.keep()
+        open_.keep(now)
     for one in fresh:
         if isinstance(one.event, ev.RecoveryTold):
             recoveries.note(unit, host.id, one.event)

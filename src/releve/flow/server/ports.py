@@ -11,6 +11,7 @@ from releve.flow.server.circle_ports import CircleStore, CircleUnit
 from releve.flow.server.identity_ports import IdentityStore, IdentityUnit
 from releve.flow.server.mail_ports import MailStore, MailUnit
 from releve.flow.server.ticket_ports import TicketUnit
+from releve.flow.server.tool_ports import ToolStore, ToolUnit
 from releve.flow.wire import Vitals
 from releve.model.access import Admission, Grant
 from releve.model.casework import AnyRecord, CaseTask
@@ -175,7 +176,7 @@ class HelpCode(msgspec.Struct, frozen=True, kw_only=True):
     used_at: dt.datetime | None = None
 
 
-class Unit(CircleUnit, IdentityUnit, MailUnit, TicketUnit, Protocol):
+class Unit(CircleUnit, IdentityUnit, MailUnit, TicketUnit, ToolUnit, Protocol):
     """One transaction of one structure; nothing of another structure can be reached through it."""
 
     structure: str
@@ -502,7 +503,7 @@ class Unit(CircleUnit, IdentityUnit, MailUnit, TicketUnit, Protocol):
         ...
 
 
-class Store(CircleStore, IdentityStore, MailStore, Protocol):
+class Store(CircleStore, IdentityStore, MailStore, ToolStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:

@@ -195,5 +195,5 @@ def _tell(
     identity = finding_id(vault.id, spool, seq)
     finding = vault_findings.find(event, vault=vault.id, identity=identity)
     open_.take(finding)
-    open_.keep()
+    open_.keep(now)
     return True

@@ -93,11 +93,16 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
 def ask_from(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
     """As `ask`, for an asker who is a machine and may go mad. Raises: TooManyRings."""
     with store.unit(structure) as unit:
-        known = unit.help_request(asked.id)
-        if known is not None:
-            return known
-        check_rate(unit, (r for r in recent(unit, now) if r.asked_by == asked.by), now)
-        return take_in(unit, asked, now)
+        return ask_in(unit, asked, now)
+
+
+def ask_in(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
+    """As `ask_from`, in a transaction that is open already. Raises: TooManyRings."""
+    known = unit.help_request(asked.id)
+    if known is not None:
+        return known
+    check_rate(unit, (r for r in recent(unit, now) if r.asked_by == asked.by), now)
+    return take_in(unit, asked, now)
 
 
 def make_line(store: Store, structure: str, token: str, *, actor: str, now: dt.datetime) -> None:

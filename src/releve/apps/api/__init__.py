@@ -1,0 +1,1 @@
+"""The interface for tools of operators and structures."""

@@ -1,0 +1,1 @@
+"""Connected tools: their tokens, and the webhooks that tell them what happened."""
