@@ -85,6 +85,7 @@ def backup(at: Ground, chosen: Chosen) -> Figures:
 
 def instant(at: Ground, chosen: Chosen) -> Figures:
     """From the order to everything local, people working all the time; `restic restore` beside."""
+    at.fill_plain()
     ours: list[Recovery] = []
     plain: list[float] = []
     for number in range(chosen.rounds):
@@ -127,6 +128,7 @@ def restored(at: Ground, host: str = "plain", folder: Path | None = None) -> flo
 
 def scrub(at: Ground, _chosen: Chosen) -> Figures:
     """The whole store without a key; beside it restic's own look at every byte, with the key."""
+    at.fill_plain()
     practice.settle()
     words = [*RELEVE, "vault", "scrub", "--json", "--data", str(at.gate.data)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout

@@ -5,7 +5,8 @@ Its paths begin with a dot, which no structure's name does.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -20,16 +21,26 @@ from releve.adapters.vault.answers import (
     answer,
 )
 from releve.adapters.vault.asking import who
+from releve.adapters.vault.ledger import NotWrittenError
 from releve.adapters.vault.records import Records
 from releve.flow.vault.names import is_generation, is_object, is_word
 from releve.flow.vault.rules import Verdict
 from releve.model.errors import ReleveError
-from releve.model.vault import Credential, CredentialKind, Right, View, ViewWish
+from releve.model.vault import (
+    Credential,
+    CredentialKind,
+    DrillAsk,
+    Right,
+    View,
+    ViewWish,
+)
 
 log = structlog.get_logger()
 PREFIX = "/.recover/"
 _MOST_BYTES = 64 << 10
 _MOST_SNAPSHOTS = 500
+_NO_WISH = "not a wish for a view"
+A = TypeVar("A", DrillAsk, ViewWish)
 
 
 class Desk:
@@ -43,10 +54,14 @@ class Desk:
         *,
         right: Callable[[Credential], Right | None],
         view: Callable[[Credential, ViewWish], View],
+        drill: Callable[[DrillAsk], Awaitable[Right]],
     ) -> None:
-        """`view` may take its time: it is called in a thread, one at a time."""
+        """`view` may take its time: it is called in a thread, one at a time.
+
+        `drill` is asked by who has no right yet: it believes a signature only.
+        """
         self._inner, self._credentials, self._now_ns = inner, credentials, now_ns
-        self._right, self._view = right, view
+        self._right, self._view, self._drill = right, view, drill
         self._one = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,12 +72,19 @@ class Desk:
             await answer(send, 200, await self._answered(scope, receive))
         except ClientGoneError:
             log.info("client_gone", path=scope["path"])
+        except NotWrittenError as error:
+            log.warning("recovery_not_served", why=str(error))
+            await answer(send, 503, b"try again\n")
         except RefusedError as refused:
             log.info("recovery_refused", status=refused.status, why=refused.why)
             await answer(send, refused.status, f"{refused.why}\n".encode())
 
     async def _answered(self, scope: Scope, receive: Receive) -> bytes:
-        """Raises: RefusedError, ClientGoneError."""
+        """Raises: RefusedError, ClientGoneError, NotWrittenError."""
+        if (scope["method"], scope["path"]) == ("POST", f"{PREFIX}drill"):
+            ask = await _read(Body(receive), DrillAsk, "not a request for a drill")
+            async with self._one:
+                return msgspec.json.encode(await self._drill(ask))
         held = who(scope, self._credentials, self._now_ns())
         if held.kind is not CredentialKind.RESTORE:
             raise RefusedError(403, Verdict.NOT_YOURS)
@@ -95,7 +117,7 @@ class Desk:
         return msgspec.json.encode(msgspec.structs.replace(made, folder=""))
 
 
-async def _wish(body: Body) -> ViewWish:
+async def _read(body: Body, kind: type[A], otherwise: str) -> A:
     """Raises: RefusedError, ClientGoneError."""
     said = bytearray()
     async for piece in body.pieces():
@@ -103,11 +125,16 @@ async def _wish(body: Body) -> ViewWish:
         if len(said) > _MOST_BYTES:
             raise RefusedError(413, "too long")
     try:
-        wish = msgspec.json.decode(said, type=ViewWish)
+        return msgspec.json.decode(said, type=kind)
     except msgspec.DecodeError as error:
-        raise RefusedError(400, "not a wish for a view") from error
+        raise RefusedError(400, otherwise) from error
+
+
+async def _wish(body: Body) -> ViewWish:
+    """Raises: RefusedError, ClientGoneError."""
+    wish = await _read(body, ViewWish, _NO_WISH)
     names = wish.snapshots
     is_named = is_word(wish.host) and is_generation(wish.generation)
     if not is_named or len(names) > _MOST_SNAPSHOTS or not all(map(is_object, names)):
-        raise RefusedError(400, "not a wish for a view")
+        raise RefusedError(400, _NO_WISH)
     return wish

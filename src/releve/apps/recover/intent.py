@@ -166,7 +166,7 @@ def source_of(
     """
     repository, password, host = words.repository, words.password_file, ""
     if words.envelope:
-        envelope = _envelope(words.envelope)
+        envelope = envelope_of(words.envelope)
         repository, host = repository or envelope.url, envelope.host
         password = _lend(words, envelope, secrets, why)
     user, secret = words.user, words.http_password_file
@@ -233,7 +233,8 @@ def _own(words: Words, password: str, user: str, secret: str) -> tuple[str, str,
     )
 
 
-def _envelope(file: str) -> Envelope:
+def envelope_of(file: str) -> Envelope:
+    """Raises: EnvelopeError."""
     try:
         return msgspec.json.decode(Path(file).read_bytes(), type=Envelope)
     except (OSError, msgspec.DecodeError) as error:
