@@ -121,9 +121,9 @@ class Attacked:
 
     def _envelope(self) -> tuple[str, ...]:
         room = self.root / "room.key"
-        public = said("key", "escrow", "pair", "--out", str(room))["public"]
+        self.room_public = said("key", "escrow", "pair", "--out", str(room))["public"]
         sealed = str(self.root / "envelope.json")
-        words = ("key", "escrow", "add", "--to", public, "--out", sealed)
+        words = ("key", "escrow", "add", "--to", self.room_public, "--out", sealed)
         said(*words, "--state", str(self.state.folder))
         own = ("--state", str(self.root / "room"))  # the clean room's: nothing of the lost machine
         return ("--envelope", sealed, "--private-key", str(room), *own)

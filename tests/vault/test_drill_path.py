@@ -188,7 +188,11 @@ def test_a_path_for_drills_is_none_for_incidents_nor_the_other_way_round(gate, h
     night = Path(gate, path.folder, host, f"nuit-{host}", "--hours", "4")
     with pytest.raises(OpeningError, match="not opened"):
         open_for_drill(gate.url, night.ask())
-    for lacking in (("--drills-every", "7"), ("--reads", "1G"), ("--drills-every", "0.1", "--reads", "1G")):
+    for lacking in (
+        ("--drills-every", "7"),
+        ("--reads", "1G"),
+        ("--drills-every", "0.1", "--reads", "1G"),
+    ):
         named = ("--structure", STRUCTURE, "--host", host, "--until", "2099-01-01", *lacking)
         said = releve("vault", "agreement", "add", f"x-{host}", *named, "--room-key",
                       str(path.folder / "salle.pub"), "--data", str(gate.data), check=False)  # fmt: skip

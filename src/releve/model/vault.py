@@ -230,6 +230,13 @@ class ViewWish(msgspec.Struct, frozen=True, kw_only=True):
     as_of_ns: int = 0  # or of this time, by the vault's clock
 
 
+class WhereWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a clean room asks the gate: in which generation of a host these snapshots lie."""
+
+    host: str
+    snapshots: tuple[str, ...]
+
+
 class Right(msgspec.Struct, frozen=True, kw_only=True):
     """The right to restore, as the gate tells whoever holds it; seconds since it was asked for."""
 

@@ -11,7 +11,7 @@ from releve.flow.backup import VaultRefusedError, VaultUnreachableError
 from releve.flow.vault.names import is_generation, is_word
 from releve.flow.vault.openings import OpeningError
 from releve.model.errors import ReleveError
-from releve.model.vault import DrillAsk, Right, View, ViewWish
+from releve.model.vault import DrillAsk, Right, View, ViewWish, WhereWish
 
 _LONGEST = 300  # of the gate's words
 _PATIENCE_S = 120.0  # a view of a million objects takes a while
@@ -79,6 +79,18 @@ class AskedDesk:
         if said is None:
             raise NoViewError(self._base, "it is no gate of a vault")
         return msgspec.json.decode(said, type=View)
+
+    def where(self, wish: WhereWish) -> dict[str, str]:
+        """The generation of each snapshot that the vault received.
+
+        Raises: VaultUnreachableError, VaultRefusedError, NoViewError.
+        """
+        said = self._answer("POST", "where", msgspec.json.encode(wish))
+        found = msgspec.json.decode(said, type=dict[str, str]) if said is not None else {}
+        for name in wish.snapshots:
+            if name not in found:
+                raise NoViewError(self._base, f"snapshot {name[:8]} was not received there")
+        return found
 
     def close(self) -> None:
         self._client.close()

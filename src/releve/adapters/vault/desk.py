@@ -33,6 +33,7 @@ from releve.model.vault import (
     Right,
     View,
     ViewWish,
+    WhereWish,
 )
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ PREFIX = "/.recover/"
 _MOST_BYTES = 64 << 10
 _MOST_SNAPSHOTS = 500
 _NO_WISH = "not a wish for a view"
-A = TypeVar("A", DrillAsk, ViewWish)
+A = TypeVar("A", DrillAsk, ViewWish, WhereWish)
 
 
 class Desk:
@@ -54,14 +55,15 @@ class Desk:
         *,
         right: Callable[[Credential], Right | None],
         view: Callable[[Credential, ViewWish], View],
+        where: Callable[[Credential, WhereWish], dict[str, str]],
         drill: Callable[[DrillAsk], Awaitable[Right]],
     ) -> None:
-        """`view` may take its time: it is called in a thread, one at a time.
+        """`view` and `where` may take their time: they are called in a thread, one at a time.
 
         `drill` is asked by who has no right yet: it believes a signature only.
         """
         self._inner, self._credentials, self._now_ns = inner, credentials, now_ns
-        self._right, self._view, self._drill = right, view, drill
+        self._right, self._view, self._where, self._drill = right, view, where, drill
         self._one = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,6 +95,8 @@ class Desk:
                 return self._told(held)
             case ("POST", "view"):
                 return await self._shown(held, Body(receive))
+            case ("POST", "where"):
+                return await self._placed(held, Body(receive))
             case _:
                 raise RefusedError(404, "not a path of the vault")
 
@@ -116,6 +120,16 @@ class Desk:
         log.info("view_made", view=made.id, by=held.id, objects=made.objects)
         return msgspec.json.encode(msgspec.structs.replace(made, folder=""))
 
+    async def _placed(self, held: Credential, body: Body) -> bytes:
+        """Raises: RefusedError, ClientGoneError."""
+        wish = await _read(body, WhereWish, _NO_WISH)
+        if held.host and wish.host != held.host:
+            raise RefusedError(403, Verdict.NOT_YOURS)
+        if not is_word(wish.host) or not _are_snapshots(wish.snapshots):
+            raise RefusedError(400, _NO_WISH)
+        async with self._one:
+            return msgspec.json.encode(await asyncio.to_thread(self._where, held, wish))
+
 
 async def _read(body: Body, kind: type[A], otherwise: str) -> A:
     """Raises: RefusedError, ClientGoneError."""
@@ -133,8 +147,11 @@ async def _read(body: Body, kind: type[A], otherwise: str) -> A:
 async def _wish(body: Body) -> ViewWish:
     """Raises: RefusedError, ClientGoneError."""
     wish = await _read(body, ViewWish, _NO_WISH)
-    names = wish.snapshots
     is_named = is_word(wish.host) and is_generation(wish.generation)
-    if not is_named or len(names) > _MOST_SNAPSHOTS or not all(map(is_object, names)):
+    if not is_named or not _are_snapshots(wish.snapshots):
         raise RefusedError(400, _NO_WISH)
     return wish
+
+
+def _are_snapshots(names: tuple[str, ...]) -> bool:
+    return len(names) <= _MOST_SNAPSHOTS and all(map(is_object, names))

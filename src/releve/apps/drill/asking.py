@@ -9,7 +9,7 @@ import msgspec
 
 from releve.adapters.durable import write
 from releve.adapters.vault.asked import open_for_drill, place_of
-from releve.apps.recover.intent import Words, envelope_of
+from releve.apps.recover.intent import Words, newest_envelope
 from releve.apps.vault.deciders import read_private
 from releve.flow.vault import drill_path, signoffs
 from releve.model.errors import UsageError
@@ -43,7 +43,7 @@ def right_of(agreed: Agreed, words: Words, lent: Path) -> str:
         kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
         if now_ns < kept.expires_ns:
             return str(file)
-    url = words.repository or (envelope_of(words.envelope).url if words.envelope else "")
+    url = words.repository or (newest_envelope(words).url if words.envelope else "")
     place = place_of(url)
     if place is None:
         raise UsageError("--agreed needs the gate's address, from --envelope or --repository")

@@ -134,6 +134,7 @@ class Running:
                 vault.clock.now_ns,
                 right=showing.right,
                 view=showing.view,
+                where=showing.where,
                 drill=Drilling(vault, self.ledger.add).open,
             ),
             log_level="warning",
