@@ -1,4 +1,4 @@
-"""A plan over two generations: letters of the first, the database and what is newer of the second, each by its own key."""
+"""A plan over two generations: letters of the first, the rest of the second, each by its own key."""
 
 import datetime as dt
 import os

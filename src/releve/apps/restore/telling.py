@@ -21,7 +21,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     person: str
     address: str
-    what: str  # "entered", "refused", "looked", "restored", "failed"
+    what: str  # "entered", "refused", "looked", "previewed", "restored", "failed"
     path: str = ""  # patient data: the journal is root's and stays on this host
     to: str = ""
     source: str = ""
