@@ -1,8 +1,10 @@
 """What a version looks like before it is brought back: drawn apart, and never what may be harmful."""
 
 import io
+import json
 import os
 import socket
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -16,7 +18,7 @@ from releve.adapters.preview import drawing, sketch
 from releve.adapters.preview.confined import confined
 from releve.adapters.preview.drawing import Why, draw
 from tests.backup.test_scan import docx
-from tests.backup.test_wizard import Served, Visitor
+from tests.backup.test_wizard import RELEVE, Served, Visitor
 
 pytestmark = [pytest.mark.root, pytest.mark.need("root")]
 PYTHON = (sys.executable, "-I", "-c")
@@ -195,3 +197,14 @@ def is_told_what_is_not_shown(visitor: Visitor, served: Served) -> None:
     page.click("header form button")
     expect(page.locator("h1")).to_have_text("Il faut un lien pour entrer")
     assert page.goto(f"{served.url}/apercu").status in (401, 403)
+    with_less = subprocess.run(
+        [*RELEVE, "restore", "link", "Stagiaire", "--no-preview", "--home", str(served.home), "--json"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    page.goto(json.loads(with_less.stdout)["link"])
+    visitor.go()
+    visitor.search("radio martin")
+    expect(page.locator("input[name=version]")).to_have_count(1)
+    expect(page.locator(".see")).to_have_count(0)
+    for path in ("/fichiers/0/apercu/0", "/apercu"):
+        assert page.goto(f"{served.url}{path}").status == 403, path

@@ -18,6 +18,7 @@ from litestar.params import FromPath
 
 from releve.adapters.finding import Hit, look_at
 from releve.adapters.preview.drawing import Drawn, Why
+from releve.apps.restore.serving import SEE
 from releve.apps.restore.telling import Teller
 from releve.apps.restore.wizard import Back, Offers, Wizard
 from releve.apps.web.site import (
@@ -186,6 +187,7 @@ def _versions(inside: Inside, desk: Desk, task: Task, *, wrong: str) -> Response
         place=_place(desk, path),
         wrong=wrong,
         seen=task.seen,
+        may_see=inside.session.may(SEE),
         chosen=task.seen.which if task.seen else offers.chosen,
         close=len(set(minutes)) < len(minutes),  # minutes would not tell them apart
     )
@@ -195,7 +197,7 @@ def _versions(inside: Inside, desk: Desk, task: Task, *, wrong: str) -> Response
 async def preview(
     request: AnyRequest, number: FromPath[int], which: FromPath[int]
 ) -> Response[str]:
-    inside, desk = enter(request), _desk(request)
+    inside, desk = enter(request, SEE), _desk(request)
     task = desk.task(inside.secret)
     offers = task.offers
     if offers is None or task.at != number or not 0 <= which < len(offers.offers):
@@ -215,7 +217,7 @@ async def preview(
 @get("/apercu")
 async def picture(request: AnyRequest) -> Response[bytes]:
     """The picture of the version that was looked at last."""
-    inside, desk = enter(request), _desk(request)
+    inside, desk = enter(request, SEE), _desk(request)
     seen = desk.task(inside.secret).seen
     if seen is None or not seen.drawn.png:
         raise NotFoundException
