@@ -126,9 +126,18 @@ def test_the_process_that_draws_has_no_network_no_rights_and_an_end(tmp_path) ->
     Path("/tmp/releve-preview-test").unlink(missing_ok=True)
 
 
+@pytest.fixture
+def patient():
+    """A search asks the vault: on a busy machine longer than a page's usual five seconds."""
+    expect.set_options(timeout=30_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.mark.browser
 @pytest.mark.restic
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("patient")
 def test_a_secretary_sees_what_she_brings_back_in_three_clicks(
     share, state, back_up, tmp_path, chromium
 ) -> None:
