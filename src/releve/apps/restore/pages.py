@@ -18,8 +18,7 @@ from litestar.params import FromPath
 
 from releve.adapters.finding import Hit, look_at
 from releve.adapters.preview.drawing import Drawn, Why
-from releve.apps.restore.serving import SEE
-from releve.apps.restore.telling import Teller
+from releve.apps.restore.telling import SEE, Teller
 from releve.apps.restore.wizard import Back, Offers, Wizard
 from releve.apps.web.site import (
     AnyRequest,

@@ -16,12 +16,11 @@ from releve.apps.agent.config import DEFAULT_HOME as AGENT_HOME
 from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.apps.box.home import DEFAULT_HOME as BOX_HOME
 from releve.apps.box.home import PROTECT, Protected
-from releve.apps.restore.telling import Teller
+from releve.apps.restore.telling import SEE, Teller
 from releve.apps.web.links import need_pages, plain, tell_link, with_code_at
 from releve.apps.web.listening import listener_on
 from releve.model.errors import UsageError
 
-SEE = "see"  # the right to look at a version on the page
 DEFAULT_HOME = Path("/var/lib/releve/restore")
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
 _home = click.option(

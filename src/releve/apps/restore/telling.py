@@ -13,6 +13,7 @@ from releve.model.event import FileRestored
 from releve.sense.path_token import PathKey, hide, token_of
 
 JOURNAL = "restored.jsonl"
+SEE = "see"  # a right of a link: to look at versions on the page
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
