@@ -3,6 +3,7 @@
     .venv/bin/python bench/vault.py [--quick] [--json] [--only PART ...] [--rounds N] [--keep FOLDER]
     .venv/bin/python bench/vault.py --offsite            the shaped link alone: 100 Mbit/s, 20 ms
     .venv/bin/python bench/vault.py --full               growth, 8 GB database, 10 GB over the link
+    .venv/bin/python bench/vault.py --full --only files --files 1000000
 
 Each part adds its figures to one object: a function `(Ground, Chosen) -> Figures` in PARTS. Local
 parts drop nothing from the page cache: figures are warm ones. Times are medians over the rounds, and
