@@ -3,6 +3,7 @@
     .venv/bin/python bench/vault.py [--quick] [--json] [--only PART ...] [--rounds N] [--keep FOLDER]
     .venv/bin/python bench/vault.py --offsite            the shaped link alone: 100 Mbit/s, 20 ms
     .venv/bin/python bench/vault.py --full               growth, 8 GB database, 10 GB over the link
+    .venv/bin/python bench/vault.py --full --only files --files 1000000
 
 Each part adds its figures to one object: a function `(Ground, Chosen) -> Figures` in PARTS. Local
 parts drop nothing from the page cache: figures are warm ones. Times are medians over the rounds, and
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import practice
 import recovering
+import vault_catalogue
 from recovering import RELEVE, Recovery
 from vault_ground import Ground, ground
 
@@ -41,6 +43,7 @@ class Chosen(argparse.Namespace):
     offsite: bool
     rounds: int
     only: list[str]
+    files: list[int]
     keep: Path | None
     window_s: float
 
@@ -85,6 +88,7 @@ def backup(at: Ground, chosen: Chosen) -> Figures:
 
 def instant(at: Ground, chosen: Chosen) -> Figures:
     """From the order to everything local, people working all the time; `restic restore` beside."""
+    at.fill_plain()
     ours: list[Recovery] = []
     plain: list[float] = []
     for number in range(chosen.rounds):
@@ -127,6 +131,7 @@ def restored(at: Ground, host: str = "plain", folder: Path | None = None) -> flo
 
 def scrub(at: Ground, _chosen: Chosen) -> Figures:
     """The whole store without a key; beside it restic's own look at every byte, with the key."""
+    at.fill_plain()
     practice.settle()
     words = [*RELEVE, "vault", "scrub", "--json", "--data", str(at.gate.data)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
@@ -181,18 +186,34 @@ def growth_of_snapshots(at: Ground, _chosen: Chosen) -> Figures:
     return found
 
 
-def growth_of_files(at: Ground, _chosen: Chosen) -> Figures:
+def growth_of_files(at: Ground, chosen: Chosen) -> Figures:
     """20,000, 200,000, 1,000,000 texts of 1 to 3 kB."""
     found = Figures()
-    for files in (20_000, 200_000, 1_000_000):
+    for files in chosen.files:
         source, host = at.root / f"axe-fichiers-{files}", f"files-{files}-{os.getpid()}"
         practice.wide(source, files)
         _both(at, source, host, "init")
         seconds = _both(at, source, host, "backup")
-        found |= {
-            f"files_{files}_{name}_s": round(took, 2) for name, took in seconds.items()
-        } | _grown(at, source, host, f"files_{files}")
+        found |= {f"files_{files}_{name}_s": round(took, 2) for name, took in seconds.items()}
+        print(json.dumps(found), file=sys.stderr)
+        found |= _grown(at, source, host, f"files_{files}")
+        found[f"files_{files}_view_s"] = vault_catalogue.view(at, host)
         shutil.rmtree(source)
+    return found
+
+
+def growth_of_catalogue(at: Ground, chosen: Chosen) -> Figures:
+    """The same files judged for the first time, and what a plan over them costs."""
+    found = Figures()
+    for files in chosen.files:
+        source, host = at.root / f"axe-catalogue-{files}", f"judged-{files}-{os.getpid()}"
+        practice.wide(source, files)
+        at.through_gate("init", host=host)
+        at.through_gate("backup", str(source), host=host)
+        judged = vault_catalogue.judged(at, source, host)
+        found |= {f"catalogue_{files}_{name}": value for name, value in judged.items()}
+        shutil.rmtree(source)
+        print(json.dumps(found), file=sys.stderr)
     return found
 
 
@@ -260,6 +281,7 @@ FULL: dict[str, Part] = {
     "database": database_of_8_gb,
     "snapshots": growth_of_snapshots,
     "files": growth_of_files,
+    "catalogue": growth_of_catalogue,
 }
 
 
@@ -273,6 +295,8 @@ def arguments() -> Chosen:
     parser.add_argument("--offsite", action="store_true", help="the shaped link alone")
     parser.add_argument("--rounds", type=int, default=0, help="of backup and instant [3, quick 1]")
     parser.add_argument("--only", nargs="*", choices=[*PARTS, *FULL], help="parts [all]")
+    sizes = [20_000, 200_000, 1_000_000]
+    parser.add_argument("--files", nargs="*", type=int, default=sizes, help="sizes of that growth")
     parser.add_argument("--keep", type=Path, help="work here, and leave it for the next run")
     parser.add_argument("--window-s", type=float, default=0, help="of the link [60; 15; full 900]")
     chosen = parser.parse_args(namespace=Chosen())
@@ -285,7 +309,8 @@ def arguments() -> Chosen:
 
 
 def measure(chosen: Chosen, root: Path) -> Figures:
-    size = practice.QUICK if chosen.quick else practice.WHOLE
+    is_small = chosen.quick or not set(chosen.only) & set(PARTS)  # growth makes its own
+    size = practice.QUICK if is_small else practice.WHOLE
     if chosen.full and "offsite" in chosen.only:
         size = practice.TEN_GB
     found: Figures = {"load_before": round(os.getloadavg()[0], 1)}

@@ -121,7 +121,7 @@ class Ground:
         return [*words, "--http-password-file", str(reader), "--password-file", str(password)]
 
     def fill(self) -> None:
-        """One backup as a host makes it, through the gate; one by restic before the bare server."""
+        """One backup as a host makes it, through the gate."""
         secret = self.gate.credential(HOST, HOST, CredentialKind.INGEST).read_text()
         config = Config(url=self.gate.address(HOST), user=HOST, folders=(str(self.source),))
         self.state.configure(config, secret)
@@ -131,9 +131,15 @@ class Ground:
         begun = time.perf_counter()
         self.state.run().run(config.folders, config.exclude, lambda _: None)
         took = time.perf_counter() - begun
-        self.plain("init")
-        self.plain("backup", str(self.source))
         (self.root / "filled").write_text(f"{took:.2f}")
+
+    def fill_plain(self) -> None:
+        """The same by restic before the bare server, once, for the parts that compare with it."""
+        done = self.root / "filled-plain"
+        if not done.exists():
+            self.plain("init")
+            self.plain("backup", str(self.source))
+            done.touch()
 
     def _bare_secret(self, host: str) -> str:
         secret = self.root / "secrets" / f"bare-{host}"

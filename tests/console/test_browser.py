@@ -146,6 +146,9 @@ def test_the_vault_s_page_shows_live_what_the_vault_tells(
     row = page.locator("tr", has_text="s3-lyon")
     expect(row).to_contain_text("9 attaques tentées, toutes repoussées")
     expect(page.locator("tr", has_text="s3-paris")).to_contain_text("non prouvé")
+    expect(page.locator("tr", has_text="prévoir la place")).to_contain_text("2 échecs de suite")
+    drill = page.locator(".rights li", has_text="essai de restauration")
+    expect(drill).to_contain_text("ouvert par le coffre (chemin essais)")
     assert page.evaluate("window.notReloaded")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert watched.complaints == []

@@ -121,9 +121,9 @@ class Attacked:
 
     def _envelope(self) -> tuple[str, ...]:
         room = self.root / "room.key"
-        public = said("key", "escrow", "pair", "--out", str(room))["public"]
+        self.room_public = said("key", "escrow", "pair", "--out", str(room))["public"]
         sealed = str(self.root / "envelope.json")
-        words = ("key", "escrow", "add", "--to", public, "--out", sealed)
+        words = ("key", "escrow", "add", "--to", self.room_public, "--out", sealed)
         said(*words, "--state", str(self.state.folder))
         own = ("--state", str(self.root / "room"))  # the clean room's: nothing of the lost machine
         return ("--envelope", sealed, "--private-key", str(room), *own)
@@ -269,3 +269,26 @@ def test_a_drill_goes_through_the_same_door_and_counts_from_what_was_judged_clea
     assert made["rpo_judged"]
     assert made["rpo_from"] == made["snapshot_at"]
     assert not list((tmp_path / "drills/lent").glob("*password"))
+
+
+def test_a_weekly_drill_opens_its_own_right_by_the_path_agreed_for_drills(attacked, tmp_path):
+    room = tmp_path / "salle"
+    said("vault", "approver", "make-key", room)
+    host = ("--structure", STRUCTURE, "--host", "srv1", "--room-key", f"{room}.pub")
+    every = ("--drills-every", "7", "--reads", "1G", "--hours", "2", "--until", "2099-01-01")
+    attacked.vault("agreement", "add", "essais", *host, *every)
+    for name in ("martin", "durand"):
+        key = ("--approver", name, "--key", attacked.root / name)
+        attacked.vault("agreement", "sign", "essais", *key)
+    words = ["drill", "run", "--agreed", "essais", "--room-key", str(room), *attacked.lent[:4]]
+    words += ["--state", str(attacked.state.folder), "--snapshot", attacked.snapshots[1]]
+    words += ["--drills", str(tmp_path / "drills"), "--json"]
+    made = json.loads(releve(*words).stdout.splitlines()[-1])["certificate"]
+    assert (made["verdict"], made["place"]["host"]) == ("passed", "srv1")
+    left = {path.name for path in (tmp_path / "drills/lent").iterdir()}
+    assert left <= {"cache"}, "neither key nor right stays"
+    again = releve(*words, check=False)
+    assert (again.returncode, "next drill is due" in again.stderr) == (114, True)
+    assert releve(*words, "--if-due", "--resume").returncode == 0, "the schedule asks for none"
+    told = [n for n in attacked.gate.notices() if n["about"] == "essais"]
+    assert [n["notice"] for n in told] == ["drill_opened", "drill_refused"]

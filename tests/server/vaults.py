@@ -140,9 +140,12 @@ def full_standing(vault: ToldVault, now: dt.datetime) -> Standing:
         approvers=(), asked_ns=ns - day // 30, opened_ns=ns - day // 32, expires_ns=ns + day // 8,
         first_read_ns=ns - day // 40,
     )  # fmt: skip
+    drill = msgspec.structs.replace(
+        opened, id="o-3", incident="drill", by="essais", path="essais", is_drill=True
+    )
     return Standing(
         vault="f" * 16, name="coffre", structure="cabinet", at_ns=ns, wall_ns=ns, seq=9320,
-        hash=hash_of(9320), hosts=hosts, copies=copies, openings=(opened, waiting), approvers=3,
+        hash=hash_of(9320), hosts=hosts, copies=copies, openings=(opened, waiting, drill), approvers=3,
         scrub=ScrubStanding(
             started_ns=ns - day, ended_ns=ns - day // 2, objects=9320, bytes=71_000_000_000,
             mb_per_s=412.5, bad=2,

@@ -43,8 +43,8 @@ NOTICES: dict[str, Row] = {
     ),
     "read_budget_used_up": Row(
         Severity.SERIOUS,
-        "Coffre : l’accès de {about} a lu tout son budget du jour. Quelqu’un copie-t-il l’historique ?",
-        "Vault: {about} used up its reading budget of the day. Is somebody copying the history?",
+        "Coffre : l’accès de {about} a lu tout son budget. Quelqu’un copie-t-il l’historique ?",
+        "Vault: {about} used up its reading budget. Is somebody copying the history?",
     ),
     "quota_used_up": Row(
         Severity.SERIOUS,
@@ -100,6 +100,16 @@ NOTICES: dict[str, Row] = {
         Severity.INFO,
         "Coffre : droit de restaurer {host} refermé par {by}.",
         "Vault: right to restore {host} closed by {by}.",
+    ),
+    "drill_opened": Row(
+        Severity.INFO,
+        "Coffre : droit de relire ouvert {hours} h pour l’essai de restauration de {host} (chemin {about}).",
+        "Vault: right to read opened for {hours} h for the restore drill of {host} (path {about}).",
+    ),
+    "drill_refused": Row(
+        Severity.NOTICE,
+        "Coffre : un essai de restauration de {host} demandé par le chemin {about} est refusé.",
+        "Vault: a restore drill of {host} that was asked for on the path {about} is refused.",
     ),
     "approver_enrolled": Row(
         Severity.SERIOUS,

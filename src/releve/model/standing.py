@@ -103,6 +103,7 @@ class OpeningStanding(msgspec.Struct, frozen=True, kw_only=True):
     opened_ns: int
     expires_ns: int
     first_read_ns: int
+    is_drill: bool = False  # opened by the vault itself on a path for drills
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,6 +105,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     bytes_per_s: int = 0
     requests_per_s: int = 0
     read_bytes_per_day: int = 0  # of `data`, for ingest
+    read_bytes: int = 0  # of `data` in all, for a drill's right
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +141,11 @@ class Signoff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """A path agreed beforehand: this clean room's key may open for so long; two people signed it."""
+    """A path agreed beforehand: this clean room's key may open for so long; two people signed it.
+
+    With `drill_every_days` it is for restore drills only: one opening in so many days, of one host,
+    which reads at most `read_bytes`.
+    """
 
     name: str
     structure: str
@@ -151,6 +156,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     made_ns: int
     signoffs: tuple[Signoff, ...] = ()
     ended_ns: int = 0
+    drill_every_days: float = 0.0
+    read_bytes: int = 0
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +177,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int = 0
     closed_ns: int = 0
     first_read_ns: int = 0
+    is_drill: bool = False  # opened by the vault itself for a drill that was agreed on
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,14 +230,30 @@ class ViewWish(msgspec.Struct, frozen=True, kw_only=True):
     as_of_ns: int = 0  # or of this time, by the vault's clock
 
 
+class WhereWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a clean room asks the gate: in which generation of a host these snapshots lie."""
+
+    host: str
+    snapshots: tuple[str, ...]
+
+
 class Right(msgspec.Struct, frozen=True, kw_only=True):
     """The right to restore, as the gate tells whoever holds it; seconds since it was asked for."""
 
     opening: str
     incident: str
-    path: str  # "two_people", or "agreed:NAME"
+    path: str  # "two_people", "agreed:NAME", or "drill:NAME"
     to_first_signature_s: float | None = None
     to_open_s: float | None = None
     to_first_read_s: float | None = None
     since_asked_s: float = 0.0  # at this answer
     expires_ns: int = 0
+
+
+class DrillAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """A clean room asks for the right of its drill; it made the secret, and signs its SHA-256 with the rest."""
+
+    agreement: str
+    asked_ns: int  # clean room's clock
+    secret_sha256: str
+    signature: str = ""  # Ed25519 by the clean room's key, hex

@@ -197,8 +197,10 @@ def _newer(
 ) -> tuple[tuple[Newer, ...], tuple[Withheld, ...]]:
     """The newest clean version of each file that is younger than the clean snapshot.
 
-    A version that the clean snapshot holds needs a word only if it may act and came too late.
+    A version that the clean snapshot holds needs a word only if it may act and came too late. What is
+    younger with the same content (a new generation sends everything again) is not brought again.
     """
+    shown: dict[str, str] = {}  # by path, the content that the clean snapshot gives back
     best: dict[str, Newer] = {}
     held: dict[str, Withheld] = {}
     last: dict[str, Newer] = {}  # by path, the version that may be given back
@@ -208,7 +210,11 @@ def _newer(
         is_there = kept.first <= place and (kept.until is None or kept.until > place)
         if why is None:
             last[kept.path] = _offered(kept, point)
-            if kept.first > place:
+            if is_there:
+                shown[kept.path] = kept.facts.sha256
+            if kept.first > place and shown.get(kept.path) == kept.facts.sha256:
+                best.pop(kept.path, None)
+            elif kept.first > place:
                 best[kept.path] = last[kept.path]
         elif kept.first > place or (is_there and _is_amiss(kept, why)):
             before, instead = held.get(kept.path), last.get(kept.path)

@@ -7,7 +7,7 @@ the clean snapshot; what may not come back is not shown.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 import msgspec
@@ -84,8 +84,14 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(filter(None, named)))
 
 
-def course(plan: Plan, folder: str = "", *, most_bytes: int = MOST_BYTES) -> Course:
+def course(
+    plan: Plan, folder: str = "", *, most_bytes: int = MOST_BYTES, apart: Collection[str] = ()
+) -> Course:
     """The course of one folder: of the one that the plan names, if it names one only.
+
+    Args:
+        apart: snapshots of another repository than that of the snapshot below: what comes from them
+            is laid, each database for itself.
 
     Raises: NoCleanPointError.
     """
@@ -94,7 +100,7 @@ def course(plan: Plan, folder: str = "", *, most_bytes: int = MOST_BYTES) -> Cou
         raise NoCleanPointError(whole.path, "no snapshot of it is clean")
     wanted = (folder or whole.path).rstrip("/") or "/"
     databases = [s for s in plan.sets if s is not whole and _inside(s.path, wanted)]
-    bases = _bases(databases, whole.snapshot)
+    bases = _bases([s for s in databases if s.snapshot not in apart], whole.snapshot)
     pieces, left = _within(_files(whole, wanted), most_bytes)
     return Course(
         folder=wanted,

@@ -9,9 +9,11 @@ import msgspec
 from releve.adapters.vault.desk import PREFIX
 from releve.flow.backup import VaultRefusedError, VaultUnreachableError
 from releve.flow.vault.names import is_generation, is_word
+from releve.flow.vault.openings import OpeningError
 from releve.model.errors import ReleveError
-from releve.model.vault import Right, View, ViewWish
+from releve.model.vault import DrillAsk, Right, View, ViewWish, WhereWish
 
+_LONGEST = 300  # of the gate's words
 _PATIENCE_S = 120.0  # a view of a million objects takes a while
 
 
@@ -28,21 +30,40 @@ class NoViewError(ReleveError):
         super().__init__(f"{address} shows no such view: {why}.")
 
 
+def open_for_drill(base: str, ask: DrillAsk, authority: str = "") -> Right:
+    """A drill's right, on a path agreed beforehand; it opens with the secret whose digest was sent.
+
+    Raises: VaultUnreachableError, OpeningError.
+    """
+    try:
+        with _client(base, authority) as client:
+            reply = client.post(f"{PREFIX}drill", content=msgspec.json.encode(ask))
+    except httpx.HTTPError as error:
+        raise VaultUnreachableError(base, type(error).__name__) from error
+    if reply.status_code != httpx.codes.OK:
+        raise OpeningError(reply.text.strip()[:_LONGEST])
+    return msgspec.json.decode(reply.content, type=Right)
+
+
+def _client(base: str, authority: str, who: tuple[str, str] | None = None) -> httpx.Client:
+    verify: ssl.SSLContext | bool = True
+    if authority:
+        verify = ssl.create_default_context(cafile=authority)
+    return httpx.Client(
+        base_url=base.rstrip("/"),
+        auth=who,
+        verify=verify,
+        timeout=_PATIENCE_S,
+        trust_env=False,
+    )
+
+
 class AskedDesk:
     """One gate with one restore credential."""
 
     def __init__(self, base: str, user: str, secret: str, authority: str = "") -> None:
-        verify: ssl.SSLContext | bool = True
-        if authority:
-            verify = ssl.create_default_context(cafile=authority)
         self._base = base
-        self._client = httpx.Client(
-            base_url=base.rstrip("/"),
-            auth=(user, secret),
-            verify=verify,
-            timeout=_PATIENCE_S,
-            trust_env=False,
-        )
+        self._client = _client(base, authority, (user, secret))
 
     def right(self) -> Right | None:
         """None: no gate of ours is there.
@@ -59,6 +80,18 @@ class AskedDesk:
             raise NoViewError(self._base, "it is no gate of a vault")
         return msgspec.json.decode(said, type=View)
 
+    def where(self, wish: WhereWish) -> dict[str, str]:
+        """The generation of each snapshot that the vault received.
+
+        Raises: VaultUnreachableError, VaultRefusedError, NoViewError.
+        """
+        said = self._answer("POST", "where", msgspec.json.encode(wish))
+        found = msgspec.json.decode(said, type=dict[str, str]) if said is not None else {}
+        for name in wish.snapshots:
+            if name not in found:
+                raise NoViewError(self._base, f"snapshot {name[:8]} was not received there")
+        return found
+
     def close(self) -> None:
         self._client.close()
 
@@ -72,7 +105,7 @@ class AskedDesk:
         if reply.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise VaultRefusedError(self._base, reply.status_code)
         if reply.status_code != httpx.codes.OK:
-            raise NoViewError(self._base, reply.text.strip()[:300])
+            raise NoViewError(self._base, reply.text.strip()[:_LONGEST])
         return reply.content
 
 

@@ -88,14 +88,18 @@ class Giver:
         return self._layout.served_view_path(target.view, target.kind, target.name)
 
     async def _account(self, credential: Credential, target: Target, part: str) -> None:
+        limits = credential.limits
         if credential.kind is CredentialKind.RESTORE:
             await self._read(credential)
-            return
+            if not limits.read_bytes:
+                return
         size = self._size(target, part)
         saved = self._saved.get(credential.id) or Spent()
         spent = self._spent.get(credential.id, saved)
-        budget = credential.limits.read_bytes_per_day
-        after = rules.spend(spent, size, budget, self._now_ns())
+        # One day without end holds the account of a right that has a budget in all.
+        now_ns = 0 if limits.read_bytes else self._now_ns()
+        budget = limits.read_bytes or limits.read_bytes_per_day
+        after = rules.spend(spent, size, budget, now_ns)
         if after is None:
             await self._overdrawn(credential)
             raise RefusedError(403, Verdict.NOT_FOR_DATA)
@@ -106,9 +110,12 @@ class Giver:
             self._saved.put(credential.id, ahead)
 
     def _size(self, target: Target, part: str) -> int:
-        if target.repository is None or target.kind is None:
+        if target.kind is None:
             return 0
-        path = object_in(self._layout.repository(target.repository), target.kind, target.name)
+        folder = self._layout.views / target.view
+        if target.repository is not None:
+            folder = self._layout.repository(target.repository)
+        path = object_in(folder, target.kind, target.name)
         try:
             whole = path.stat().st_size
         except FileNotFoundError:

@@ -11,9 +11,10 @@ from releve.adapters.drill import seal
 from releve.adapters.drill.room import BootTicks
 from releve.apps.backup.cli import Teller
 from releve.apps.backup.state import State
+from releve.apps.drill.asking import Agreed, forget_right
 from releve.apps.drill.certify import Asked
 from releve.apps.drill.certify import certify as certify_restore
-from releve.apps.drill.ground import forget_lent, ground_of
+from releve.apps.drill.ground import LENT, forget_lent, ground_of
 from releve.apps.drill.state import DrillHome, find
 from releve.apps.drill.wiring import Scene, host_name, sweep, work
 from releve.apps.recover.intent import Words
@@ -53,6 +54,8 @@ def drill() -> None:
 )
 @click.option("--structure", default="", help="Nom de la structure, pour le certificat.")
 @click.option("--room", default="", metavar="DIR", help="Où faire la salle propre.")
+@click.option("--agreed", default="", metavar="NAME", help="Chemin convenu pour les essais.")
+@click.option("--room-key", default="", metavar="FILE", help="Clé qui le prouve (avec --agreed).")
 @state_option
 @source_options
 @_home
@@ -62,6 +65,8 @@ def run(
     patients: str,
     structure: str,
     room: str,
+    agreed: str,
+    room_key: str,
     drills: str | None,
     *,
     resume: bool,
@@ -76,6 +81,7 @@ def run(
 
     In a clean room, by the door that a recovery takes (an as-of view, a lent key):
     releve drill run --envelope enveloppe.json --private-key salle.key --right droit.json
+    Each week by itself: --agreed essais --room-key salle-ed25519.key instead of --right.
     """
     home, words = DrillHome(drills), msgspec.convert(given, Words)
     if not words.begins:
@@ -89,7 +95,8 @@ def run(
                 _print({"event": "not_due", "next": _next(home, journal.drills())})
             return
         scene = Scene(structure=structure, patients=patients)
-        ground = ground_of(words, home, scene, wanted.snapshot or snapshot)
+        path = Agreed(name=agreed, key_file=room_key) if agreed else None
+        ground = ground_of(words, home, scene, wanted.snapshot or snapshot, path)
         if wanted not in journal.drills():
             place = str(Path(room).absolute()) if room else ""
             wanted = msgspec.structs.replace(
@@ -101,6 +108,7 @@ def run(
             made = work(home, journal, ground.engine, wanted, ground.scene, teller)
         finally:
             forget_lent(home)
+        forget_right(home.folder / LENT)
     _end(made, home, as_json=as_json)
 
 

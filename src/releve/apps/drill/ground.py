@@ -9,12 +9,14 @@ from releve.adapters.drill.engine import DrillEngine, LentEngine
 from releve.adapters.restic.lent import LentRepository
 from releve.apps.backup.judging import catalogue, is_enabled
 from releve.apps.backup.state import State
+from releve.apps.drill.asking import Agreed, right_of
 from releve.apps.drill.state import DrillHome
 from releve.apps.drill.wiring import Scene, host_name
 from releve.apps.recover.intent import Words, source_of
 from releve.flow.drill.ports import Engine
 from releve.flow.vault.names import is_object
 from releve.model.clean import Verdict
+from releve.model.errors import UsageError
 from releve.recover.clean_point import standing
 
 LENT = "lent"
@@ -28,13 +30,20 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     host: str
 
 
-def ground_of(words: Words, home: DrillHome, scene: Scene, snapshot: str = "") -> Ground:
+def ground_of(
+    words: Words, home: DrillHome, scene: Scene, snapshot: str = "", agreed: Agreed | None = None
+) -> Ground:
     """What is restored from; a snapshot whose whole name is told is shown as of its receipt.
 
-    Raises: those of `source_of`, BackupNotSetUpError.
+    Args:
+        agreed: the path on which the gate opens the right of this drill.
+
+    Raises: those of `source_of` and `right_of`, BackupNotSetUpError.
     """
     state = State(words.state or None)
     clean = cleanness(state)
+    if agreed is not None and not words.begins:
+        raise UsageError("--agreed is for a clean room: it needs --envelope, or --repository")
     if not words.begins:
         config, last = state.config(), state.load().backup
         own = msgspec.structs.replace(
@@ -47,6 +56,8 @@ def ground_of(words: Words, home: DrillHome, scene: Scene, snapshot: str = "") -
         return Ground(engine=DrillEngine(state.engine()), scene=own, host=host_name())
     lent = home.folder / LENT
     lent.mkdir(mode=0o700, exist_ok=True)
+    if agreed is not None:
+        words = msgspec.structs.replace(words, right=right_of(agreed, words, lent))
     source = source_of(
         words, lent, (snapshot,) if is_object(snapshot) else (), "drill run", wants_view=True
     )

@@ -244,7 +244,7 @@ class Finishing:
                 self._asked.snapshot,
                 f"{self._asked.folder.rstrip('/')}/{path}",
             )
-            self._opening.repository.restore(snapshot, full, str(scratch))
+            self._opening.repository_of(snapshot).restore(snapshot, full, str(scratch))
             place.rename(place.with_name(f"{place.name}.douteux"))
             (scratch / Path(full).name).rename(place)
             scratch.rmdir()

@@ -9,8 +9,9 @@ What only some words need is imported by them: a practice waits for its files.
 import contextlib
 import datetime as dt
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +24,9 @@ from releve.model.errors import ReleveError, UsageError
 from releve.model.keys import Envelope
 from releve.model.vault import Right, ViewWish
 from releve.recover.course import MOST_BYTES, Course, NoCleanPointError, course
+
+if TYPE_CHECKING:  # an HTTP client: imported by those who ask
+    from releve.adapters.vault.asked import AskedDesk
 
 SECRETS = ("password", "http-password")
 
@@ -38,7 +42,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     no_newer: bool = False
     lost: bool = False
     right: str = ""
-    envelope: str = ""
+    envelope: tuple[str, ...] = ()  # one for each generation that is needed
     private_key: str = ""
     repository: str = ""
     password_file: str = ""
@@ -84,8 +88,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""  # whose backups they are, if key or address say it
 
 
-def course_of(words: Words, folder: str, secrets: Path) -> Course | None:
+def course_of(
+    words: Words,
+    folder: str,
+    secrets: Path,
+    apart: Callable[[Course], Collection[str]] = lambda _: (),
+) -> Course | None:
     """How the plan brings the folder back; None when no plan was named.
+
+    Args:
+        apart: which of a course's snapshots lie in another generation than the one below.
 
     Raises: NoCleanPointError, IncidentUnknownError, RightFileError, CatalogueError, and those of
     `source_of` for a machine that is lost.
@@ -94,7 +106,8 @@ def course_of(words: Words, folder: str, secrets: Path) -> Course | None:
         return None
     most = 0 if words.no_newer else MOST_BYTES
     made = _plan_of_lost(words, secrets) if words.lost else _plan(words)
-    return course(made, folder, most_bytes=most)
+    way = course(made, folder, most_bytes=most)
+    return course(made, folder, most_bytes=most, apart=away) if (away := apart(way)) else way
 
 
 def _plan_of_lost(words: Words, secrets: Path) -> Plan:
@@ -166,14 +179,10 @@ def source_of(
     """
     repository, password, host = words.repository, words.password_file, ""
     if words.envelope:
-        envelope = _envelope(words.envelope)
+        envelope = newest_envelope(words)
         repository, host = repository or envelope.url, envelope.host
         password = _lend(words, envelope, secrets, why)
-    user, secret = words.user, words.http_password_file
-    if words.right:
-        granted = _granted(words.right)
-        write(secrets / "http-password", granted.secret.encode())
-        user, secret = granted.credential, str(secrets / "http-password")
+    user, secret = reader_of(words, secrets)
     ca_file = words.ca_file
     if not repository:
         repository, password, user, secret, ca_file = _own(words, password, user, secret)
@@ -189,28 +198,46 @@ def source_of(
     )
     if not (snapshots or wants_view or as_of) or not lent.user or lent.repository.startswith("/"):
         return Source(lent=lent, host=host)
-    shown = _shown(lent, snapshots, int(as_of.timestamp() * 1e9) if as_of else 0)
+    shown = shown_to(lent, snapshots, int(as_of.timestamp() * 1e9) if as_of else 0)
     return msgspec.structs.replace(shown, host=host or shown.host)
 
 
-def _shown(lent: Lent, snapshots: tuple[str, ...], as_of_ns: int) -> Source:
-    """The gate's view that holds these snapshots, and nothing that was received after them."""
+def reader_of(words: Words, secrets: Path) -> tuple[str, str]:
+    """Who reads, and the file of the secret: by the right, else as told. Raises: RightFileError."""
+    if not words.right:
+        return words.user, words.http_password_file
+    granted = _granted(words.right)
+    write(secrets / "http-password", granted.secret.encode())
+    return granted.credential, str(secrets / "http-password")
+
+
+@contextlib.contextmanager
+def asking(url: str, user: str, secret_file: str, ca_file: str) -> "Iterator[AskedDesk]":
+    """The desk of the gate that a repository lies behind. Raises: UsageError."""
     from releve.adapters.vault.asked import AskedDesk, place_of
+
+    place = place_of(url)
+    if place is None or not user:
+        raise UsageError(f"{url} is not behind a vault's gate that a right opens (--right)")
+    secret = Path(secret_file).read_text(encoding="utf-8").strip()
+    with contextlib.closing(AskedDesk(place[0], user, secret, ca_file)) as desk:
+        yield desk
+
+
+def shown_to(lent: Lent, snapshots: tuple[str, ...], as_of_ns: int = 0) -> Source:
+    """The gate's view that holds these snapshots, and nothing that was received after them."""
+    from releve.adapters.vault.asked import place_of
 
     place = place_of(lent.repository)
     if place is None:
         return Source(lent=lent)
     base, host, generation = place
-    secret = Path(lent.http_password_file).read_text(encoding="utf-8").strip()
-    desk = AskedDesk(base, lent.user, secret, lent.ca_file)
-    try:
+    with asking(lent.repository, lent.user, lent.http_password_file, lent.ca_file) as desk:
         right = desk.right()
         if right is None:  # a plain server: its repository as it stands
             return Source(lent=lent)
         wish = ViewWish(host=host, generation=generation, snapshots=snapshots, as_of_ns=as_of_ns)
         made = desk.view(wish)
-    finally:
-        desk.close()
     shown = msgspec.structs.replace(lent, repository=f"rest:{base}views/{made.id}/")
     return Source(lent=shown, right=right, view=made.id, repository=lent.repository, host=host)
 
@@ -233,7 +260,13 @@ def _own(words: Words, password: str, user: str, secret: str) -> tuple[str, str,
     )
 
 
-def _envelope(file: str) -> Envelope:
+def newest_envelope(words: Words) -> Envelope:
+    """Of several generations'. Raises: EnvelopeError."""
+    return max(map(envelope_of, words.envelope), key=lambda one: one.generation)
+
+
+def envelope_of(file: str) -> Envelope:
+    """Raises: EnvelopeError."""
     try:
         return msgspec.json.decode(Path(file).read_bytes(), type=Envelope)
     except (OSError, msgspec.DecodeError) as error:
@@ -275,5 +308,6 @@ def forgetting(home: RecoveryHome) -> Iterator[None]:
 
 def forget_secrets(home: RecoveryHome) -> None:
     """What was lent for this recovery goes with its end."""
-    for name in SECRETS:
-        (home.path / name).unlink(missing_ok=True)
+    for place in (home.path, *home.path.glob("generation-*")):
+        for name in SECRETS:
+            (place / name).unlink(missing_ok=True)

@@ -26,13 +26,16 @@ _PIECE = 1 << 20
 
 
 class Laying:
-    """One folder. `ids`: the mounted repository's snapshots; `below`: the folder in the clean one."""
+    """One folder.
+
+    `ids(snapshot)`: where the snapshots of its repository are mounted; `below`: the folder in the clean one.
+    """
 
     def __init__(
         self,
         course: Course,
         *,
-        ids: str,
+        ids: Callable[[str], str],
         below: str,
         upper: str,
         copies: Callable[[str], Sequence[DatabaseCopy]],
@@ -111,7 +114,7 @@ class Laying:
         )
 
     def _at(self, snapshot: str, path: str) -> str:
-        return f"{self._ids}/{snapshot[:_SHORT]}{path}"
+        return f"{self._ids(snapshot)}/{snapshot[:_SHORT]}{path}"
 
     def _folders(self, path: str) -> None:
         """The folders of a file in the upper one; their rights come at the end."""

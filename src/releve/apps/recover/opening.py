@@ -7,7 +7,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -34,12 +34,32 @@ class Opening:
         self.view = Overlay(str(home.path), asked.target)
         self.repository = LentRepository(asked.lent, str(home.path))
 
+    def repository_of(self, snapshot: str) -> LentRepository:
+        """That of the generation which has the snapshot."""
+        other = next((o for o in self._asked.others if snapshot in o.snapshots), None)
+        return LentRepository(other.lent, str(self._home.path)) if other else self.repository
+
     def mount_vault(self) -> tuple[Program, str]:
         """Mount the repository at a fresh place; the old one may be dead or still in use."""
+        return self._mount(self.repository)
+
+    def _mount(self, repository: LentRepository) -> tuple[Program, str]:
         numbers = [int(p.name[6:]) for p in self._home.path.glob("vault-*")]
         point = self._home.path / f"vault-{max(numbers, default=0) + 1}"
-        program = self.repository.mount(str(point))
-        return program, str(point)
+        return repository.mount(str(point)), str(point)
+
+    @contextlib.contextmanager
+    def _others(self, point: str) -> Iterator[dict[str, str]]:
+        """Mount the other generations while the block is entered: by snapshot, where it shows."""
+        begun, places = list[tuple[Program, str]](), dict[str, str]()
+        try:
+            for other in self._asked.others:
+                begun.append(self._mount(self.repository_of(other.snapshots[0])))
+                places |= dict.fromkeys(other.snapshots, begun[-1][1])
+            yield places
+        finally:
+            for program, place in begun:
+                self.unmount_vault(place, program, keep=point)
 
     def below(self, point: str) -> str:
         """The recovered folder inside the mounted repository. Raises: TargetError."""
@@ -108,20 +128,21 @@ class Opening:
         course = self._asked.course
         if course is None:
             return
-        laying = Laying(
-            course,
-            ids=f"{point}/ids",
-            below=folder,
-            upper=self.view.upper,
-            copies=lambda snapshot: self.copies_in(point, snapshot),
-        )
-        laying.check_room(self.view.room(), self._asked.reserve)
-        try:
-            layer = laying.lay(self._asked.threads)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise
-            raise MountFailedError(self._asked.lent.repository, str(error)) from error
+        with self._others(point) as places:
+            laying = Laying(
+                course,
+                ids=lambda snapshot: f"{places.get(snapshot, point)}/ids",
+                below=folder,
+                upper=self.view.upper,
+                copies=lambda snapshot: self.copies_in(places.get(snapshot, point), snapshot),
+            )
+            laying.check_room(self.view.room(), self._asked.reserve)
+            try:
+                layer = laying.lay(self._asked.threads)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise
+                raise MountFailedError(self._asked.lent.repository, str(error)) from error
         overlay.sync_all(self.view.upper)
         self._home.keep("layer.json", layer)
 

@@ -11,12 +11,14 @@ import msgspec
 from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import FOLDER as BASES
 from releve.adapters.restic.lent import Listing
-from releve.apps.recover.intent import Words, course_of, source_of
+from releve.apps.recover.generations import Generations
+from releve.apps.recover.intent import Source, Words, course_of, shown_to, source_of
 from releve.apps.recover.opening import Opening
-from releve.apps.recover.state import Asked, Phase, RecoveryHome, SharedAs, State
+from releve.apps.recover.state import Asked, Other, Phase, RecoveryHome, SharedAs, State
 from releve.flow.recovery.errors import CareListError, NoRecoveryError, TargetError
 from releve.model.errors import ReleveError, UsageError
 from releve.recover.care_order import CareList
+from releve.recover.course import Course
 
 
 class Given(Words, frozen=True, kw_only=True):
@@ -38,9 +40,12 @@ class Given(Words, frozen=True, kw_only=True):
 
 def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
     """Raises: those of `course_of` and `source_of`."""
-    way = course_of(given, given.folder, home.path)
-    why = given.incident or given.first_write or "recover start"
-    source = source_of(given, home.path, way.snapshots if way else (), f"recover start: {why}")
+    why = f"recover start: {given.incident or given.first_write or 'recover start'}"
+    if len(given.envelope) > 1 and given.has_plan:
+        way, source, others = _of_generations(home, given, why)
+    else:
+        way, others = course_of(given, given.folder, home.path), ()
+        source = source_of(given, home.path, way.snapshots if way else (), why)
     return Asked(
         target=str(home.target),
         lent=source.lent,
@@ -56,7 +61,26 @@ def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
         right=source.right,
         view=source.view,
         repository=source.repository,
+        others=others,
     )
+
+
+def _of_generations(
+    home: RecoveryHome, given: Given, why: str
+) -> tuple[Course | None, Source, tuple[Other, ...]]:
+    """The same when the plan's snapshots may lie in several."""
+    known = Generations(given, home.path)
+
+    def apart(way: Course) -> set[str]:
+        known.learn(way.snapshots)
+        return known.apart(way.snapshot)
+
+    way = course_of(given, given.folder, home.path, apart)
+    if way is None:
+        raise UsageError("several envelopes need a plan: --incident, --first-write or --plan")
+    away = known.apart(way.snapshot)
+    here = [name for name in way.snapshots if name not in away]
+    return way, known.source(here, why), known.others(away, why)
 
 
 def renew(home: RecoveryHome, given: Given) -> Asked:
@@ -78,7 +102,11 @@ def renew(home: RecoveryHome, given: Given) -> Asked:
     snapshots = asked.course.snapshots if asked.course else (asked.snapshot,)
     source = source_of(known, home.path, snapshots, "recover start: renewed")
     renewed = msgspec.structs.replace(
-        asked, lent=source.lent, right=source.right, view=source.view or asked.view
+        asked,
+        lent=source.lent,
+        right=source.right,
+        view=source.view or asked.view,
+        others=tuple(_renewed(other, source) for other in asked.others),
     )
     home.keep("asked.json", renewed)
     program = home.state().vault
@@ -86,6 +114,16 @@ def renew(home: RecoveryHome, given: Given) -> Asked:
         with contextlib.suppress(ProcessLookupError):
             os.kill(program.pid, signal.SIGKILL)
     return renewed
+
+
+def _renewed(other: Other, source: Source) -> Other:
+    lent = msgspec.structs.replace(
+        other.lent,
+        repository=other.repository,
+        user=source.lent.user,
+        http_password_file=source.lent.http_password_file,
+    )
+    return msgspec.structs.replace(other, lent=shown_to(lent, other.snapshots).lent)
 
 
 def check(home: RecoveryHome) -> bool:

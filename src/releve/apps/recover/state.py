@@ -48,6 +48,14 @@ class SharedAs(msgspec.Struct, frozen=True, kw_only=True):
     people_of: str = ""  # a box whose people and passwords count here, too
 
 
+class Other(msgspec.Struct, frozen=True, kw_only=True):
+    """Another generation that some of the recovered files come from, with its own key."""
+
+    lent: Lent
+    snapshots: tuple[str, ...]
+    repository: str  # of which `lent` is a view
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The order; only the right that it reads by may be renewed afterwards."""
 
@@ -68,6 +76,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     right: Right | None = None  # how the right to restore came about, with its seconds
     view: str = ""  # the vault's view that is read
     repository: str = ""  # of which that is a view
+    others: tuple[Other, ...] = ()
 
     @property
     def bases_snapshot(self) -> str:

@@ -23,7 +23,12 @@ _PLAN = (
 )
 _SOURCE = (
     click.option("--right", default="", metavar="FILE", help="De `vault credential open --out`."),
-    click.option("--envelope", default="", metavar="FILE", help="Clé prêtée, sous enveloppe."),
+    click.option(
+        "--envelope",
+        multiple=True,
+        metavar="FILE",
+        help="Clé prêtée, sous enveloppe ; une par génération.",
+    ),
     click.option(
         "--private-key", default="", metavar="FILE", help="Clé privée de la salle propre."
     ),

@@ -1,4 +1,4 @@
-"""The wizard's pages: what are you looking for, which one, as of when, done.
+"""The wizard's pages: what are you looking for, which one, as of when, is it this one, done.
 
 What was looked for stays here, in memory, by session: no name stands in an address, where browsers
 would keep it.
@@ -13,10 +13,12 @@ import msgspec
 import structlog
 from anyio import CapacityLimiter, Lock, to_thread
 from litestar import Litestar, Response, get, post
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from releve.adapters.finding import Hit, look_at
-from releve.apps.restore.telling import Teller
+from releve.adapters.preview.drawing import Drawn, Why
+from releve.apps.restore.telling import SEE, Teller
 from releve.apps.restore.wizard import Back, Offers, Wizard
 from releve.apps.web.site import (
     AnyRequest,
@@ -43,6 +45,13 @@ _LONGEST = 200
 _WORK = CapacityLimiter(2)  # a search reads much: care comes first
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that was looked at last."""
+
+    which: int  # of the offers
+    drawn: Drawn
+
+
 class Task(msgspec.Struct, kw_only=True):
     """What one person is at."""
 
@@ -58,6 +67,7 @@ class Task(msgspec.Struct, kw_only=True):
     at: int = -1  # which hit `offers` is of
     offers: Offers | None = None
     back: Back | None = None
+    seen: Seen | None = None
     done_for: tuple[int, bool] | None = None  # the version and place that `back` tells of
     lock: Lock = msgspec.field(default_factory=Lock)
 
@@ -83,7 +93,7 @@ class Desk:
 
 def wizard_site(site: Site, wizard: Wizard, teller: Teller) -> Litestar:
     """The whole site."""
-    routes = [start, look, hits, versions, choose, done]
+    routes = [start, look, hits, versions, preview, picture, choose, done]
     return application(site, routes, most_bytes=MOST_BYTES, desk=Desk(wizard, teller))
 
 
@@ -153,7 +163,7 @@ async def versions(request: AnyRequest, number: FromPath[int]) -> Response[str]:
     if not 0 <= number < len(task.hits):
         return go("/")
     at = task.meant.at.astimezone(dt.UTC) if task.meant else None
-    task.at, task.done_for = number, None
+    task.at, task.done_for, task.seen = number, None, None
     hit = await to_thread.run_sync(look_at, task.hits[number].path)
     hit = hit if hit.is_there else task.hits[number]
     task.offers = await to_thread.run_sync(desk.wizard.offers, hit, at, limiter=_WORK)
@@ -175,8 +185,42 @@ def _versions(inside: Inside, desk: Desk, task: Task, *, wrong: str) -> Response
         name=PurePath(path).name,
         place=_place(desk, path),
         wrong=wrong,
+        seen=task.seen,
+        may_see=inside.session.may(SEE),
+        chosen=task.seen.which if task.seen else offers.chosen,
         close=len(set(minutes)) < len(minutes),  # minutes would not tell them apart
     )
+
+
+@get("/fichiers/{number:int}/apercu/{which:int}")
+async def preview(
+    request: AnyRequest, number: FromPath[int], which: FromPath[int]
+) -> Response[str]:
+    inside, desk = enter(request, SEE), _desk(request)
+    task = desk.task(inside.secret)
+    offers = task.offers
+    if offers is None or task.at != number or not 0 <= which < len(offers.offers):
+        return go("/fichiers")
+    offer = offers.offers[which]
+    try:
+        drawn = await to_thread.run_sync(desk.wizard.preview, offer, limiter=_WORK)
+    except (ReleveError, OSError) as error:
+        log.warning("preview_failed", error=type(error).__name__)
+        drawn = Drawn(why=Why.FAILED)
+    task.seen = Seen(which=which, drawn=drawn)
+    who, address = inside.session.person, inside.visit.address
+    await to_thread.run_sync(desk.teller.note, "previewed", who, address, offer.version.path)
+    return _versions(inside, desk, task, wrong="")
+
+
+@get("/apercu")
+async def picture(request: AnyRequest) -> Response[bytes]:
+    """The picture of the version that was looked at last."""
+    inside, desk = enter(request, SEE), _desk(request)
+    seen = desk.task(inside.secret).seen
+    if seen is None or not seen.drawn.png:
+        raise NotFoundException
+    return Response(seen.drawn.png, media_type="image/png")
 
 
 @post("/fichiers/{number:int}", status_code=200)

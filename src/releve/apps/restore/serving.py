@@ -16,7 +16,7 @@ from releve.apps.agent.config import DEFAULT_HOME as AGENT_HOME
 from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.apps.box.home import DEFAULT_HOME as BOX_HOME
 from releve.apps.box.home import PROTECT, Protected
-from releve.apps.restore.telling import Teller
+from releve.apps.restore.telling import SEE, Teller
 from releve.apps.web.links import need_pages, plain, tell_link, with_code_at
 from releve.apps.web.listening import listener_on
 from releve.model.errors import UsageError
@@ -130,10 +130,12 @@ def _say_start(url: str, passes: Passes, person: str, *, with_code: bool, as_jso
     sys.stdout.flush()
 
 
-def _issue(passes: Passes, person: str, hours: float, *, with_code: bool) -> Issued:
+def _issue(
+    passes: Passes, person: str, hours: float, *, with_code: bool, may_see: bool = True
+) -> Issued:
     return passes.issue(
         person,
-        ("write",),
+        ("write", *((SEE,) if may_see else ())),
         now=dt.datetime.now(dt.UTC),
         hours=hours,
         session_hours=hours,
@@ -144,10 +146,13 @@ def _issue(passes: Passes, person: str, hours: float, *, with_code: bool) -> Iss
 @click.command()
 @click.argument("person")
 @click.option("--hours", default=12.0, show_default=True, type=click.FloatRange(0.1, 72.0))
+@click.option("--no-preview", is_flag=True, help="Sans voir le contenu des versions.")
 @click.option("--revoke", is_flag=True, help="Reprendre ses liens et fermer ses pages.")
 @_home
 @_json
-def link(*, person: str, hours: float, revoke: bool, home: Path, as_json: bool) -> None:
+def link(
+    *, person: str, hours: float, no_preview: bool, revoke: bool, home: Path, as_json: bool
+) -> None:
     r"""Un lien à usage unique pour PERSON vers la page de `restore serve`.
 
     A one-time link made out to a person. Elsewhere than on loopback it needs a code besides, to be
@@ -166,7 +171,8 @@ def link(*, person: str, hours: float, revoke: bool, home: Path, as_json: bool) 
         url = (home / "url").read_text().strip()
     except FileNotFoundError as error:
         raise UsageError("run `releve restore serve` first: it tells where the page is") from error
-    issued = _issue(passes, person, hours, with_code=with_code_at(url))
+    with_code = with_code_at(url)
+    issued = _issue(passes, person, hours, with_code=with_code, may_see=not no_preview)
     tell_link(url, issued, person, as_json=as_json)
 
 

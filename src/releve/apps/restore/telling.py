@@ -13,6 +13,7 @@ from releve.model.event import FileRestored
 from releve.sense.path_token import PathKey, hide, token_of
 
 JOURNAL = "restored.jsonl"
+SEE = "see"  # a right of a link: to look at versions on the page
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     person: str
     address: str
-    what: str  # "entered", "refused", "looked", "restored", "failed"
+    what: str  # "entered", "refused", "looked", "previewed", "restored", "failed"
     path: str = ""  # patient data: the journal is root's and stays on this host
     to: str = ""
     source: str = ""

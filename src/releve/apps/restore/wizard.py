@@ -15,6 +15,8 @@ import msgspec
 
 from releve.adapters import finding, placing
 from releve.adapters.finding import Hit, Hits
+from releve.adapters.preview import drawing
+from releve.adapters.preview.drawing import Drawn, Why
 from releve.adapters.restic.source import SnapshotSource
 from releve.adapters.scan.catalogue import Lived, SqliteCatalogue
 from releve.apps.backup.judging import catalogue, is_enabled
@@ -176,6 +178,32 @@ class Wizard:
             verdict = _held(version, lived)
         return Offer(version=version, verdict=verdict, is_now=_is_now(version, hit))
 
+    # looking at one
+
+    def preview(self, offer: Offer) -> Drawn:
+        """What a version looks like; nothing is drawn of what may be harmful.
+
+        Raises: those of the source; OSError.
+        """
+        version = offer.version
+        if version.is_folder:
+            return Drawn(why=Why.KIND)
+        if offer.verdict in {Verdict.BAD, Verdict.SUSPECT}:
+            return Drawn(why=Why.UNSOUND)
+        if version.size is not None and version.size > drawing.MOST_BYTES:
+            return Drawn(why=Why.LARGE)
+        source = self._source_of(version)
+        with placing.scratch(version.path) as folder:
+            fetched = source.fetch(version, folder)
+            try:
+                self._refuse_harm(placing.sha256(fetched), version.path)
+            except HarmfulVersionError:
+                return Drawn(why=Why.UNSOUND)
+            return drawing.draw(fetched, version.path)
+
+    def _source_of(self, version: Version) -> Source:
+        return next(s for s in self._sources(version.path, version.at) if s.name == version.source)
+
     # putting back
 
     def put_back(self, offer: Offer, *, in_place: bool) -> Back:
@@ -186,9 +214,7 @@ class Wizard:
         if offer.verdict is Verdict.BAD:
             raise HarmfulVersionError(offer.version.path)
         version = offer.version
-        source = next(
-            s for s in self._sources(version.path, version.at) if s.name == version.source
-        )
+        source = self._source_of(version)
         if version.is_folder:
             return self._folder(offer, source, in_place=in_place)
         target = version.path

@@ -114,6 +114,19 @@ class Access:
         self._tell("closed", closed, by=by)
         return closed
 
+    def end_agreement(self, agreement: Agreement, by: str) -> None:
+        """At once; what stands open for a drill by it is closed with it."""
+        now = self._vault.clock.now_ns()
+        self.agreements.put(agreement.name, msgspec.structs.replace(agreement, ended_ns=now))
+        about = {"agreement": agreement.name}
+        self._vault.add(
+            Deed(what="person:agreement:ended", structure=agreement.structure, by=by, about=about)
+        )
+        for one in self.openings.all():
+            is_its_own = one.is_drill and one.agreement == agreement.name
+            if is_its_own and openings.is_standing(one, now):
+                self.close(one.id, by)
+
     def opening(self, opening_id: str) -> Opening:
         """Raises: OpeningError."""
         opening = self.openings.get(opening_id) if is_word(opening_id) else None
@@ -162,11 +175,11 @@ class Access:
 def deed(step: str, opening: Opening, *, by: str) -> Deed:
     """The step as an entry of the chain."""
     about = {"opening": opening.id, "incident": opening.incident, "reason": opening.reason}
-    about["path"] = f"agreed:{opening.agreement}" if opening.agreement else "two_people"
+    about["path"] = openings.path_of(opening)
     taken = msgspec.to_builtins(openings.steps(opening))
     about |= {name: f"{seconds:g}" for name, seconds in taken.items() if seconds is not None}
     return Deed(
-        what=f"person:restore:{step}",
+        what=f"{'drill' if opening.is_drill else 'person'}:restore:{step}",
         structure=opening.structure,
         host=opening.host,
         by=by,

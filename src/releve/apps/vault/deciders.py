@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from releve.adapters.durable import write
 from releve.apps.vault.access import Access, VaultNameError, check_name
 from releve.apps.vault.opened import Vault
-from releve.apps.vault.show import Moment, data_option, json_option, tell
-from releve.flow.vault import openings, signoffs
+from releve.apps.vault.show import Moment, Size, data_option, json_option, tell
+from releve.flow.vault import drill_path, openings, signoffs
 from releve.flow.vault.openings import OpeningError
 from releve.model.errors import ReleveError
 from releve.model.vault import (
@@ -130,6 +130,14 @@ def agreement() -> None:
     "--hours", type=float, default=4.0, show_default=True, help="Durée de chaque ouverture."
 )
 @click.option("--until", type=Moment(), required=True, help="Fin de l'accord (2027-06-30).")
+@click.option(
+    "--drills-every",
+    type=float,
+    default=0.0,
+    metavar="JOURS",
+    help="Pour les essais de restauration seulement, un par si longtemps.",
+)
+@click.option("--reads", type=Size(), default="0", help="Ce qu'un essai lit au plus (200G).")
 @data_option
 @json_option
 def agreement_add(
@@ -139,6 +147,8 @@ def agreement_add(
     room_key: str,
     hours: float,
     until: int,
+    drills_every: float,
+    reads: int,
     data: str,
     *,
     as_json: bool,
@@ -146,6 +156,10 @@ def agreement_add(
     """Proposer un chemin ; il vaut quand deux approbateurs l'ont signé / in force once two signed.
 
     Example: releve vault agreement add nuit --structure cabinet --room-key salle.key.pub --until 2027-06-30
+
+    With --drills-every the vault itself opens it for weekly drills, and for nothing else:
+    releve vault agreement add essais --structure cabinet --host srv1 --room-key salle.key.pub
+    --until 2027-06-30 --drills-every 7 --reads 200G
     """
     vault = Vault(data)
     access = Access(vault)
@@ -163,7 +177,11 @@ def agreement_add(
         hours=hours,
         until_ns=until,
         made_ns=vault.clock.now_ns(),
+        drill_every_days=drills_every,
+        read_bytes=reads,
     )
+    if drills_every or reads:
+        drill_path.check_agreement(made)
     access.agreements.put(name, made)
     tell({"event": "agreement", **msgspec.to_builtins(made)}, name, as_json=as_json)
 
@@ -221,12 +239,9 @@ def agreement_end(name: str, by: str, data: str, *, as_json: bool) -> None:
 
     Example: releve vault agreement end nuit
     """
-    vault = Vault(data)
-    access = Access(vault)
+    access = Access(Vault(data))
     held = _agreement(access, name)
-    access.agreements.put(name, msgspec.structs.replace(held, ended_ns=vault.clock.now_ns()))
-    about = {"agreement": name}
-    vault.add(Deed(what="person:agreement:ended", structure=held.structure, by=by, about=about))
+    access.end_agreement(held, by)
     tell({"event": "ended", "name": name}, f"Fini : {name}", as_json=as_json)
 
 

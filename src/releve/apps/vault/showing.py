@@ -15,6 +15,7 @@ from releve.model.vault import (
     Right,
     View,
     ViewWish,
+    WhereWish,
 )
 
 _FRESH_NS = 600_000_000_000  # a view of now that is asked for again, after a kill perhaps
@@ -59,6 +60,18 @@ class Showing:
             verify=False,
             by=held.opening,
         )
+
+    def where(self, held: Credential, wish: WhereWish) -> dict[str, str]:
+        """The generation of each of these snapshots that was received; the newest, of one sent twice."""
+        wanted = set(wish.snapshots)
+        return {
+            entry.name: entry.repository.generation
+            for entry in self._vault.entries()
+            if isinstance(entry, Receipt)
+            and entry.kind is ObjectKind.SNAPSHOTS
+            and (entry.repository.structure, entry.repository.host) == (held.structure, wish.host)
+            and entry.name in wanted
+        }
 
     def _as_of(self, where: Repository, snapshots: tuple[str, ...]) -> int:
         """Raises: NothingReceivedError."""

@@ -19,6 +19,7 @@ from releve.adapters.vault.records import Records
 from releve.adapters.vault.store import Store
 from releve.adapters.vault.upstream import Upstream
 from releve.apps.vault.access import Access, deed
+from releve.apps.vault.drilling import Drilling
 from releve.apps.vault.keeping import Keeper
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.showing import Showing
@@ -133,6 +134,8 @@ class Running:
                 vault.clock.now_ns,
                 right=showing.right,
                 view=showing.view,
+                where=showing.where,
+                drill=Drilling(vault, self.ledger.add).open,
             ),
             log_level="warning",
             access_log=False,

@@ -11,7 +11,7 @@ from releve.model.vault import Agreement, Approver, Opening, Right, Signoff
 HOUR_NS = 3_600_000_000_000
 LONGEST_HOURS = 72.0
 _ASKED_FOR_NS = 24 * HOUR_NS  # a request that found no two people within a day is over
-_PROOF_NS = 5 * 60_000_000_000
+PROOF_NS = 5 * 60_000_000_000
 
 
 class OpeningError(ReleveError):
@@ -22,6 +22,7 @@ class OpeningError(ReleveError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The restore right is not opened: {why}.")
+        self.why = why
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,18 +52,20 @@ def opening_statement(opening: Opening) -> bytes:
 
 def agreement_statement(agreement: Agreement) -> bytes:
     """What the approvers sign beforehand."""
-    return signoffs.statement(
-        "agree on a path to restore",
-        [
-            ("agreement", agreement.name),
-            ("structure", agreement.structure),
-            ("host", agreement.host or "every host"),
-            ("clean room's key", agreement.room_key),
-            ("hours", f"{agreement.hours:g}"),
-            ("until ns", str(agreement.until_ns)),
-            ("made at ns", str(agreement.made_ns)),
-        ],
-    )
+    facts = [
+        ("agreement", agreement.name),
+        ("structure", agreement.structure),
+        ("host", agreement.host or "every host"),
+        ("clean room's key", agreement.room_key),
+        ("hours", f"{agreement.hours:g}"),
+        ("until ns", str(agreement.until_ns)),
+        ("made at ns", str(agreement.made_ns)),
+    ]
+    if not agreement.drill_every_days:
+        return signoffs.statement("agree on a path to restore", facts)
+    facts.append(("once in days", f"{agreement.drill_every_days:g}"))
+    facts.append(("bytes read at most", str(agreement.read_bytes)))
+    return signoffs.statement("agree on a path for restore drills only", facts)
 
 
 def room_statement(opening: Opening) -> bytes:
@@ -119,17 +122,31 @@ def opened_on_path(
     """
     if agreement is None or agreement.name != opening.agreement:
         raise OpeningError("there is no such agreement")
-    if agreement.ended_ns or now_ns >= agreement.until_ns:
-        raise OpeningError("the agreement has ended")
-    if not signoffs.is_enough(agreement.signoffs, approvers, agreement_statement(agreement)):
-        raise OpeningError("the agreement is not signed by two approvers")
+    if agreement.drill_every_days:
+        raise OpeningError("the agreement is for restore drills only")
+    check_stands(agreement, approvers, now_ns)
     if opening.structure != agreement.structure or opening.host != agreement.host:
         raise OpeningError("the agreement is about other hosts")
-    if abs(now_ns - opening.asked_ns) > _PROOF_NS or opening.opened_ns or opening.closed_ns:
+    if abs(now_ns - opening.asked_ns) > PROOF_NS or opening.opened_ns or opening.closed_ns:
         raise OpeningError("the request is not fresh")
     if not signoffs.is_signed(agreement.room_key, room_statement(opening), room_signature):
         raise OpeningError("the clean room's signature does not fit")
     return _opened(opening, min(opening.hours, agreement.hours), now_ns)
+
+
+def check_stands(agreement: Agreement, approvers: Iterable[Approver], now_ns: int) -> None:
+    """Raises: OpeningError."""
+    if agreement.ended_ns or now_ns >= agreement.until_ns:
+        raise OpeningError("the agreement has ended")
+    if not signoffs.is_enough(agreement.signoffs, approvers, agreement_statement(agreement)):
+        raise OpeningError("the agreement is not signed by two approvers")
+
+
+def path_of(opening: Opening) -> str:
+    """By which way it was opened."""
+    if not opening.agreement:
+        return "two_people"
+    return f"{'drill' if opening.is_drill else 'agreed'}:{opening.agreement}"
 
 
 def steps(opening: Opening) -> Steps:
@@ -160,7 +177,7 @@ def right(opening: Opening, now_ns: int) -> Right:
     return Right(
         opening=opening.id,
         incident=opening.incident,
-        path=f"agreed:{opening.agreement}" if opening.agreement else "two_people",
+        path=path_of(opening),
         to_first_signature_s=taken.to_first_signature_s,
         to_open_s=taken.to_open_s,
         to_first_read_s=taken.to_first_read_s,

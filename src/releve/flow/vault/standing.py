@@ -149,6 +149,7 @@ def opening(one: Opening) -> OpeningStanding:
         opened_ns=one.opened_ns,
         expires_ns=one.expires_ns,
         first_read_ns=one.first_read_ns,
+        is_drill=one.is_drill,
     )
 
 

@@ -1,0 +1,1 @@
+"""What a file looks like, drawn by a process that can do nothing else."""

@@ -1,0 +1,50 @@
+"""A process for files that nobody trusts: no network, no rights, little memory, a few seconds, only stdin and stdout.
+
+It runs as the user "nobody", so it can still read what everybody on this machine may read; it has
+nowhere to send that but its answer.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+_SECONDS = "12"
+_NOBODY = "65534"
+_APART = ("--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child")
+_WHO = ("--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups", "--no-new-privs")
+_NO_RIGHTS = ("--bounding-set=-all", "--inh-caps=-all")
+_LIMITS = ("--as=1073741824", "--cpu=10", "--fsize=0", "--nofile=64", "--nproc=64", "--core=0")
+
+
+def confined(
+    command: Sequence[str], file: str, *, most_bytes: int, drops_itself: bool = False
+) -> bytes | None:
+    """What it answers to the file on its stdin; None when it fails, says too much, or cannot be confined.
+
+    Args:
+        drops_itself: it gives its rights away before it reads (our own interpreter may lie where
+            nobody else can start it); else that is done before it starts.
+    """
+    if os.geteuid() != 0 or not all(
+        map(shutil.which, ("timeout", "unshare", "setpriv", "prlimit"))
+    ):
+        return None
+    words = ["timeout", "--signal=KILL", _SECONDS, "unshare", *_APART, "--"]
+    words += ["prlimit", *_LIMITS, "--"]
+    words += [] if drops_itself else ["setpriv", *_WHO, *_NO_RIGHTS, "--"]
+    with open(file, "rb") as given:  # noqa: PTH123
+        running = subprocess.Popen(
+            [*words, *command],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        )
+    with running:
+        said = running.stdout.read(most_bytes + 1) if running.stdout else b""
+        if len(said) > most_bytes:
+            running.kill()
+            return None
+    return said if running.returncode == 0 and said else None
