@@ -237,7 +237,15 @@ def test_every_page_of_the_console_is_accessible(
     calls = ("/help", "/help/help0", "/help/help1", "/help/help2", "/desk")
     links = ("/a/code0", "/a/code1", "/a/over")
     rest = ("/playbooks", "/playbooks/ransomware", "/vault", "/health", "/nothing")
-    offices = ("/people", "/tools", "/structures", "/situation", "/situation/wall", "/posture", "/settings")
+    offices = (
+        "/people",
+        "/tools",
+        "/structures",
+        "/situation",
+        "/situation/wall",
+        "/posture",
+        "/settings",
+    )
     watched(served)
     for address in ("/", *cases, *calls, *links, *rest, *offices):
         page.goto(address)

@@ -54,7 +54,13 @@ FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
 PASSWORD = "une phrase assez longue"
 SHARED = {
-    "structure", "attempt", "challenge", "erasure", "mailbox", "stray_mail", "identity_provider",
+    "structure",
+    "attempt",
+    "challenge",
+    "erasure",
+    "mailbox",
+    "stray_mail",
+    "identity_provider",
 }  # tables that belong to no structure
 
 

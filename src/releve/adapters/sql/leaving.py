@@ -31,7 +31,11 @@ KEYS_ONLY = (
     "session",
     "token",
 )
-_SECRET_COLUMNS = {"cohorts", "sealed_key", "token_hash"}  # cohorts: of whom an insurer's figures are, it never learns
+_SECRET_COLUMNS = {
+    "cohorts",
+    "sealed_key",
+    "token_hash",
+}  # cohorts: of whom an insurer's figures are, it never learns
 _SECRET_WORDS = {"password_hash", "totp_secret", "recovery_hashes"}
 _ELSEWHERE = {"statement": {"files"}}  # handed over as documents
 

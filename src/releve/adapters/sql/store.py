@@ -27,7 +27,9 @@ _KEEP_ANSWERS = dt.timedelta(days=1)
 _KEEP_DELIVERIES = dt.timedelta(days=30)
 
 
-class SqlStore(AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailLookups, ToolLookups):
+class SqlStore(
+    AccessLookups, CircleLookups, HelpLookups, IdentityLookups, MailLookups, ToolLookups
+):
     """One database, any number of threads."""
 
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:

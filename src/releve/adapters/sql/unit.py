@@ -37,7 +37,20 @@ _action = msgspec.json.Decoder(Action).decode
 _signed = msgspec.json.Decoder(SignedOrder).decode
 
 
-class SqlUnit(AccessRows, CaseRows, CircleRows, HelpRows, IdentityRows, MailRows, ObligationRows, PageRows, StatementRows, TicketRows, ToolRows, WayInRows):
+class SqlUnit(
+    AccessRows,
+    CaseRows,
+    CircleRows,
+    HelpRows,
+    IdentityRows,
+    MailRows,
+    ObligationRows,
+    PageRows,
+    StatementRows,
+    TicketRows,
+    ToolRows,
+    WayInRows,
+):
     """Hosts, events, findings and actions; the rest by inheritance."""
 
     def profile(self) -> Profile | None:

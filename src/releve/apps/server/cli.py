@@ -66,7 +66,18 @@ def server() -> None:
     log_to_stderr()
 
 
-for command in (vault, grant, break_glass, glpi, mailbox, backup, restore, identity, api_token, webhook):
+for command in (
+    vault,
+    grant,
+    break_glass,
+    glpi,
+    mailbox,
+    backup,
+    restore,
+    identity,
+    api_token,
+    webhook,
+):
     server.add_command(command)
 
 
