@@ -21,7 +21,9 @@ from releve.model.incident import Incident
 from releve.model.structure import Profile, StructureKind
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
+RULES = law()
 _HOSPITALS = 20
+_AT_ONCE = 5  # incidents declared in one transaction
 _APART = dt.timedelta(minutes=7)  # the clocks of two incidents never run out at one moment
 Effects = Counter[tuple[str, str, str]]  # (incident, duty, mark)
 
@@ -47,31 +49,32 @@ def opened(url: str) -> Iterator[SqlStore]:
 
 def fill(store: SqlStore, timers: int) -> int:
     """At least so many timers wait when it returns; how many."""
-    rules, count, number = law(), 0, 0
+    count, number = 0, 0
     hospital = Profile(
         kind=StructureKind.HOSPITAL, legal_name="Hôpital", is_ose=True, has_nis2_on=True
     )
     owners = [ensure_structure(store, f"Hôpital {n}", f"s{n}", T0).id for n in range(_HOSPITALS)]
     while count < timers:
-        with store.unit(owners[number % _HOSPITALS]) as unit:
+        with store.unit(owners[number // _AT_ONCE % _HOSPITALS]) as unit:
             unit.put_profile(hospital)
-            incident = _incident(unit.structure, f"i{number}")
-            unit.put_incident(incident)
-            aware = T0 + (number // _HOSPITALS) * _APART
-            said = obligations.Said(by="Directrice", first_signal=T0, aware_at=aware)
-            obligations.declare(unit, rules, incident.id, said, login="claire", now=aware)
-            mine = sa.select(sa.func.count()).where(t.obligation_timer.c.incident == incident.id)
-            count += int(unit._connection.execute(mine).scalar_one())  # noqa: SLF001
-        number += 1
+            for identity in range(number, number + _AT_ONCE):
+                incident = _incident(unit.structure, f"i{identity}")
+                unit.put_incident(incident)
+                aware = T0 + (identity // _HOSPITALS) * _APART
+                said = obligations.Said(by="Directrice", first_signal=T0, aware_at=aware)
+                obligations.declare(unit, RULES, incident.id, said, login="claire", now=aware)
+                mine = t.obligation_timer.c.incident == incident.id
+                waiting = sa.select(sa.func.count()).where(mine)
+                count += int(unit._connection.execute(waiting).scalar_one())  # noqa: SLF001
+        number += _AT_ONCE
     return count
 
 
 def fire(url: str, now: dt.datetime) -> None:
     """As the server's housekeeping does, until it is killed."""
-    rules = law()
     with opened(url) as store:
         while True:
-            if not any(remind_some(store, s.id, rules, now) for s in store.structures()):
+            if not any(remind_some(store, s.id, RULES, now) for s in store.structures()):
                 now += dt.timedelta(hours=3)
 
 
@@ -85,7 +88,6 @@ def waiting(store: SqlStore, now: dt.datetime) -> bool:
 
 def told(store: SqlStore) -> Told:
     """Every effect, by the timer that it is of."""
-    rules = law()
     reminders, lines, rung, to_ring = Counter(), Counter(), Counter(), set()
     early, is_whole = 0, True
     for structure in store.structures():
@@ -95,7 +97,7 @@ def told(store: SqlStore) -> Told:
                     key = (clock.incident, clock.duty, one.mark)
                     reminders[key] += 1
                     early += one.told_at < one.at
-                    if one.mark in rules.ring:
+                    if one.mark in RULES.ring:
                         to_ring.add(key)
             for entry in unit.trail_after(0):
                 if entry.verb == "remind":

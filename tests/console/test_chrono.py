@@ -1,16 +1,21 @@
 """Legal clocks and the care clock go on by themselves; without script what the server told stands there."""
 
+import datetime as dt
+import html
 import re
 
+import httpx
 import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from releve.flow.server import obligations
+from releve.flow.server.reminding import remind_some
 from tests.console.test_accessible import violations
 from tests.console.test_browser import Watched, set_up
 from tests.console.test_incident_pages import PROFILE
 from tests.console.test_obligations import attacked
+from tests.console.test_pages import sign_in
 from tests.server.declared import LAW
 from tests.server.world import Running
 
@@ -91,3 +96,22 @@ def _signed_in(chromium: Browser, served: Running, watched: Watched, how: str) -
     context = chromium.new_context(locale="fr-FR", base_url=served.url, **kind)
     context.add_cookies(watched.page.context.cookies())
     return context
+
+
+def test_the_call_of_a_reminder_leads_to_its_clock(served: Running, browser: httpx.Client) -> None:
+    sign_in(served, browser)
+    incident = declared(served)
+    (structure,) = served.store.structures()
+    later = served.context.clock.now() + dt.timedelta(hours=2)
+    assert remind_some(served.store, structure.id, LAW, later) > 0
+    with served.store.unit(structure.id, writes=False) as unit:
+        (call,) = unit.help_requests()
+    for language, source, name in (
+        ("fr", "horloge légale", "Inscrire au registre"),
+        ("en", "legal clock", "Enter it in the breach register"),
+    ):
+        said = html.unescape(browser.get(f"/help/{call.id}?lang={language}").text)
+        assert source in said
+        assert f'href="/incidents/{incident}/obligations"' in said
+        assert name in said
+        assert source in html.unescape(browser.get(f"/desk?lang={language}").text)

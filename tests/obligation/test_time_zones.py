@@ -6,7 +6,7 @@ import zoneinfo
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from releve.model.law import Duty
@@ -59,6 +59,7 @@ def test_all_clocks_of_the_content_are_in_these_tests() -> None:
     assert started == {d.id for d in LAW.duty if d.only != "provider"}
 
 
+@settings(deadline=None)
 @given(zones, walls)
 @example(PARIS, SPRING)
 @example(PARIS, AUTUMN)
@@ -92,6 +93,7 @@ def check_months(begun: dt.datetime, due: dt.datetime, months: int) -> None:
     assert dt.timedelta() <= due.replace(tzinfo=None) - wall <= HOUR
 
 
+@settings(deadline=None)
 @given(zones, walls)
 @example(PARIS, SPRING)
 @example(PARIS, AUTUMN)
@@ -106,6 +108,7 @@ def test_the_same_instant_told_in_any_zone_starts_the_same_hours(
     ]
 
 
+@settings(deadline=None)
 @given(zones, walls, st.lists(st.floats(-5000, 5000), min_size=1, max_size=20))
 def test_a_clock_shows_no_negative_time_and_each_moment_has_one_colour(
     zone: zoneinfo.ZoneInfo, wall: dt.datetime, steps: list[float]
