@@ -57,6 +57,8 @@ class Desk:
     def link(self) -> None:
         self.page.goto("/account")
         self.page.click("text=Relier Glewlwyd du cabinet")
+        expect(self.page.locator("a.strong")).to_be_visible()
+        assert violations(self.page, "/account/identity/cabinet/link") == []
         self.page.click("text=Continuer vers Glewlwyd")
         self.answer_there()
         self.page.wait_for_url(f"{self.served.url}/**")

@@ -34,6 +34,7 @@ from releve.apps.server.leaving import (
 from releve.apps.server.opening import open_store
 from releve.flow.sealed import is_document, open_
 from releve.flow.server.ports import Structure
+from releve.model.identity import Provider
 from releve.model.leaving import Erasure
 from tests.server.test_structures_apart import dump, fill
 from tests.server.world import T0
@@ -91,6 +92,7 @@ def test_none_of_it_stays_and_the_others_lose_nothing(store: SqlStore, tmp_path:
         "erasure",
         "mailbox",
         "stray_mail",
+        "identity_provider",
     }
     assert not any(left.values())
     assert dump(store, theirs.structure) == others
@@ -105,6 +107,21 @@ def test_none_of_it_stays_and_the_others_lose_nothing(store: SqlStore, tmp_path:
     assert is_document(sealed, "effacement.html", page.read_bytes())
     with (folder / "manifest.json").open("rb") as manifest:
         assert made.export == file_digest(manifest, "sha256").hexdigest()
+
+
+def test_with_a_structure_goes_its_own_identity_service_and_no_other(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    mine, theirs = fill(store, "A"), fill(store, "B")
+    for name, structure in (("a", mine.structure), ("b", theirs.structure), ("all", "")):
+        store.put_provider(
+            Provider(
+                name=name, title=name, issuer="https://id.example", discovery="", client_id="c",
+                secret="s", scopes=(), structure=structure, added_at=T0,
+            )
+        )  # fmt: skip
+    erase(office(store), found(store, "A"), WHY, tmp_path)
+    assert {one.name for one in store.providers()} == {"b", "all"}
 
 
 def test_append_only_rows_of_those_who_stay_cannot_be_removed(
