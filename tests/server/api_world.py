@@ -57,9 +57,6 @@ class Tool:
         self.at = f"/structures/{structure}"
         self._new_key = served.context.new_id
 
-    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        return self._http.request(method, self.at + path, **request)
-
     def get(self, path: str, **query: Any) -> httpx.Response:
         return self._http.get(self.at + path if path.startswith("/") else f"/{path}", params=query)
 
