@@ -1,6 +1,6 @@
 """Relève's own papers under the GDPR: what is kept how long, and the documents that say so.
 
-Texts name figures and facts in braces (`{events_days}`, `{structure}`): figures are the settings that
+Texts name figures and facts in braces (`{session_hours}`, `{structure}`): figures are the settings that
 the code works by, facts what the structure said of itself.
 """
 
