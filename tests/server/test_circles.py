@@ -22,7 +22,8 @@ WEEK = dt.timedelta(weeks=1)
 
 def circle(store: SqlStore, name: str, kind: CircleKind) -> Circle:
     made = circles.make(store, name, kind, identity=f"id-{name}", actor="admin", now=T0)
-    return Circle(id=made.id, name=name, kind=kind)
+    assert made is not None
+    return made
 
 
 def join(store: SqlStore, structure: str, of: Circle, now: dt.datetime = T0) -> None:
