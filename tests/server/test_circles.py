@@ -201,3 +201,14 @@ def test_a_day_is_written_when_it_is_worse_and_not_else(store: SqlStore) -> None
         (T0.date(), 1, 1),
         (T0.date() + dt.timedelta(days=1), 1, 1),
     ]
+
+
+def test_an_insurer_that_leaves_is_not_told_of_whom_its_figures_were(
+    store: SqlStore, beta: tuple[Circle, list[str]]
+) -> None:
+    insurer, practices = beta
+    sums.release(store, insurer.id, T0)
+    with store.leavings().leaving(insurer.id) as leaving:
+        handed_over = {table: list(rows) for table, rows in leaving.rows()}
+    assert len(handed_over["insurer_sheet"]) == 1
+    assert not any(practice in repr(handed_over) for practice in practices)
