@@ -9,7 +9,7 @@ import pytest
 from releve.apps.console.verbs import VERBS, verb_at
 from releve.flow.server import access, circles
 from releve.model.access import Role
-from releve.model.circle import Circle, CircleKind
+from releve.model.circle import CircleKind
 from tests.server.test_access import browser
 from tests.server.test_structures_apart import fill
 from tests.server.world import Running
@@ -91,9 +91,8 @@ def status(client: httpx.Client, path: str) -> int:
 @pytest.mark.parametrize("role", list(Role))
 def test_each_form_and_link_that_a_role_is_shown_is_open_to_it(role: Role, served: Running) -> None:
     host = fill(served.store, "A")
-    beta = Circle(id="beta", name="Beta", kind=CircleKind.INSURER)
     now = served.context.clock.now()
-    circles.make(served.store, beta.name, beta.kind, identity=beta.id, actor="admin", now=now)
+    circles.make(served.store, "Beta", CircleKind.INSURER, identity="beta", actor="admin", now=now)
     with served.store.unit(host.structure) as unit:
         (case,) = unit.incidents()
     client = browser(served, role)

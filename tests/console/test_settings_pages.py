@@ -1,6 +1,7 @@
 """Settings as people change them, consent, and the pages of a group and an insurer."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -71,7 +72,8 @@ def insurer(served: Running) -> Circle:
     made = circles.make(
         served.store, "Beta", CircleKind.INSURER, identity="beta", actor="admin", now=now
     )
-    return Circle(id=made.id, name=made.name, kind=CircleKind.INSURER)
+    assert made is not None
+    return made
 
 
 def test_a_lead_consents_sees_who_looked_and_withdraws(served: Running) -> None:
@@ -114,16 +116,17 @@ def test_into_a_group_nobody_goes_by_the_page(served: Running) -> None:
 def compared(served: Running) -> httpx.Client:
     """A group of two with their days; one of its people."""
     store, now = served.store, served.context.clock.now()
-    made = circles.make(store, "Alpha", CircleKind.GROUP, identity="alpha", actor="admin", now=now)
-    alpha = Circle(id=made.id, name=made.name, kind=CircleKind.GROUP)
+    alpha = circles.make(store, "Alpha", CircleKind.GROUP, identity="alpha", actor="admin", now=now)
+    assert alpha is not None
+    today = now.astimezone(ZoneInfo("Europe/Paris")).date()
     for name in ("Nord", "Sud"):
         host = add_host(store, f"poste de {name}", name)
         situations.renew(store, host.structure, now)
         with store.unit(host.structure) as unit:
             circles.join(unit, alpha, actor="admin", now=now)
-            for days in range(1, 31):
-                day = now.date() - dt.timedelta(days=days)
-                ill = int(name == "Sud" and days < 4)
+            for days in range(30):
+                day = today - dt.timedelta(days=days)
+                ill = int(name == "Sud" and days < 3)
                 unit.put_posture(
                     Posture(
                         day=day, hosts=2, guarded=2 - ill, down=ill, incidents=ill,

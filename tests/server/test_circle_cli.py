@@ -66,6 +66,8 @@ def test_what_is_no_group_is_not_taken_for_one(tmp_path: Path, practice: str) ->
         run(tmp_path, group, "show", "Beta")
     with pytest.raises(UsageError, match="already"):
         run(tmp_path, group, "add", "Cabinet")
+    with pytest.raises(UsageError, match="already"):
+        run(tmp_path, group, "add", "Beta")
     run(tmp_path, group, "add", "Alpha")
     with pytest.raises(UsageError, match="itself"):
         run(tmp_path, group, "member", "add", "Alpha", "--structure", "Beta")

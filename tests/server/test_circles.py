@@ -22,7 +22,8 @@ WEEK = dt.timedelta(weeks=1)
 
 def circle(store: SqlStore, name: str, kind: CircleKind) -> Circle:
     made = circles.make(store, name, kind, identity=f"id-{name}", actor="admin", now=T0)
-    return Circle(id=made.id, name=name, kind=kind)
+    assert made is not None
+    return made
 
 
 def join(store: SqlStore, structure: str, of: Circle, now: dt.datetime = T0) -> None:
@@ -200,3 +201,14 @@ def test_a_day_is_written_when_it_is_worse_and_not_else(store: SqlStore) -> None
         (T0.date(), 1, 1),
         (T0.date() + dt.timedelta(days=1), 1, 1),
     ]
+
+
+def test_an_insurer_that_leaves_is_not_told_of_whom_its_figures_were(
+    store: SqlStore, beta: tuple[Circle, list[str]]
+) -> None:
+    insurer, practices = beta
+    sums.release(store, insurer.id, T0)
+    with store.leavings().leaving(insurer.id) as leaving:
+        handed_over = {table: list(rows) for table, rows in leaving.rows()}
+    assert len(handed_over["insurer_sheet"]) == 1
+    assert not any(practice in repr(handed_over) for practice in practices)

@@ -127,7 +127,7 @@ def _rows(told: Mapping[str, str]) -> Iterable[dict[str, str]]:
 
 
 def _word_of(name: str) -> str:
-    """ "Imagerie médicale" becomes "imagerie-medicale"."""
+    """Of "Imagerie médicale" it is imagerie-medicale."""
     plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
     return _NOT_OF_A_WORD.sub("-", plain).strip("-")[:40]
 

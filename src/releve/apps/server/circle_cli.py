@@ -153,11 +153,12 @@ def insurer_show(home: Path, db: str, name: str, as_json: bool) -> None:
 
 
 def _make(home: Path, db: str, name: str, kind: CircleKind, *, as_json: bool) -> None:
-    store = open_store(Home(home), db)
-    if any(known.name == name for known in store.structures()):
-        raise UsageError(f"There is a structure named {name} already.")
-    now = SystemClock().now()
+    place = Home(home)
+    place.make()
+    store, now = open_store(place, db), SystemClock().now()
     made = circles.make(store, name, kind, identity=new_id(), actor=_ACTOR, now=now)
+    if made is None:
+        raise UsageError(f"{name} is something else already.")
     _say({kind.value: made.name, "id": made.id}, as_json=as_json)
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 
 import msgspec
 
+from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Session, Store, Structure, Unit
 from releve.model.circle import Circle, CircleKind, Member, Membership
 
@@ -13,14 +14,18 @@ DAYS_SHOWN = 90
 
 def make(
     store: Store, name: str, kind: CircleKind, *, identity: str, actor: str, now: dt.datetime
-) -> Structure:
-    """A structure of its own for its people, of a name that is not taken."""
-    made = Structure(id=identity, name=name, created_at=now)
-    store.put_structure(made)
+) -> Circle | None:
+    """A structure of its own for its people; None when one of that name is something else."""
+    others = (known for known in store.circles() if known.kind is not kind)
+    if name in {known.name for known in others}:
+        return None
+    made = ensure_structure(store, name, identity, now)
     with store.unit(made.id) as unit:
+        if unit.hosts():
+            return None
         unit.put_circle(kind)
         unit.record(now, actor, f"structure/{made.id}", f"make_{kind.value}")
-    return made
+    return Circle(id=made.id, name=made.name, kind=kind)
 
 
 def join(unit: Unit, circle: Circle, *, actor: str, now: dt.datetime) -> bool:
