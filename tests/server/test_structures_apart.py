@@ -178,7 +178,7 @@ def call_for_help(store: SqlStore, host: EnrolledHost, name: str) -> None:
     with store.unit(host.structure) as unit:
         unit.put_help_code(digest(f"code-{name}"), identity, 1, T0)
         assert unit.add_mail(kept_mail(identity, name), T0)
-        unit.put_glpi(Glpi(url="https://glpi", app_token=name, user_token=name, since=T0))
+        unit.put_glpi(Glpi(url="http://127.0.0.1:9", app_token=name, user_token=name, since=T0))
         unit.put_ticket(Ticket(request=identity, number=7, due_at=None))
         answering.close(unit, identity, f"fait chez {name}", actor="a", now=T0)
         closed = unit.help_request(identity)

@@ -188,5 +188,7 @@ async def serve_page(desk: HelpDesk, facts: Facts, port: int) -> None:
     with listener:
         site = HelpSite(desk, facts, listener.getsockname()[1])
         app: Any = SafeHeaders(application(site), is_secure=False)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, lifespan="off"
+        )
         await _Guest(config).serve(sockets=[listener])

@@ -99,7 +99,8 @@ class HelpDesk:
                     self._put(one.ask, await self._server.ask_help(one.ask))
             await self._renew()
         except TemporaryError as error:
-            log.warning("help_not_told", why=str(error))
+            if self.is_reached:
+                log.warning("help_not_told", why=str(error))
             return False
         return True
 
