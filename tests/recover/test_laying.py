@@ -48,7 +48,7 @@ class Shown:
         )
         laying = Laying(
             course,
-            ids=str(self.ids),
+            ids=lambda _: str(self.ids),
             below=str(self.below),
             upper=str(self.upper),
             copies=lambda _: copies,
