@@ -236,6 +236,7 @@ class Story:
         text = page.request.get(str(found)).text()
         assert self.incident in text
         assert "Consultations" in text
+        assert re.search(r"1 sur 1|1 of 1", text)
         if PICTURES:
             alone = self.chromium.new_page()
             alone.set_content(text)

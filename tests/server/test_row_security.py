@@ -33,12 +33,28 @@ SHOWN = {
     "access_grant": "((person)::text",
     "passkey": "((id)::text",
     "help_wake": "('help_wake'::text",
+    "api_token": "((token_hash)::text",
+    "circle": "('circle'::text",
 }
 GRANTED = (
     "(EXISTS ( SELECT 1 FROM access_grant g WHERE (((g.structure)::text = (situation.structure)::text)"
     " AND ((g.person)::text = current_setting('app.shown'::text, true))"
     " AND ((g.role)::text = 'operator'::text) AND (g.ended_at IS NULL))))"
 )
+IN_ITS_GROUP = (
+    " (EXISTS ( SELECT 1 FROM access_grant g WHERE (((g.structure)::text = (membership.circle)::text)"
+    " AND ((g.person)::text = current_setting('app.shown'::text, true))"
+    " AND ((g.role)::text = 'group'::text) AND (g.ended_at IS NULL)))))"
+)
+GROUPED = {
+    "membership": f"(((kind)::text = 'group'::text) AND (ended_at IS NULL) AND{IN_ITS_GROUP}",
+    **{
+        name: "(EXISTS ( SELECT 1 FROM membership WHERE (((membership.structure)::text ="
+        f" ({name}.structure)::text) AND ((membership.kind)::text = 'group'::text)"
+        f" AND (membership.ended_at IS NULL) AND{IN_ITS_GROUP}))"
+        for name in ("situation", "posture")
+    },
+}
 Ground = tuple[SqlStore, EnrolledHost, EnrolledHost, str]
 
 
@@ -69,6 +85,8 @@ def wanted(table: str) -> dict[str, tuple[object, ...]]:
         found["shown"] = (*plain, "SELECT", words, None)
     if table == "situation":
         found["granted"] = (*plain, "SELECT", GRANTED, None)
+    if grouped := GROUPED.get(table):
+        found["grouped"] = (*plain, "SELECT", grouped, None)
     return found
 
 

@@ -38,12 +38,14 @@ _GRANTED = """(EXISTS ( SELECT 1 FROM access_grant g
  AND ((g.person)::text = current_setting('app.shown'::text, true))
  AND ((g.role)::text = 'operator'::text) AND (g.ended_at IS NULL))))"""
 # Or the rows of the members of a group that this person is at home in. An insurer's open none.
-_GROUPED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.structure = membership.circle
- AND g.person = current_setting('app.shown', true) AND g.role = 'group' AND g.ended_at IS NULL)"""
-_MEMBERS = f"membership.kind = 'group' AND membership.ended_at IS NULL AND {_GROUPED}"
-_OF_MEMBERS = (
-    "EXISTS (SELECT 1 FROM membership WHERE membership.structure = {table}.structure AND {members})"
-)
+_GROUPED = """(EXISTS ( SELECT 1 FROM access_grant g
+ WHERE (((g.structure)::text = (membership.circle)::text)
+ AND ((g.person)::text = current_setting('app.shown'::text, true))
+ AND ((g.role)::text = 'group'::text) AND (g.ended_at IS NULL))))"""
+_MEMBERS = f"((kind)::text = 'group'::text) AND (ended_at IS NULL) AND {_GROUPED}"
+_OF_MEMBERS = f"""(EXISTS ( SELECT 1 FROM membership
+ WHERE (((membership.structure)::text = ({{table}}.structure)::text)
+ AND ((membership.kind)::text = 'group'::text) AND (membership.ended_at IS NULL) AND {_GROUPED})))"""
 
 
 class _Policy(msgspec.Struct, frozen=True):
@@ -115,13 +117,16 @@ def _policies(table: str) -> dict[str, _Policy]:
         shown = f"(({column})::text" if column.isidentifier() else f"({column}::text"
         made["shown"] = _Policy("SELECT", f"{shown} = current_setting('app.shown'::text, true))")
     if table == "situation":
-        made["granted"] = _Policy("SELECT", " ".join(_GRANTED.split()))
+        made["granted"] = _shown(_GRANTED)
     if table == "membership":
-        made["grouped"] = _Policy("SELECT", _MEMBERS)
+        made["grouped"] = _shown(f"({_MEMBERS})")
     if table in ("situation", "posture"):
-        of_members = _OF_MEMBERS.format(table=table, members=_MEMBERS)
-        made["grouped"] = _Policy("SELECT", of_members)
+        made["grouped"] = _shown(_OF_MEMBERS.format(table=table))
     return made
+
+
+def _shown(words: str) -> _Policy:
+    return _Policy("SELECT", " ".join(words.split()))
 
 
 def _is_forced(connection: sa.Connection, table: str) -> bool:

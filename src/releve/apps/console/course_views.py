@@ -74,7 +74,7 @@ def call_clocks(calls: Sequence[HelpRequest], now: dt.datetime) -> tuple[CallClo
 
 def _drawn(one: _Reached, start: dt.datetime, longest: float) -> Milestone:
     seconds = (one.at - start).total_seconds()
-    share = 100 * math.log1p(seconds) / math.log1p(longest) if longest else 0.0
+    share = 100 * (math.log1p(seconds) / math.log1p(longest)) if longest else 0.0
     return Milestone(kind=one.kind, name=one.name, at=one.at, seconds=seconds, share=share)
 
 

@@ -35,6 +35,13 @@ class Words(words.Words):
             return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
         return self("span.days", n=int(seconds // _DAY))
 
+    def exactly(self, seconds: float) -> str:
+        """Like `lasting`, with the seconds up to an hour: for times that are compared."""
+        if _MINUTE <= seconds < _HOUR:
+            minutes, rest = divmod(int(seconds), _MINUTE)
+            return self("span.exact", minutes=minutes, seconds=f"{rest:02d}")
+        return self.lasting(seconds)
+
     def hours(self, seconds: float) -> str:
         """A legal delay counts hours, however many there are."""
         hours, rest = divmod(int(seconds), _HOUR)
