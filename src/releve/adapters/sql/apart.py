@@ -45,7 +45,7 @@ _GROUPED = """(EXISTS ( SELECT 1 FROM access_grant g
 _MEMBERS = f"((kind)::text = 'group'::text) AND (ended_at IS NULL) AND {_GROUPED}"
 _OF_MEMBERS = f"""(EXISTS ( SELECT 1 FROM membership
  WHERE (((membership.structure)::text = ({{table}}.structure)::text)
- AND ((membership.kind)::text = 'group'::text) AND (membership.ended_at IS NULL) AND {_GROUPED})))"""
+ AND ((membership.kind)::text = 'group'::text) AND (membership.ended_at IS NULL) AND {_GROUPED})))"""  # noqa: S608
 
 
 class _Policy(msgspec.Struct, frozen=True):
