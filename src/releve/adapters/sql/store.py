@@ -23,8 +23,8 @@ from releve.adapters.sql.unit import SqlUnit
 from releve.flow.server.ports import Attempts, Person, Session, Structure
 from releve.flow.server.signin import TRIES_KEPT
 
-_KEEP_ANSWERS = dt.timedelta(days=1)
-_KEEP_DELIVERIES = dt.timedelta(days=30)
+KEEP_ANSWERS = dt.timedelta(days=1)
+KEEP_DELIVERIES = dt.timedelta(days=30)
 
 
 class SqlStore(
@@ -134,8 +134,8 @@ class SqlStore(
                 unit.forget_nonces(now)
                 unit.forget_help_codes(now)
                 unit.forget_invites(now)
-                unit.forget_api_answers(now - _KEEP_ANSWERS)
-                unit.forget_deliveries(now - _KEEP_DELIVERIES)
+                unit.forget_api_answers(now - KEEP_ANSWERS)
+                unit.forget_deliveries(now - KEEP_DELIVERIES)
         with self._writing.begin() as connection:
             long_ago = text(now - TRIES_KEPT)
             connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < long_ago))

@@ -3,10 +3,13 @@
 import datetime as dt
 
 from releve.adapters.spool.sqlite import MOST_NAMES
+from releve.adapters.sql.store import KEEP_ANSWERS, KEEP_DELIVERIES
 from releve.detect.ransom.limits import Limits as GuardLimits
 from releve.flow.server import passkeys, retention, signin
 from releve.flow.server.access import STAY
 from releve.flow.server.assist.answering import LIMITS
+from releve.flow.server.assist.mailing import KEEP_STRAYS
+from releve.flow.server.identity.links import INVITED_FOR
 from releve.flow.server.ingest import NONCE_KEPT
 from releve.model.retention import Policy
 from releve.model.structure import DataSetEntry, Profile
@@ -30,6 +33,10 @@ def settings(keep_days: int = retention.KEEP_DAYS) -> dict[str, str]:
         "passkey_minutes": _whole(passkeys.ASKED_FOR, _MINUTE),
         "nonce_minutes": _whole(NONCE_KEPT, _MINUTE),
         "help_code_hours": _whole(LIMITS.code, _HOUR),
+        "answer_days": _whole(KEEP_ANSWERS, _DAY),
+        "delivery_days": _whole(KEEP_DELIVERIES, _DAY),
+        "invite_days": _whole(INVITED_FOR, _DAY),
+        "stray_days": _whole(KEEP_STRAYS, _DAY),
         "stay_hours": _whole(STAY.longest, _HOUR),
         "held_hours": f"{guard.retention_s / 3600:g}",
         "held_versions": str(guard.generations),
