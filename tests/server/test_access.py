@@ -254,7 +254,7 @@ def test_each_role_reaches_its_routes_and_no_other(
     role: Role, store: SqlStore, tmp_path: Path
 ) -> None:
     mine, theirs = fill(store, "A"), fill(store, "B")
-    with running(tmp_path / "server", store) as served:
+    with running(tmp_path / "server", store, jobs=False) as served:
         client = browser(served, role)
         before = kept(store, mine.structure), kept(store, theirs.structure)
         for route, verb in VERBS.items():

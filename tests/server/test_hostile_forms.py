@@ -22,6 +22,8 @@ BEFORE_SIGN_IN = {
     "/setup", "/login", "/login/passkey/ask", "/login/passkey", "/login/break-glass",
     "/a/{code:str}",
 }  # fmt: skip
+# No browser's form: an identity service posts there, and signs what it says (test_identity.py).
+SIGNED = {"/login/identity/{name:str}/ended"}
 STAGES = {"/enrol": "enrol", "/login/second": "password"}
 FROM_ELSEWHERE = (
     {"origin": "https://elsewhere.example"},
@@ -58,7 +60,7 @@ class People:
 @pytest.fixture
 def world(store: SqlStore, tmp_path: Path) -> Iterator[tuple[Running, People, str]]:
     host = fill(store, "A")
-    with running(tmp_path / "server", store) as served:
+    with running(tmp_path / "server", store, jobs=False) as served:
         yield served, People(served), host.structure
 
 
@@ -72,7 +74,7 @@ def test_every_form_needs_the_token_of_its_session_and_our_own_page(
 ) -> None:
     served, people, structure = world
     before = kept(served.store, structure)
-    for path in POSTS:
+    for path in sorted(set(POSTS) - SIGNED):
         client = people.of(path)
         right = client.headers["x-csrf"]
         wrong = ({}, {"csrf": ""}, {"csrf": "0" * len(right)}, {"csrf": right[:-1]}, {"csrf": "é"})

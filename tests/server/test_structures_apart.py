@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,13 +23,11 @@ from releve.flow.server import (
     circles,
     playbooks,
     signin,
-    situations,
 )
 from releve.flow.server.assist import answering, asking, rotas
 from releve.flow.server.audit import sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
-from releve.flow.server.obligations import tick
 from releve.flow.server.passkeys import credential_digest
 from releve.flow.server.ports import Passkey, Structure
 from releve.flow.server.signin import digest
@@ -48,7 +47,16 @@ from tests.assist import people
 from tests.assist.people import always
 from tests.server.declared import declare, practice
 from tests.server.vaults import add_vault
-from tests.server.world import T0, EnrolledHost, Running, add_host, batch, rolled_back, stopped
+from tests.server.world import (
+    T0,
+    EnrolledHost,
+    Running,
+    add_host,
+    batch,
+    rolled_back,
+    running,
+    stopped,
+)
 
 FAR = T0.replace(year=2060)
 KEY = Ed25519PrivateKey.generate()
@@ -367,6 +375,13 @@ def dump(store: SqlStore, structure: str) -> dict[str, list[tuple[object, ...]]]
 
 
 @pytest.fixture
+def served(tmp_path: Path) -> Iterator[Running]:
+    """Nothing changes by itself, however long the walk takes."""
+    with running(tmp_path / "server", jobs=False) as server:
+        yield server
+
+
+@pytest.fixture
 def signed_in(served: Running) -> tuple[Running, httpx.Client, EnrolledHost, EnrolledHost]:
     mine, theirs = fill(served.store, "A"), fill(served.store, "B")
     now = served.context.clock.now()
@@ -387,11 +402,6 @@ def test_no_page_shows_another_structure(
     served, client, mine, theirs = signed_in
     with served.store.unit(theirs.structure, writes=False) as unit:
         incident = unit.incidents()[0].id
-    # The server sums it up and reminds by itself soon: time went by since T0.
-    now = served.context.clock.now()
-    situations.renew(served.store, theirs.structure, now)
-    with served.store.unit(theirs.structure) as unit:
-        tick(unit, now)
     before = kept(served.store, theirs.structure)
     routes = all_routes()
     assert {"/", "/live", "/health", "/incidents/{identity:str}"} <= {r for r, _ in routes}

@@ -129,8 +129,10 @@ class Running(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running(folder: Path, store: SqlStore | None = None, **settings: Any) -> Iterator[Running]:
-    """The whole server in this process, on a free port of loopback."""
+def running(
+    folder: Path, store: SqlStore | None = None, *, jobs: bool = True, **settings: Any
+) -> Iterator[Running]:
+    """The whole server in this process, on a free port of loopback; without `jobs` it only answers."""
     home = Home(folder)
     home.make()
     store = store or open_store(home)
@@ -139,7 +141,10 @@ def running(folder: Path, store: SqlStore | None = None, **settings: Any) -> Ite
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app, context = wiring.build(home, store, is_secure=False, url=url, **settings)
     config = uvicorn.Config(
-        SafeHeaders(app, is_secure=False), log_level="error", timeout_graceful_shutdown=1
+        SafeHeaders(app, is_secure=False),
+        log_level="error",
+        timeout_graceful_shutdown=1,
+        lifespan="on" if jobs else "off",
     )
     server = wiring.LettingGo(config, context)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
