@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from releve.adapters.own_key import public_key_of
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
@@ -17,7 +18,7 @@ from releve.model.errors import ReleveError, UsageError
 from releve.model.standing import EnrolledVault
 from releve.triage.vaults import is_silent
 
-_HEX_KEY, _LONGEST_NAME = 64, 100
+_LONGEST_NAME = 100
 
 
 class VaultTakenError(ReleveError):
@@ -175,9 +176,6 @@ def _structure(store: Store, name: str, vault_name: str) -> str:
 def _key(said: str) -> str:
     """A public key in hex, or the file that holds it."""
     try:
-        text = said if len(said) == _HEX_KEY else Path(said).read_text().strip()
-        if len(bytes.fromhex(text)) * 2 == _HEX_KEY:
-            return text.lower()
-    except (OSError, ValueError):
-        pass
-    raise UsageError("--public-key: the vault's head.pub, or its 64 hex digits.")
+        return public_key_of(said)
+    except (OSError, ValueError) as error:
+        raise UsageError("--public-key: the vault's head.pub, or its 64 hex digits.") from error

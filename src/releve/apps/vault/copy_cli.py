@@ -9,6 +9,7 @@ from typing import Protocol
 import click
 import msgspec
 
+from releve.adapters.own_key import public_key_of
 from releve.adapters.vault.remote import Remote
 from releve.apps.vault.access import VaultNameError, check_name
 from releve.apps.vault.copies import Copies
@@ -38,7 +39,6 @@ from releve.model.copies import Checked, Copy, CopyKind, Ran
 from releve.model.errors import UsageError
 from releve.model.vault import Credential, CredentialKind, Deed
 
-_HEX_KEY = 64
 _LOCK_DAYS = 434  # 13 months of 31 days, the wait, and three weeks
 
 
@@ -311,12 +311,11 @@ def _there(vault: Vault, wanted: Copy) -> Checked:
 def _key(said: str) -> str:
     """A public key in hex, or the file that holds it."""
     try:
-        text = said if len(said) == _HEX_KEY else Path(said).read_text().strip()
-        if len(bytes.fromhex(text)) * 2 == _HEX_KEY:
-            return text
-    except (OSError, ValueError):
-        pass
-    raise UsageError("--public-key: DATA/head.pub of the other vault, or its 64 hex digits.")
+        return public_key_of(said)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "--public-key: DATA/head.pub of the other vault, or its 64 hex digits."
+        ) from error
 
 
 def _progress(done: int, whole: int) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.durable import write
+from releve.adapters.own_key import public_key_of
 from releve.apps.vault.access import Access, VaultNameError, check_name
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.show import Moment, Size, data_option, json_option, tell
@@ -19,8 +20,6 @@ from releve.model.vault import (
     Deed,
     Signoff,
 )
-
-_HEX_KEY = 64
 
 
 class KeyFileError(ReleveError):
@@ -256,13 +255,9 @@ def read_private(file: str) -> Ed25519PrivateKey:
 def _public(said: str) -> str:
     """From hex or a file. Raises: KeyFileError."""
     try:
-        text = said if len(said) == _HEX_KEY else Path(said).read_text().strip()
-        bytes.fromhex(text)
+        return public_key_of(said)
     except (OSError, ValueError) as error:
         raise KeyFileError(said) from error
-    if len(text) != _HEX_KEY:
-        raise KeyFileError(said)
-    return text
 
 
 def _agreement(access: Access, name: str) -> Agreement:
