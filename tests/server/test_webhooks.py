@@ -1,6 +1,7 @@
 """Webhooks on a real server and a real receiver: signed, tried again, given up, and never lost."""
 
 import base64
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
@@ -284,7 +285,8 @@ def test_killed_between_the_event_and_its_delivery_no_message_is_lost(tmp_path: 
     host = add_host(store, "h", "Cabinet")
     server, chance, asked = Server(home.path, tmp_path / "shipped"), random.Random(7), []
     server.words += ["--webhook-network", "127.0.0.0/8"]
-    with receiver() as there:
+    with receiver() as there, contextlib.ExitStack() as at_last:
+        at_last.callback(server.kill9)
         there.seconds = 0.3  # so that it is killed while a message is on its way, too
         with store.unit(host.structure) as unit:
             now = dt.datetime.now(dt.UTC)
