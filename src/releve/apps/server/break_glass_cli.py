@@ -11,7 +11,7 @@ from releve.adapters.pdf import pdf
 from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.server import break_glass as glass
 from releve.flow.server.ports import BreakGlassCode
@@ -37,9 +37,6 @@ class SheetUnknownError(ReleveError):
 
     def __init__(self, sheet: str) -> None:
         super().__init__(f"There is no sheet {sheet} in this structure.")
-
-
-structure_option = click.option("--structure", required=True, help="The structure's name.")
 
 
 @click.group("break-glass")

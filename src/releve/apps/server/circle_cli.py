@@ -12,7 +12,7 @@ from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.grant_cli import NothingGrantedError
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
 from releve.flow.server import circles, sums
 from releve.model.circle import Circle, CircleKind
@@ -20,7 +20,6 @@ from releve.model.errors import UsageError
 
 _ACTOR = "admin"
 _name = click.argument("name")
-_structure = click.option("--structure", required=True, help="The structure's name.")
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,7 +79,7 @@ def member() -> None:
 
 @member.command("add")
 @_name
-@_structure
+@structure_option
 @_common
 def member_add(home: Path, db: str, name: str, structure: str, as_json: bool) -> None:
     """Mettre une structure dans le groupe NAME / put a structure into it; its people see it."""
@@ -95,7 +94,7 @@ def member_add(home: Path, db: str, name: str, structure: str, as_json: bool) ->
 
 @member.command("remove")
 @_name
-@_structure
+@structure_option
 @_common
 def member_remove(home: Path, db: str, name: str, structure: str, as_json: bool) -> None:
     """L'en retirer, tout de suite / take it out, at once."""
@@ -104,7 +103,7 @@ def member_remove(home: Path, db: str, name: str, structure: str, as_json: bool)
 
 @insurer.command("withdraw")
 @_name
-@_structure
+@structure_option
 @_common
 def withdraw(home: Path, db: str, name: str, structure: str, as_json: bool) -> None:
     """Retirer l'accord d'une structure / withdraw a structure's consent; only its lead can give it."""

@@ -14,7 +14,6 @@ from releve.flow.server.ports import Unit
 from releve.flow.server.profiles import zone_of
 from releve.obligation.times import instant
 
-structure_option = click.option("--structure", required=True, help="The structure's name.")
 by_option = click.option("--by", required=True, help="Who decides: a person's name.")
 
 

@@ -11,7 +11,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.rota_cli import rota
 from releve.apps.server.structure_cli import find_structure
 from releve.assist.escalation import Acknowledged
@@ -96,7 +96,7 @@ def close(home: Path, db: str, identity: str, done: str, name: str, as_json: boo
 @desk.command()
 @home_option
 @db_option
-@click.option("--structure", required=True, help="The structure's name.")
+@structure_option
 @json_option
 def phone(home: Path, db: str, structure: str, as_json: bool) -> None:
     """Le jeton du standard téléphonique, redit jamais / the phone system's token, told once.

@@ -9,8 +9,8 @@ import click
 from releve.adapters.content import forms, law
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.console.dossier_files import KINDS, file_of
-from releve.apps.server.clock_options import opened, structure_option
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.clock_options import opened
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.flow.server import dossiers
 from releve.flow.server.dossiers import DossierUnknownError, Who, form_of
 from releve.model.dossier import Dossier, Form

@@ -13,7 +13,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
 from releve.apps.web.listening import LOOPBACK
 from releve.flow.server.ports import Structure
@@ -28,7 +28,6 @@ _WHY = {
     "refused": "it answers what its API does not say",
     "gone": "there is no API at this address",
 }
-structure_option = click.option("--structure", required=True, help="The structure's name.")
 
 
 class GlpiFailedError(ReleveError):

@@ -9,7 +9,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.server import access
 from releve.flow.server.ports import Person, Structure
@@ -23,7 +23,6 @@ role_option = click.option(
     show_default=True,
     help="What the person may do in the structure: docs/access.md.",
 )
-_structure = click.option("--structure", required=True, help="The structure's name.")
 _login = click.option("--login", required=True, help="Of a person of this or another structure.")
 
 
@@ -55,7 +54,7 @@ def grant() -> None:
 @grant.command()
 @home_option
 @db_option
-@_structure
+@structure_option
 @_login
 @role_option
 @json_option
@@ -74,7 +73,7 @@ def add(home: Path, db: str, structure: str, login: str, role: str, as_json: boo
 @grant.command()
 @home_option
 @db_option
-@_structure
+@structure_option
 @_login
 @json_option
 def remove(home: Path, db: str, structure: str, login: str, as_json: bool) -> None:

@@ -9,8 +9,8 @@ import msgspec
 
 from releve.adapters.content import forms, law
 from releve.adapters.system import SystemClock, log_to_stderr
-from releve.apps.server.clock_options import by_option, moment, opened, structure_option
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.clock_options import by_option, moment, opened
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.flow.server import dossiers, duties, obligations
 from releve.model.errors import UsageError
 from releve.model.obligation import Decision, Obligation, State

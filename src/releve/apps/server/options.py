@@ -25,6 +25,7 @@ db_option = click.option(
     help="Database URL; SQLite in the home else. (RELEVE_DB)",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+structure_option = click.option("--structure", required=True, help="The structure's name.")
 
 
 class _Network(click.ParamType[Network]):

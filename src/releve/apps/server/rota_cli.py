@@ -12,7 +12,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
 from releve.assist.rota import Watch, covered_share, holes, plan
 from releve.flow.server.assist.escalating import zone_on_call
@@ -51,7 +51,6 @@ class RotaHolesError(ReleveError):
         super().__init__(f"{count} times without anybody on call for {structure}.")
 
 
-_structure = click.option("--structure", required=True, help="The structure's name.")
 _days = click.option("--days", type=click.IntRange(1, 366), default=14, show_default=True)
 
 
@@ -70,7 +69,7 @@ def template() -> None:
 @home_option
 @db_option
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-@_structure
+@structure_option
 @json_option
 def set_(home: Path, db: str, path: Path, structure: str, as_json: bool) -> None:
     """Donner la liste ; elle remplace l'ancienne / give the rota; it replaces the old one."""
@@ -89,7 +88,7 @@ def set_(home: Path, db: str, path: Path, structure: str, as_json: bool) -> None
 @rota.command()
 @home_option
 @db_option
-@_structure
+@structure_option
 @_days
 @json_option
 def show(home: Path, db: str, structure: str, days: int, as_json: bool) -> None:
@@ -110,7 +109,7 @@ def show(home: Path, db: str, structure: str, days: int, as_json: bool) -> None:
 @rota.command("holes")
 @home_option
 @db_option
-@_structure
+@structure_option
 @_days
 @json_option
 def holes_(home: Path, db: str, structure: str, days: int, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.console.statement_files import KIND, Maker, make_statement
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.sealed import SealBroken, fingerprint, is_document, open_
 from releve.flow.server.months import begun_month
@@ -55,7 +55,7 @@ def statement() -> None:
 @statement.command()
 @home_option
 @db_option
-@click.option("--structure", required=True, help="The structure's name.")
+@structure_option
 @_month
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
 @json_option

@@ -11,7 +11,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.server.ports import Structure
 from releve.flow.server.tools import signing, webhooks
@@ -19,7 +19,6 @@ from releve.model.errors import ReleveError, UsageError
 from releve.model.webhook import EVENT_TYPES, Delivery, Webhook
 
 _LOOK_AGAIN_SECONDS = 0.5
-_structure = click.option("--structure", required=True, help="The structure's name.")
 
 
 class WebhookUnknownError(ReleveError):
@@ -53,7 +52,7 @@ def webhook() -> None:
 @webhook.command()
 @home_option
 @db_option
-@_structure
+@structure_option
 @click.option("--event", "events", multiple=True, type=click.Choice(EVENT_TYPES), help="All else.")
 @click.argument("url")
 @json_option
@@ -94,7 +93,7 @@ def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
 @webhook.command()
 @home_option
 @db_option
-@_structure
+@structure_option
 @click.option("--wait", default=20.0, show_default=True, help="Seconds for the server to send it.")
 @click.argument("webhook_id", metavar="WEBHOOK")
 @json_option
@@ -119,7 +118,7 @@ def test(home: Path, db: str, structure: str, wait: float, webhook_id: str, as_j
 @webhook.command()
 @home_option
 @db_option
-@_structure
+@structure_option
 @click.argument("webhook_id", metavar="WEBHOOK")
 @json_option
 def remove(home: Path, db: str, structure: str, webhook_id: str, as_json: bool) -> None:

@@ -151,7 +151,8 @@ class Book:
         with self._lock:
             touches = self._touches.get(process)
             touch = _whole(touches, file) if touches else None
-            self._lent.add(id(touch))
+            if touch is not None:
+                self._lent.add(id(touch))
             return touch
 
     def forget(self, process: Process, file: bytes) -> None:
