@@ -10,6 +10,7 @@ from types import FrameType
 import msgspec
 
 from releve.adapters.control import ControlServer
+from releve.adapters.linux import libc
 from releve.apps.guard.config import Asked
 from releve.apps.guard.desk import ControlDesk
 from releve.apps.guard.show import person_printer
@@ -17,6 +18,7 @@ from releve.apps.guard.wiring import build, line_printer
 from releve.apps.guard.witnesses import tend
 from releve.model.errors import ReleveError
 
+_TURN_S = 5.0
 _SWITCH_S = 0.0001  # three stages share one interpreter: none may wait 5 ms for another
 
 
@@ -29,6 +31,7 @@ def serve(asked: str) -> int:
     wanted = msgspec.json.decode(asked, type=Asked)
     sys.argv[0] = wanted.called
     sys.setswitchinterval(_SWITCH_S)
+    libc.one_malloc_arena()
     try:
         _guard(wanted)
     except ReleveError as error:
@@ -58,7 +61,8 @@ def _guard(asked: Asked) -> None:
     started.set()
     control = ControlServer(store, desk.handle)
     enforce_at = time.monotonic() + asked.enforce_after_s if asked.enforce_after_s else 0.0
-    while not ending.wait(1.0):
+    while not ending.wait(_TURN_S):
+        libc.give_memory_back()
         if enforce_at and time.monotonic() > enforce_at:
             enforce_at = 0.0
             guard.enforce()
