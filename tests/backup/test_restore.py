@@ -1,10 +1,12 @@
 """`releve restore` from real snapshots: as of a time, in place or beside, databases whole."""
 
+import contextlib
 import datetime as dt
 import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 import pytest
 
 from releve.adapters import placing, private
+from releve.adapters.preview import drawing
 from releve.adapters.restic.source import SnapshotSource
 from releve.apps.cli.main import run
 from releve.apps.restore.cli import NoVersionError, local, read_time
@@ -226,6 +229,80 @@ def test_what_is_fetched_waits_where_no_user_can_replace_it(tmp_path):
     with placing.scratch(str(share / "x")) as folder:
         assert private.is_ours(folder)
         assert share not in Path(folder).parents
+
+
+@pytest.fixture
+def users_disk(tmp_path):
+    """A disk that belongs to a user up to its top."""
+    top = tmp_path / "disk"
+    top.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", top], check=True)
+    os.chown(top, 65534, 65534)
+    yield top
+    subprocess.run(["umount", top], check=True)
+
+
+@pytest.mark.root
+def test_on_a_users_disk_what_is_fetched_waits_elsewhere_and_comes_over_whole(users_disk):
+    share = users_disk / "docs"
+    share.mkdir()
+    os.chown(share, 65534, 65534)
+    (share / "lettre.txt").write_text("encrypted")
+    with placing.scratch(str(share / "lettre.txt")) as folder:
+        assert private.is_ours(folder)
+        assert Path(folder).stat().st_dev != users_disk.stat().st_dev
+        fetched = Path(folder, "lettre.txt")
+        fetched.write_bytes(b"as it was" * 1000)
+        fetched.chmod(0o640)
+        os.setxattr(fetched, "user.mark", b"1")
+        os.chown(fetched, 65534, 1234)
+        os.utime(fetched, ns=(1, 2))
+        wanted = facts(fetched)
+        Path(folder, "lien").symlink_to("lettre.txt")
+        assert placing.place(str(fetched), str(share / "lettre.txt")).replaced == 1
+        assert placing.place(str(Path(folder, "lien")), str(share / "lien")).made == 1
+        Path(folder, "large").write_bytes(bytes(16 << 20))
+        refused = placing.place(str(Path(folder, "large")), str(share / "large"))
+        assert len(refused.failed) == 1
+    assert facts(share / "lettre.txt") == wanted
+    assert (share / "lettre.txt").read_bytes() == b"as it was" * 1000
+    assert (share / "lien").readlink() == Path("lettre.txt")
+    assert sorted(p.name for p in share.iterdir()) == ["lettre.txt", "lien"]
+    assert not Path(folder).exists()
+
+
+def test_a_link_that_was_fetched_is_not_read_through(tmp_path):
+    secret, link = tmp_path / "shadow", tmp_path / "lettre.txt"
+    secret.write_text("root:x")
+    link.symlink_to(secret)
+    assert drawing.draw(str(link), "lettre.txt").why is drawing.Why.KIND
+    with pytest.raises(OSError, match="symbolic links"):
+        placing.sha256(str(link))
+
+
+def test_what_was_a_link_in_a_snapshot_comes_back_as_the_link_it_was(share, back_up, restore):
+    link = share / "lettre.txt"
+    link.symlink_to("/etc/shadow")
+    back_up()
+    link.unlink()
+    status, (done,), _ = restore(str(link))
+    assert (status, done["sha256"], str(link.readlink())) == (0, None, "/etc/shadow")
+
+
+def test_a_log_that_was_set_aside_before_stays(tmp_path):
+    fetched, target = tmp_path / "fetched.db", tmp_path / "patients.db"
+    for number in (1, 2):
+        target.write_bytes(b"old")
+        Path(f"{target}-wal").write_text(f"log {number}")
+        with contextlib.closing(sqlite3.connect(fetched)) as database:
+            database.execute("CREATE TABLE IF NOT EXISTS visit (note)")
+            database.commit()
+        assert placing.place(str(fetched), str(target)).replaced == 1
+    kept = {p.name: p.read_text() for p in tmp_path.glob("*avant-reprise*")}
+    assert kept == {
+        "patients.db-wal.avant-reprise": "log 1",
+        "patients.db-wal.avant-reprise-2": "log 2",
+    }
 
 
 def test_a_path_outside_every_snapshot_has_no_versions(state, back_up, restore):

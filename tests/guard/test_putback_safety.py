@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from releve.adapters.store.facts import facts_of, set_facts, without_powers
 from releve.adapters.store.objects import can_clone
 from tests.guard.contract_keeper import Kept, place_of
 
@@ -103,7 +104,9 @@ def test_another_users_folder_moved_to_a_known_name_is_not_handed_over(kept: Kep
     mine.rmdir()
     theirs.rename(mine)
     kept.give.directory(key)
-    assert (mine.stat().st_uid, mine.stat().st_mode & 0o777) == (1234, 0o700)
+    (aside,) = (path for path in kept.folder.iterdir() if path.name.startswith("mine ("))
+    assert (aside.stat().st_uid, aside.stat().st_mode & 0o777) == (1234, 0o700)
+    assert (mine.stat().st_uid, list(mine.iterdir())) == (65534, [])
 
 
 def test_a_waiting_file_under_a_guessable_name_is_never_written_into(
@@ -167,3 +170,38 @@ def test_a_tree_deeper_than_a_path_may_be_is_said_not_to_be_held(kept: Kept) -> 
     os.close(fd)
     kept.baseline()
     assert kept.keeper.take_unreadable()
+
+
+def test_a_folder_moved_to_the_place_of_one_that_is_gone_keeps_its_rights(kept: Kept) -> None:
+    """Whoever may write in the folder above can move the private folder of the same owner there."""
+    public, private = kept.folder / "pub", kept.folder / "private"
+    for folder, mode in ((public, 0o777), (private, 0o700)):
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+        folder.chmod(mode)
+    (public / "f").write_bytes(b"x")
+    (private / "secret").write_bytes(b"s")
+    kept.baseline()
+    node, name = kept.node(public / "f"), kept.name(public / "f")
+    (public / "f").unlink()
+    public.rmdir()
+    private.rename(public)
+    kept.give_back(node, name)
+    assert (public.stat().st_mode & 0o7777, [p.name for p in public.iterdir()]) == (0o777, ["f"])
+    (aside,) = (path for path in kept.folder.iterdir() if path.name.startswith("pub ("))
+    assert (aside.stat().st_mode & 0o7777, [p.name for p in aside.iterdir()]) == (0o700, ["secret"])
+
+
+def test_what_is_kept_beside_has_no_power_of_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(b"x")
+    program.chmod(0o6775)
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
+    os.setxattr(program, "security.capability", capability)
+    os.setxattr(program, "user.mark", b"1")
+    beside = tmp_path / "beside"
+    with program.open("rb") as file, beside.open("wb") as out:
+        facts = facts_of(file.fileno(), os.fstat(file.fileno()))
+        set_facts(out.fileno(), without_powers(facts))
+    assert beside.stat().st_mode & 0o7777 == 0o775
+    assert os.listxattr(beside) == ["user.mark"]

@@ -9,19 +9,24 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import msgspec
 
 from releve.adapters import private
 
+_ELSEWHERE = Path("/var/tmp")  # noqa: S108 (a folder of mode 0700 in it: it is sticky, nobody can swap it)
 SIDE_FILES = ("-wal", "-shm", "-journal")  # of SQLite: they belong to the file that was replaced
 _ASIDE = ".avant-reprise"
+_CHUNK = 1 << 20
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,18 +44,18 @@ class Placed(msgspec.Struct, kw_only=True):
 
 @contextlib.contextmanager
 def scratch(destination: str) -> Iterator[str]:
-    """A private folder on the file system of the destination; gone afterwards.
+    """A private folder, on the file system of the destination where that can be; gone afterwards.
 
-    As far up as it takes for nobody else to be able to put another in its place meanwhile.
+    As far up as it takes for nobody else to be able to put another in its place meanwhile. Where
+    users own the disk up to its top it is on another disk, and what it holds is copied from there.
     """
-    ancestor = Path(destination).parent
-    while not ancestor.is_dir():
-        ancestor = ancestor.parent
-    ancestor = ancestor.resolve()
-    device = ancestor.stat().st_dev
-    above = (ancestor, *ancestor.parents)
-    ours = (a for a in above if a.stat().st_dev == device and private.is_ours(a))
-    ancestor = next(ours, ancestor)
+    above = Path(destination).absolute().parent
+    while not above.is_dir():
+        above = above.parent
+    above = above.resolve()
+    device = above.stat().st_dev
+    beside = (a for a in (above, *above.parents) if a.stat().st_dev == device)
+    ancestor = next(filter(private.is_ours, beside), _ELSEWHERE)
     folder = tempfile.mkdtemp(prefix=".releve-reprise-", dir=ancestor)
     try:
         yield folder
@@ -115,7 +120,8 @@ def keep_as(path: str, name: str, *, move: bool) -> None:
 
 
 def sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
+    """The SHA-256 of a file. Raises: OSError, at a link too (ELOOP): it may lead anywhere."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -196,14 +202,60 @@ def _file(source: int, name: str, target: int, as_name: str, shown: str, placed:
     if there is not None and _is_database(source, name):
         for side in SIDE_FILES:
             if _stat(target, as_name + side) and not _stat(source, name + side):
-                aside = as_name + side + _ASIDE
-                os.rename(as_name + side, aside, src_dir_fd=target, dst_dir_fd=target)
-                placed.set_aside.append(f"{shown}{side}{_ASIDE}")
-    os.rename(name, as_name, src_dir_fd=source, dst_dir_fd=target)
+                aside = _free(target, side + _ASIDE, as_name)
+                os.rename(as_name + side, as_name + aside, src_dir_fd=target, dst_dir_fd=target)
+                placed.set_aside.append(shown + aside)
+    _move(source, name, target, as_name)
     if there is None:
         placed.made += 1
     else:
         placed.replaced += 1
+
+
+def _free(folder: int, ending: str, name: str) -> str:
+    """The ending, numbered if that name is taken: what was set aside before stays."""
+    taken = count(2)
+    free = ending
+    while _stat(folder, name + free) is not None:
+        free = f"{ending}-{next(taken)}"
+    return free
+
+
+def _move(source: int, name: str, target: int, as_name: str) -> None:
+    """One rename; from another disk, of a copy that was made beside it before."""
+    try:
+        os.rename(name, as_name, src_dir_fd=source, dst_dir_fd=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    else:
+        return
+    new = f".releve-{secrets.token_hex(8)}"
+    try:
+        _copy(source, name, target, new)
+        os.rename(new, as_name, src_dir_fd=target, dst_dir_fd=target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(new, dir_fd=target)
+        raise
+    os.unlink(name, dir_fd=source)
+
+
+def _copy(source: int, name: str, target: int, new: str) -> None:
+    facts = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if stat.S_ISLNK(facts.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
+        with contextlib.suppress(PermissionError):  # not root: it is ours
+            os.chown(new, facts.st_uid, facts.st_gid, dir_fd=target, follow_symlinks=False)
+        return
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
+    made = os.open(new, _NEW, 0o600, dir_fd=target)
+    with os.fdopen(_open(source, name), "rb") as from_, os.fdopen(made, "wb") as to:
+        shutil.copyfileobj(from_, to, _CHUNK)
+        to.flush()
+        _same_metadata(from_.fileno(), to.fileno())
+        os.fsync(to.fileno())
 
 
 def _stat(folder: int, name: str) -> os.stat_result | None:

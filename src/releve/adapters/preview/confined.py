@@ -33,7 +33,7 @@ def confined(
     words = ["timeout", "--signal=KILL", _SECONDS, "unshare", *_APART, "--"]
     words += ["prlimit", *_LIMITS, "--"]
     words += [] if drops_itself else ["setpriv", *_WHO, *_NO_RIGHTS, "--"]
-    with open(file, "rb") as given:  # noqa: PTH123
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as given:
         running = subprocess.Popen(
             [*words, *command],
             stdin=given,

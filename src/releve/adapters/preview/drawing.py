@@ -1,6 +1,7 @@
 """Which process draws which file; what nobody can draw safely is told as such."""
 
 import enum
+import stat
 import sys
 from pathlib import Path, PurePath
 
@@ -38,9 +39,12 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw(file: str, name: str) -> Drawn:
-    """The file of that name; it is opened by nobody else than the confined process."""
+    """The file of that name; only the confined process reads it. A link is followed by nobody."""
     ending = PurePath(name).suffix.lower()
-    if Path(file).stat().st_size > MOST_BYTES:
+    facts = Path(file).lstat()
+    if not stat.S_ISREG(facts.st_mode):
+        return Drawn(why=Why.KIND)
+    if facts.st_size > MOST_BYTES:
         return Drawn(why=Why.LARGE)
     if ending == ".pdf":
         return _picture(confined(_PDF, file, most_bytes=_MOST_DRAWN))

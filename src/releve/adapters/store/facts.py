@@ -10,6 +10,7 @@ from releve.model.held import Facts, Kind
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
+_SET_ID, _CAPABILITY = 0o6000, "security.capability"
 _KINDS = MappingProxyType({0o100000: Kind.FILE, 0o040000: Kind.DIRECTORY, 0o120000: Kind.LINK})
 
 
@@ -41,6 +42,14 @@ def _xattrs(fd: int | str) -> bytes:
         except OSError:
             continue  # taken away between list and get
     return _encode(found) if found else b""
+
+
+def without_powers(facts: Facts) -> Facts:
+    """The same without what makes a program run as another: for bytes of whoever wrote them last."""
+    xattrs = _decode(facts.xattrs) if facts.xattrs else {}
+    xattrs.pop(_CAPABILITY, None)
+    kept = _encode(xattrs) if xattrs else b""
+    return msgspec.structs.replace(facts, mode=facts.mode & ~_SET_ID, xattrs=kept)
 
 
 def set_facts(fd: int, facts: Facts) -> None:

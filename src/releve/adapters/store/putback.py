@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from releve.adapters.store.facts import facts_of, set_facts
+from releve.adapters.store.facts import facts_of, set_facts, without_powers
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.objects import HeldBytes, give_back
 from releve.adapters.store.quarantine import Quarantine
@@ -298,7 +298,7 @@ class GiveBack:
         out = os.open(aside.name, flags, 0o600, dir_fd=spot.folder)
         try:
             give_back(HeldBytes(fd, st.st_size), out, base=0)
-            set_facts(out, facts_of(fd, st))
+            set_facts(out, without_powers(facts_of(fd, st)))
         finally:
             os.close(out)
         return aside.shown

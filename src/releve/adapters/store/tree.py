@@ -4,12 +4,13 @@ import contextlib
 import errno
 import os
 import stat as stat_
+import time
 from collections.abc import Iterator
 
 from releve.adapters.store.facts import set_facts
 from releve.adapters.store.keeper import Keeper
 from releve.adapters.store.quarantine import Quarantine
-from releve.adapters.store.spots import FOLDER, Spot, closed_folder, exists, is_there
+from releve.adapters.store.spots import FOLDER, Spot, closed_folder, exists, free_name, is_there
 from releve.model.held import Name, Node
 
 
@@ -80,7 +81,10 @@ class Tree:
             return self._folder_anew(node, name, spot)
 
     def _folder_anew(self, node: Node, name: Name, spot: Spot) -> int:
-        """Make a directory at its old place, or take the one that stands there; a link goes away."""
+        """Make a directory at its old place, or take a new one that stands there; a link goes away.
+
+        One that is known by another name stays what it is: it is moved beside.
+        """
         with self._keeper.lock:
             try:
                 st = os.stat(spot.name, dir_fd=spot.folder, follow_symlinks=False)
@@ -88,6 +92,9 @@ class Tree:
                 st = None
             if st is not None and not stat_.S_ISDIR(st.st_mode):
                 self._quarantine.take(spot)
+                st = None
+            if st is not None and self._is_another(node, spot):
+                self._beside(spot)
                 st = None
             if st is None:
                 fd = closed_folder(spot.folder, spot.name)
@@ -105,6 +112,17 @@ class Tree:
                 os.close(fd)
                 raise
         return fd
+
+    def _is_another(self, node: Node, spot: Spot) -> bool:
+        known = self._index.node(self._keeper.place.key_at(spot.folder, spot.name))
+        return known is not None and known.id != node.id
+
+    def _beside(self, spot: Spot) -> None:
+        aside = free_name(spot, time.strftime("%Y-%m-%d %Hh%M"))
+        os.rename(spot.name, aside.name, src_dir_fd=spot.folder, dst_dir_fd=spot.folder)
+        key = self._keeper.place.key_at(spot.folder, aside.name)
+        above = self._keeper.place.key_of_folder(spot.folder, os.path.dirname(spot.shown))
+        self._keeper.named(key, Name(above, os.fsencode(aside.name)))
 
     def move_back(self, node: Node, name: Name) -> bool:
         """Put a moved directory back under `name`."""

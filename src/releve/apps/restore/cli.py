@@ -336,7 +336,8 @@ def bring(source: Source, version: Version, target: str, *, only_missing: bool =
     begun = monotonic()
     with placing.scratch(target) as folder:
         fetched = source.fetch(version, folder)
-        digest = None if version.is_folder else placing.sha256(fetched)
+        is_file = not version.is_folder and not Path(fetched).is_symlink()
+        digest = placing.sha256(fetched) if is_file else None
         placed = placing.place(fetched, target, only_missing=only_missing)
     return Restored(
         path=version.path,

@@ -195,6 +195,8 @@ class Wizard:
         source = self._source_of(version)
         with placing.scratch(version.path) as folder:
             fetched = source.fetch(version, folder)
+            if Path(fetched).is_symlink():
+                return Drawn(why=Why.KIND)
             try:
                 self._refuse_harm(placing.sha256(fetched), version.path)
             except HarmfulVersionError:
@@ -222,6 +224,8 @@ class Wizard:
             target = _free(partial(beside, version.path, version.at.astimezone(self._zone)))
         with placing.scratch(target) as folder:
             fetched = source.fetch(version, folder)
+            if Path(fetched).is_symlink():
+                raise VerificationFailedError(version.path, "it was a link then, and no file")
             digest = placing.sha256(fetched)
             self._refuse_harm(digest, version.path)
             return self._place(offer, fetched, target, digest)
