@@ -4,6 +4,7 @@
 that only a command line needs.
 """
 
+import contextlib
 import os
 import sys
 from typing import NoReturn
@@ -14,17 +15,26 @@ _WITHOUT = ("_hashlib", "typing_extensions")
 
 
 def become(asked: bytes) -> NoReturn:
-    """Replace this process by the guard: same pid, same streams."""
+    """Replace this process by the guard: same pid, same streams.
+
+    Whoever may not start the interpreter again (he runs as another since) guards in this process.
+    """
     words = (sys.executable, "-P", "-m", __name__, asked)
-    os.execv(sys.executable, words)  # noqa: S606 (our own interpreter)
+    with contextlib.suppress(PermissionError):
+        os.execv(sys.executable, words)  # noqa: S606 (our own interpreter)
+    _end(asked)
 
 
 def main() -> NoReturn:
     """Guard until SIGTERM, then exit; an error is told as the command tells it."""
     sys.modules.update(dict.fromkeys(_WITHOUT))  # type: ignore[arg-type] # None: not to be imported
+    _end(os.fsencode(sys.argv[1]))
+
+
+def _end(asked: bytes) -> NoReturn:
     from releve.apps.guard.duty import serve
 
-    sys.exit(serve(sys.argv[1]))
+    sys.exit(serve(asked))
 
 
 if __name__ == "__main__":
