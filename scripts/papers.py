@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from releve.adapters.content import kept_policy, privacy_papers
-from releve.apps.server.paper_facts import settings, told
+from releve.apps.server.paper_facts import papers_in
 from releve.report.document import Bullets, Document, Prose, Section, Table, Terms
+from releve.report.privacy_facts import told
 from releve.report.privacy_paper import paper_document
 
 FOLDER = Path(__file__).parents[1] / "docs/fr/rgpd"
@@ -17,8 +17,9 @@ HEAD = (
 
 def pages() -> dict[str, str]:
     """Every page by the name of its file, as a structure that told nothing would see it."""
-    facts = settings() | told("", None, "") | {"day": ""}
-    made = {f"{p.id}.md": page(paper_document(p, kept_policy(), facts)) for p in privacy_papers()}
+    shelf = papers_in("fr")
+    facts = shelf.figures | told("", None, "") | {"day": ""}
+    made = {f"{p.id}.md": page(paper_document(p, shelf.policy, facts)) for p in shelf.papers}
     return {"README.md": _index(), **made}
 
 
@@ -59,7 +60,7 @@ def _table(table: Table) -> str:
 
 
 def _index() -> str:
-    lines = [f"- [{paper.title}]({paper.id}.md)\n" for paper in privacy_papers()]
+    lines = [f"- [{paper.title}]({paper.id}.md)\n" for paper in papers_in("fr").papers]
     return (
         f"{HEAD}\n# Les papiers RGPD de Relève\n\n{''.join(lines)}\n"
         "Remplis avec les noms, contacts et réglages d’une structure, blancs marqués, en PDF :\n\n"

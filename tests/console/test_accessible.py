@@ -245,6 +245,7 @@ def test_every_page_of_the_console_is_accessible(
         "/situation/wall",
         "/posture",
         "/settings",
+        "/papers",
     )
     watched(served)
     for address in ("/", *cases, *calls, *links, *rest, *offices):

@@ -1,4 +1,4 @@
-"""The guides in docs/fr/guides name what is really there: pages of the role, labels, commands, links."""
+"""The guides in docs/fr and docs/en name what is really there: pages of the role, labels, commands, links."""
 
 import re
 from pathlib import Path
@@ -14,18 +14,25 @@ from tests.server.test_structures_apart import fill
 from tests.server.world import Running
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDES = sorted((DOCS / "fr/guides").glob("*.md"))
+GUIDES = sorted(DOCS.glob("??/guides/*.md"))
 # Words in bold that are stress, not what stands on a page.
-STRESS = {"Avant toute chose :", "Déposez vous-même", "avant"}
+STRESS = {
+    *("Avant toute chose :", "Déposez vous-même", "avant"),
+    *("Before anything else:", "File it yourself", "before"),
+}
 
 
 def ids(path: Path) -> str:
-    return path.stem
+    return f"{language(path)}-{path.stem}"
+
+
+def language(guide: Path) -> str:
+    return guide.parent.parent.name
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=ids)
 def test_the_role_of_a_guide_reaches_its_pages(guide: Path, served: Running) -> None:
-    role, pages = re.findall(r"Rôle : (\w+)\. Pages : (.+)", guide.read_text())[0]
+    role, pages = re.findall(r"R[oô]le ?: (\w+)\. Pages ?: (.+)", guide.read_text())[0]
     host = fill(served.store, "A")
     client = browser(served, Role(role))
     who = served.store.person_by_login(f"walker-{role}")
@@ -37,7 +44,7 @@ def test_the_role_of_a_guide_reaches_its_pages(guide: Path, served: Running) -> 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=ids)
 def test_every_label_in_bold_stands_on_a_page(guide: Path) -> None:
-    shown = set(all_texts("fr").values())
+    shown = set(all_texts(language(guide)).values())
     said = set(re.findall(r"\*\*(.+?)\*\*", guide.read_text())) - STRESS
     assert said
     assert said <= shown
@@ -56,12 +63,28 @@ def test_every_command_in_a_guide_exists(guide: Path) -> None:
         assert {word for word in words if word.startswith("--")} <= options, line
 
 
+def test_each_guide_is_in_both_languages_with_as_many_steps() -> None:
+    pairs = {
+        "direction": "management", "dpo": "dpo", "informatique": "it", "medecin": "doctor", "nuit": "night",
+    }  # fmt: skip
+    assert {p.stem for p in GUIDES if language(p) == "fr"} == set(pairs)
+    assert {p.stem for p in GUIDES if language(p) == "en"} == set(pairs.values())
+    for french, english in pairs.items():
+        one, other = (
+            re.findall(
+                r"^(#+|\d+\.)", (DOCS / lang / f"guides/{name}.md").read_text(), re.MULTILINE
+            )
+            for lang, name in (("fr", french), ("en", english))
+        )
+        assert one == other
+
+
 def test_every_page_that_is_linked_is_there() -> None:
     for page in (DOCS / "README.md", DOCS / "papers.md", DOCS / "fr/rgpd/README.md", *GUIDES):
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), (page.name, link)
     listed = (DOCS / "README.md").read_text()
-    pages = [*DOCS.glob("*.md"), *(DOCS / "fr").rglob("*.md")]
+    pages = [*DOCS.glob("*.md"), *(DOCS / "fr").rglob("*.md"), *(DOCS / "en").rglob("*.md")]
     own = {"README.md"} | {f"fr/rgpd/{p.name}" for p in (DOCS / "fr/rgpd").glob("[!R]*.md")}
     assert not [
         p for p in pages if (name := str(p.relative_to(DOCS))) not in own and name not in listed

@@ -24,7 +24,7 @@ OFFERS = {
     Role.GROUP: set(),
     Role.INSURER: set(),
 }
-_DRAWN = ("/pdf", "/docx", "/sheet.pdf")
+_DRAWN = ("/pdf", "/docx", "/sheet.pdf", "/fr.pdf", "/en.pdf")
 _LEAVES = ("/logout", "/account/sessions/end")
 
 
@@ -44,7 +44,10 @@ class Offered(HTMLParser):
             self.links.add(facts["href"])
         if facts.get("hx-sse:connect"):
             self.links.add(facts["hx-sse:connect"])
-        if tag == "form":
+        if tag == "form" and facts["method"] == "get":  # it changes nothing: a link with words
+            self.links.add(facts["action"])
+            self._form = {}
+        elif tag == "form":
             assert facts["method"] == "post"
             self._form = self.forms.setdefault(facts["action"], {})
         if tag in ("input", "select", "textarea") and facts.get("name"):

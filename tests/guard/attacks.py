@@ -40,6 +40,21 @@ def inplace(share: str, pause: str = "0", most: str = "0") -> None:
         time.sleep(float(pause))
 
 
+def stamp(share: str, added: str, note: str) -> None:
+    """As ransomware does: an encrypted file under a longer name, the original gone, a note in each folder."""
+    for path in files(share):
+        with open(path, "rb") as file:
+            size = len(file.read())
+        with open(path + added, "wb") as file:
+            file.write(os.urandom(size))
+        os.unlink(path)
+        left = os.path.join(path.rpartition("/")[0], note)
+        if not os.path.exists(left):
+            with open(left, "w", encoding="utf-8") as file:
+                file.write("Vos fichiers sont chiffrés.\n")
+        time.sleep(0.001)
+
+
 def halves(share: str) -> None:
     """Change a byte, wait for as long as a look takes, destroy the rest: one tick of the clock for all."""
     for path in files(share):

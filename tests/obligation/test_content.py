@@ -1,5 +1,9 @@
 """The law's content holds together: everything named exists, and everything said has its source."""
 
+import datetime as dt
+import re
+from pathlib import Path
+
 import pytest
 
 from releve.model.dossier import Field, Form
@@ -16,6 +20,25 @@ FIELDS = [(form, field) for form in FORMS for field in form.fields()]
 def test_the_duties_of_the_facts_are_all_there() -> None:
     wanted = {f"L{n}" for n in (*range(1, 15), 16, 17)} | {"L8-2"}
     assert {duty.id for duty in LAW.duty} == wanted
+
+
+def test_the_delays_are_those_that_were_read() -> None:
+    hours = {"L1": 72, "L2": 72, "L10": 24, "L11": 72, "L13": 72, "L14": 120}
+    assert {duty.id: duty.hours for duty in LAW.duty if duty.hours} == hours
+    assert {duty.id: duty.months for duty in LAW.duty if duty.months} == {"L8-2": 3, "L12": 1}
+    without = {"L3", "L4", "L6", "L8", "L9", "L16", "L17"}
+    chronos = {duty.id: (duty.orange_hours, duty.red_hours) for duty in LAW.duty}
+    assert {id_ for id_, told in chronos.items() if told == (1, 4)} == without
+    begun = {duty.id: duty.valid_from for duty in LAW.duty}
+    assert (begun["L6"], begun["L13"]) == (dt.date(2022, 4, 29), dt.date(2023, 4, 24))
+
+
+def test_the_page_says_of_each_duty_and_form_what_it_was_compared_with() -> None:
+    page = (Path(__file__).parents[2] / "docs/obligations.md").read_text("utf-8")
+    table = page.partition("## Read again")[2].partition("Not covered")[0]
+    rows = " ".join(line.split("|")[2] for line in table.splitlines() if line.startswith("| "))
+    named = set(re.findall(r"L\d+(?:-\d)?|[a-z]+\d?-[a-z]+|[a-z]{4,}", rows))
+    assert {duty.id for duty in LAW.duty} | {form.id for form in FORMS} <= named
 
 
 @pytest.mark.parametrize("duty", LAW.duty, ids=lambda d: d.id)

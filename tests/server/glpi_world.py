@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-EXCHANGES = json.loads((Path(__file__).parent / "glpi" / "exchanges.json").read_text("utf-8"))
+_FILES = Path(__file__).parent / "glpi"
+RECORDED = json.loads((_FILES / "recorded.json").read_text("utf-8"))
+EXCHANGES = [*json.loads((_FILES / "exchanges.json").read_text("utf-8")), *RECORDED]
 BY_NAME = {one["name"]: one for one in EXCHANGES}
 APP_TOKEN, USER_TOKEN = "f7g3csp8mgatg5ebc5elnazakw20i9fyev1qopya7", "mystringapikey"
 
@@ -62,7 +64,7 @@ def replay() -> Iterator[Replay]:
             body = json.loads(self.rfile.read(length)) if length else None
             if not found or (method == "GET" and length):
                 world.wrong.append(f"{method} {self.path}")
-                self._say(400, ["ERROR_METHOD_NOT_ALLOWED", ""])
+                self._say(400, '["ERROR_METHOD_NOT_ALLOWED", ""]')
                 return
             one = found[0]
             for name, value in one["headers"].items():
@@ -72,10 +74,11 @@ def replay() -> Iterator[Replay]:
             if one["name"] == world.loses_answers_of:
                 self.close_connection = True
                 return
-            self._say(one["status"], one["answer"])
+            raw = one.get("raw")
+            self._say(one["status"], json.dumps(one["answer"]) if raw is None else raw)
 
-        def _say(self, status: int, answer: object) -> None:
-            raw = json.dumps(answer).encode()
+        def _say(self, status: int, answer: str) -> None:
+            raw = answer.encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(raw)))

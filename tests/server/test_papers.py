@@ -16,12 +16,13 @@ from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import LazyGroup
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
-from releve.apps.server.paper_facts import settings, told
+from releve.apps.server.paper_facts import settings
 from releve.apps.server.papers_cli import PaperUnknownError, papers
 from releve.flow.server import profiles, signin
 from releve.flow.server.enrol import ensure_structure
 from releve.model.privacy import KeptData
 from releve.model.structure import Contact, DataSetEntry, Profile, StructureKind
+from releve.report.privacy_facts import told
 from releve.report.privacy_paper import fill
 from releve.report.text import Voice
 from tests.server.test_access import person, session
@@ -36,8 +37,9 @@ SPEC.loader.exec_module(script)
 
 POLICY = kept_policy()
 PAPERS = privacy_papers()
+ENGLISH_POLICY, ENGLISH = kept_policy("en"), privacy_papers("en")
 NAME = "Cabinet <du> Parc"
-FIGURE = r"\d[\d\s]*(?:jours?|heures?|h|mois|ans?|minutes?|min)\b"
+FIGURE = r"\d[\d\s]*(?:jours?|heures?|h|mois|ans?|minutes?|min|days?|hours?|months?|years?)\b"
 
 
 def words_of(value: object) -> list[str]:
@@ -55,10 +57,10 @@ def test_every_table_of_the_server_is_in_one_line_of_the_policy() -> None:
 
 
 def test_no_duration_is_written_by_hand() -> None:
-    for row in POLICY.kept:
+    for row in (*POLICY.kept, *ENGLISH_POLICY.kept):
         assert not re.search(r"\d", re.sub(r"{\w+}", "", row.how_long)), row.id
         assert "{" not in "".join(words_of(row)).replace(row.how_long, ""), row.id
-    for paper in PAPERS:
+    for paper in (*PAPERS, *ENGLISH):
         written = words_of([(p.prose, p.terms, p.bullets, p.questions) for p in paper.parts])
         assert not [w for w in written if re.search(FIGURE, w)], paper.id
 
@@ -72,6 +74,26 @@ def test_every_name_in_braces_is_known_and_every_setting_is_used() -> None:
     assert set(settings()) <= used
 
 
+def shape_of(value: object) -> object:
+    """Of a paper or a line: all but its words; of its words, the names in braces."""
+    if isinstance(value, str):
+        return sorted(re.findall(r"{(\w+)}", value))
+    if isinstance(value, msgspec.Struct):
+        told = {name: getattr(value, name) for name in value.__struct_fields__}
+        same = {n: told.pop(n) for n in ("id", "valid_from", "kept", "new_page") if n in told}
+        return [same, *(shape_of(one) for name, one in told.items() if name != "tables")]
+    return [shape_of(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def test_the_english_text_has_each_part_line_and_figure_of_the_french_one() -> None:
+    assert [shape_of(paper) for paper in ENGLISH] == [shape_of(paper) for paper in PAPERS]
+    for english, french in zip(ENGLISH_POLICY.kept, POLICY.kept, strict=True):
+        assert shape_of(english) == shape_of(french)
+    assert ENGLISH_POLICY.valid_from == POLICY.valid_from
+    numbers = [re.findall(r"\d+", " ".join(words_of(list(all_)))) for all_ in (ENGLISH, PAPERS)]
+    assert sorted(numbers[0]) == sorted(numbers[1])
+
+
 @pytest.mark.parametrize("row", POLICY.kept, ids=lambda row: row.id)
 def test_the_setting_that_a_line_names_is_there(row: KeptData) -> None:
     for path, names in re.findall(r"([\w/]+\.py), ([\w.]+(?: et \w+)*)", row.setting):
@@ -82,7 +104,7 @@ def test_the_setting_that_a_line_names_is_there(row: KeptData) -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     context = click.Context(LazyGroup("releve"))
-    for words in words_of([*POLICY.kept, *PAPERS]):
+    for words in words_of([*POLICY.kept, *PAPERS, *ENGLISH_POLICY.kept, *ENGLISH]):
         for line in re.findall(r"releve((?: [a-z][a-z-]+)+)", words):
             group: click.Command | None = context.command
             for name in line.split():
@@ -157,6 +179,11 @@ def test_a_structure_prints_its_own(tmp_path: Path) -> None:
     assert (out / "personnel.pdf").read_bytes().startswith(b"%PDF")
     assert msgspec.json.decode(named.output)["paper"].endswith("personnel.pdf")
     assert isinstance(run.invoke(papers, [*words, "nothing"]).exception, PaperUnknownError)
+    run.invoke(papers, [*words, "--html", "--language", "en"], catch_exceptions=False)
+    aid = (out / "registre.en.html").read_text()
+    assert "Only the French version counts" in aid
+    assert f"patients (about {Voice('en').number(12_000)})" in aid
+    assert aid.count("[TO BE FILLED IN]") == register.count("[À COMPLÉTER]")
 
 
 def test_the_pages_in_docs_are_up_to_date() -> None:

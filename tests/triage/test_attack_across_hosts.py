@@ -2,12 +2,15 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from releve.model.finding import Finding, Severity
 from releve.model.incident import Change, Entry, Incident
+from releve.model.indicator import indicator_of
+from releve.triage.handling import Word, split
 from releve.triage.incidents import Limits, step
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
@@ -22,9 +25,9 @@ class Desk:
         self.known: dict[str, Incident] = {}
         self.lines: dict[str, tuple[str, Entry]] = {}
 
-    def take(self, finding: Finding) -> Change | None:
+    def take(self, finding: Finding, structure: str = "s") -> Change | None:
         open_ = tuple(i for i in self.known.values() if i.closed_at is None)
-        change = step(open_, finding, structure="s", limits=self.limits)
+        change = step(open_, finding, structure=structure, limits=self.limits)
         if change is not None:
             self.known |= {i.id: i for i in change.incidents}
             for incident, lines in change.entries.items():
@@ -41,10 +44,17 @@ class Desk:
 
 
 def stop(
-    host: str, minutes: float, *, user: str = "", client: str = "", program: str = "", n: int = 0
+    host: str,
+    minutes: float,
+    *,
+    user: str = "",
+    client: str = "",
+    program: str = "",
+    n: int = 0,
+    indicators: tuple[str, ...] = (),
 ) -> Finding:
     return Finding(
-        id=f"{host}-{minutes}-{user}-{client}-{program}-{n}",
+        id=f"{host}-{minutes}-{user}-{client}-{program}-{n}-{indicators}",
         host=host,
         kind="stopped",
         severity=Severity.SERIOUS,
@@ -55,7 +65,11 @@ def stop(
         user=user,
         client=client,
         program=program,
+        indicators=indicators,
     )
+
+
+LOCKED, NOTE = indicator_of("extension", "wxyz"), indicator_of("note", "lisez-moi-vite.txt")
 
 
 def run(*findings: Finding, limits: Limits | None = None) -> Desk:
@@ -127,6 +141,7 @@ FINDINGS = some.builds(
     client=some.sampled_from(["", "", "10.0.0.7"]),
     program=some.sampled_from(["", "lock", "gpg"]),
     n=some.integers(0, 2),
+    indicators=some.sampled_from([(), (), (), (LOCKED,), (NOTE,), (LOCKED, NOTE)]),
 )
 
 
@@ -142,6 +157,54 @@ def test_any_order_gives_the_same_incidents(orders: tuple[list[Finding], list[Fi
         return sorted((sorted(i.hosts), sorted(desk.findings_of(i))) for i in desk.open())
 
     assert parts(once) == parts(again)
+
+
+@pytest.mark.parametrize(
+    ("token", "told", "told_en"),
+    [(LOCKED, "la même extension", "the same extension"), (NOTE, "un texte du même nom", "a text")],
+)
+def test_an_indicator_in_common_links_and_says_so(token: str, told: str, told_en: str) -> None:
+    (one,) = run(stop("a", 0, indicators=(token,)), stop("b", 12, indicators=(token,))).open()
+    assert one.hosts == ("a", "b")
+    assert one.indicators == {"a": (token,), "b": (token,)}
+    (link,) = [entry for entry in one.timeline if entry.kind == "linked"]
+    assert told in link.why
+    assert told_en in link.why_en
+    assert token not in link.why + link.why_en
+
+
+def test_an_indicator_does_not_chain_what_is_half_an_hour_apart_nor_another_one() -> None:
+    first = stop("a", 0, indicators=(LOCKED,))
+    assert len(run(first, stop("b", 31, indicators=(LOCKED,))).open()) == 2
+    assert len(run(first, stop("b", 1, indicators=(NOTE,))).open()) == 2
+
+
+def test_a_host_that_lies_keeps_so_many_indicators_and_its_first_ones() -> None:
+    lies = [indicator_of("note", str(n)) for n in range(200)]
+    desk = run(*(stop("a", n / 60, n=n, indicators=(lie,)) for n, lie in enumerate(lies)))
+    (incident,) = desk.open()
+    assert incident.indicators["a"] == tuple(lies[: Limits().indicators])
+
+
+def test_a_part_that_was_split_takes_its_own_indicators_along() -> None:
+    desk = run(stop("a", 0, indicators=(LOCKED,)), stop("b", 1, indicators=(LOCKED, NOTE)))
+    (incident,) = desk.open()
+    word = Word(by="claire", at=T0, why="deux affaires", id="w1")
+    part, kept = split(incident, ["b"], incident.timeline, word).incidents
+    assert (part.indicators, kept.indicators) == ({"b": (LOCKED, NOTE)}, {"a": (LOCKED,)})
+
+
+@given(some.lists(some.tuples(FINDINGS, some.sampled_from(["s", "t"])), max_size=15))
+def test_nothing_in_common_ever_joins_two_structures(
+    told: list[tuple[Finding, str]],
+) -> None:
+    desk = Desk(Limits())
+    for finding, structure in told:
+        own = msgspec.structs.replace(finding, id=f"{structure}-{finding.id}")
+        desk.take(own, structure)
+    for incident in desk.known.values():
+        ids = desk.findings_of(incident)
+        assert all(i.startswith(f"{incident.structure}-") for i in ids)
 
 
 @given(some.lists(FINDINGS, max_size=15))

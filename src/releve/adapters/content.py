@@ -81,14 +81,16 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     provider: tuple[Preset, ...]
 
 
-def kept_policy() -> KeptPolicy:
+def kept_policy(lang: str = "fr") -> KeptPolicy:
     """What is kept how long. Raises: ContentError."""
-    return _as(KeptPolicy, _table("retention.toml"), "retention.toml")
+    name = "retention.toml" if lang == "fr" else f"retention.{lang}.toml"
+    return _as(KeptPolicy, _table(name), name)
 
 
-def privacy_papers() -> tuple[PrivacyPaper, ...]:
+def privacy_papers(lang: str = "fr") -> tuple[PrivacyPaper, ...]:
     """Relève's own papers under the GDPR, by name of their file. Raises: ContentError."""
-    names = {name.removesuffix(".toml"): f"papers/{name}" for name in sorted(_names("papers"))}
+    folder = "papers" if lang == "fr" else f"papers/{lang}"
+    names = {name.removesuffix(".toml"): f"{folder}/{name}" for name in sorted(_names(folder))}
     found = ((id_, _as(PrivacyPaper, _table(name), name)) for id_, name in names.items())
     return tuple(msgspec.structs.replace(paper, id=id_) for id_, paper in found)
 

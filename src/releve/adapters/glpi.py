@@ -30,6 +30,7 @@ class _Added(msgspec.Struct, frozen=True):
 
 class _Ticket(msgspec.Struct, frozen=True):
     status: int
+    is_deleted: int = 0  # in GLPI's bin: it is still answered
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -92,7 +93,10 @@ class GlpiDesk:
         self._add("ITILSolution", _on(ticket, content))
 
     def status(self, ticket: int) -> int:
-        return self._get(f"Ticket/{ticket}", _Ticket).status
+        found = self._get(f"Ticket/{ticket}", _Ticket)
+        if found.is_deleted:
+            raise GlpiFailed("gone")
+        return found.status
 
     def close(self) -> None:
         with contextlib.suppress(GlpiFailed):

@@ -4,6 +4,7 @@ import hashlib
 
 from releve.model import event as ev
 from releve.model.finding import Finding, Severity
+from releve.model.indicator import sound
 
 # Alerts of the guard: the row says how grave; an unknown one is a notice, never silence.
 ALERTS: dict[str, Severity] = {
@@ -141,6 +142,7 @@ def _stopped(event: ev.FamilyStopped, host: str, identity: str) -> Finding:
         program=event.program,
         user=event.user,
         client=event.client,
+        indicators=sound(event.indicators),
     )
 
 
@@ -162,4 +164,5 @@ def _rolled_back(event: ev.FamilyRolledBack, host: str, identity: str) -> Findin
         },
         lost_paths=event.lost_paths,
         newest_save_lost_paths=event.newest_save_lost_paths,
+        indicators=sound(event.indicators),
     )

@@ -79,6 +79,7 @@ class FamilyStopped(Event, frozen=True, kw_only=True, tag="family_stopped"):
     program: str = ""
     user: str = ""
     client: str = ""
+    indicators: tuple[str, ...] = ()  # tokens, `model/indicator.py`
 
 
 class FamilyRolledBack(Event, frozen=True, kw_only=True, tag="family_rolled_back"):
@@ -93,6 +94,7 @@ class FamilyRolledBack(Event, frozen=True, kw_only=True, tag="family_rolled_back
     rollback_ms: float = 0.0
     lost_paths: tuple[HiddenPath, ...] = ()
     newest_save_lost_paths: tuple[HiddenPath, ...] = ()
+    indicators: tuple[str, ...] = ()
 
 
 class GuardAlerted(Event, frozen=True, kw_only=True, tag="guard_alerted"):

@@ -36,3 +36,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     user: str = ""
     client: str = ""
+    indicators: tuple[str, ...] = ()  # tokens, `model/indicator.py`

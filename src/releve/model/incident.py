@@ -88,6 +88,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     other_hosts: tuple[str, ...] = ()
     signs: dict[str, dt.datetime] = {}  # by host: its first sign
+    indicators: dict[
+        str, tuple[str, ...]
+    ] = {}  # by host: tokens of what the attack stamps on files
     stops: tuple[Stop, ...] = ()
     rest: Rest = Rest()  # nothing is silently left out of the sums
     timeline: tuple[Entry, ...] = ()  # the newest; the database keeps every one

@@ -47,8 +47,20 @@ class PrivacyPaper(_Content, frozen=True, kw_only=True):
     """One document, dated, with its sources."""
 
     title: str
+    about: str  # one line: what it is for
     intro: str
     valid_from: str
     sources: tuple[str, ...]
     parts: tuple[PaperPart, ...]
     id: str = ""  # the name of its file
+
+
+class Papers(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them in one language, with the figures that they state."""
+
+    papers: tuple[PrivacyPaper, ...]
+    policy: KeptPolicy
+    figures: dict[str, str]
+
+    def named(self, name: str) -> PrivacyPaper | None:
+        return next((paper for paper in self.papers if paper.id == name), None)

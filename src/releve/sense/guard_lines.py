@@ -7,6 +7,7 @@ import msgspec
 
 from releve.model import event as ev
 from releve.model import lines
+from releve.sense.indicators import Indicator, added_extensions, notes
 from releve.sense.path_token import PathKey, hide, hide_program, scrub, token_of
 
 SOURCE = "guard"
@@ -103,6 +104,7 @@ def _stopped(line: lines.Stopped, key: PathKey, at: dt.datetime) -> ev.FamilySto
         program=hide_program(key, line.program),
         user=line.user,
         client=line.client,
+        indicators=tuple(token for token, _ in _indicators(line)),
     )
 
 
@@ -127,7 +129,18 @@ def _rolled_back(line: lines.RolledBack, key: PathKey, at: dt.datetime) -> ev.Fa
         rollback_ms=line.rollback_ms,
         lost_paths=tuple(hide(key, p) for p in line.lost[:MOST_PATHS]),
         newest_save_lost_paths=tuple(hide(key, p) for p in line.newest_save_lost[:MOST_PATHS]),
+        indicators=tuple(token for token, _ in _indicators(line)),
     )
+
+
+def _indicators(line: lines.GuardLine) -> tuple[Indicator, ...]:
+    match line:
+        case lines.Stopped():
+            return added_extensions(p.path for p in line.points)
+        case lines.RolledBack():
+            return (*added_extensions(line.quarantined), *notes(line.quarantined))
+        case _:
+            return ()
 
 
 def _names(line: lines.GuardLine, key: PathKey) -> Iterable[tuple[str, str]]:
@@ -140,7 +153,7 @@ def _names(line: lines.GuardLine, key: PathKey) -> Iterable[tuple[str, str]]:
             paths = [*line.lost[:MOST_PATHS], *line.newest_save_lost[:MOST_PATHS]]
         case _:
             paths = []
-    return ((token_of(key.key, p), p) for p in paths)
+    return (*((token_of(key.key, p), p) for p in paths), *_indicators(line))
 
 
 def _time(text: str, fallback: dt.datetime) -> dt.datetime:

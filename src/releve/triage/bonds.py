@@ -1,4 +1,4 @@
-"""Why two incidents are one attack: the same machine, account, client or program, close in time."""
+"""Why two incidents are one attack: the same machine, account, client, program or indicator, close in time."""
 
 import datetime as dt
 
@@ -27,6 +27,14 @@ _SENTENCES = {
         "Relié parce que le même poste, {value}, écrit aussi sur cette machine.",
         "Linked because the same client, {value}, writes to this machine too.",
     ),
+    "extension": (
+        "Relié par un même indicateur : la même extension, ajoutée aux fichiers, est vue aussi sur cette machine.",
+        "Linked by the same indicator: the same extension, added to files, is seen on this machine too.",
+    ),
+    "note": (
+        "Relié par un même indicateur : un texte du même nom, laissé dans des dossiers, est aussi sur cette machine.",
+        "Linked by the same indicator: a text of the same name, left in folders, is seen on this machine too.",
+    ),
     "program": (
         "Relié parce que le même programme, {value}, a été arrêté aussi sur cette machine.",
         "Linked because the same program, {value}, was stopped on this machine too.",
@@ -51,6 +59,8 @@ def bond(one: Incident, other: Incident, quiet: dt.timedelta) -> Bond | None:
 
     It never goes away as incidents grow: hence the order in which findings come does not matter.
     """
+    if one.structure != other.structure:
+        return None
     if {one.id, *one.merged} & set(other.apart) or {other.id, *other.merged} & set(one.apart):
         return None
     if _families(one) & _families(other):
@@ -101,7 +111,11 @@ def _families(incident: Incident) -> set[tuple[str, str]]:
 
 
 def _traits(incident: Incident) -> set[tuple[str, str]]:
-    found = set()
+    found = {
+        (token.partition(":")[0], token)
+        for tokens in incident.indicators.values()
+        for token in tokens
+    }
     for stop in incident.stops:
         if stop.user.lower() not in _EVERYWHERE:
             found.add(("account", stop.user.lower()))

@@ -137,5 +137,6 @@ def _part(incident: Incident, hosts: Sequence[str], lines: Sequence[Entry]) -> I
         last_at=max(times),
         severity=worst,
         signs={h: incident.first_sign(h) for h in hosts},
+        indicators={h: i for h, i in incident.indicators.items() if h in hosts},
         stops=tuple(s for s in incident.stops if (s.host or incident.host) in hosts),
     )

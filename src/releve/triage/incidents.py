@@ -21,12 +21,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     open: int = 50  # of one host
     entries: int = 500  # of the value; the database keeps every line
     stops: int = 200
+    indicators: int = 64  # of one host; the first ones stay: a bond never goes away
 
 
 _GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
 # Told on the page, but never an incident of their own, nor a line in one.
 _APART = frozenset({"would_stop", "approved", "approval_used", "enforcing"})
 LIMITS = Limits()
+_Indicators = dict[str, tuple[str, ...]]  # by host
 _replace = msgspec.structs.replace
 
 
@@ -111,6 +113,7 @@ def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incid
         with_finding(incident, finding, limits.stops),
         other_hosts=others,
         signs={**incident.signs, finding.host: first},
+        indicators=_indicated(incident.indicators, {finding.host: finding.indicators}, limits),
         opened_at=min(incident.opened_at, finding.seen_at),
         last_at=max(incident.last_at, finding.seen_at),
         severity=max(incident.severity, finding.severity, key=gravity),
@@ -130,6 +133,7 @@ def united(kept: Incident, other: Incident, limits: Limits = LIMITS) -> Incident
         severity=max(kept.severity, other.severity, key=gravity),
         other_hosts=(*kept.other_hosts, *(h for h in other.hosts if h not in kept.hosts)),
         signs=signs,
+        indicators=_indicated(kept.indicators, other.indicators, limits),
         rest=added(kept.rest, other.rest),
         entries_left_out=kept.entries_left_out + other.entries_left_out,
         crowded=kept.crowded + other.crowded,
@@ -142,6 +146,11 @@ def united(kept: Incident, other: Incident, limits: Limits = LIMITS) -> Incident
     grown = with_stops(grown, tuple(sorted((*own, *theirs), key=lambda s: s.at)), limits.stops)
     lines = [_replace(e, host=host_of(e, other)) for e in other.timeline]
     return with_lines(grown, lines, limits)
+
+
+def _indicated(known: _Indicators, more: _Indicators, limits: Limits) -> _Indicators:
+    told = {h: (*known.get(h, ()), *more.get(h, ())) for h in (*known, *more)}
+    return {h: tuple(dict.fromkeys(i))[: limits.indicators] for h, i in told.items() if i}
 
 
 def host_of(entry: Entry, incident: Incident) -> str:

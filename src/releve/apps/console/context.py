@@ -15,6 +15,7 @@ from releve.flow.server.ports import Store
 from releve.model.dossier import Form
 from releve.model.law import Law
 from releve.model.playbook import Playbooks
+from releve.model.privacy import Papers
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     entering: Entering
     playbooks: Playbooks
+    papers: dict[str, Papers]  # by language
     keep: dt.timedelta | None  # how long events are kept; None: for ever
 
 

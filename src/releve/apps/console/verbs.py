@@ -78,6 +78,8 @@ VERBS = {
     f"POST {_DOSSIER}/edit": Verb.PREPARE_DUTIES,
     f"POST {_DOSSIER}/sign": Verb.SIGN_DUTIES,
     f"POST {_DOSSIER}/receipt": Verb.PREPARE_DUTIES,
+    "GET /papers": Verb.SEE_DUTIES,
+    "GET /papers/{name:str}/{file:str}": Verb.SEE_DUTIES,
     "GET /people": Verb.SEE_PEOPLE,
     "POST /people/{person:str}/end": Verb.CHANGE_PEOPLE,
     "GET /tools": Verb.CHANGE_TOOLS,

@@ -1,7 +1,8 @@
-"""What the papers under the GDPR state: the settings that the code works by, and a structure's words."""
+"""The figures that the papers under the GDPR state: the settings that the code works by."""
 
 import datetime as dt
 
+from releve.adapters.content import kept_policy, privacy_papers
 from releve.adapters.spool.sqlite import MOST_NAMES
 from releve.adapters.sql.store import KEEP_ANSWERS, KEEP_DELIVERIES
 from releve.detect.ransom.limits import Limits as GuardLimits
@@ -11,19 +12,27 @@ from releve.flow.server.assist.answering import LIMITS
 from releve.flow.server.assist.mailing import KEEP_STRAYS
 from releve.flow.server.identity.links import INVITED_FOR
 from releve.flow.server.ingest import NONCE_KEPT
+from releve.model.privacy import Papers
 from releve.model.retention import Policy
-from releve.model.structure import DataSetEntry, Profile
-from releve.report.text import Voice
+from releve.report.text import Lang, Voice
 
-_FRENCH = Voice("fr")
 _MINUTE, _HOUR, _DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
-def settings(keep_days: int = retention.KEEP_DAYS) -> dict[str, str]:
+_DAYS, _NO_LIMIT = {"fr": "jours", "en": "days"}, {"fr": "sans limite", "en": "without limit"}
+
+
+def papers_in(lang: Lang, keep_days: int = retention.KEEP_DAYS) -> Papers:
+    """All papers of a language. Raises: ContentError."""
+    figures = settings(keep_days, lang)
+    return Papers(papers=privacy_papers(lang), policy=kept_policy(lang), figures=figures)
+
+
+def settings(keep_days: int = retention.KEEP_DAYS, lang: Lang = "fr") -> dict[str, str]:
     """Every figure that a paper may state, by its name; `keep_days`: `releve server run --keep-events`."""
     guard, vault = GuardLimits(), Policy()
     return {
-        "events": f"{keep_days} jours" if keep_days else "sans limite",
+        "events": f"{keep_days} {_DAYS[lang]}" if keep_days else _NO_LIMIT[lang],
         "before_incident_days": _whole(retention.BEFORE_INCIDENT, _DAY),
         "session_hours": _whole(signin.LIVES["full"], _HOUR),
         "password_minutes": _whole(signin.LIVES["password"], _MINUTE),
@@ -40,44 +49,12 @@ def settings(keep_days: int = retention.KEEP_DAYS) -> dict[str, str]:
         "stay_hours": _whole(STAY.longest, _HOUR),
         "held_hours": f"{guard.retention_s / 3600:g}",
         "held_versions": str(guard.generations),
-        "names": _FRENCH.number(MOST_NAMES),
+        "names": Voice(lang).number(MOST_NAMES),
         "vault_months": str(vault.months),
         "vault_wait_days": f"{vault.wait_days:g}",
         "vault_live_days": f"{vault.live_days:g}",
     }
 
 
-def told(name: str, profile: Profile | None, operator: str) -> dict[str, str]:
-    """What the structure said of itself; "" where it said nothing."""
-    known = {
-        "structure": name, "operator": operator, "representative": "", "address": "", "siren": "",
-        "lead": "", "dpo": "", "it": "", "data_map": "",
-    }  # fmt: skip
-    if profile is None:
-        return known
-    known |= {
-        "structure": profile.legal_name,
-        "representative": profile.representative,
-        "address": profile.address,
-        "siren": profile.siren,
-        "data_map": " ; ".join(_data_set(entry) for entry in profile.data_map),
-    }
-    return known | {role: _reached(profile, role) for role in ("lead", "dpo", "it")}
-
-
 def _whole(span: dt.timedelta, unit: dt.timedelta) -> str:
     return f"{span / unit:g}"
-
-
-def _reached(profile: Profile, role: str) -> str:
-    contact = profile.contact(role)
-    return (
-        ", ".join(said for said in (contact.name, contact.mail, contact.phone) if said)
-        if contact
-        else ""
-    )
-
-
-def _data_set(entry: DataSetEntry) -> str:
-    persons = ", ".join(f"{who} (environ {_FRENCH.number(n)})" for who, n in entry.persons.items())
-    return f"{entry.name} : {persons or '?'} ; {', '.join(entry.categories) or '?'}"

@@ -30,6 +30,7 @@ from releve.apps.server import api, help_api, vault_api
 from releve.apps.server.help_words import replying, telling, ticketing
 from releve.apps.server.home import Home
 from releve.apps.server.mailbox import mailbox_there
+from releve.apps.server.paper_facts import papers_in
 from releve.apps.web.headers import SafeHeaders
 from releve.assist.escalation import Limits
 from releve.flow.server import postures, situations, sums
@@ -48,6 +49,7 @@ from releve.flow.server.tools.sending import PATIENCE, Patience, Sender
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
 from releve.model.circle import CircleKind
+from releve.report.text import LANGS
 from releve.triage.vaults import SILENT_AFTER
 
 _HOUSEKEEPING_SECONDS = 30.0
@@ -100,6 +102,7 @@ def build(
         url=url,
         entering=Entering(store, HttpProviders(), clock, _new_secret, url),
         playbooks=playbooks(),
+        papers={lang: papers_in(lang, keep.days if keep else 0) for lang in LANGS},
         keep=keep,
     )
     parts = console_parts()
