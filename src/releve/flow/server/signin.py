@@ -12,6 +12,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from releve.flow.server.id_token import sealed
 from releve.flow.server.ports import Attempts, NewSecret, Person, Session, Store, Structure
 from releve.model.access import Grant, Role
 
@@ -198,10 +199,11 @@ def open_session(
     by: str = "password",
     provider: str = "",
     sid: str = "",
+    id_token: str = "",
 ) -> SignedIn:
     """`by`: what was shown: "password" (and second factor), "passkey", "break_glass", "identity".
 
-    `provider` and `sid`: of "identity", who vouched, and a digest of the session there.
+    `provider`, `sid`, `id_token`: of "identity", who vouched, a digest of the session there, by what.
     """
     secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     session = Session(
@@ -216,6 +218,7 @@ def open_session(
         by=by,
         provider=provider,
         sid=sid,
+        id_token=sealed(id_token, secret),
     )
     with store.unit(person.structure) as unit:
         unit.put_session(digest(secret), session)
