@@ -312,6 +312,18 @@ async def tries_of(visit: Visit, keys: tuple[str, ...]) -> str:
     return ""
 
 
+async def may_begin(request: AnyRequest, visit: Visit) -> bool:
+    """Whether a sign-in that is kept from its first question on may begin from there; it is counted."""
+    keys = place_of(request)
+    if await tries_of(visit, keys):
+        return False
+    try:
+        await to_thread.run_sync(signin.count_begun, visit.context.store, keys[0], visit.now)
+    except signin.TooManyTries:
+        return False
+    return True
+
+
 async def _count(visit: Visit, keys: tuple[str, ...]) -> None:
     await to_thread.run_sync(signin.count_wrong, visit.context.store, keys, visit.now)
     await anyio.sleep(0.2)

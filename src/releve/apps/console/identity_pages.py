@@ -10,7 +10,14 @@ from litestar.params import FromPath
 
 from releve.apps.console.account_pages import account_page, at_home
 from releve.apps.console.context import AnyRequest, Context, context_of
-from releve.apps.console.door import door_page, elsewhere, let_in, place_of, tries_of
+from releve.apps.console.door import (
+    door_page,
+    elsewhere,
+    let_in,
+    may_begin,
+    place_of,
+    tries_of,
+)
 from releve.apps.console.units import told, writing
 from releve.apps.console.web import Visit, allowed, form_of, go, page, visit_of
 from releve.flow.server import signin
@@ -30,7 +37,7 @@ async def go_there(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     visit = await visit_of(request)
     context = visit.context
     provider = await _provider(context, name)
-    if await tries_of(visit, place_of(request)):
+    if not await may_begin(request, visit):
         return await door_page(request, visit, wrong="wait")
     secret = context.new_secret().hex()
     try:
