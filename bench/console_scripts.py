@@ -18,7 +18,7 @@ _SCRIPTS = frozenset(
     {"EvaluateScript", "FunctionCall", "EventDispatch", "TimerFire", "FireAnimationFrame",
      "RunMicrotasks"}
 )  # fmt: skip
-_TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline"]
+_TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8.execute"]
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
