@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from anyio import to_thread
 from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from releve.apps.console.context import AnyRequest
@@ -35,8 +36,10 @@ async def left_there(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     visit = await visit_of(request)
     context, state = visit.context, request.query_params.get("state", "")
     provider = await to_thread.run_sync(provider_named, context.store, name)
+    if provider is None:
+        raise NotFoundException
     secret = request.cookies.get(cookie_of(context), "")
-    if provider is None or not await context.leaving.is_back(provider, secret, state):
+    if not await context.leaving.is_back(provider, secret, state):
         return go("/login")
     response = page(visit, "left.html", provider=provider, address="")
     response.delete_cookie(cookie_of(context), path="/")
