@@ -7,6 +7,8 @@ hosts; the operator's session is real. `situation_ms` is the whole page as the s
 request's arrival to its last byte, asked over one kept connection: the check of session and role is in it.
 `finding_to_screen_s`: a host posts a signed batch; a client that reads the page's server-sent events waits
 for the picture that shows the structure with an incident more. `--quick`: 50 structures, 2,000 hosts.
+`script_task_ms`: every page of the console in Chromium, filled with all that it can show; the longest that
+scripts ran within one task, in time of the page's own thread, times six: a phone six times slower.
 """
 
 import argparse
@@ -26,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' world
 import anyio
 import httpx
 import structlog
+from console_scripts import longest_tasks
 
 from releve.adapters.sql.engine import open_engine
 from releve.adapters.sql.seal import Seal
@@ -63,6 +66,7 @@ def main() -> None:
             with operator(served) as client:
                 pages = [timed(client) for _ in range(chosen.pages)]
                 shown = on_screen(served, client, posted[: chosen.findings])
+        tasks = longest_tasks(Path(folder) / "pages", 3 if chosen.quick else 10)
     ms, size = [1000 * seconds for seconds, _ in pages], pages[-1][1]
     found = {
         "situation_ms": round(percentile(ms, 0.5), 1),
@@ -72,6 +76,10 @@ def main() -> None:
         "finding_to_screen_s": round(percentile(shown, 0.5), 3),
         "finding_to_screen_worst_s": round(max(shown), 3),
         "findings": len(shown),
+        "script_task_ms": round(tasks[0].ms, 1),
+        "script_task": f"{tasks[0].page} {tasks[0].script}",
+        "script_pages": len(tasks),
+        "script_pages_over_50_ms": sum(task.ms > 50 for task in tasks),
         "structures": structures,
         "hosts": hosts,
         "database": "other" if chosen.db else "sqlite",

@@ -297,7 +297,7 @@ def test_killed_between_the_event_and_its_delivery_no_message_is_lost(tmp_path: 
             for number in range(4):
                 now = dt.datetime.now(dt.UTC)
                 identity = f"q{life}-{number}"
-                call = asking.Asked(id=identity, source="console", by="a", at=now)
+                call = asking.Asked(id=identity, source="console", by=f"a{life}", at=now)
                 asking.ask(store, host.structure, call, now)
                 asked.append(identity)
                 time.sleep(chance.uniform(0, 0.4))

@@ -12,7 +12,7 @@ from litestar.exceptions import PermissionDeniedException
 from litestar.response import Stream
 
 from releve.apps.console.context import AnyRequest
-from releve.apps.console.web import Entered, SignInNeededError, allowed, enter
+from releve.apps.console.web import Entered, SignInNeededError, allowed, enter, mark_of
 from releve.flow.server.signin import digest, session_of
 
 Picture = Callable[[Entered], str]
@@ -41,8 +41,10 @@ async def live_answer(
             return Response(b"", status_code=401)
         raise
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    # What came last on this line, or with the page: to draw it again keeps a slow phone busy.
+    shown = request.headers.get("last-event-id", "") or request.query_params.get("seen", "")
     pictures = _as_many_as_may(
-        entered, _pictures(entered, picture, topic or entered.structure, gather_seconds)
+        entered, _pictures(entered, picture, topic or entered.structure, gather_seconds, shown)
     )
     return Stream(pictures, media_type="text/event-stream", headers=headers)
 
@@ -57,18 +59,18 @@ async def _as_many_as_may(entered: Entered, pictures: AsyncIterator[bytes]) -> A
 
 
 async def _pictures(
-    entered: Entered, picture: Picture, topic: str, gather_seconds: float
+    entered: Entered, picture: Picture, topic: str, gather_seconds: float, shown: str
 ) -> AsyncIterator[bytes]:
     context = entered.visit.context
-    last = ""
     while not context.live.is_closing:
         known = context.live.version(topic)
         fresh = await to_thread.run_sync(_still_in, entered, context.clock.now())
         if fresh is None:
             return
         drawn = await to_thread.run_sync(picture, fresh)
-        yield b": still here\n\n" if drawn == last else _message(drawn)
-        last = drawn
+        mark = mark_of(drawn)
+        yield b": still here\n\n" if mark == shown else _message(drawn, mark)
+        shown = mark
         await context.live.wait(topic, known, _LOOK_AGAIN_SECONDS)
         await anyio.sleep(gather_seconds)
 
@@ -83,5 +85,6 @@ def _still_in(entered: Entered, now: dt.datetime) -> Entered | None:
         return None
 
 
-def _message(text: str) -> bytes:
-    return "".join(f"data: {line}\n" for line in text.splitlines()).encode() + b"\n"
+def _message(text: str, mark: str) -> bytes:
+    lines = "".join(f"data: {line}\n" for line in text.splitlines())
+    return f"id: {mark}\n{lines}\n".encode()
