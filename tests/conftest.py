@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 
 from releve.adapters.linux.mounts import mounts
 from releve.adapters.restic import tools
+from releve.flow.server import signin
 from releve.model.errors import ReleveError
 
 if TYPE_CHECKING:
@@ -157,6 +159,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         for mount in reversed(list(mounts())):
             if mount.point.startswith(aside) and "/garbage-" in mount.point:
                 subprocess.run(["umount", "-l", mount.point], check=False, timeout=60)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_at_little_cost() -> Iterator[None]:
+    """The real function at its least cost, in the tests' own process only: they hash thousands.
+
+    Programs that tests start know nothing of it; tests/server/test_password_cost.py holds theirs.
+    """
+    real, signin.hasher = signin.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    signin.hasher = real
 
 
 def _is_alone(item: pytest.Item) -> bool:
