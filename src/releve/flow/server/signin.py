@@ -33,7 +33,7 @@ LIVES = {
     "full": dt.timedelta(hours=12),  # one shift
 }
 BREAK_GLASS_LIFE = dt.timedelta(hours=4)  # of a full session: a way in, not a way to stay
-_hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4
+hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4; an older hash keeps the cost it was made at
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +176,7 @@ def create_person(
         id=identity,
         structure=structure.id,
         login=login.strip().lower(),
-        password_hash=_hasher.hash(password),
+        password_hash=hasher.hash(password),
         totp_secret=pyotp.random_base32(),
         created_at=now,
     )
@@ -193,7 +193,7 @@ def check_password(store: Store, login: str, password: str) -> Person | None:
     """Slow on purpose (argon2id): call it in a thread, a few at a time."""
     person = store.person_by_login(login.strip())
     try:
-        _hasher.verify(person.password_hash if person else _nobody(), password)
+        hasher.verify(person.password_hash if person else _nobody(), password)
     except (Argon2Error, InvalidHashError):
         return None
     return person
@@ -202,7 +202,7 @@ def check_password(store: Store, login: str, password: str) -> Person | None:
 @functools.cache
 def _nobody() -> str:
     """Checked for a login that nobody has, so that both answers take as long."""
-    return _hasher.hash("nobody")
+    return hasher.hash("nobody")
 
 
 def open_session(
