@@ -60,14 +60,20 @@ def run(
 
 
 def told(
-    command: Sequence[str], environment: Mapping[str, str], *, stall_s: float
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    look: Callable[[], None],
+    stall_s: float,
 ) -> Generator[bytes, None, Ended]:
     """Run to the end, yielding what comes on stdout in blocks of whole lines; how it ended, returned.
 
-    Who closes it before ends the child. Raises: EngineStalledError.
+    Who closes it before ends the child. `look` is called at least each second; what it raises does, too.
+
+    Raises: EngineStalledError, and what `look` raises.
     """
     with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
-        yield from _whole(_chunks(child, lambda: None, stall_s, lambda: None))
+        yield from _whole(_chunks(child, look, stall_s, lambda: None))
         return Ended(status=child.wait(), stderr=_last_words(stderr))
 
 

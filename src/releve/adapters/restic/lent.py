@@ -119,13 +119,17 @@ class LentRepository:
             raise EngineFailedError(1, "there is no such snapshot")
         return found[-1]
 
-    def nodes(self, snapshot: str, folder: str) -> Iterator[Node]:
+    def nodes(
+        self, snapshot: str, folder: str, look: Callable[[], None] = lambda: None
+    ) -> Iterator[Node]:
         """Every entry of a folder of the snapshot as restic tells it, its path relative to the folder.
 
-        A million of them fit no list. Raises: as `snapshot`.
+        A million of them fit no list. `look` is called at least each second; what it raises ends it.
+
+        Raises: as `snapshot`.
         """
         inside = folder.rstrip("/") + "/"
-        for block in self._told(["ls", "--recursive", snapshot, folder]):
+        for block in self._told(["ls", "--recursive", snapshot, folder], look):
             for one in _listed(block):
                 if isinstance(one, _Entry) and one.path.startswith(inside):
                     yield Node(
@@ -306,10 +310,11 @@ class LentRepository:
         )
         self._check(ended)
 
-    def _told(self, words: list[str]) -> Iterator[bytes]:
+    def _told(self, words: list[str], look: Callable[[], None]) -> Iterator[bytes]:
         """What it says, in blocks of whole lines."""
         command = [*self._command(), "--json", "--no-lock", *words]
-        self._check((yield from child.told(command, self._environment(), stall_s=_STALL_S)))
+        saying = child.told(command, self._environment(), look=look, stall_s=_STALL_S)
+        self._check((yield from saying))
 
     def _check(self, ended: child.Ended) -> None:
         match ended.status:

@@ -220,14 +220,14 @@ class Driver:
 
     def _nodes(self) -> Iterator[Node]:
         """The catalogue, or the snapshot's list, which becomes it. Raises: Stopped."""
-        nodes, asked = self._home.catalogue(), self._asked
-        if nodes is None:
-            listed = self._opening.repository.nodes(asked.snapshot, asked.folder)
-            nodes = self._home.catalogued(listed)
-        for node in nodes:
+        asked = self._asked
+
+        def look() -> None:
             if self._stop.is_set():
                 raise Stopped
-            yield node
+
+        listed = self._opening.repository.nodes(asked.snapshot, asked.folder, look)
+        return self._home.catalogue() or self._home.catalogued(listed)
 
     def _arrived(self, group: Group) -> None:
         if (name := _ARRIVED.get(group)) is not None:
