@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,8 +21,7 @@ def view(at: Ground, host: str) -> float:
 
 
 def judged(at: Ground, source: Path, host: str) -> dict[str, float]:
-    """Of one host's only snapshot. The first scan judges every file, from the live folder."""
-    found: dict[str, float] = {}
+    """The first scan judges every file, from the live folder; the next one a hundredth of them."""
     state = State(str(at.root / f"state-{host}"))
     config = Config(
         url=at.gate.address(host),
@@ -30,19 +31,43 @@ def judged(at: Ground, source: Path, host: str) -> dict[str, float]:
     )
     state.configure(config, (at.root / "secrets" / host).read_text())
     place = ["--state", str(state.folder)]
-    found["judged_s"], _ = _timed("recover", "scan", "--minutes", "600", *place)
+    found = _scanned(place)
     found["catalogue_mb"] = round((state.folder / CATALOGUE).stat().st_size / 1e6, 1)
-    found["plan_s"], said = _timed("recover", "plan", "--first-write", _now(), *place)
+    found["changed_files"] = _change(source)
+    at.through_gate("backup", str(source), host=host)
+    return found | {f"next_{name}": value for name, value in _scanned(place).items()}
+
+
+def _scanned(place: list[str]) -> dict[str, float]:
+    judged_s, _, most_mb = _timed("recover", "scan", "--minutes", "600", *place)
+    plan_s, said, _ = _timed("recover", "plan", "--first-write", _now(), *place)
     if not json.loads(said.splitlines()[-1])["sets"][0]["snapshot"]:
         raise SystemExit("the plan names no clean snapshot")
-    return found
+    return {"judged_s": judged_s, "judged_most_mb": most_mb, "plan_s": plan_s}
+
+
+def _change(source: Path) -> int:
+    """A hundredth of the files, those of folders side by side, as a day's work has it."""
+    every = sorted(source.rglob("*.txt"))
+    changed = every[: len(every) // 100]
+    for path in changed:
+        path.write_bytes(b"Compte rendu repris. " * 60 + path.read_bytes()[-500:])
+    return len(changed)
 
 
 def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat()
 
 
-def _timed(*words: str) -> tuple[float, str]:
+def _timed(*words: str) -> tuple[float, str, float]:
+    """The seconds, what it said, and the memory of its largest process."""
     begun = time.perf_counter()
-    done = subprocess.run([*RELEVE, *words, "--json"], check=True, capture_output=True, text=True)
-    return round(time.perf_counter() - begun, 2), done.stdout
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen([*RELEVE, *words, "--json"], stdout=said)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        took = round(time.perf_counter() - begun, 2)
+        if process.returncode:
+            raise SystemExit(f"{words[:2]} ended with {process.returncode}")
+        said.seek(0)
+        return took, said.read(), round(used.ru_maxrss / 1024, 1)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from releve.recover.care_order import CareList, Item, Service, batches, plan, words_of
 
 
-def item(path: str, size: int = 1, mtime_ns: int = 0) -> Item:
-    return Item(path=path, size=size, mtime_ns=mtime_ns)
+def item(path: str, size: int = 1) -> Item:
+    return Item(path=path, size=size)
 
 
 def paths(items) -> list[str]:
@@ -31,12 +31,13 @@ def test_patients_of_today_are_found_by_name_in_any_writing():
         "patients/042/radio.dcm",
         "patients/DUPONT_Helene/CR.pdf",
     ]
-    assert len(found.rest) == 2
+    assert found.rest.files == 2
 
 
 def test_an_empty_line_or_punctuation_wants_nobody():
     found = plan([item("a/b.txt")], CareList(today=("", "  ", "--", "/")))
-    assert paths(found.rest) == ["a/b.txt"]
+    assert found.rest.files == 1
+    assert not found.today
 
 
 def test_databases_come_by_rank_then_the_smaller_first():
@@ -66,18 +67,6 @@ def test_a_database_is_not_taken_for_a_document_of_today():
     assert not found.today
 
 
-def test_the_rest_goes_by_rank_and_folder_by_folder_the_one_worked_in_last_first():
-    care = CareList(services=(Service(name="pharmacie", rank=1, places=("pharmacie",)),))
-    found = plan(
-        [
-            item("vieux/a", 1, 5), item("recent/b", 1, 9), item("recent/a", 1, 1),
-            item("pharmacie/z", 1, 0), item("racine", 1, 3),
-        ],
-        care,
-    )  # fmt: skip
-    assert paths(found.rest) == ["pharmacie/z", "recent/a", "recent/b", "vieux/a", "racine"]
-
-
 def test_the_deepest_place_of_a_service_counts():
     care = CareList(
         services=(
@@ -85,8 +74,8 @@ def test_the_deepest_place_of_a_service_counts():
             Service(name="urgences", rank=1, places=("dossiers/urgences/",)),
         )
     )
-    found = plan([item("dossiers/a"), item("dossiers/urgences/b")], care)
-    assert paths(found.rest) == ["dossiers/urgences/b", "dossiers/a"]
+    found = plan([item("dossiers/a.db"), item("dossiers/urgences/b.db")], care)
+    assert paths(found.databases) == ["dossiers/urgences/b.db", "dossiers/a.db"]
 
 
 def test_batches_go_by_rank_and_end_with_everything():
@@ -124,4 +113,7 @@ def test_every_file_comes_exactly_once(files, today, places):
         services=tuple(Service(name=p, rank=n, places=(p,)) for n, p in enumerate(places)),
     )
     found = plan([item(path) for path in files], care)
-    assert sorted(paths((*found.today, *found.databases, *found.rest))) == sorted(files)
+    named = paths((*found.today, *found.databases))
+    assert set(named) <= set(files)
+    assert len(set(named)) == len(named)
+    assert found.rest.files == found.rest.bytes == len(files) - len(named)

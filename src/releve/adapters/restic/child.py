@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import IO, BinaryIO
 
@@ -59,6 +59,24 @@ def run(
         return Ended(status=status, stderr=_last_words(stderr))
 
 
+def told(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    look: Callable[[], None],
+    stall_s: float,
+) -> Generator[bytes, None, Ended]:
+    """Run to the end, yielding what comes on stdout in blocks of whole lines; how it ended, returned.
+
+    Who closes it before ends the child. `look` is called at least each second; what it raises does, too.
+
+    Raises: EngineStalledError, and what `look` raises.
+    """
+    with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
+        yield from _whole(_chunks(child, look, stall_s, lambda: None))
+        return Ended(status=child.wait(), stderr=_last_words(stderr))
+
+
 def pour(
     command: Sequence[str], environment: Mapping[str, str], into: BinaryIO, *, stall_s: float
 ) -> Ended:
@@ -103,10 +121,20 @@ def _child(command: Sequence[str], environment: Mapping[str, str], stderr: IO[by
 def _lines(
     child: _Child, alive: Callable[[], object], stall_s: float, doubt: Callable[[], object]
 ) -> Iterator[bytes]:
+    for block in _whole(_chunks(child, alive, stall_s, doubt)):
+        yield from filter(None, block.split(b"\n"))
+
+
+def _whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, cut at ends of lines."""
     rest = b""
-    for chunk in _chunks(child, alive, stall_s, doubt):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from filter(None, whole)
+    for chunk in chunks:
+        lines, end, tail = chunk.rpartition(b"\n")
+        if end:
+            yield rest + lines + end
+            rest = tail
+        else:
+            rest += tail
     if rest:
         yield rest
 

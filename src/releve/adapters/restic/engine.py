@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import BinaryIO, NoReturn
 
@@ -152,14 +152,19 @@ class Restic:
 
         self._told(line, "diff", older, newer)
 
-    def every(self, snapshot: str, hear: Callable[[Node], None]) -> None:
-        """Tell every entry of a snapshot as it comes: a million of them fit no list."""
+    def every(
+        self, snapshot: str, hear: Callable[[Node], None], folders: Collection[str] = ()
+    ) -> None:
+        """Tell every entry of a snapshot as it comes: a million of them fit no list.
+
+        With folders, what is directly in them; each must be there.
+        """
 
         def line(record: bytes) -> None:
             if isinstance(said := listed(record), LsNode):
                 hear(said)
 
-        self._told(line, "ls", snapshot)
+        self._told(line, "ls", snapshot, *folders)
 
     def bring(self, snapshot: str, patterns: str, into: str) -> None:
         """Restore what a file of patterns names under `into`, whole paths kept; absent ones not."""

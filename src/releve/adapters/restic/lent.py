@@ -9,9 +9,8 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -69,7 +68,15 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         return seen is not None and not seen.dead and seen.starttime == self.starttime
 
 
-_node = msgspec.json.Decoder(Node).decode
+class _Entry(Node, frozen=True, kw_only=True, gc=False, tag_field="message_type", tag="node"):
+    """As a line of `restic ls`."""
+
+
+class _Head(msgspec.Struct, frozen=True, tag_field="message_type", tag="snapshot"):
+    """The first line of it."""
+
+
+_listed = msgspec.json.Decoder(_Entry | _Head).decode_lines
 
 
 class _Verbose(msgspec.Struct):
@@ -93,12 +100,6 @@ class _Status(msgspec.Struct):
 _status = msgspec.json.Decoder(_Status).decode
 
 
-class _Snapshot(msgspec.Struct):
-    id: str
-    paths: tuple[str, ...]
-    time: str = ""
-
-
 class LentRepository:
     """restic on a lent repository; `home` keeps its cache, its log and the mounting helper."""
 
@@ -106,15 +107,38 @@ class LentRepository:
         self._lent, self._home = lent, Path(home)
         self._restic = ""
 
-    def listing(self, name: str, folder: str) -> "Listing":
-        """Begin to list a snapshot ("latest" too), or one folder of it; see Listing."""
-        return Listing(
-            lambda line: self._run(["ls", "--recursive", name, *filter(None, [folder])], line)
-        )
+    def snapshot(self, name: str) -> Snapshot:
+        """The one of that name ("latest" too); no index is loaded for it.
 
-    def nodes(self, snapshot: str, folder: str) -> list[Node]:
-        """Every entry of a folder of the snapshot, its paths relative to that folder."""
-        return self.listing(snapshot, folder).nodes(folder)
+        Raises: EngineFailedError, WrongPasswordError, RepositoryMissingError.
+        """
+        lines: list[bytes] = []
+        self._run(["snapshots", name], lines.append)
+        found = said.snapshots(b"\n".join(lines))
+        if not found:
+            raise EngineFailedError(1, "there is no such snapshot")
+        return found[-1]
+
+    def nodes(
+        self, snapshot: str, folder: str, look: Callable[[], None] = lambda: None
+    ) -> Iterator[Node]:
+        """Every entry of a folder of the snapshot as restic tells it, its path relative to the folder.
+
+        A million of them fit no list. `look` is called at least each second; what it raises ends it.
+
+        Raises: as `snapshot`.
+        """
+        inside = folder.rstrip("/") + "/"
+        for block in self._told(["ls", "--recursive", snapshot, folder], look):
+            for one in _listed(block):
+                if isinstance(one, _Entry) and one.path.startswith(inside):
+                    yield Node(
+                        path=one.path[len(inside) :],
+                        type=one.type,
+                        size=one.size,
+                        mtime=one.mtime,
+                        inode=one.inode,
+                    )
 
     def compare(
         self, snapshot: str, folder: str, target: str, hear: Callable[[str, str], None]
@@ -284,6 +308,15 @@ class LentRepository:
             alive=alive or (lambda: count),
             stall_s=_STALL_S,
         )
+        self._check(ended)
+
+    def _told(self, words: list[str], look: Callable[[], None]) -> Iterator[bytes]:
+        """What it says, in blocks of whole lines."""
+        command = [*self._command(), "--json", "--no-lock", *words]
+        saying = child.told(command, self._environment(), look=look, stall_s=_STALL_S)
+        self._check((yield from saying))
+
+    def _check(self, ended: child.Ended) -> None:
         match ended.status:
             case 0:
                 return
@@ -293,55 +326,6 @@ class LentRepository:
                 raise WrongPasswordError
             case status:
                 raise EngineFailedError(status, "; ".join(ended.stderr[-2:]) or "it said nothing")
-
-
-class Listing:
-    """One run of `restic ls`: which snapshot it is, is known long before the last entry came."""
-
-    def __init__(self, run: Callable[[Callable[[bytes], None]], None]) -> None:
-        self._found: list[Node] = []
-        self._snapshot: _Snapshot | None = None
-        self._failed: BaseException | None = None
-        self._known = threading.Event()
-        self._thread = threading.Thread(target=self._list, args=(run,), daemon=True)
-        self._thread.start()
-
-    def snapshot(self) -> tuple[str, tuple[str, ...]]:
-        """The whole id and the folders.
-
-        Raises: EngineFailedError, WrongPasswordError, RepositoryMissingError.
-        """
-        self._known.wait()
-        if self._snapshot is None:
-            raise self._failed or EngineFailedError(1, "there is no such snapshot")
-        return self._snapshot.id, self._snapshot.paths
-
-    def nodes(self, folder: str) -> list[Node]:
-        """Every entry of a folder, its paths relative to that folder. Raises: as `snapshot`."""
-        self._thread.join()
-        if self._failed is not None:
-            raise self._failed
-        inside = folder.rstrip("/") + "/"
-        return [
-            msgspec.structs.replace(node, path=node.path[len(inside) :])
-            for node in self._found
-            if node.path.startswith(inside)
-        ]
-
-    def _list(self, run: Callable[[Callable[[bytes], None]], None]) -> None:
-        try:
-            run(self._line)
-        except BaseException as error:  # noqa: BLE001 (it is raised where somebody waits for the list)
-            self._failed = error
-        finally:
-            self._known.set()
-
-    def _line(self, record: bytes) -> None:
-        if not self._known.is_set():
-            self._snapshot = msgspec.json.decode(record, type=_Snapshot)
-            self._known.set()
-        elif b'"node"' in record:
-            self._found.append(_node(record))
 
 
 def same(left: str, right: str) -> bool:

@@ -12,7 +12,6 @@ from types import FrameType
 import click
 import msgspec
 
-from releve.adapters.restic.lent import Listing
 from releve.apps.recover import briefing
 from releve.apps.recover.driver import Driver
 from releve.apps.recover.finishing import Finishing, Report
@@ -138,7 +137,6 @@ def start(
         _in_background(home, as_json=as_json, tells=not stands)
         return
     with home.alone():
-        listing = None
         if stands and wanted.right:
             _brief(renew(home, wanted), as_json=as_json)
         elif not stands:
@@ -148,8 +146,8 @@ def start(
                 _brief(asked, as_json=as_json)
                 if show:
                     return
-                listing = order(home, asked, care)
-        _drive(home, listing, until_local=until_local, as_json=as_json)
+                order(home, asked, care)
+        _drive(home, until_local=until_local, as_json=as_json)
     if not as_json:
         click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)
 
@@ -163,10 +161,8 @@ def _brief(asked: Asked, *, as_json: bool) -> None:
             click.echo(line)
 
 
-def _drive(
-    home: RecoveryHome, listing: Listing | None, *, until_local: bool, as_json: bool
-) -> None:
-    driver = Driver(home, Teller(as_json=as_json), listing)
+def _drive(home: RecoveryHome, *, until_local: bool, as_json: bool) -> None:
+    driver = Driver(home, Teller(as_json=as_json))
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         driver.stop()

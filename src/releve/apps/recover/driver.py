@@ -9,13 +9,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from releve.adapters.restic.lent import Listing, Node, Program
+from releve.adapters.restic.lent import Node, Program
 from releve.apps.recover.noting import Noting
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.sharing import Sharing
@@ -27,7 +26,7 @@ from releve.flow.recovery.errors import (
     NoRecoveryError,
     StillInUseError,
 )
-from releve.flow.recovery.hydrate import Hydration
+from releve.flow.recovery.hydrate import Hydration, Stopped
 from releve.model.errors import ReleveError
 from releve.recover.care_order import DATABASE_ENDINGS, Group, Item, Plan, plan
 
@@ -42,13 +41,8 @@ _ARRIVED = {Group.TODAY: "today_local", Group.DATABASES: "databases_local"}
 class Driver:
     """One run of `recover start`; killed at any moment, the next one goes on."""
 
-    def __init__(
-        self,
-        home: RecoveryHome,
-        tell: Callable[[Progress], None],
-        listing: Listing | None = None,
-    ) -> None:
-        self._home, self._tell, self._listing = home, tell, listing
+    def __init__(self, home: RecoveryHome, tell: Callable[[Progress], None]) -> None:
+        self._home, self._tell = home, tell
         self._asked = home.asked()
         self._state = home.state()
         self._opening = Opening(home, self._asked)
@@ -88,6 +82,7 @@ class Driver:
         self._open()
         worker = threading.Thread(target=self._bring_home, daemon=True)
         worker.start()
+        self._probe_database(self._databases_near())
         while not self._stop.is_set():
             self._watch()
             self._report()
@@ -118,7 +113,6 @@ class Driver:
         self._probe_file()
         self._probe_write()
         self._share()
-        self._probe_database(self._databases_near())
 
     def _rebuild(self, *, first: bool = False) -> None:
         """Mount the vault anew, then put a new view over the same upper folder.
@@ -209,6 +203,8 @@ class Driver:
                 self._keep(phase=Phase.LOCAL, staged=True)
                 self._reach("all_local")
                 self._done.set()
+        except Stopped:
+            return
         except ReleveError as error:
             self._failed = error
         except OSError as error:
@@ -217,17 +213,21 @@ class Driver:
             self._failed = DiskRoomError(self._asked.reserve, self._opening.view.room())
 
     def _plan(self) -> Plan:
-        nodes = self._home.catalogue()
-        if nodes is None:
-            asked = self._asked
-            listing = self._listing or self._opening.repository.listing(
-                asked.snapshot, asked.folder
-            )
-            nodes = listing.nodes(asked.folder)
-            self._home.keep("catalogue.json", nodes)
-        files = (Item(path=n.path, size=n.size, mtime_ns=_ns(n)) for n in nodes if n.type == "file")
+        files = (Item(path=n.path, size=n.size) for n in self._nodes() if n.type == "file")
+        wanted = plan(files, self._home.care())
         self._reach("listed")
-        return plan(files, self._home.care())
+        return wanted
+
+    def _nodes(self) -> Iterator[Node]:
+        """The catalogue, or the snapshot's list, which becomes it. Raises: Stopped."""
+        asked = self._asked
+
+        def look() -> None:
+            if self._stop.is_set():
+                raise Stopped
+
+        listed = self._opening.repository.nodes(asked.snapshot, asked.folder, look)
+        return self._home.catalogue() or self._home.catalogued(listed)
 
     def _arrived(self, group: Group) -> None:
         if (name := _ARRIVED.get(group)) is not None:
@@ -355,11 +355,3 @@ class Driver:
             links_lost=hydration.links_lost,
             failures=hydration.failures,
         )
-
-
-def _ns(node: Node) -> int:
-    """The node's time of change; nanoseconds are cut to microseconds, which orders well enough."""
-    try:
-        return int(datetime.fromisoformat(node.mtime).timestamp() * 1e9)
-    except ValueError:
-        return 0

@@ -140,9 +140,7 @@ class Finishing:
     def _verified(self, *, replace_doubtful: bool) -> Report:
         self._tell("verifying")
         asked, repository = self._asked, self._opening.repository
-        nodes = self._home.catalogue()
-        if nodes is None:
-            nodes = repository.nodes(asked.snapshot, asked.folder)
+        nodes = self._home.catalogue() or repository.nodes(asked.snapshot, asked.folder)
         self._vault()
         actions: dict[str, str] = {}
         repository.compare(asked.snapshot, asked.folder, asked.target, actions.__setitem__)

@@ -10,12 +10,12 @@ import msgspec
 
 from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import FOLDER as BASES
-from releve.adapters.restic.lent import Listing
 from releve.apps.recover.generations import Generations
 from releve.apps.recover.intent import Source, Words, course_of, shown_to, source_of
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.state import Asked, Other, Phase, RecoveryHome, SharedAs, State
 from releve.flow.recovery.errors import CareListError, NoRecoveryError, TargetError
+from releve.model.backup import Snapshot
 from releve.model.errors import ReleveError, UsageError
 from releve.recover.care_order import CareList
 from releve.recover.course import Course
@@ -140,17 +140,17 @@ def check(home: RecoveryHome) -> bool:
     return True
 
 
-def order(home: RecoveryHome, asked: Asked, care: CareList) -> Listing:
+def order(home: RecoveryHome, asked: Asked, care: CareList) -> None:
     """Write the order down, once.
 
-    The vault is mounted while the snapshot is listed: each costs restic half a second.
+    The vault is mounted while the snapshot is looked up, which loads no index. It is listed later:
+    with a million files both would fetch and read the same index, and people would wait for it.
     """
     opening = Opening(home, asked)
     with ThreadPoolExecutor(1) as pool:
         mounting = pool.submit(opening.mount_vault)
         try:
-            listing = opening.repository.listing(asked.snapshot, asked.folder)
-            wanted = _folders(asked, *listing.snapshot())
+            wanted = _folders(asked, opening.repository.snapshot(asked.snapshot))
         except ReleveError:
             with contextlib.suppress(ReleveError):
                 program, point = mounting.result()
@@ -160,18 +160,17 @@ def order(home: RecoveryHome, asked: Asked, care: CareList) -> Listing:
     home.keep("care.json", care)
     home.keep("state.json", State(vault=program, vault_point=point))
     home.keep("asked.json", wanted)
-    return listing
 
 
-def _folders(asked: Asked, snapshot: str, folders: tuple[str, ...]) -> Asked:
+def _folders(asked: Asked, snapshot: Snapshot) -> Asked:
     """Raises: UsageError when the folder is to be named."""
-    bases = next((f for f in folders if f.rpartition("/")[2] == BASES), "")
+    bases = next((f for f in snapshot.folders if f.rpartition("/")[2] == BASES), "")
     # What Relève itself puts beside people's folders (consistent copies, fingerprints).
-    others = [f for f in folders if not f.rpartition("/")[2].startswith("releve-")]
+    others = [f for f in snapshot.folders if not f.rpartition("/")[2].startswith("releve-")]
     if not asked.folder and len(others) != 1:
         raise UsageError(f"--folder: one of {', '.join(others)}")
     folder = asked.folder or others[0]
-    return msgspec.structs.replace(asked, snapshot=snapshot, folder=folder, bases=bases)
+    return msgspec.structs.replace(asked, snapshot=snapshot.id, folder=folder, bases=bases)
 
 
 def _shared(given: Given) -> SharedAs | None:

@@ -78,14 +78,14 @@ class Staging:
 
         Raises: DiskRoomError.
         """
-        left = sum(item.size for item in plan.rest if _size(stage / item.path) != item.size)
+        documents = plan.rest.bytes + sum(item.size for item in plan.today)
+        left = max(0, documents - _bytes_in(stage))
         free = self._opening.view.room()
         if free < left + self._asked.reserve:
             raise DiskRoomError(left + self._asked.reserve, free)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except OSError:
-        return -1
+def _bytes_in(folder: Path) -> int:
+    return sum(
+        Path(parent, name).lstat().st_size for parent, _, names in os.walk(folder) for name in names
+    )

@@ -1,6 +1,6 @@
 """The recovery's own folder beside its target: what was asked, how far it is, who does it.
 
-    DIR/.NAME.reprise/   0700, root's: asked.json state.json catalogue.json care.json layer.json lock ...
+    DIR/.NAME.reprise/   0700, root's: asked.json state.json catalogue.jsonl care.json layer.json lock ...
 
 Every file is replaced whole and durably, so that a kill at any moment leaves the one or the other.
 """
@@ -8,15 +8,16 @@ Every file is replaced whole and durably, so that a kill at any moment leaves th
 import contextlib
 import enum
 import fcntl
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from releve.adapters.durable import write
+from releve.adapters.durable import replacing, write
 from releve.adapters.linux import samba_proc
 from releve.adapters.restic.lent import Lent, Node, Program
 from releve.flow.recovery.errors import NoRecoveryError, RecoveryRunningError
@@ -26,6 +27,11 @@ from releve.recover.care_order import CareList
 from releve.recover.course import Cause, Course
 
 _T = TypeVar("_T")
+_CATALOGUE = "catalogue.jsonl"  # a line for each entry: a million of them fit no list
+_AT_ONCE = 1_000  # entries
+_PIECE = 1 << 20  # bytes, about
+_lines = msgspec.json.Encoder().encode_lines
+_nodes = msgspec.json.Decoder(Node).decode_lines
 
 
 class Phase(enum.StrEnum):
@@ -173,9 +179,20 @@ class RecoveryHome:
         """How far it is."""
         return self.read("state.json", State) or State()
 
-    def catalogue(self) -> list[Node] | None:
-        """The snapshot's entries, once they were listed."""
-        return self.read("catalogue.json", list[Node])
+    def catalogue(self) -> Iterator[Node] | None:
+        """The snapshot's entries, once all were listed."""
+        path = self.path / _CATALOGUE
+        return _kept(path) if path.exists() else None
+
+    def catalogued(self, nodes: Iterable[Node]) -> Iterator[Node]:
+        """The same entries, which make the catalogue when the last was taken."""
+        for half in self.path.glob(f".{_CATALOGUE}.*"):  # of a driver that was killed
+            half.unlink()
+        coming = iter(nodes)
+        with replacing(self.path / _CATALOGUE) as file:
+            while some := list(itertools.islice(coming, _AT_ONCE)):
+                file.write(_lines(some))
+                yield from some
 
     def care(self) -> CareList:
         """What comes first."""
@@ -228,3 +245,9 @@ class RecoveryHome:
         seen = samba_proc.look(found.pid)
         is_it = seen is not None and not seen.dead and seen.starttime == found.starttime
         return found if is_it else None
+
+
+def _kept(path: Path) -> Iterator[Node]:
+    with path.open("rb") as file:
+        while lines := file.readlines(_PIECE):
+            yield from _nodes(b"".join(lines))

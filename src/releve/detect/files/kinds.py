@@ -1,7 +1,5 @@
 """What a name promises, and what may act when it is opened."""
 
-from pathlib import PurePosixPath
-
 from releve.detect.ransom.formats import Bytes
 
 
@@ -51,13 +49,15 @@ SEALED = _words(
 
 def ending(path: str) -> str:
     """The last ending, lower case, with its dot; empty if there is none."""
-    return PurePosixPath(path).suffix.lower()
+    name, dot, last = path.rpartition("/")[2].rpartition(".")
+    return f".{last.lower()}" if name and dot and last else ""
 
 
 def promised(path: str) -> str:
     """The document's ending in a name, also under one that was appended (`letter.docx.locked`)."""
-    endings = [suffix.lower() for suffix in PurePosixPath(path).suffixes[-3:]]
-    known = [suffix for suffix in endings if suffix in DOCUMENTS]
+    name = path.rpartition("/")[2].lstrip(".").lower()
+    parts = name.split(".")[1:] if not name.endswith(".") else []
+    known = [f".{part}" for part in parts[-3:] if f".{part}" in DOCUMENTS]
     return known[-1] if known else ""
 
 

@@ -8,7 +8,7 @@ as file by file, and on a slow link five times), and joined with what people wro
 import errno
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -77,13 +77,14 @@ class Hydration:
     ) -> None:
         self._ground, self._bulk, self._plan = ground, bulk, plan
         self._arrived, self._reserve = arrived, reserve
-        self._queues = {group: deque(plan.of(group)) for group in _FIRST[0]}
+        self._queues = {Group.TODAY: deque(plan.today), Group.DATABASES: deque(plan.databases)}
         self.tally = {
-            group: Tally(files=len(plan.of(group)), bytes=sum(i.size for i in plan.of(group)))
-            for group in Group
+            Group.TODAY: _tally(plan.today),
+            Group.DATABASES: _tally(plan.databases),
+            Group.REST: Tally(files=plan.rest.files, bytes=plan.rest.bytes),
         }
         self._lock = threading.Lock()
-        self._left = {group: len(plan.of(group)) for group in Group}
+        self._left = {group: len(queue) for group, queue in self._queues.items()}
         self._gate = threading.Event()
         self._gate.set()
         self._busy = 0
@@ -193,7 +194,6 @@ class Hydration:
 
     def _restore(self) -> bool:
         """Bring the bulk; False when it was stopped."""
-        needs = sum(item.size for item in self._plan.rest)
         while not self._stop.is_set():
             try:
                 self._bulk.restore(self._plan, self._heard)
@@ -206,7 +206,7 @@ class Hydration:
                 self._stop.wait(_PATIENCE_S)
             else:
                 tally = self.tally[Group.REST]
-                tally.files_home, tally.bytes_home = tally.files, needs
+                tally.files_home, tally.bytes_home = tally.files, tally.bytes
                 self.short_of_room = False
                 self._arrived(Group.REST)
                 return True
@@ -221,6 +221,10 @@ class Hydration:
         tally = self.tally[Group.REST]
         tally.files_home = max(tally.files_home, min(files, tally.files))
         tally.bytes_home = max(tally.bytes_home, min(size, tally.bytes))
+
+
+def _tally(items: Sequence[Item]) -> Tally:
+    return Tally(files=len(items), bytes=sum(item.size for item in items))
 
 
 class _Inside:
