@@ -165,6 +165,12 @@ def test_right_tries_at_once_and_after_wrong_ones_count_nothing(store: SqlStore)
         signin.tried(store, place, T0, lambda: True)
 
 
+def test_who_came_a_moment_earlier_and_is_counted_later_need_not_wait(store: SqlStore) -> None:
+    earlier = T0 - dt.timedelta(milliseconds=20)
+    signin.count_try(store, ("pair:x",), T0)
+    assert signin.tried(store, ("pair:x",), earlier, lambda: True)
+
+
 def test_a_try_that_ends_in_an_error_stays_counted(store: SqlStore) -> None:
     def fail() -> None:
         raise LookupError

@@ -60,7 +60,7 @@ def check_tries(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
     """Raises TooManyTries while one of the keys has to wait. A look: it reserves nothing."""
     for key in keys:
         attempts = store.attempts(key)
-        if attempts is not None and attempts.until > now:
+        if attempts is not None and _waits(key, attempts, now):
             raise TooManyTries(attempts.until)
 
 
@@ -90,7 +90,7 @@ def count_try(store: Store, keys: tuple[str, ...], now: dt.datetime) -> dict[str
     waits: dict[str, dt.datetime] = {}
 
     def count(key: str, old: Attempts) -> Attempts:
-        if old.until > now:
+        if _waits(key, old, now):
             raise TooManyTries(old.until)
         over = old.count + 1 - _free(key)
         wait = min(_LONGEST_WAIT, dt.timedelta(seconds=5 * 2 ** min(over, 10)))
@@ -110,6 +110,11 @@ def _give_back(store: Store, taken: dict[str, dt.datetime], now: dt.datetime) ->
         return Attempts(count=count, until=old.until if waits else now) if count > 0 else None
 
     store.step_attempts(tuple(taken), now, back)
+
+
+def _waits(key: str, attempts: Attempts, now: dt.datetime) -> bool:
+    """Never while tries are free: another that came at the same moment may have counted first."""
+    return attempts.count >= _free(key) and attempts.until > now
 
 
 def _free(key: str) -> int:
