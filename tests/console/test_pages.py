@@ -195,8 +195,7 @@ def test_a_flood_of_tries_at_once_counts_every_one(served: Running) -> None:
         texts = list(many.map(lambda _: stranger.post("/login", data=wrong).text, range(12)))
         # The wait counts from when a try came: a busy machine may have used up the first of 5 s.
         after = [stranger.post("/login", data=wrong).text for _ in range(4)]
-    # Five, and what was being looked at by then: how many that is depends on the machine's cores.
-    assert sum("incorrect" in text for text in texts) < 12
+    assert 5 <= sum("incorrect" in text for text in texts) <= 6
     assert "incorrect" not in after[-1]
 
 

@@ -118,7 +118,7 @@ def test_sessions_and_tries_go_when_the_policy_says(store: SqlStore) -> None:
     who = person(store, "A", "anne")
     secret, opened = session(store, who)
     assert opened.expires_at - T0 == dt.timedelta(hours=float(said["session_hours"]))
-    signin.count_wrong(store, ("pair:x",), T0)
+    signin.count_try(store, ("pair:x",), T0)
     tries_until = T0 + dt.timedelta(days=float(said["tries_days"]))
     second = dt.timedelta(seconds=1)
     store.forget_old(opened.expires_at - second)

@@ -27,10 +27,10 @@ class IdentityRows(PeopleRows):
     def put_identity(self, link: IdentityLink) -> None:
         self._put(t.identity_link, **_columns(link))
 
-    def identity(self, identity: str) -> IdentityLink | None:
+    def identity(self, identity: str, *, lock: bool = False) -> IdentityLink | None:
         query = self._select(t.identity_link, t.identity_link.c.body)
         query = query.where(t.identity_link.c.id == identity)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         return None if row is None else _link(row.body)
 
     def identities(self, *, person: str = "", provider: str = "") -> list[IdentityLink]:

@@ -27,9 +27,9 @@ class PeopleRows:
         body = self._seal.closed(person)
         self._put(t.person, id=person.id, login=person.login.lower(), body=body)
 
-    def person(self, person: str) -> Person | None:
+    def person(self, person: str, *, lock: bool = False) -> Person | None:
         query = self._select(t.person, t.person.c.body).where(t.person.c.id == person)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         return None if row is None else self._seal.opened(row.body)
 
     def people(self) -> list[Person]:

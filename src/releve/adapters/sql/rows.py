@@ -40,6 +40,19 @@ def put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -
     connection.execute(statement)
 
 
+def held(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> sa.Row[Any]:
+    """The row with this key, inserted if there is none; nobody else changes it until the end.
+
+    A lock alone would not do: on PostgreSQL a row that is not there cannot be locked.
+    """
+    keys = [column.name for column in table.primary_key]
+    insert = _insert(connection, table).values(values)
+    same = {name: table.c[name] for name in values if name not in keys}
+    statement = insert.on_conflict_do_update(index_elements=keys, set_=same).returning(table)
+    row: sa.Row[Any] = connection.execute(statement).one()
+    return row
+
+
 def add(
     connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]] | dict[str, Any]
 ) -> int:

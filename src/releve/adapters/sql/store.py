@@ -1,7 +1,7 @@
 """The server's state through SQLAlchemy: what is asked before or beside a structure."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from releve.adapters.sql.help import HelpLookups
 from releve.adapters.sql.identity import IdentityLookups
 from releve.adapters.sql.leaving import Leavings
 from releve.adapters.sql.mails import MailLookups
-from releve.adapters.sql.rows import from_text, put, text
+from releve.adapters.sql.rows import from_text, held, put, text
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.tools import ToolLookups
 from releve.adapters.sql.unit import SqlUnit
@@ -117,15 +117,22 @@ class SqlStore(
         query = sa.select(t.attempt).where(t.attempt.c.key == key)
         with self._engine.begin() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else Attempts(count=row.count_, until=from_text(row.until))
+        return None if row is None else _attempts(row)
 
     def put_attempts(self, key: str, attempts: Attempts | None) -> None:
         with self._writing.begin() as connection:
-            if attempts is None:
-                connection.execute(sa.delete(t.attempt).where(t.attempt.c.key == key))
-                return
-            values = {"key": key, "count_": attempts.count, "until": text(attempts.until)}
-            put(connection, t.attempt, values)
+            _put_attempts(connection, key, attempts)
+
+    def step_attempts(
+        self,
+        keys: Sequence[str],
+        now: dt.datetime,
+        step: Callable[[str, Attempts], Attempts | None],
+    ) -> None:
+        with self._writing.begin() as connection:
+            for key in sorted(keys):  # in one order: else two would wait for each other
+                row = held(connection, t.attempt, {"key": key, "count_": 0, "until": text(now)})
+                _put_attempts(connection, key, step(key, _attempts(row)))
 
     def forget_old(self, now: dt.datetime) -> None:
         for structure in self.structures():
@@ -138,7 +145,10 @@ class SqlStore(
                 unit.forget_deliveries(now - KEEP_DELIVERIES)
         with self._writing.begin() as connection:
             long_ago = text(now - TRIES_KEPT)
-            connection.execute(sa.delete(t.attempt).where(t.attempt.c.until < long_ago))
+            old = sa.select(t.attempt.c.key).where(t.attempt.c.until < long_ago)
+            # One that is being counted now is not waited for, and stays.
+            old = old.with_for_update(skip_locked=True)
+            connection.execute(sa.delete(t.attempt).where(t.attempt.c.key.in_(old)))
             over = t.challenge.c.expires_at < text(now)
             connection.execute(sa.delete(t.challenge).where(over))
 
@@ -147,3 +157,15 @@ class SqlStore(
         with self._engine.begin() as connection:
             show(connection, shown)
             return connection.execute(query).scalar_one_or_none()
+
+
+def _attempts(row: sa.Row[Any]) -> Attempts:
+    return Attempts(count=row.count_, until=from_text(row.until))
+
+
+def _put_attempts(connection: sa.Connection, key: str, attempts: Attempts | None) -> None:
+    if attempts is None:
+        connection.execute(sa.delete(t.attempt).where(t.attempt.c.key == key))
+        return
+    values = {"key": key, "count_": attempts.count, "until": text(attempts.until)}
+    put(connection, t.attempt, values)

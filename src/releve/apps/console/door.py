@@ -1,6 +1,7 @@
 """The door: first start, password, second factor, sign-out."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -31,6 +32,7 @@ from releve.flow.server.ports import Person, Session
 # argon2id takes 64 MiB each: two at a time, whoever knocks.
 SLOW = CapacityLimiter(2)
 LONGEST = 200
+T = TypeVar("T")
 
 
 @get("/setup")
@@ -54,14 +56,8 @@ async def setup(request: AnyRequest) -> Response[str]:
         return go("/")
     name, login = fields.get("structure", "").strip()[:LONGEST], fields.get("login", "").strip()
     keys = (signin.try_keys("setup", address_of(request))[0],)
-    wrong = ""
-    try:
-        await to_thread.run_sync(signin.check_tries, context.store, keys, visit.now)
-    except signin.TooManyTries:
-        wrong = "wait"
-    if not wrong and _bare(fields.get("code", "")) != _bare(right):
-        await to_thread.run_sync(signin.count_wrong, context.store, keys, visit.now)
-        wrong = "code"
+    code = _bare(fields.get("code", ""))
+    _, wrong = await tried(visit, keys, lambda: True if code == _bare(right) else None)
     wrong = wrong or _weak(fields) or ("" if name and login else "empty")
     if wrong:
         return page(visit, "setup.html", status=422, structure=name, wrong=wrong, login=login)
@@ -105,24 +101,14 @@ async def enrol(request: AnyRequest) -> Response[str]:
     fields = await form_of(request, session)
     context = visit.context
     keys = (*_keys(session.login, request), signin.second_key(session.login))
-    wrong = await tries_of(visit, keys)
-    if not wrong:
-        done = await to_thread.run_sync(
-            signin.confirm_second,
-            context.store,
-            session,
-            fields.get("code", ""),
-            context.new_secret,
-            visit.now,
-        )
-        if done is not None:
-            context.setup_done()
-            return await let_in(
-                visit, done[0], "full", "", done[1], **_way_of(session, visit.secret)
-            )
-        await _count(visit, keys)
-        wrong = "code"
-    return await _enrol_page(visit, session, wrong=wrong)
+    store, code, new = context.store, fields.get("code", ""), context.new_secret
+    done, wrong = await tried(
+        visit, keys, lambda: signin.confirm_second(store, session, code, new, visit.now)
+    )
+    if done is None:
+        return await _enrol_page(visit, session, wrong=wrong)
+    context.setup_done()
+    return await let_in(visit, done[0], "full", "", done[1], **_way_of(session, visit.secret))
 
 
 async def _enrol_page(visit: Visit, session: Session, *, wrong: str) -> Response[str]:
@@ -226,16 +212,14 @@ async def second(request: AnyRequest) -> Response[str]:
     session = _at(visit, "password")
     fields = await form_of(request, session)
     keys = (*_keys(session.login, request), signin.second_key(session.login))
-    wrong = await tries_of(visit, keys)
-    if not wrong:
-        store, code = visit.context.store, fields.get("code", "")[:LONGEST]
-        person = await to_thread.run_sync(signin.check_second, store, session, code, visit.now)
-        if person is not None:
-            await to_thread.run_sync(signin.forgive, store, session.login, address_of(request))
-            return await let_in(visit, person, "full", "/", (), **_way_of(session, visit.secret))
-        await _count(visit, keys)
-        wrong = "code"
-    return page(visit, "second.html", status=422, wrong=wrong)
+    store, code = visit.context.store, fields.get("code", "")[:LONGEST]
+    person, wrong = await tried(
+        visit, keys, lambda: signin.check_second(store, session, code, visit.now)
+    )
+    if person is None:
+        return page(visit, "second.html", status=422, wrong=wrong)
+    await to_thread.run_sync(signin.forgive, store, session.login, address_of(request))
+    return await let_in(visit, person, "full", "/", (), **_way_of(session, visit.secret))
 
 
 ROUTES: list[Any] = [
@@ -305,6 +289,7 @@ def place_of(request: Request[Any, Any, Any]) -> tuple[str, ...]:
 
 
 async def tries_of(visit: Visit, keys: tuple[str, ...]) -> str:
+    """Say "wait" while there is no use in trying; whoever tries is counted by `tried`."""
     try:
         await to_thread.run_sync(signin.check_tries, visit.context.store, keys, visit.now)
     except signin.TooManyTries:
@@ -324,6 +309,17 @@ async def may_begin(request: AnyRequest, visit: Visit) -> bool:
     return True
 
 
-async def _count(visit: Visit, keys: tuple[str, ...]) -> None:
-    await to_thread.run_sync(signin.count_wrong, visit.context.store, keys, visit.now)
-    await anyio.sleep(0.2)
+async def tried(
+    visit: Visit, keys: tuple[str, ...], check: Callable[[], T | None]
+) -> tuple[T | None, str]:
+    """What a check in a thread finds, or why nothing: "wait" (it was not made), "code"."""
+    try:
+        found = await to_thread.run_sync(
+            lambda: signin.tried(visit.context.store, keys, visit.now, check)
+        )
+    except signin.TooManyTries:
+        return None, "wait"
+    if found is None:
+        await anyio.sleep(0.2)
+        return None, "code"
+    return found, ""

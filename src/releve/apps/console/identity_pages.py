@@ -1,5 +1,6 @@
 """Signing in by an identity provider, linking an account there, and its word that somebody signed out."""
 
+from contextlib import suppress
 from typing import Any
 
 from anyio import to_thread
@@ -71,7 +72,8 @@ async def come_back(request: AnyRequest, name: FromPath[str]) -> Response[str]:
             response = await _entered(visit, provider, answer)
     except Refused as refused:
         if refused.why == "identity":
-            await to_thread.run_sync(signin.count_wrong, context.store, keys, visit.now)
+            with suppress(signin.TooManyTries):  # it waits already
+                await to_thread.run_sync(signin.count_try, context.store, keys, visit.now)
         response = await _refused(request, visit, refused.why)
     response.delete_cookie(cookie_of(context), path="/")
     return response

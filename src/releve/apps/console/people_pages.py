@@ -14,7 +14,7 @@ from releve.apps.console.views import structure_name
 from releve.apps.console.web import Entered, enter, form_of, go, keep_session, page
 from releve.flow.server import access
 from releve.flow.server.ports import Unit
-from releve.model.access import Admission, Grant, Role
+from releve.model.access import Admission, Grant, Role, Verb
 
 
 class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +51,10 @@ async def end(request: AnyRequest, person: FromPath[str]) -> Response[str]:
     login, now = entered.session.login, entered.visit.now
 
     def shut(unit: Unit) -> None:
+        unit.hold()
+        # Asked again now that nobody else ends anything: of two who end each other one stays.
+        if not access.may(access.role_in(unit, entered.session.person), Verb.CHANGE_PEOPLE):
+            raise access.AdmissionEnded
         if person == entered.session.person or not access.end(unit, person, actor=login, now=now):
             raise NotFoundException
 

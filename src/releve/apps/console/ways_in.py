@@ -18,7 +18,7 @@ from releve.apps.console.door import (
     may_begin,
     own_site,
     place_of,
-    tries_of,
+    tried,
 )
 from releve.apps.console.units import told
 from releve.apps.console.web import form_of, go, page, visit_of
@@ -65,21 +65,18 @@ async def enter_by_passkey(request: AnyRequest) -> Response[str]:
     context, site, keys = visit.context, own_site(request), place_of(request)
     if site is None:
         raise NotFoundException
-    if await tries_of(visit, keys):
-        return await door_page(request, visit, wrong="wait")
     secret, said = request.cookies.get(_cookie(context), ""), fields.get("credential", "")
 
-    def work() -> tuple[Person | None, str]:
-        try:
-            return passkeys.check(context.store, site, secret, said[:MOST_SAID], visit.now), ""
-        except passkeys.Refused as refused:
-            signin.count_wrong(context.store, keys, visit.now)
-            return None, refused.why
+    def check() -> Person:
+        return passkeys.check(context.store, site, secret, said[:MOST_SAID], visit.now)
 
-    person, why = await to_thread.run_sync(work)
-    if person is None:
+    try:
+        person, wrong = await tried(visit, keys, check)
+    except passkeys.Refused as refused:
         await anyio.sleep(0.2)
-        return await door_page(request, visit, wrong=why)
+        person, wrong = None, refused.why
+    if person is None:
+        return await door_page(request, visit, wrong=wrong)
     response = await let_in(visit, person, "full", "/", by="passkey")
     response.delete_cookie(_cookie(context), path="/")
     return response

@@ -9,7 +9,7 @@ from litestar import Response, post
 
 from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.flow.server.assist.asking import PhoneRing, TooManyRings, take_ring
-from releve.flow.server.signin import TooManyTries, check_tries, count_wrong, digest
+from releve.flow.server.signin import TooManyTries, count_try, digest
 from releve.model.help import HelpRequest
 
 log = structlog.get_logger()
@@ -50,9 +50,7 @@ ROUTES: list[Any] = [take_phone_ring]
 def _structure(context: Context, token: str, tries: tuple[str, ...]) -> str | None:
     found = context.store.structure_of_help_line(digest(token)) if token else None
     if found is None:
-        now = context.clock.now()
-        check_tries(context.store, tries, now)
-        count_wrong(context.store, tries, now)
+        count_try(context.store, tries, context.clock.now())
     return found
 
 

@@ -148,6 +148,7 @@ def give(unit: Unit, person: Person, role: Role, *, actor: str, now: dt.datetime
 
 def end(unit: Unit, person: str, *, actor: str, now: dt.datetime) -> Grant | None:
     """Nothing is granted any more, and whoever is in is out; None when nothing was."""
+    unit.hold()
     grant = unit.grant(person)
     if grant is None and (known := unit.person(person)) is not None:
         grant = _of_before(known)

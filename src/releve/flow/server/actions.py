@@ -99,6 +99,7 @@ def refuse(unit: Unit, action: str, *, actor: str, now: dt.datetime) -> bool:
 
 def expire(unit: Unit, now: dt.datetime) -> None:
     """Say so of every action whose time is over; a late host answers nothing that can help."""
+    unit.hold()
     for state in ("proposed", "sent"):
         for record in unit.actions(state=state, most=1000):
             if record.action.expires_at <= now:

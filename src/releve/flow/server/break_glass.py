@@ -48,6 +48,7 @@ def revoke(unit: Unit, sheet: str, *, actor: str, now: dt.datetime) -> int | Non
 
     Sessions that printed codes opened for the same person end too.
     """
+    unit.hold()  # a code that is used now must not go with those that were not
     own = [code for code in unit.break_glass() if code.sheet == sheet]
     if not own:
         return None
@@ -65,18 +66,22 @@ def try_code(
     store: Store, login: str, code: str, keys: tuple[str, ...], address: str, now: dt.datetime
 ) -> Person | None:
     """The person, once per code; a wrong one counts as a wrong password does. Raises: TooManyTries."""
-    signin.check_tries(store, keys, now)
-    person = store.person_by_login(login.strip())
-    if person is not None and _use(store, person, code, address, now):
-        return person
-    signin.count_wrong(store, keys, now)
-    signin.count_slow(store, login, now)
-    return None
+
+    def check() -> Person | None:
+        person = store.person_by_login(login.strip())
+        is_good = person is not None and _use(store, person, code, address, now)
+        return person if is_good else None
+
+    person = signin.tried(store, keys, now, check)
+    if person is None:
+        signin.count_slow(store, login, now)
+    return person
 
 
 def _use(store: Store, person: Person, code: str, address: str, now: dt.datetime) -> bool:
     wanted = signin.digest(signin.typed(code))
     with store.unit(person.structure) as unit:
+        unit.hold()
         found = next((c for c in unit.break_glass() if c.hash == wanted), None)
         if found is None or found.person != person.id:
             return False
@@ -93,6 +98,7 @@ def acknowledge(unit: Unit, session: Session, now: dt.datetime) -> bool:
     """Somebody knows of every use so far; False to whoever came in by such a code."""
     if session.by == "break_glass":
         return False
+    unit.hold()
     for code in unit.break_glass_unseen():
         unit.put_break_glass(msgspec.structs.replace(code, seen_at=now, seen_by=session.login))
         unit.record(now, session.login, f"break_glass/{code.sheet}", "acknowledge_use", code.login)

@@ -30,6 +30,7 @@ def make(
 
 def join(unit: Unit, circle: Circle, *, actor: str, now: dt.datetime) -> bool:
     """False when the structure is in it already."""
+    unit.hold()
     known = unit.membership(circle.id)
     if known is not None and known.ended_at is None:
         return False
@@ -41,6 +42,7 @@ def join(unit: Unit, circle: Circle, *, actor: str, now: dt.datetime) -> bool:
 
 def leave(unit: Unit, circle: Circle, *, actor: str, now: dt.datetime) -> bool:
     """From now on nothing of the structure is shown there. False when it is not in it."""
+    unit.hold()
     known = unit.membership(circle.id)
     if known is None or known.ended_at is not None:
         return False

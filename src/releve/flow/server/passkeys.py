@@ -128,6 +128,7 @@ def add(
         made_at=now,
     )
     with store.unit(session.structure) as unit:
+        unit.person(session.person, lock=True)  # two that are added at once are counted
         if len(unit.passkeys_of(session.person)) >= MOST:
             raise Refused("many")
         if not unit.add_passkey(made):
@@ -139,9 +140,9 @@ def add(
 def remove(store: Store, session: Session, identity: str, now: dt.datetime) -> bool:
     """False when the person has no such passkey. Raises: Refused when it is the last way in."""
     with store.unit(session.structure) as unit:
+        person = unit.person(session.person, lock=True)
         own = unit.passkeys_of(session.person)
         found = next((key for key in own if key.id == identity), None)
-        person = unit.person(session.person)
         if found is None or person is None:
             return False
         if len(own) == 1 and not person.totp_confirmed:

@@ -6,6 +6,8 @@ import functools
 import hashlib
 import hmac
 import ipaddress
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 import pyotp
@@ -33,6 +35,7 @@ LIVES = {
     "full": dt.timedelta(hours=12),  # one shift
 }
 BREAK_GLASS_LIFE = dt.timedelta(hours=4)  # of a full session: a way in, not a way to stay
+T = TypeVar("T")
 hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4; an older hash keeps the cost it was made at
 
 
@@ -54,21 +57,68 @@ def digest(secret: str) -> str:
 
 
 def check_tries(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
-    """Raises TooManyTries while one of the keys has to wait."""
+    """Raises TooManyTries while one of the keys has to wait. A look: it reserves nothing."""
     for key in keys:
         attempts = store.attempts(key)
-        if attempts is not None and attempts.until > now:
+        if attempts is not None and _waits(key, attempts, now):
             raise TooManyTries(attempts.until)
 
 
-def count_wrong(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
-    """After the free tries each wrong one doubles the wait, up to a quarter of an hour."""
-    for key in keys:
-        old = store.attempts(key)
-        count = (old.count if old else 0) + 1
-        over = count - _MORE_FREE_TRIES.get(key.partition(":")[0], _FREE_TRIES)
+def tried(
+    store: Store, keys: tuple[str, ...], now: dt.datetime, check: Callable[[], T | None]
+) -> T | None:
+    """What the check finds; it is counted as wrong before it is made, and given back if it was right.
+
+    So tries at the same time are not more tries. One that ends in an error stays counted.
+
+    Raises: TooManyTries: nothing is checked.
+    """
+    taken = count_try(store, keys, now)
+    found = check()
+    if found is not None:
+        _give_back(store, taken, now)
+    return found
+
+
+def count_try(store: Store, keys: tuple[str, ...], now: dt.datetime) -> dict[str, dt.datetime]:
+    """One more wrong try of each key, in one transaction; until when each has to wait then.
+
+    After the free tries each one doubles the wait, up to a quarter of an hour.
+
+    Raises: TooManyTries, and counts none, while one of the keys has to wait.
+    """
+    waits: dict[str, dt.datetime] = {}
+
+    def count(key: str, old: Attempts) -> Attempts:
+        if _waits(key, old, now):
+            raise TooManyTries(old.until)
+        over = old.count + 1 - _free(key)
         wait = min(_LONGEST_WAIT, dt.timedelta(seconds=5 * 2 ** min(over, 10)))
-        store.put_attempts(key, Attempts(count=count, until=now + wait if over >= 0 else now))
+        waits[key] = now + wait if over >= 0 else now
+        return Attempts(count=old.count + 1, until=waits[key])
+
+    store.step_attempts(keys, now, count)
+    return waits
+
+
+def _give_back(store: Store, taken: dict[str, dt.datetime], now: dt.datetime) -> None:
+    """What one right try reserved; others that were counted meanwhile stay."""
+
+    def back(key: str, old: Attempts) -> Attempts | None:
+        count = old.count - 1
+        waits = count >= _free(key) and old.until != taken[key]
+        return Attempts(count=count, until=old.until if waits else now) if count > 0 else None
+
+    store.step_attempts(tuple(taken), now, back)
+
+
+def _waits(key: str, attempts: Attempts, now: dt.datetime) -> bool:
+    """Never while tries are free: another that came at the same moment may have counted first."""
+    return attempts.count >= _free(key) and attempts.until > now
+
+
+def _free(key: str) -> int:
+    return _MORE_FREE_TRIES.get(key.partition(":")[0], _FREE_TRIES)
 
 
 def try_keys(login: str, address: str) -> tuple[str, ...]:
@@ -97,10 +147,12 @@ def slowness(store: Store, login: str, now: dt.datetime) -> float:
 
 def count_slow(store: Store, login: str, now: dt.datetime) -> None:
     """One more wrong try at this login; a quarter of an hour without any starts from none."""
-    key = _everywhere(login)
-    old = store.attempts(key)
-    count = old.count + 1 if old is not None and old.until > now else 1
-    store.put_attempts(key, Attempts(count=count, until=now + _LONGEST_WAIT))
+
+    def count(_: str, old: Attempts) -> Attempts:
+        so_far = old.count if old.until > now else 0
+        return Attempts(count=so_far + 1, until=now + _LONGEST_WAIT)
+
+    store.step_attempts((_everywhere(login),), now, count)
 
 
 def count_begun(store: Store, key: str, now: dt.datetime) -> None:
@@ -108,13 +160,15 @@ def count_begun(store: Store, key: str, now: dt.datetime) -> None:
 
     Right ones count too: so that the table is bounded, whoever asks.
     """
-    key = f"begun:{key}"
-    begun = store.attempts(key)
-    if begun is None or begun.until <= now:
-        begun = Attempts(count=0, until=now + _BEGUN_WITHIN)
-    if begun.count >= MOST_BEGUN:
-        raise TooManyTries(begun.until)
-    store.put_attempts(key, Attempts(count=begun.count + 1, until=begun.until))
+
+    def count(_: str, begun: Attempts) -> Attempts:
+        if begun.until <= now:
+            begun = Attempts(count=0, until=now + _BEGUN_WITHIN)
+        if begun.count >= MOST_BEGUN:
+            raise TooManyTries(begun.until)
+        return Attempts(count=begun.count + 1, until=begun.until)
+
+    store.step_attempts((f"begun:{key}",), now, count)
 
 
 def forgive(store: Store, login: str, address: str) -> None:
@@ -126,14 +180,12 @@ def forgive(store: Store, login: str, address: str) -> None:
 def try_password(
     store: Store, login: str, password: str, keys: tuple[str, ...], now: dt.datetime
 ) -> Person | None:
-    """Check, and count a wrong one, in one go: tries at the same time are not more tries.
+    """As `tried`. Slow on purpose (argon2id): call it in a thread, a few at a time.
 
-    Slow on purpose (argon2id): call it in a thread, a few at a time. Raises: TooManyTries.
+    Raises: TooManyTries.
     """
-    check_tries(store, keys, now)
-    person = check_password(store, login, password)
+    person = tried(store, keys, now, lambda: check_password(store, login, password))
     if person is None:
-        count_wrong(store, keys, now)
         count_slow(store, login, now)
     return person
 
@@ -258,7 +310,7 @@ def check_second(store: Store, session: Session, code: str, now: dt.datetime) ->
     """The person when the code is right, and was not used before: TOTP, or a recovery code."""
     words = typed(code)
     with store.unit(session.structure) as unit:
-        person = unit.person(session.person)
+        person = unit.person(session.person, lock=True)
         if person is None:
             return None
         checked = _with_totp(person, words, now) or _without_recovery(person, words)
@@ -275,7 +327,7 @@ def confirm_second(
 ) -> tuple[Person, tuple[str, ...]] | None:
     """The second factor shown to work: the person, and recovery codes that are told this once."""
     with store.unit(session.structure) as unit:
-        person = unit.person(session.person)
+        person = unit.person(session.person, lock=True)
         if person is None or person.totp_confirmed:
             return None
         checked = _with_totp(person, code.replace(" ", ""), now)

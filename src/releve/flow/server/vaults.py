@@ -42,6 +42,7 @@ def who(store: Store, token: str) -> Asking | None:
 def enrol(store: Store, vault: EnrolledVault, token: str, now: dt.datetime, by: str) -> bool:
     """Take the vault in; only the token's hash is kept. False: the structure has one of that name."""
     with store.unit(vault.structure) as unit:
+        unit.hold()
         if any(v.name == vault.name and v.removed_at is None for v in unit.vaults()):
             return False
         unit.put_vault(VaultRecord(vault=vault, token_hash=digest(token)))
@@ -53,10 +54,12 @@ def remove(store: Store, structure: str, name: str, now: dt.datetime, by: str) -
     """Its token is worth nothing from now on; what it told stays. False: there is none."""
     with store.unit(structure) as unit:
         for vault in unit.vaults():
-            record = unit.vault(vault.id, lock=True)
-            if record is None or vault.name != name or vault.removed_at is not None:
+            if vault.name != name:
                 continue
-            gone = _replace(vault, removed_at=now)
+            record = unit.vault(vault.id, lock=True)
+            if record is None or record.vault.removed_at is not None:
+                continue
+            gone = _replace(record.vault, removed_at=now)
             unit.put_vault(_replace(record, vault=gone, token_hash=f"-{vault.id}"))
             unit.record(now, by, f"vault/{name}", "remove")
             return True

@@ -95,6 +95,7 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
 
 def ask_in(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
     """As `ask`, in a transaction that is open already. Raises: TooManyRings."""
+    unit.hold()  # those that ask at the same time are counted
     known = unit.help_request(asked.id)
     if known is not None:
         return known

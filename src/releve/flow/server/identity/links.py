@@ -37,7 +37,7 @@ def person_of(store: Store, provider: Provider, vouched: Vouched, now: dt.dateti
     if structure is None or provider.structure not in ("", structure):
         raise Refused("identity_unknown")
     with store.unit(structure) as unit:
-        link = unit.identity(identity)
+        link = unit.identity(identity, lock=True)  # else one that is taken away now would come back
         person = unit.person(link.person) if link is not None else None
         if link is None or person is None:
             raise Refused("identity_unknown")
@@ -66,7 +66,8 @@ def check_may_link(provider: Provider, session: Session) -> None:
 
 def remove(unit: Unit, session: Session, identity: str, now: dt.datetime) -> bool:
     """False when the person has no such link. Raises: Refused when it is the last way in."""
-    link, person = unit.identity(identity), unit.person(session.person)
+    # The person is locked: two ways in that go at once could both not be the last one.
+    person, link = unit.person(session.person, lock=True), unit.identity(identity)
     if link is None or person is None or link.person != person.id:
         return False
     if not person.totp_confirmed and not unit.passkeys_of(person.id):
