@@ -68,14 +68,24 @@ class Glewlwyd:
                 "enabled": True, "scope": ["openid"],
             }  # fmt: skip
             self._do(admin, "POST", "/api/user/", person)
+            self._take_ways_out(admin)
             client = {
                 "client_id": CLIENT, "name": "Relève", "confidential": True, "enabled": True,
                 "client_secret": SECRET, "authorization_type": ["code"], "scope": [],
                 "redirect_uri": [f"{console}/login/identity/{name}/return"],
                 "token_endpoint_auth_method": ["client_secret_basic"],
                 "backchannel_logout_uri": f"{console}/login/identity/{name}/ended",
+                "post_logout_redirect_uris": [f"{console}/login/identity/{name}/left"],
             }  # fmt: skip
             self._do(admin, "POST", "/api/client/", client)
+
+    def _take_ways_out(self, admin: httpx.Client) -> None:
+        """Where a client's people come back to is no field that it keeps of clients by itself."""
+        kept = admin.get("/api/mod/client/database").json()
+        field = {"multiple": True, "read": True, "write": True}
+        kept["parameters"]["data-format"]["post_logout_redirect_uris"] = field
+        self._do(admin, "PUT", "/api/mod/client/database", kept)
+        self._do(admin, "PUT", "/api/mod/client/database/reset/", None)
 
     @contextmanager
     def admin(self) -> Iterator[httpx.Client]:
@@ -148,5 +158,6 @@ def _plugin(issuer: str) -> dict[str, Any]:
             "subject-type": "public", "email-claim": "mandatory",
             "session-management-allowed": True, "session-cookie-name": "GLEWLWYD2_OIDC_SID",
             "session-cookie-expiration": 86400, "back-channel-logout-allowed": True,
+            "front-channel-logout-allowed": True,  # else its page of signing out has no way back
         },
     }  # fmt: skip

@@ -78,6 +78,17 @@ class Desk:
         self.page.click("header form button")
         self.page.wait_for_url("**/login")
 
+    def leave_what_it_opened(self) -> None:
+        """The session here has ended, and the way to end the one there is shown."""
+        self.page.click("header form button")
+        expect(self.page.locator("main h1")).to_have_text("Votre session Relève est fermée")
+        assert self.secret() == ""
+        assert self.sessions() == []
+
+    def sessions(self) -> list[str]:
+        with self.served.store.unit("a1", writes=False) as unit:
+            return [one.provider for _, one in unit.sessions_of("p1") if one.provider]
+
     def secret(self) -> str:
         return next((c["value"] for c in self.context.cookies() if c["name"] == "releve"), "")
 
@@ -144,6 +155,28 @@ def test_whoever_signs_out_there_is_signed_out_here(desk: Desk) -> None:
     assert "sign_out_there" in [verb for verb, _ in desk.verbs()]
 
 
+def test_who_signs_out_here_is_led_to_sign_out_there_and_back(desk: Desk) -> None:
+    desk.trust(require_amr=("password",))
+    desk.sign_in_here()
+    desk.link()
+    desk.leave()
+    desk.page.click("text=Entrer par Glewlwyd du cabinet")
+    desk.answer_there()
+    expect(desk.page.locator("header .who")).to_have_text("claire")
+    desk.leave_what_it_opened()
+    assert violations(desk.page, "/logout") == []
+    desk.page.click("text=Fermer aussi celle de Glewlwyd du cabinet")
+    desk.page.wait_for_url(f"{desk.there.url}/login.html**")
+    desk.page.click("button:has-text('Se déconnecter')")
+    desk.page.wait_for_url(f"{desk.served.url}/login/identity/cabinet/left?**")
+    expect(desk.page.locator("main")).to_contain_text("Glewlwyd du cabinet vous renvoie ici")
+    assert violations(desk.page, "/login/identity/cabinet/left") == []
+    desk.page.reload()
+    assert desk.page.url.endswith("/login")
+    desk.page.click("text=Entrer par Glewlwyd du cabinet")
+    expect(desk.page.locator("#username")).to_be_visible()  # it knows nobody any more
+
+
 def test_a_provider_that_need_not_say_how_stands_for_the_password_only(desk: Desk) -> None:
     desk.trust()
     desk.sign_in_here()
@@ -199,8 +232,9 @@ def test_new_keys_of_the_provider_are_taken_and_without_it_the_other_ways_are_th
     desk.page.click("text=Entrer par Glewlwyd du cabinet")
     desk.answer_there()
     expect(desk.page.locator("header .who")).to_have_text("claire")
-    desk.leave()
     desk.there.stop()
+    desk.leave_what_it_opened()
+    desk.page.goto("/login")
     desk.page.wait_for_timeout(10_500)
     desk.page.click("text=Entrer par Glewlwyd du cabinet")
     expect(desk.page.locator(".wrong")).to_contain_text("Ce service ne répond pas")

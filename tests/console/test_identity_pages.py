@@ -11,6 +11,7 @@ from releve.flow.server.identity import links
 from releve.flow.server.ports import Session
 from releve.model.identity import Provider, Vouched
 from tests.console.test_pages import sign_in
+from tests.console.test_ways_in import account_of
 from tests.server.forger import Forger, forging
 from tests.server.world import Running
 
@@ -152,3 +153,73 @@ def test_a_logout_that_the_service_did_not_sign_ends_nothing(
     for form in ({"logout_token": forger.token}, {"logout_token": "x"}, {}):
         assert httpx.post(address, data=form, trust_env=False).status_code == 400
     assert browser.get("/account").status_code == 200
+
+
+def entered(
+    served: Running, browser: httpx.Client, forger: Forger, provider: Provider
+) -> tuple[Session, str]:
+    """The session that the service opened, and the token that it showed."""
+    sign_in(served, httpx.Client())
+    linked(served, provider)
+    back = brought_back(served, forger, browser.get("/login/identity/forger"))
+    assert browser.get(back).headers["location"] == "/"
+    with served.store.unit("a1", writes=False) as unit:
+        (session,) = (one for _, one in unit.sessions_of("p1") if one.by == "identity")
+    return session, forger.token
+
+
+def is_open(served: Running) -> bool:
+    with served.store.unit("a1", writes=False) as unit:
+        return any(one.by == "identity" for _, one in unit.sessions_of("p1"))
+
+
+def test_who_came_by_a_service_leaves_here_first_and_is_shown_the_way_out_there(
+    served: Running, browser: httpx.Client, forger: Forger, provider: Provider
+) -> None:
+    forger.metadata = {"end_session_endpoint": f"{forger.url}/out"}
+    session, token = entered(served, browser, forger, provider)
+    assert browser.post("/logout").status_code == 403  # another's form ends nothing
+    assert is_open(served)
+    page = browser.post("/logout", data={"csrf": session.csrf}, headers={"accept-language": "fr"})
+    assert not is_open(served)
+    assert "releve" not in browser.cookies
+    assert "claire" not in page.text.partition("<main")[0]
+    address = page.text.partition('strong" href="')[2].partition('">')[0].replace("&amp;", "&")
+    words = {name: said[0] for name, said in parse_qs(urlsplit(address).query).items()}
+    assert words["id_token_hint"] == token
+    back = f"{words['post_logout_redirect_uri']}?state={words['state']}"
+    stranger = httpx.get(back, trust_env=False)
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/login")
+    assert "vous renvoie ici" in browser.get(back, headers={"accept-language": "fr"}).text
+    assert browser.get(back).headers["location"] == "/login"
+
+
+def test_the_session_ends_whatever_the_service_can(
+    served: Running, browser: httpx.Client, forger: Forger, provider: Provider
+) -> None:
+    session, _ = entered(served, browser, forger, provider)
+    gone = browser.post("/logout", data={"csrf": session.csrf})
+    assert (gone.status_code, gone.headers["location"]) == (303, "/login")
+    assert not is_open(served)
+
+
+def test_the_way_out_is_kept_through_the_second_factor(
+    served: Running, browser: httpx.Client, forger: Forger
+) -> None:
+    now = served.context.clock.now()
+    weak = forger.provider(added_at=now)
+    links.keep_provider(served.store, weak, actor="admin", now=now)
+    forger.metadata = {"end_session_endpoint": f"{forger.url}/out"}
+    sign_in(served, httpx.Client())
+    totp = account_of(served)
+    linked(served, weak)
+    back = brought_back(served, forger, browser.get("/login/identity/forger"))
+    assert browser.get(back).headers["location"] == "/login/second"
+    token = forger.token
+    with served.store.unit("a1", writes=False) as unit:
+        (waiting,) = (one for _, one in unit.sessions_of("p1") if one.stage == "password")
+    form = {"csrf": waiting.csrf, "code": totp.now()}
+    assert browser.post("/login/second", data=form).headers["location"] == "/"
+    with served.store.unit("a1", writes=False) as unit:
+        (session,) = (one for _, one in unit.sessions_of("p1") if one.by == "identity")
+    assert f"id_token_hint={token}" in browser.post("/logout", data={"csrf": session.csrf}).text

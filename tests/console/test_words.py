@@ -42,6 +42,24 @@ def test_numbers_sizes_and_times_follow_the_language() -> None:
     assert french.ago(T0, T0 + dt.timedelta(minutes=5)) == "il y a 5\u00a0min"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "french", "english"),
+    [
+        (-2.0, "depuis un instant", "just now"),
+        (0.015, "depuis un instant", "just now"),
+        (4.9, "depuis un instant", "just now"),
+        (5.0, "depuis 5\u00a0s", "for 5\u00a0s"),
+        (59.9, "depuis 59\u00a0s", "for 59\u00a0s"),
+        (190.0, "depuis 3\u00a0min", "for 3\u00a0min"),
+    ],
+)
+def test_who_just_asked_waits_since_a_moment(seconds: float, french: str, english: str) -> None:
+    assert Words("fr").since(seconds) == french
+    assert Words("en").since(seconds) == english
+    told = Words("fr")("situation.waiting", n=1, since=french)
+    assert told == f"1\u00a0demande attend {french}"
+
+
 def test_zero_is_singular_in_french_and_plural_in_english() -> None:
     assert Words("fr")("stop.lost", n=0) == "0\u00a0perdu"
     assert Words("en")("stop.touched", n=0) == "0\u00a0files touched."

@@ -10,6 +10,7 @@ from litestar import Request
 
 from releve.flow.clock import Clock
 from releve.flow.server.identity.entering import Entering
+from releve.flow.server.identity.leaving import Leaving
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store
 from releve.model.dossier import Form
@@ -34,6 +35,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     is_secure: bool = False
     url: str = ""
     entering: Entering
+    leaving: Leaving
     playbooks: Playbooks
     keep: dt.timedelta | None  # how long events are kept; None: for ever
 

@@ -15,7 +15,6 @@ from releve.apps.console.views import structure_name
 from releve.apps.console.web import (
     SignInNeededError,
     Visit,
-    drop_session_cookie,
     form_of,
     go,
     keep_session,
@@ -24,6 +23,7 @@ from releve.apps.console.web import (
 )
 from releve.flow.server import signin
 from releve.flow.server.enrol import ensure_structure
+from releve.flow.server.id_token import opened
 from releve.flow.server.identity.links import offered
 from releve.flow.server.passkeys import Site, site_of
 from releve.flow.server.ports import Person, Session
@@ -117,7 +117,9 @@ async def enrol(request: AnyRequest) -> Response[str]:
         )
         if done is not None:
             context.setup_done()
-            return await let_in(visit, done[0], "full", "", done[1], **_way_of(session))
+            return await let_in(
+                visit, done[0], "full", "", done[1], **_way_of(session, visit.secret)
+            )
         await _count(visit, keys)
         wrong = "code"
     return await _enrol_page(visit, session, wrong=wrong)
@@ -230,24 +232,10 @@ async def second(request: AnyRequest) -> Response[str]:
         person = await to_thread.run_sync(signin.check_second, store, session, code, visit.now)
         if person is not None:
             await to_thread.run_sync(signin.forgive, store, session.login, address_of(request))
-            return await let_in(visit, person, "full", "/", (), **_way_of(session))
+            return await let_in(visit, person, "full", "/", (), **_way_of(session, visit.secret))
         await _count(visit, keys)
         wrong = "code"
     return page(visit, "second.html", status=422, wrong=wrong)
-
-
-@post("/logout")
-async def logout(request: AnyRequest) -> Response[str]:
-    visit = await visit_of(request)
-    response = go("/login")
-    if visit.session is not None:
-        await form_of(request, visit.session)
-        store = visit.context.store
-        await to_thread.run_sync(
-            signin.close_session, store, visit.secret, visit.session, visit.now
-        )
-    drop_session_cookie(response, visit.context)
-    return response
 
 
 ROUTES: list[Any] = [
@@ -259,7 +247,6 @@ ROUTES: list[Any] = [
     login,
     second_page,
     second,
-    logout,
 ]
 
 
@@ -275,18 +262,19 @@ async def let_in(
     stage: str,
     then: str,
     codes: tuple[str, ...] = (),
-    by: str = "password",
-    provider: str = "",
-    sid: str = "",
+    /,
+    **how: str,
 ) -> Response[str]:
-    """A new session in place of the old one, whose secret is worth nothing from now on."""
+    """A new session in place of the old one, whose secret is worth nothing from now on.
+
+    `how`: the way that was shown, as `open_session` takes it.
+    """
     context = visit.context
 
     def work() -> signin.SignedIn:
         if visit.session is not None:
             with context.store.unit(visit.session.structure) as unit:
                 unit.drop_session(signin.digest(visit.secret))
-        how = {"by": by, "provider": provider, "sid": sid}
         return signin.open_session(
             context.store, person, stage, context.new_secret, visit.now, **how
         )
@@ -297,9 +285,10 @@ async def let_in(
     return response
 
 
-def _way_of(session: Session) -> dict[str, str]:
+def _way_of(session: Session, secret: str) -> dict[str, str]:
     """How the stage before was reached: the one after it keeps it."""
-    return {"by": session.by, "provider": session.provider, "sid": session.sid}
+    token = opened(session.id_token, secret)
+    return {"by": session.by, "provider": session.provider, "sid": session.sid, "id_token": token}
 
 
 def address_of(request: Request[Any, Any, Any]) -> str:
@@ -321,6 +310,18 @@ async def tries_of(visit: Visit, keys: tuple[str, ...]) -> str:
     except signin.TooManyTries:
         return "wait"
     return ""
+
+
+async def may_begin(request: AnyRequest, visit: Visit) -> bool:
+    """Whether a sign-in that is kept from its first question on may begin from there; it is counted."""
+    keys = place_of(request)
+    if await tries_of(visit, keys):
+        return False
+    try:
+        await to_thread.run_sync(signin.count_begun, visit.context.store, keys[0], visit.now)
+    except signin.TooManyTries:
+        return False
+    return True
 
 
 async def _count(visit: Visit, keys: tuple[str, ...]) -> None:

@@ -11,10 +11,10 @@ from litestar.params import FromPath
 from releve.apps.console import help_views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
-from releve.apps.console.web import Entered, enter, form_of, go, page, plain_visit, render
+from releve.apps.console.web import Entered, enter, form_of, go, offers, page, plain_visit, render
 from releve.assist.escalation import Acknowledged
 from releve.flow.server.assist import answering
-from releve.flow.server.assist.asking import LONGEST_PHONE, LONGEST_TEXT, Asked, ask
+from releve.flow.server.assist.asking import LONGEST_PHONE, LONGEST_TEXT, Asked, TooManyRings, ask
 from releve.flow.server.assist.telling import phones_of
 from releve.flow.server.ports import Unit
 from releve.model.help import HelpRequest
@@ -34,7 +34,7 @@ async def ask_help(request: AnyRequest) -> Response[str]:
     fields = await form_of(request, entered.session)
     text, phone = fields.get("text", "").strip(), fields.get("phone", "").strip()
     if not text and not phone:
-        return await _form(entered, status=422, wrong=True)
+        return await _form(entered, status=422, wrong="empty")
     visit = entered.visit
     asked = Asked(
         id=visit.context.new_id(),
@@ -45,7 +45,10 @@ async def ask_help(request: AnyRequest) -> Response[str]:
         phone=phone,
         at=visit.now,
     )
-    await to_thread.run_sync(ask, visit.context.store, entered.structure, asked, visit.now)
+    try:
+        await to_thread.run_sync(ask, visit.context.store, entered.structure, asked, visit.now)
+    except TooManyRings:
+        return await _form(entered, status=429, wrong="too_many")
     visit.context.live.touch(entered.structure)
     return go(f"/help/{asked.id}")
 
@@ -150,23 +153,31 @@ ROUTES: list[Any] = [
 ]
 
 
-async def _form(entered: Entered, *, status: int = 200, wrong: bool = False) -> Response[str]:
+async def _form(entered: Entered, *, status: int = 200, wrong: str = "") -> Response[str]:
     def read() -> tuple[list[HelpRequest], tuple[str, ...]]:
         with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
             return unit.help_requests(is_open=True), phones_of(unit)
 
     waiting, phones = await to_thread.run_sync(read)
     most = {"text": LONGEST_TEXT, "phone": LONGEST_PHONE}
-    facts: dict[str, Any] = {"waiting": waiting, "phones": phones, "most": most, "wrong": wrong}
+    rows = [(call, _may_read(entered, call)) for call in waiting]
+    facts: dict[str, Any] = {"waiting": rows, "phones": phones, "most": most, "wrong": wrong}
     return page(entered.visit, "help.html", status=status, **facts)
 
 
 def _call(entered: Entered, identity: str) -> help_views.CallView:
     with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
         found = unit.help_request(identity)
-        if found is None:
+        if found is None or not _may_read(entered, found):
             raise NotFoundException
         return help_views.call_view(unit, found, entered.visit.now)
+
+
+def _may_read(entered: Entered, call: HelpRequest) -> bool:
+    """Who asked, who answers, and of a legal clock who minds it: what colleagues ask is not for all."""
+    answers = offers(entered.visit, "GET", "/desk")
+    minds = bool(call.clocks) and offers(entered.visit, "GET", "/obligations")
+    return answers or minds or answering.is_own(call, entered.session.login)
 
 
 def _desk(entered: Entered) -> help_views.DeskView:

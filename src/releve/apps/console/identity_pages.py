@@ -10,7 +10,14 @@ from litestar.params import FromPath
 
 from releve.apps.console.account_pages import account_page, at_home
 from releve.apps.console.context import AnyRequest, Context, context_of
-from releve.apps.console.door import door_page, elsewhere, let_in, place_of, tries_of
+from releve.apps.console.door import (
+    door_page,
+    elsewhere,
+    let_in,
+    may_begin,
+    place_of,
+    tries_of,
+)
 from releve.apps.console.units import told, writing
 from releve.apps.console.web import Visit, allowed, form_of, go, page, visit_of
 from releve.flow.server import signin
@@ -30,14 +37,14 @@ async def go_there(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     visit = await visit_of(request)
     context = visit.context
     provider = await _provider(context, name)
-    if await tries_of(visit, place_of(request)):
+    if not await may_begin(request, visit):
         return await door_page(request, visit, wrong="wait")
     secret = context.new_secret().hex()
     try:
         address = await context.entering.ask(provider, secret)
     except Refused as refused:
         return await door_page(request, visit, wrong=refused.why)
-    return _bound(context, go(address), secret)
+    return bound(context, go(address), secret)
 
 
 @get("/login/identity/{name:str}/return")
@@ -56,7 +63,7 @@ async def come_back(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     )
     try:
         answer = await context.entering.answer(
-            provider, request.cookies.get(_cookie(context), ""), said
+            provider, request.cookies.get(cookie_of(context), ""), said
         )
         if answer.session:
             response = await _linked(visit, provider, answer)
@@ -66,7 +73,7 @@ async def come_back(request: AnyRequest, name: FromPath[str]) -> Response[str]:
         if refused.why == "identity":
             await to_thread.run_sync(signin.count_wrong, context.store, keys, visit.now)
         response = await _refused(request, visit, refused.why)
-    response.delete_cookie(_cookie(context), path="/")
+    response.delete_cookie(cookie_of(context), path="/")
     return response
 
 
@@ -101,7 +108,7 @@ async def link(request: AnyRequest, name: FromPath[str]) -> Response[str]:
         address = await context.entering.ask(provider, secret, session=signin.digest(visit.secret))
     except Refused as refused:
         return await account_page(request, entered, wrong=refused.why)
-    return _bound(context, page(visit, "identity.html", provider=provider, address=address), secret)
+    return bound(context, page(visit, "identity.html", provider=provider, address=address), secret)
 
 
 @post("/account/identity/{identity:str}/unlink", status_code=200)
@@ -134,7 +141,8 @@ async def _entered(visit: Visit, provider: Provider, answer: Answer) -> Response
     if stage == "password" and not person.totp_confirmed:
         stage, then = "enrol", "/enrol"
     sid = session_digest(provider, vouched.session)
-    return await let_in(visit, person, stage, then, by="identity", provider=provider.name, sid=sid)
+    how = {"by": "identity", "provider": provider.name, "sid": sid, "id_token": answer.id_token}
+    return await let_in(visit, person, stage, then, **how)
 
 
 async def _linked(visit: Visit, provider: Provider, answer: Answer) -> Response[str]:
@@ -163,11 +171,11 @@ async def _provider(context: Context, name: str) -> Provider:
     return found
 
 
-def _bound(context: Context, response: Response[str], secret: str) -> Response[str]:
+def bound(context: Context, response: Response[str], secret: str) -> Response[str]:
     """What comes back is taken from this browser only. Lax: it comes from the provider's page."""
     response.set_cookie(
         Cookie(
-            key=_cookie(context),
+            key=cookie_of(context),
             value=secret,
             max_age=int(ASKED_FOR.total_seconds()),
             path="/",
@@ -179,5 +187,5 @@ def _bound(context: Context, response: Response[str], secret: str) -> Response[s
     return response
 
 
-def _cookie(context: Context) -> str:
+def cookie_of(context: Context) -> str:
     return "__Host-releve-identity" if context.is_secure else "releve-identity"

@@ -13,8 +13,9 @@ OPEN = frozenset(
         "GET /setup", "POST /setup", "GET /enrol", "POST /enrol", "GET /login", "POST /login",
         "GET /login/second", "POST /login/second", "POST /login/passkey/ask", "POST /login/passkey",
         "GET /login/identity/{name:str}", "GET /login/identity/{name:str}/return",
-        "POST /login/identity/{name:str}/ended", "GET /login/break-glass", "POST /login/break-glass",
-        "POST /logout", "GET /a/{code:str}", "POST /a/{code:str}", "GET /static/{digest:str}/{name:path}", "GET /up",
+        "POST /login/identity/{name:str}/ended", "GET /login/identity/{name:str}/left",
+        "GET /login/break-glass", "POST /login/break-glass", "POST /logout",
+        "GET /a/{code:str}", "POST /a/{code:str}", "GET /static/{digest:str}/{name:path}", "GET /up",
     }
 )  # fmt: skip
 _CASE = "/incidents/{identity:str}"

@@ -15,6 +15,7 @@ from releve.apps.console.door import (
     address_of,
     door_page,
     let_in,
+    may_begin,
     own_site,
     place_of,
     tries_of,
@@ -36,7 +37,7 @@ async def ask_passkey(request: AnyRequest) -> Response[str]:
     context, site = visit.context, own_site(request)
     if site is None:
         raise NotFoundException
-    if await tries_of(visit, place_of(request)):
+    if not await may_begin(request, visit):
         raise TooManyRequestsException
     secret = context.new_secret().hex()
     asked = await to_thread.run_sync(

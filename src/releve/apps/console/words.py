@@ -10,7 +10,7 @@ from releve.apps.web.words import LANGUAGES, choose_language
 
 __all__ = ["LANGUAGES", "Words", "all_texts", "choose_language"]
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_JUST, _MINUTE, _HOUR, _DAY = 5, 60, 3600, 86400
 _TEXTS = words.load("releve.apps.console")
 
 
@@ -34,6 +34,14 @@ class Words(words.Words):
             hours, rest = divmod(int(seconds), _HOUR)
             return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
         return self("span.days", n=int(seconds // _DAY))
+
+    def since(self, seconds: float) -> str:
+        """How long somebody has been waiting: what just began, a clock's step back included, is no figure."""
+        if seconds < _JUST:
+            return self("span.just")
+        if seconds < _MINUTE:
+            return self("span.since", time=self("span.seconds", n=int(seconds)))
+        return self("span.since", time=self.lasting(seconds))
 
     def exactly(self, seconds: float) -> str:
         """Like `lasting`, with the seconds up to an hour: for times that are compared."""

@@ -111,6 +111,7 @@ def add(  # noqa: PLR0913 - one argument per option
     click.echo(f"{name}  {issuer}")
     click.echo(f"À déclarer là-bas / to register there: {facts['redirect_uri']}")
     click.echo(f"Déconnexion / back-channel logout: {facts['logout_uri']}")
+    click.echo(f"Retour de sortie / post-logout redirect: {facts['post_logout_redirect_uri']}")
 
 
 @identity.command()
@@ -162,6 +163,7 @@ def test(home: Path, db: str, name: str, as_json: bool) -> None:
         "keys": keys,
         "says_who_answers": metadata.authorization_response_iss_parameter_supported,
         "backchannel_logout": metadata.backchannel_logout_supported,
+        "sign_out_there": bool(metadata.end_session_endpoint),
         "acr": list(metadata.acr_values_supported),
     }
     said = f"{name} : en ordre / in order. {metadata.issuer}, {keys} clé(s) / key(s)"
@@ -236,7 +238,11 @@ def _addresses(place: Home, provider: Provider) -> dict[str, str]:
     """Of this server, as `releve server run` told it last."""
     url = place.token_url.read_text().strip() if place.token_url.exists() else "https://…"
     own = f"{url}/login/identity/{provider.name}"
-    return {"redirect_uri": f"{own}/return", "logout_uri": f"{own}/ended"}
+    return {
+        "redirect_uri": f"{own}/return",
+        "logout_uri": f"{own}/ended",
+        "post_logout_redirect_uri": f"{own}/left",
+    }
 
 
 def _facts(provider: Provider) -> dict[str, Any]:

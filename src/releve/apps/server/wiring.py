@@ -40,6 +40,7 @@ from releve.flow.server.assist.mailing import Mailroom
 from releve.flow.server.assist.ticketing import Tickets
 from releve.flow.server.audit import TrailBroken, sign_end
 from releve.flow.server.identity.entering import Entering
+from releve.flow.server.identity.leaving import Leaving
 from releve.flow.server.live import EVERYTHING, Live
 from releve.flow.server.reminding import remind_some
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
@@ -84,6 +85,7 @@ def build(
         pace: how much a token of the API may ask.
     """
     clock = SystemClock()
+    entering = Entering(store, HttpProviders(), clock, _new_secret, url)
     context = Context(
         store=store,
         clock=clock,
@@ -98,7 +100,8 @@ def build(
         authority=home.authority() if is_secure else b"",
         is_secure=is_secure,
         url=url,
-        entering=Entering(store, HttpProviders(), clock, _new_secret, url),
+        entering=entering,
+        leaving=Leaving(store, entering.discovery, clock, _new_secret, url),
         playbooks=playbooks(),
         keep=keep,
     )

@@ -5,6 +5,7 @@ import datetime as dt
 
 import msgspec
 
+from releve.flow.server.id_token import opened, sealed
 from releve.flow.server.ports import NewSecret, Person, Session, Store, Unit
 from releve.flow.server.signin import digest
 from releve.model.access import Admission, Grant, Role, Verb
@@ -209,6 +210,7 @@ def go_to(
             admission=admission.id if admission else "",
             csrf=new_secret().hex(),
             seen_at=now,
+            id_token=sealed(opened(session.id_token, secret), fresh),
         )
         unit.put_session(digest(fresh), entered)
     with store.unit(session.structure) as unit:

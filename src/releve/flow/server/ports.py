@@ -93,6 +93,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     by: str = "password"  # or "passkey", "break_glass", "identity"
     provider: str = ""  # that vouched, of "identity"
     sid: str = ""  # digest of the session there
+    id_token: str = ""  # of there, sealed with this session's secret
 
     @property
     def is_home(self) -> bool:

@@ -12,6 +12,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from releve.flow.server.id_token import sealed
 from releve.flow.server.ports import Attempts, NewSecret, Person, Session, Store, Structure
 from releve.model.access import Grant, Role
 
@@ -23,6 +24,8 @@ _MORE_FREE_TRIES = {"address": 30, "second": 10}
 _LONGEST_WAIT = dt.timedelta(minutes=15)
 _QUICK_TRIES = 10  # of one login from all addresses together, before its answers become slower
 _SLOWEST_SECONDS = 5.0
+MOST_BEGUN = 60  # from one address: a whole practice that comes in the morning
+_BEGUN_WITHIN = dt.timedelta(minutes=3)
 TRIES_KEPT = dt.timedelta(days=1)  # after their last wait, before they are forgotten
 LIVES = {
     "password": dt.timedelta(minutes=10),
@@ -98,6 +101,20 @@ def count_slow(store: Store, login: str, now: dt.datetime) -> None:
     old = store.attempts(key)
     count = old.count + 1 if old is not None and old.until > now else 1
     store.put_attempts(key, Attempts(count=count, until=now + _LONGEST_WAIT))
+
+
+def count_begun(store: Store, key: str, now: dt.datetime) -> None:
+    """One more sign-in begun, which is kept before anybody is known. Raises: TooManyTries.
+
+    Right ones count too: so that the table is bounded, whoever asks.
+    """
+    key = f"begun:{key}"
+    begun = store.attempts(key)
+    if begun is None or begun.until <= now:
+        begun = Attempts(count=0, until=now + _BEGUN_WITHIN)
+    if begun.count >= MOST_BEGUN:
+        raise TooManyTries(begun.until)
+    store.put_attempts(key, Attempts(count=begun.count + 1, until=begun.until))
 
 
 def forgive(store: Store, login: str, address: str) -> None:
@@ -198,10 +215,11 @@ def open_session(
     by: str = "password",
     provider: str = "",
     sid: str = "",
+    id_token: str = "",
 ) -> SignedIn:
     """`by`: what was shown: "password" (and second factor), "passkey", "break_glass", "identity".
 
-    `provider` and `sid`: of "identity", who vouched, and a digest of the session there.
+    `provider`, `sid`, `id_token`: of "identity", who vouched, a digest of the session there, by what.
     """
     secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     session = Session(
@@ -216,6 +234,7 @@ def open_session(
         by=by,
         provider=provider,
         sid=sid,
+        id_token=sealed(id_token, secret),
     )
     with store.unit(person.structure) as unit:
         unit.put_session(digest(secret), session)

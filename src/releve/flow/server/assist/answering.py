@@ -59,7 +59,7 @@ def acknowledge(
     request = unit.help_request(identity, lock=True)
     if request is None:
         return None
-    if not given.channel and _is_own(request, given.person):
+    if not given.channel and is_own(request, given.person):
         raise OwnCall
     taken, steps = move(unit, request, (given,), limits)
     if steps:
@@ -72,7 +72,7 @@ def close(
 ) -> HelpRequest | None:
     """Closed with what was done about it; who closes what nobody took has taken it, but not their own."""
     taken = unit.help_request(identity, lock=True)
-    if taken is not None and not _is_own(taken, actor):
+    if taken is not None and not is_own(taken, actor):
         taken = acknowledge(unit, identity, Acknowledged(now, actor, actor))
     if taken is None or taken.course.phase == "closed":
         return taken
@@ -82,7 +82,7 @@ def close(
     return closed
 
 
-def _is_own(request: HelpRequest, person: str) -> bool:
+def is_own(request: HelpRequest, person: str) -> bool:
     return request.source == "console" and request.asked_by == person[:LONGEST_NAME]
 
 

@@ -23,7 +23,7 @@ from releve.model.standing import Standing
 
 LONGEST_TEXT, LONGEST_PHONE, LONGEST_NAME = 2000, 40, 100
 _MOST_FINDINGS, _MOST_INCIDENTS, _MOST_HOSTS = 6, 5, 20
-_MOST_RINGS = 20  # a minute: more is a stolen token, a broken exchange or a broken host
+_MOST_RINGS = 20  # a minute: more is a stolen token or session, a broken exchange or a broken host
 _MOST_READ = 1000
 _SAME_CALLER = dt.timedelta(minutes=15)  # who rings again wants the same thing, only sooner
 _EARLIEST_RING = dt.timedelta(minutes=10)  # its clock may be off; more is not believed
@@ -33,7 +33,7 @@ _PHONE, _OPENED, _AGAIN, _CLOSED = "phone", "opened", "again", "closed"
 
 
 class TooManyRings(Exception):  # noqa: N818  # a control value of this module
-    """A phone system or a host tells of more calls than there can be."""
+    """One asker tells of more calls than there can be."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +59,12 @@ class PhoneRing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ask(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
-    """The request, kept durably; the escalation rings from here on."""
+    """The request, kept durably; the escalation rings from here on.
+
+    Raises: TooManyRings, for an asker who goes mad, or wants others to.
+    """
     with store.unit(structure) as unit:
-        return take_in(unit, asked, now)
+        return ask_in(unit, asked, now)
 
 
 def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -> HelpRequest:
@@ -90,14 +93,8 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
         return take_in(unit, asked, now)
 
 
-def ask_from(store: Store, structure: str, asked: Asked, now: dt.datetime) -> HelpRequest:
-    """As `ask`, for an asker who is a machine and may go mad. Raises: TooManyRings."""
-    with store.unit(structure) as unit:
-        return ask_in(unit, asked, now)
-
-
 def ask_in(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
-    """As `ask_from`, in a transaction that is open already. Raises: TooManyRings."""
+    """As `ask`, in a transaction that is open already. Raises: TooManyRings."""
     known = unit.help_request(asked.id)
     if known is not None:
         return known

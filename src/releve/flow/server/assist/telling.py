@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from releve.flow.server.assist.asking import Asked, TooManyRings, ask_from, believed
+from releve.flow.server.assist.asking import Asked, TooManyRings, ask, believed
 from releve.flow.server.ingest import Refused
 from releve.flow.server.ports import Store, Unit
 from releve.flow.server.signin import digest
@@ -30,7 +30,7 @@ def ask_from_host(
         at=believed(wanted.at, now),
     )
     try:
-        request = ask_from(store, structure, asked, now)
+        request = ask(store, structure, asked, now)
     except TooManyRings:
         raise Refused("too_many") from None
     with store.unit(structure, writes=False) as unit:

@@ -31,6 +31,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     acr_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
     backchannel_logout_supported: bool = False
+    end_session_endpoint: str = ""
 
 
 class _Known(msgspec.Struct):

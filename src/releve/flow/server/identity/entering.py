@@ -51,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     vouched: Vouched
     session: str
+    id_token: str
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ class Entering:
         self, store: Store, http: ProviderHttp, clock: Clock, new: NewSecret, url: str
     ) -> None:
         self._store, self._http, self._clock, self._new, self._url = store, http, clock, new, url
-        self._discovery = Discovery(http, clock)
+        self.discovery = Discovery(http, clock)
 
     async def ask(self, provider: Provider, secret: str, *, session: str = "") -> str:
         """The provider's address for this sign-in.
@@ -82,15 +83,15 @@ class Entering:
         Raises: Refused.
         """
         try:
-            metadata = await self._discovery.reached(provider)
+            metadata = await self.discovery.reached(provider)
         except ProviderFailedError as error:
             raise _down(provider, error) from error
-        state, nonce, verifier = (_text(self._new()) for _ in range(3))
+        state, nonce, verifier = (secret_text(self._new()) for _ in range(3))
         asked = _Asked(provider=provider.name, nonce=nonce, verifier=verifier, session=session)
         until = self._clock.now() + ASKED_FOR
-        key, value = _key(secret, state), msgspec.json.encode(asked)
+        key, value = key_of(secret, state), msgspec.json.encode(asked)
         await to_thread.run_sync(self._store.put_challenge, key, value, until)
-        challenge = _text(hashlib.sha256(verifier.encode()).digest())
+        challenge = secret_text(hashlib.sha256(verifier.encode()).digest())
         words = {
             "response_type": "code",
             "client_id": provider.client_id,
@@ -109,7 +110,7 @@ class Entering:
     async def answer(self, provider: Provider, secret: str, said: Said) -> Answer:
         """Raises: Refused."""
         now = self._clock.now()
-        kept = await to_thread.run_sync(self._store.take_challenge, _key(secret, said.state), now)
+        kept = await to_thread.run_sync(self._store.take_challenge, key_of(secret, said.state), now)
         asked = _asked(kept) if kept is not None else None
         # Each provider has an address of its own to come back to: what one says, no other has said.
         if asked is None or asked.provider != provider.name:
@@ -117,7 +118,7 @@ class Entering:
         if said.error:
             raise Refused("identity_denied" if said.error == "access_denied" else "identity")
         try:
-            vouched = await self._redeemed(provider, asked, said, now)
+            vouched, token = await self._redeemed(provider, asked, said, now)
         except ProviderFailedError as error:
             raise _down(provider, error) from error
         except tokens.NotStrong as error:
@@ -126,13 +127,13 @@ class Entering:
         except (tokens.NotTrusted, ProviderRefusedError) as error:
             log.warning("identity_refused", provider=provider.name, why=str(error))
             raise Refused("identity") from error
-        return Answer(vouched=vouched, session=asked.session)
+        return Answer(vouched=vouched, session=asked.session, id_token=token)
 
     async def logged_out(self, provider: Provider, token: str) -> Vouched:
         """Who signed out at the provider, as its logout token says. Raises: Refused."""
         now = self._clock.now()
         try:
-            return await self._discovery.verified(
+            return await self.discovery.verified(
                 provider, lambda keys: tokens.read_logout_token(token, keys, provider, now)
             )
         except ProviderFailedError as error:
@@ -142,17 +143,18 @@ class Entering:
 
     async def _redeemed(
         self, provider: Provider, asked: _Asked, said: Said, now: dt.datetime
-    ) -> Vouched:
-        metadata = await self._discovery.metadata(provider)
+    ) -> tuple[Vouched, str]:
+        metadata = await self.discovery.metadata(provider)
         told = said.issuer or not metadata.authorization_response_iss_parameter_supported
         if not told or said.issuer not in ("", provider.issuer):
             raise tokens.NotTrusted("another provider answered (iss)")
         if not 0 < len(said.code) <= _MOST_CODE:
             raise tokens.NotTrusted("it brought no code")
         token = await self._id_token(provider, metadata, asked, said.code)
-        return await self._discovery.verified(
+        vouched = await self.discovery.verified(
             provider, lambda keys: tokens.read_id_token(token, keys, provider, asked.nonce, now)
         )
+        return vouched, token
 
     async def _id_token(
         self, provider: Provider, metadata: Metadata, asked: _Asked, code: str
@@ -183,9 +185,9 @@ def _down(provider: Provider, error: ProviderFailedError) -> Refused:
     return Refused("identity_down")
 
 
-def _key(secret: str, state: str) -> str:
+def key_of(secret: str, state: str) -> str:
     return digest(f"identity:{secret}:{state}")
 
 
-def _text(secret: bytes) -> str:
+def secret_text(secret: bytes) -> str:
     return base64.urlsafe_b64encode(secret).decode().rstrip("=")
