@@ -99,7 +99,13 @@ def worst_first(served: Running) -> None:
 def test_a_signed_in_stranger_sees_no_situation(served: Running) -> None:
     fill(served.store, "Cabinet")
     client = browser(served, Role.LEAD, "Cabinet")
-    assert client.get("/situation").status_code == 403
+    client.headers["accept-language"] = "fr"
+    for path in ("/situation", "/situation/wall", "/group", "/insurer"):
+        closed = client.get(path)
+        assert closed.status_code == 403
+        assert "Votre rôle n’ouvre pas cette page" in closed.text
+        assert "formulaire" not in closed.text
+        assert 'href="/incidents"' in closed.text
     assert 'href="/situation"' not in client.get("/structures").text
 
 
