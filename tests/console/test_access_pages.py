@@ -128,3 +128,12 @@ def test_one_session_holds_so_many_live_pages_and_no_more(served: Running) -> No
                 return
         time.sleep(0.2)
     pytest.fail("the pages that were closed are still counted")
+
+
+def test_an_operator_whose_own_firm_guards_nothing_works_on_the_clients(served: Running) -> None:
+    practice = fill(served.store, "Cabinet").structure
+    client = operator(served, practice)
+    arrived = client.get("/")
+    assert arrived.url.path == "/situation"
+    assert "Infogérant" not in arrived.text.split("<main")[1]
+    assert "Cabinet" in arrived.text
