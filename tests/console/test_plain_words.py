@@ -55,3 +55,34 @@ def test_who_cannot_close_an_incident_is_not_told_to(served: Running) -> None:
     assert "puis clôturez-le" in told[Role.LEAD]
     assert "clôturez-le" not in told[Role.STAFF]
     assert "Vous n’avez rien à faire ici." in told[Role.STAFF]
+
+
+def test_the_trail_is_in_the_reader_s_language(served: Running) -> None:
+    attacked(served, "Cabinet")
+    text = read(of_role(served, Role.LEAD, "Cabinet"), "/health")
+    trail = text[text.index("Journal d’audit</h2>") :]
+    assert "jeton d’inscription créé" in trail
+    assert "l’administrateur du serveur" in trail
+    for raw in ("<td>admin", "<td>server<", "<td>token/", "<td>lead<", "<td>serious<"):
+        assert raw not in trail, raw
+
+
+def test_what_the_structure_has_to_say_leads_to_settings_and_no_command_is_shown_to_staff(
+    served: Running,
+) -> None:
+    at = attacked(served, "Cabinet")
+    lead, staff = of_role(served, Role.LEAD, "Cabinet"), of_role(served, Role.STAFF, "Cabinet")
+    for page, part in (
+        (f"/incidents/{at}", "services"),
+        ("/playbooks/ransomware", "contacts"),
+        ("/obligations", "identity"),
+    ):
+        assert f'href="/settings#{part}"' in read(lead, page), page
+        assert "releve structure" not in read(lead, page), page
+    assert "Une personne responsable le dit" in read(staff, "/playbooks/ransomware")
+    for page in ("/", "/vault", "/playbooks/ransomware"):
+        assert 'class="command"' not in read(staff, page), page
+    settings = read(lead, "/settings")
+    assert 'value="" selected' in settings
+    assert "les numéros à appeler" in settings
+    assert 'href="#playbooks"' in read(lead, f"/incidents/{at}")
