@@ -99,7 +99,13 @@ def worst_first(served: Running) -> None:
 def test_a_signed_in_stranger_sees_no_situation(served: Running) -> None:
     fill(served.store, "Cabinet")
     client = browser(served, Role.LEAD, "Cabinet")
-    assert client.get("/situation").status_code == 403
+    client.headers["accept-language"] = "fr"
+    for path in ("/situation", "/situation/wall", "/group", "/insurer"):
+        closed = client.get(path)
+        assert closed.status_code == 403
+        assert "Votre rôle n’ouvre pas cette page" in closed.text
+        assert "formulaire" not in closed.text
+        assert 'href="/incidents"' in closed.text
     assert 'href="/situation"' not in client.get("/structures").text
 
 
@@ -122,3 +128,12 @@ def test_one_session_holds_so_many_live_pages_and_no_more(served: Running) -> No
                 return
         time.sleep(0.2)
     pytest.fail("the pages that were closed are still counted")
+
+
+def test_an_operator_whose_own_firm_guards_nothing_works_on_the_clients(served: Running) -> None:
+    practice = fill(served.store, "Cabinet").structure
+    client = operator(served, practice)
+    arrived = client.get("/")
+    assert arrived.url.path == "/situation"
+    assert "Infogérant" not in arrived.text.split("<main")[1]
+    assert "Cabinet" in arrived.text

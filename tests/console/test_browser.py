@@ -52,14 +52,20 @@ def set_up(served: Running, watched: Watched) -> str:
 
 
 @pytest.mark.parametrize(
-    ("locale", "well", "attack", "lost"),
+    ("locale", "lacking", "well", "attack", "lost"),
     [
-        ("fr-FR", "Tout va bien", "Attaque arrêtée", "Fichiers perdus"),
-        ("en-GB", "All is well", "Attack stopped", "Files lost"),
+        ("fr-FR", "Installation à finir", "Tout va bien", "Attaque arrêtée", "Fichiers perdus"),
+        ("en-GB", "Set-up to be finished", "All is well", "Attack stopped", "Files lost"),
     ],
 )
 def test_from_first_start_to_a_live_attack(
-    served: Running, chromium: Browser, locale: str, well: str, attack: str, lost: str
+    served: Running,
+    chromium: Browser,
+    locale: str,
+    lacking: str,
+    well: str,
+    attack: str,
+    lost: str,
 ) -> None:
     served.home.make_setup_code()
     watched = Watched(chromium, served, locale)
@@ -71,13 +77,16 @@ def test_from_first_start_to_a_live_attack(
     def tell(*events: object, first: int) -> None:
         take(served.store, host.structure, host.id, batch(*events, first=first), now)
 
-    from releve.model.event import GuardReady
+    from releve.model.event import BackupRan, DrillRan, GuardReady
 
     tell(GuardReady(seen_at=now, folders=(), enforce=True), first=1)
+    expect(page.locator(".state-name")).to_have_text(lacking, timeout=10_000)
+    expect(page.locator(".state .concerns li")).to_have_count(2)
+    tell(BackupRan(seen_at=now, ok=True, ms=1), DrillRan(seen_at=now, ok=True), first=2)
     expect(page.locator(".state-name")).to_have_text(well, timeout=10_000)
     page.evaluate("window.notReloaded = true")
     page.locator("details.acts summary").click()
-    tell(stopped("f", now), rolled_back("f", now), first=2)
+    tell(stopped("f", now), rolled_back("f", now), first=4)
     expect(page.locator(".state-name")).to_have_text(attack, timeout=10_000)
     expect(page.locator(".figure.main dt")).to_have_text(lost)
     expect(page.locator(".figure.main .big")).to_have_text("0")

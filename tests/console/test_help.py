@@ -1,5 +1,6 @@
 """Help in the browser: the doctor asks, sees live who is rung and who comes; the desk takes and closes."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -8,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from releve.flow.server.assist import rotas
 from releve.model.help import Rota
+from releve.model.structure import Contact, Profile, StructureKind
 from tests.assist.people import always, person
 from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
@@ -124,3 +126,27 @@ def test_a_call_wants_the_form_s_token_and_some_word(
     for path in ("/", "/incidents", "/vault", "/health", "/desk", "/help", at):
         assert 'class="help-link"' in browser.get(path).text, path
     assert browser.get("/help/none").status_code == 404
+
+
+def test_with_nobody_on_duty_the_page_says_so_and_whom_to_turn_to(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    asked = browser.post("/help", data={"text": "Plus rien.", "blocked": "yes", "csrf": csrf})
+    at, deadline = asked.headers["location"], time.monotonic() + 30
+    while "Personne n’est d’astreinte" not in (text := browser.get(at).text):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert "Personne n’a répondu" not in text
+    assert "Aucun numéro n’est enregistré" in text
+    assert 'href="https://17cyber.gouv.fr"' in text
+    assert "CERT Santé" in text
+    assert "numéro non vérifié" in text
+    structure = served.store.structures()[0].id
+    it = Contact(name="Ali", role="it", phone="02 99 00 00 01")
+    with served.store.unit(structure) as unit:
+        unit.put_profile(Profile(kind=StructureKind.PRACTICE, legal_name="A", contacts=(it,)))
+    assert "Ali 02 99 00 00 01" in browser.get(at).text
+    desk = browser.get("/desk").text
+    assert "plus de 5 sur 100" in desk
+    assert "jamais" not in desk.split("<main")[1]

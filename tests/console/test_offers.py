@@ -131,7 +131,7 @@ def test_who_asked_is_not_offered_to_take_the_own_call(served: Running) -> None:
 def test_the_situation_is_in_the_navigation_of_who_may_see_several(served: Running) -> None:
     lead, operator = browser(served, Role.LEAD), browser(served, Role.OPERATOR)
     assert 'href="/situation"' not in lead.get("/").text
-    assert 'href="/situation"' in operator.get("/").text
+    assert 'href="/situation"' in operator.get("/help").text
     far = fill(served.store, "Loin")
     who = served.store.person_by_login("walker-lead")
     assert who is not None

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import httpx
+import msgspec
 import pyotp
 
 from releve.flow.server import signin
@@ -255,6 +256,30 @@ def test_an_incident_is_told_with_its_reasons_and_closed(
     with served.store.unit(host.structure, writes=False) as unit:
         assert unit.open_incidents() == []
         assert unit.incidents()[0].closed_by == "claire"
+
+
+def test_the_figures_of_an_incident_are_named_apart(served: Running, browser: httpx.Client) -> None:
+    """A rollback undoes more than was seen touched when the program was stopped."""
+    sign_in(served, browser)
+    host = add_host(served.store, "h")
+    now = served.context.clock.now()
+    back = msgspec.structs.replace(rolled_back("f", now), restored=6)
+    later = now + dt.timedelta(seconds=74)
+    again = (stopped("g", later), rolled_back("g", later))
+    told = batch(stopped("f", now), back, *again)
+    take(served.store, host.structure, host.id, told, later)
+    with served.store.unit(host.structure, writes=False) as unit:
+        (incident,) = unit.open_incidents()
+    text = html.unescape(browser.get(f"/incidents/{incident.id}").text)
+    for said in (
+        "Vus touchés à l’arrêt",
+        "la remise en état trouve et défait la suite",
+        "Rétablis en tout",
+        "3\u00a0fichiers vus touchés à cet instant.",
+        "2 attaques : la dernière est arrêtée",
+        "Réaction la plus lente",
+    ):
+        assert said in text, said
 
 
 def test_what_would_have_been_stopped_is_listed_until_reviewed(

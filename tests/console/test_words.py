@@ -62,7 +62,7 @@ def test_who_just_asked_waits_since_a_moment(seconds: float, french: str, englis
 
 def test_zero_is_singular_in_french_and_plural_in_english() -> None:
     assert Words("fr")("stop.lost", n=0) == "0\u00a0perdu"
-    assert Words("en")("stop.touched", n=0) == "0\u00a0files touched."
+    assert Words("en")("stop.touched", n=0) == "0\u00a0files seen touched at that moment."
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,13 @@ def test_what_gdpr_33_3_asks_for_is_in_the_notification() -> None:
         "told.effects",
         "told.measures",
     } <= fills
+
+
+def test_outside_help_says_what_it_is_for_and_where_that_is_said() -> None:
+    assert {one.name for one in LAW.outside_help} == {"17Cyber", "CERT Santé"}
+    for one in LAW.outside_help:
+        assert one.sources
+        assert set(one.sources) <= SOURCES
+        assert one.purpose.fr.strip()
+        assert one.purpose.en.strip()
+        assert one.url.startswith("https://")

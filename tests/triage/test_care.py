@@ -113,3 +113,18 @@ def test_a_task_is_due_from_its_day_until_it_is_done() -> None:
     )
     assert [t.id for t in due(tasks, T0)] == ["soon"]
     assert [t.id for t in due(tasks, T0 + day)] == ["soon", "late"]
+
+
+def test_a_grave_finding_without_words_of_its_own_still_says_why() -> None:
+    """Nothing is free any more, but the incident stays as grave as what was told of it."""
+    one = run(stop("a", 0, user="claire")).open()[0]
+    (line,) = [e for e in one.timeline if e.kind == "stopped"]
+
+    def said(action: str, kind: str = "stopped") -> str:
+        grave = msgspec.structs.replace(line, severity=Severity.CRITICAL, action=action, kind=kind)
+        critical = msgspec.structs.replace(one, severity=Severity.CRITICAL, timeline=(grave,))
+        return reasons(critical, (), totals(critical))[0].said.fr
+
+    assert "elle avait déjà fini" in said("none")
+    assert "suspendu" in said("frozen")
+    assert "plus ancien" in said("", "order_failed")

@@ -6,6 +6,7 @@ from releve.model import event as ev
 from releve.model.host import Host, HostState
 from releve.triage.hosts import step, with_vitals
 from releve.triage.outlook import outlook
+from releve.triage.situation import mood, sum_up
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 FACTS = ev.FolderFacts(
@@ -81,10 +82,46 @@ def host(seen: dt.datetime, guard: str) -> Host:
 
 def test_all_is_well_only_when_every_host_speaks_and_is_guarded() -> None:
     assert outlook((), (), 0, T0).state == "empty"
-    assert outlook((host(T0, "enforcing"),), (), 0, T0).state == "well"
+    assert outlook((whole(T0, "enforcing"),), (), 0, T0).state == "well"
     assert outlook((host(T0, "down"),), (), 0, T0).state == "action"
     later = T0 + dt.timedelta(minutes=4)
     assert outlook((host(T0, "enforcing"),), (), 0, later).concerns[0].kind == "silent"
+
+
+def whole(seen: dt.datetime, guard: str) -> Host:
+    """A host with all that protects it."""
+    saved = run(ev.BackupRan(seen_at=T0, ok=True, ms=1), ev.DrillRan(seen_at=T0, ok=True))
+    return msgspec.structs.replace(
+        host(seen, guard), state=msgspec.structs.replace(saved, guard=guard)
+    )
+
+
+def test_what_protects_and_is_not_there_yet_is_named_and_nothing_is_called_well() -> None:
+    def lacks(*hosts: Host) -> tuple[str, dict[str, int]]:
+        told = outlook(hosts, (), 0, T0)
+        return told.state, {c.kind: c.count for c in told.lacks}
+
+    assert lacks(whole(T0, "watching")) == ("setup", {"observing": 1})
+    assert lacks(whole(T0, "enforcing"), host(T0, "enforcing")) == (
+        "setup",
+        {"no_backup": 1, "no_drill": 1},
+    )
+    assert lacks(whole(T0, "starting")) == ("setup", {"starting": 1})
+    assert lacks(whole(T0, "enforcing")) == ("well", {})
+
+
+def test_a_structure_is_well_when_all_its_hosts_are_guarded_saved_and_drilled() -> None:
+    def of(*hosts: Host) -> str:
+        return mood(sum_up("s", hosts, (), (), (), T0), T0)
+
+    assert of() == "setup"
+    assert of(whole(T0, "enforcing")) == "well"
+    assert of(whole(T0, "watching")) == "setup"
+    assert of(whole(T0, "enforcing"), host(T0, "enforcing")) == "setup"
+    assert of(whole(T0, "enforcing"), host(T0, "down")) == "down"
+    failed = run(ev.BackupRan(seen_at=T0, ok=False, ms=1))
+    bad = msgspec.structs.replace(failed, guard="enforcing")
+    assert of(msgspec.structs.replace(host(T0, "enforcing"), state=bad)) == "watching"
 
 
 def test_a_backup_that_fails_asks_for_a_person_after_a_day_or_when_a_folder_is_missing() -> None:

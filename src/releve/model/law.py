@@ -81,6 +81,18 @@ class Duty(Written, frozen=True, kw_only=True):
         return self.valid_from <= on and (self.valid_to is None or on < self.valid_to)
 
 
+class OutsideHelp(Written, frozen=True, kw_only=True):
+    """Whom to turn to when nobody of one's own comes. `mark` says how sure the phone number is."""
+
+    name: str
+    purpose: Bilingual
+    url: str
+    phone: str = ""
+    valid_from: dt.date
+    sources: tuple[str, ...]
+    mark: Mark
+
+
 class Law(Written, frozen=True, kw_only=True):
     """All duties, questions and sources; `dated` is when they were last gone through."""
 
@@ -92,6 +104,7 @@ class Law(Written, frozen=True, kw_only=True):
     source: tuple[Source, ...]
     question: tuple[Question, ...]
     duty: tuple[Duty, ...]
+    outside_help: tuple[OutsideHelp, ...]
 
     def in_force(self, on: dt.date) -> tuple[Duty, ...]:
         return tuple(duty for duty in self.duty if duty.is_valid(on))

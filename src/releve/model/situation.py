@@ -25,4 +25,6 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     clock_next: dt.datetime | None = None  # the next legal delay to end
     backup_at: dt.datetime | None = None  # the last good one of the host that is furthest behind
     drill_at: dt.datetime | None = None
-    no_backup: int = 0  # hosts that never made a good one
+    no_backup: int = 0  # hosts whose backups never succeeded
+    unsaved: int = 0  # hosts that no backup was begun on
+    undrilled: int = 0  # hosts whose backups no drill has proved

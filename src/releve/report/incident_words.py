@@ -44,7 +44,7 @@ OPEN = text(
 CLOSED = text("Incident clos le {at}.", "Incident closed on {at}.")
 
 TILE_STOPS = text("Arrêts", "Stops")
-TILE_TOUCHED = text("Fichiers touchés", "Files touched")
+TILE_TOUCHED = text("Fichiers vus touchés à l’arrêt", "Files seen touched at the stop")
 TILE_RESTORED = text("Fichiers rendus", "Files given back")
 TILE_LOST = text("Fichiers perdus", "Files lost")
 TILE_NEWEST = text("Saisies trop récentes", "Too recent entries")

@@ -15,6 +15,21 @@ from releve.triage.outlook import Totals
 from releve.triage.stops import HOLDS
 
 _HOUR_S = 3600
+# Why a stop was grave when it was told, whatever became of it since.
+_OF_ACTIONS = {
+    "none": Sentence(
+        fr="Une attaque n’a pas pu être arrêtée : elle avait déjà fini. Ce qu’elle a fait est défait.",
+        en="An attack could not be stopped: it was already over. What it did was undone.",
+    ),
+    "frozen": Sentence(
+        fr="Un programme a été suspendu : une personne devait dire s’il pouvait continuer.",
+        en="A program was suspended: somebody had to say whether it may go on.",
+    ),
+}
+_OTHERWISE = Sentence(
+    fr="Un constat plus ancien a été jugé grave.",
+    en="An older finding was judged grave.",
+)
 _replace = msgspec.structs.replace
 
 
@@ -175,13 +190,12 @@ def _of_care(care: Sequence[CareClock]) -> list[Reason]:
 
 def _of_findings(incident: Incident) -> Reason:
     grave = [e for e in incident.timeline if e.severity is incident.severity]
-    if grave and grave[0].why:
-        return _reason(incident.severity, grave[0].why, grave[0].why_en or grave[0].why)
-    return _reason(
-        incident.severity,
-        "Un constat de cet incident est aussi grave : voir la chronologie.",
-        "A finding of this incident is as grave: see the timeline.",
-    )
+    told = next((e for e in grave if e.why), None)
+    if told is not None:
+        return _reason(incident.severity, told.why, told.why_en or told.why)
+    acts = [e.action for e in grave if e.kind == "stopped"]
+    said = next((_OF_ACTIONS[act] for act in acts if act in _OF_ACTIONS), _OTHERWISE)
+    return _reason(incident.severity, said.fr, said.en)
 
 
 def _reason(severity_: Severity, fr: str, en: str) -> Reason:

@@ -28,13 +28,15 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: "empty" (no host yet), "well", "stopped" (an attack was stopped), "action", "ended".
+    """`state`: "empty" (no host yet), "setup", "well", "stopped" (an attack was), "action", "ended".
 
-    "ended": a demonstration that is over, nothing is guarded.
+    "setup": nothing is wrong, and something that protects is not there yet. "ended": a
+    demonstration that is over, nothing is guarded.
     """
 
     state: str
     concerns: tuple[Concern, ...] = ()
+    lacks: tuple[Concern, ...] = ()  # of "setup": what is not there yet, on how many hosts
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +115,32 @@ def outlook(
         return Outlook(state="empty")
     if open_:
         return Outlook(state="stopped")
-    return Outlook(state="ended" if all(h.state.guard == "ended" for h in hosts) else "well")
+    if all(h.state.guard == "ended" for h in hosts):
+        return Outlook(state="ended")
+    lacking = tuple(_lacks(hosts))
+    return Outlook(state="setup" if lacking else "well", lacks=lacking)
+
+
+def lacks_backup(host: Host) -> bool:
+    """It never made a good one; a demonstration tells of none."""
+    told = host.state.backup
+    return not host.state.is_demonstration and (told is None or told.last_good_at is None)
+
+
+def lacks_drill(host: Host) -> bool:
+    """Its backups were never proved."""
+    told = host.state.drill
+    return not host.state.is_demonstration and (told is None or told.last_good_at is None)
+
+
+def _lacks(hosts: Sequence[Host]) -> list[Concern]:
+    found = {
+        "observing": sum(h.state.guard == "watching" for h in hosts),
+        "starting": sum(h.state.guard in ("starting", "unknown") for h in hosts),
+        "no_backup": sum(map(lacks_backup, hosts)),
+        "no_drill": sum(map(lacks_drill, hosts)),
+    }
+    return [Concern(kind=kind, count=count) for kind, count in found.items() if count]
 
 
 def _of_incidents(open_: Sequence[Incident]) -> list[Concern]:

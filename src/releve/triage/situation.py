@@ -9,7 +9,7 @@ from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.obligation import Obligation, State
 from releve.model.situation import Situation
-from releve.triage.outlook import BACKUP_LATE_AFTER, is_silent
+from releve.triage.outlook import BACKUP_LATE_AFTER, is_silent, lacks_backup, lacks_drill
 
 _GRAVITY = list(Severity)
 Rank = tuple[bool, bool, int, int, bool, int, str]
@@ -47,19 +47,22 @@ def sum_up(
         clock_next=min((at for at in due if at > now), default=None),
         backup_at=min((b.last_good_at for b in told if b.last_good_at is not None), default=None),
         no_backup=sum(b.last_good_at is None for b in told),
+        unsaved=sum(h.state.backup is None and lacks_backup(h) for h in hosts),
+        undrilled=sum(map(lacks_drill, hosts)),
         drill_at=min((at for at in drills if at is not None), default=None),
     )
 
 
 def mood(situation: Situation, now: dt.datetime) -> str:
-    """Answers "down" (somebody looks now), "watching" (somebody looks today) or "well"."""
+    """Answers "down" (somebody looks now), "watching" (today), "setup" (not all is there) or "well"."""
     grave = situation.severity in (Severity.CRITICAL, Severity.SERIOUS)
     if grave or situation.help_waiting or situation.clocks_late or situation.guard_down:
         return "down"
     is_behind = situation.no_backup or backup_is_late(situation, now)
     if situation.incidents or situation.silent or is_behind:
         return "watching"
-    return "well"
+    is_whole = situation.hosts and situation.guarded == situation.hosts
+    return "well" if is_whole and not (situation.unsaved or situation.undrilled) else "setup"
 
 
 def backup_is_late(situation: Situation, now: dt.datetime) -> bool:

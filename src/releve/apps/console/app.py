@@ -31,7 +31,7 @@ from releve.apps.console import (
     vault_pages,
     ways_in,
 )
-from releve.apps.console.web import SignInNeededError, assets, go, page, plain_visit
+from releve.apps.console.web import NotOfRoleError, SignInNeededError, assets, go, page, plain_visit
 from releve.apps.web.problems import ProblemError, problem
 
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -97,6 +97,8 @@ def _wrong(request: Request[Any, Any, Any], error: HTTPException) -> Response[An
     if request.url.path.startswith("/api/"):
         kind = {404: "missing", 405: "method"}.get(error.status_code, "request")
         return problem(ProblemError(error.status_code, kind, headers=error.headers))
+    if isinstance(error, NotOfRoleError):
+        return page(error.visit, "wrong.html", status=403, key="role")
     visit = plain_visit(request)
     key = {404: "missing", 405: "missing", 403: "forbidden"}.get(error.status_code, "wrong")
     return page(visit, "wrong.html", status=error.status_code, key=key)

@@ -81,7 +81,10 @@ def _drawn(one: _Reached, start: dt.datetime, longest: float) -> Milestone:
 def _of_attack(incident: Incident) -> Iterator[_Reached]:
     held = [s.at for s in incident.stops if s.action in HOLDS]
     if held:
-        yield _Reached("stopped", max(held))
+        if len(held) == 1:
+            yield _Reached("stopped", held[0])
+        else:
+            yield _Reached("last_stopped", max(held), str(len(held)))
     undone = [e.at for e in incident.timeline if e.kind == "rolled_back"]
     if undone:
         yield _Reached("rolled_back", max(undone))

@@ -64,13 +64,16 @@ async def lost_file(request: AnyRequest) -> Response[str]:
 async def help_call(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     entered = await enter(request)
     call = await to_thread.run_sync(_call, entered, identity)
-    return page(entered.visit, "help_call.html", call=call)
+    outside = entered.visit.context.law.outside_help
+    return page(entered.visit, "help_call.html", call=call, outside=outside)
 
 
 @get("/help/{identity:str}/live")
 async def help_live(request: AnyRequest, identity: FromPath[str]) -> Response[Any]:
     def picture(entered: Entered) -> str:
-        return render(entered.visit, "_help_call.html", call=_call(entered, identity))
+        outside = entered.visit.context.law.outside_help
+        call = _call(entered, identity)
+        return render(entered.visit, "_help_call.html", call=call, outside=outside)
 
     await to_thread.run_sync(_call, await enter(request), identity)
     return await live_answer(request, picture)

@@ -29,6 +29,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     seconds: float
     is_late: bool
+    is_unmanned: bool  # nobody was on call: nobody was rung
     ringing: str  # the name of who is rung now
     phones: tuple[str, ...]  # whom to call oneself
     mails: tuple[KeptMail, ...]
@@ -83,6 +84,7 @@ def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
         steps=steps,
         seconds=seconds,
         is_late=seconds > PROMISE_S,
+        is_unmanned=request.course.phase == "ended" and not rings,
         ringing=rings[-1].name if rings and is_ringing else "",
         phones=phones_of(unit),
         mails=tuple(unit.mails_of(request.id)),

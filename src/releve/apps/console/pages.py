@@ -31,6 +31,12 @@ async def home(request: AnyRequest) -> Response[str]:
     if first is not None:
         return go(first)
     view = await to_thread.run_sync(_overview, entered)
+    if (
+        entered.visit.role is Role.OPERATOR
+        and entered.session.is_home
+        and view.outlook.state == "empty"
+    ):
+        return go("/situation")  # an operator's own firm guards nothing: the clients are the work
     return page(entered.visit, "home.html", view=view, entered=entered)
 
 

@@ -66,8 +66,10 @@ async def wall_live(request: AnyRequest) -> Response[Any]:
 ROUTES: list[Any] = [situation, situation_live, wall, wall_live]
 
 
-def situation_page(store: Store, person: str, now: dt.datetime) -> SituationPage:
-    found = store.situations_of(person)
+def situation_page(store: Store, person: str, home: str, now: dt.datetime) -> SituationPage:
+    """`home`: the operator's own firm, which is not a client: left out while it guards no host."""
+    granted = store.situations_of(person)
+    found = [(name, s) for name, s in granted if s.structure != home or s.hosts]
     found.sort(key=lambda pair: rank(pair[1], pair[0], now))
     rows = tuple(
         Row(name=name, situation=s, mood=mood(s, now), is_backup_late=backup_is_late(s, now))
@@ -79,4 +81,6 @@ def situation_page(store: Store, person: str, now: dt.datetime) -> SituationPage
 
 def _view(entered: Entered) -> SituationPage:
     visit = entered.visit
-    return situation_page(visit.context.store, entered.session.person, visit.now)
+    session = entered.session
+    home = session.home or session.structure
+    return situation_page(visit.context.store, session.person, home, visit.now)

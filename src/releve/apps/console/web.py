@@ -38,6 +38,14 @@ class SignInNeededError(Exception):
         self.at = at
 
 
+class NotOfRoleError(PermissionDeniedException):
+    """The role of who signed in does not open this; the page that says so has their navigation."""
+
+    def __init__(self, visit: "Visit") -> None:
+        super().__init__("the role does not allow it")
+        self.visit = visit
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     context: Context
     words: Words
@@ -101,14 +109,17 @@ async def enter(request: AnyRequest) -> Entered:
 
 
 def allowed(visit: Visit, session: Session, verb: Verb) -> Entered:
-    """Raises: PermissionDeniedException, SignInNeededError (another structure is to be chosen)."""
+    """Raises: NotOfRoleError, SignInNeededError (another structure is to be chosen)."""
+    store = visit.context.store
+    is_operator = access.is_operator(store, session.person)
     try:
-        role = access.check(visit.context.store, session, verb, visit.now)
+        role = access.check(store, session, verb, visit.now)
     except access.NotAllowed as error:
-        raise PermissionDeniedException("the role does not allow it") from error
+        role = access.check(store, session, Verb.OWN_ACCOUNT, visit.now)
+        known = msgspec.structs.replace(visit, role=role, is_operator=is_operator)
+        raise NotOfRoleError(known) from error
     except access.AdmissionEnded as error:
         raise SignInNeededError("/structures") from error
-    is_operator = access.is_operator(visit.context.store, session.person)
     known = msgspec.structs.replace(visit, role=role, is_operator=is_operator)
     return Entered(visit=known, session=session, verb=verb)
 

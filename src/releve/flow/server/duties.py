@@ -68,7 +68,7 @@ def _harm(incident: Incident) -> Harm:
     sums = totals(incident)
     return Harm(
         stops=sums.stops,
-        touched=sums.touched,
+        touched=max(sums.touched, sums.restored + sums.lost),  # a rollback finds more than a stop
         restored=sums.restored,
         lost=sums.lost,
         is_settled=not sums.pending,
