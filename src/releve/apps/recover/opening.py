@@ -158,7 +158,7 @@ class Opening:
             with contextlib.suppress(OSError):
                 Path(place).rmdir()
         if program is not None:
-            _wait_for_end(program)
+            wait_for_end(program)
 
     def close_view(self, wait: Callable[[tuple[str, ...]], bool]) -> bool:
         """Unmount the view; `wait(holders)` says whether to try again. False: it is still there."""
@@ -198,7 +198,7 @@ class Opening:
         return program is not None and program.lives() and mounts.mounted(point) is not None
 
 
-def _wait_for_end(program: Program) -> None:
+def wait_for_end(program: Program) -> None:
     """It holds its log open: only when it is gone can the disk be unmounted."""
     until = time.monotonic() + _END_S
     while program.lives():

@@ -12,7 +12,7 @@ from releve.adapters.linux.overlay import Overlay
 from releve.adapters.restic.databases import FOLDER as BASES
 from releve.apps.recover.generations import Generations
 from releve.apps.recover.intent import Source, Words, course_of, shown_to, source_of
-from releve.apps.recover.opening import Opening
+from releve.apps.recover.opening import Opening, wait_for_end
 from releve.apps.recover.state import Asked, Other, Phase, RecoveryHome, SharedAs, State
 from releve.flow.recovery.errors import CareListError, NoRecoveryError, TargetError
 from releve.model.backup import Snapshot
@@ -113,6 +113,7 @@ def renew(home: RecoveryHome, given: Given) -> Asked:
     if program is not None and program.lives():
         with contextlib.suppress(ProcessLookupError):
             os.kill(program.pid, signal.SIGKILL)
+        wait_for_end(program)  # half dead it still answers, and then breaks off
     return renewed
 
 
