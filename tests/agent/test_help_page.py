@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from releve.adapters.linux.loopback import user_of
 from releve.apps.server.home import Home as ServerHome
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server.assist import rotas
 from releve.flow.server.assist.answering import close
 from releve.flow.server.profiles import put
@@ -49,7 +49,7 @@ class Desk:
         words = ("--home", str(site.agent_home), "--port", str(self.port))
         self.said = releve("help", "install", *words, "--applications", str(folder / "apps"))
         self.url = f"http://127.0.0.1:{self.port}"
-        self.store = open_store(ServerHome(site.server_home))
+        self.store = make_store(ServerHome(site.server_home))
         self.structure = self.store.structures()[0].id
         contacts = (Contact(name="Ali", role="it", phone=PHONE),)
         told = Profile(kind=StructureKind.PRACTICE, legal_name="Cabinet", contacts=contacts)

@@ -16,7 +16,7 @@ import pytest
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home as ServerHome
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server import actions
 from releve.model.event import HiddenPath
 from releve.model.order import RestoreFile
@@ -93,7 +93,7 @@ class Site:
 
     def stored(self) -> list[int]:
         """The numbers of the alerts as the server has them, in their order."""
-        store = open_store(ServerHome(self.server_home))
+        store = make_store(ServerHome(self.server_home))
         (owner,) = store.structures()
         with store._engine.connect() as db:
             rows = db.exec_driver_sql(
@@ -282,7 +282,7 @@ def test_an_order_to_restore_a_file_goes_all_the_way_and_the_server_never_knows_
     releve("agent", "feed", "--home", str(site.agent_home), stdin=json.dumps(line) + "\n")
     as_of = dt.datetime.now(dt.UTC)
     file.unlink()
-    store = open_store(ServerHome(site.server_home))
+    store = make_store(ServerHome(site.server_home))
     (owner,) = store.structures()
     wait_for(lambda: bool(lost_paths(store, owner.id)))
     (path,) = lost_paths(store, owner.id)

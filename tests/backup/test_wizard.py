@@ -172,6 +172,8 @@ def is_told_what_to_write(visitor: Visitor) -> None:
     expect(page.locator("[role=alert]")).to_contain_text("au moins deux lettres")
     visitor.search("cr n°1", "la semaine des quatre jeudis")
     expect(page.locator("[role=alert]")).to_contain_text("n’a pas été compris")
+    visitor.search("cr n°1", "31/11/2026 09:00")
+    expect(page.locator("[role=alert]")).to_contain_text("cette date n’existe pas")
     visitor.search("cr n°1", "hier")
     visitor.at("11 réponses", "5-answers")
     page.click(".rows a.button >> nth=0")

@@ -20,7 +20,7 @@ from releve.adapters.linux import procfs
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home as ServerHome
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.envelope import seal_order
 from releve.flow.server import actions
 from releve.flow.server.ports import ActionRecord
@@ -152,7 +152,7 @@ class Site:
         return self._action(store, owner.id, name)
 
     def _store(self) -> SqlStore:
-        return open_store(ServerHome(self.server_home), "")
+        return make_store(ServerHome(self.server_home), "")
 
     @staticmethod
     def _action(store: SqlStore, structure: str, name: str) -> Action:

@@ -9,7 +9,7 @@ from releve.adapters.scan.catalogue import SqliteCatalogue
 from releve.apps.cli.main import run
 from releve.apps.recover.planning import IncidentUnknownError
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server.ports import Structure
 from releve.model.backup import Snapshot
 from releve.model.clean import DataSet, Judgement, Verdict
@@ -24,7 +24,7 @@ HOUR = dt.timedelta(hours=1)
 def home(tmp_path):
     made = Home(tmp_path / "server")
     made.make()
-    store = open_store(made)
+    store = make_store(made)
     store.put_structure(Structure(id="cabinet", name="Cabinet", created_at=START))
     stop = Stop(family="f", at=START + HOUR, action="killed", stop_ms=60_000, files_touched=3)
     incident = Incident(

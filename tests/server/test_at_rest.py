@@ -15,7 +15,7 @@ from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal, SecondFactorKeyError, seal_of
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server import signin
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
@@ -42,12 +42,12 @@ def all_bytes(home: Path) -> bytes:
 def test_a_second_factor_is_not_in_the_database_and_still_works(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     person = person_in(store)
     assert len(person.totp_secret) == 32
     assert person.totp_secret.encode() not in all_bytes(tmp_path)
     assert stat.S_IMODE(home.totp_key.stat().st_mode) == 0o600
-    again = open_store(home).person_by_login("claire")
+    again = make_store(home).person_by_login("claire")
     assert again == person
     session = signin.open_session(store, person, "enrol", lambda: b"x" * 32, T0).session
     code = pyotp.TOTP(person.totp_secret).at(T0)
@@ -69,14 +69,14 @@ def test_secrets_of_before_are_sealed_at_the_next_start(
     home = Home(tmp_path)
     home.make()
     url = sqlite_url(tmp_path) if engine == "sqlite" else postgres.new_url()
-    person = person_in(open_store(home, url))
+    person = person_in(make_store(home, url))
     home.totp_key.unlink()
     opened = open_engine(url)
     put_clear(opened, person)
     opened.dispose()
     if engine == "sqlite":
         assert person.totp_secret.encode() in all_bytes(tmp_path)
-    store = open_store(home, url)
+    store = make_store(home, url)
     assert store.person_by_login("claire") == person
     if engine == "sqlite":
         assert person.totp_secret.encode() not in all_bytes(tmp_path)
@@ -88,21 +88,21 @@ def test_secrets_of_before_are_sealed_at_the_next_start(
 def test_without_its_key_the_server_says_so_and_makes_no_new_one(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.make()
-    person_in(open_store(home))
+    person_in(make_store(home))
     kept = home.totp_key.read_bytes()
     home.totp_key.unlink()
     with pytest.raises(SecondFactorKeyError):
-        open_store(home)
+        make_store(home)
     assert not home.totp_key.exists()
     home.totp_key.write_bytes(b"z" * 32)
     with pytest.raises(SecondFactorKeyError):
-        open_store(home)
+        make_store(home)
     home.totp_key.write_bytes(kept)
-    assert open_store(home).person_by_login("claire") is not None
+    assert make_store(home).person_by_login("claire") is not None
 
 
 def test_a_secret_put_into_another_persons_row_does_not_open(tmp_path: Path) -> None:
-    store = open_store(home := _home(tmp_path))
+    store = make_store(home := _home(tmp_path))
     person = person_in(store)
     seal = Seal(home.totp_key.read_bytes())
     stolen = msgspec.json.decode(seal.closed(person), type=Person).totp_secret

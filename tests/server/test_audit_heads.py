@@ -17,7 +17,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli import main
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server.audit import TrailBroken, digest, sign, sign_end
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import AuditEntry, KeptHead
@@ -262,7 +262,7 @@ def test_the_command_verifies_shows_and_ends_with_100(tmp_path: Path, capsys) ->
     assert (told["whole"], told["keys"]) == (True, [home.public_key().hex()])
     alone = ["--heads-only", "--key", home.public_key().hex(), "--home", "/nowhere"]
     assert main.run(["audit", "verify", "--heads", str(away), *alone]) == 0
-    store = open_store(home)
+    store = make_store(home)
     with tampering(store, owner.id, "audit") as db:
         db.execute(sa.update(t.audit).where(t.audit.c.number == 1).values(actor="x"))
     assert main.run(words) == 100
@@ -284,7 +284,7 @@ def test_what_is_not_there_is_not_called_whole(tmp_path: Path, capsys) -> None:
     home.signing_key()
     assert main.run(["audit", "verify", "--home", str(home.path)]) == 101
     assert not (home.path / "releve.db").exists()
-    open_store(home)
+    make_store(home)
     (empty := tmp_path / "empty").mkdir()
     words = ["audit", "verify", "--home", str(home.path)]
     assert main.run([*words, "--heads", str(empty)]) == 102

@@ -7,7 +7,7 @@ import pytest
 
 from releve.apps.cli import main
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server import break_glass, signin
 from releve.flow.server.enrol import ensure_structure
 from tests.server.world import T0
@@ -17,7 +17,7 @@ from tests.server.world import T0
 def home(tmp_path: Path) -> Path:
     place = Home(tmp_path / "server")
     place.make()
-    store = open_store(place)
+    store = make_store(place)
     owner = ensure_structure(store, "Cabinet", "s1", T0)
     assert signin.create_person(store, owner, "claire", "une phrase assez longue", "p1", T0)
     store.close()
@@ -44,7 +44,7 @@ def test_a_sheet_is_made_used_listed_and_revoked(
     codes = re.findall(r"<code>([a-z2-7]{4}(?:-[a-z2-7]{4}){3})</code>", out.read_text())
     assert len(codes) == made["codes"] == break_glass.CODES
     assert "claire" not in out.read_text()  # who finds the sheet has half of what it takes
-    store = open_store(Home(home))
+    store = make_store(Home(home))
     keys = signin.try_keys("claire", "10.0.0.1")
     assert break_glass.try_code(store, "claire", codes[2], keys, "10.0.0.1", T0) is not None
     store.close()

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from releve.apps.server.circle_cli import group, insurer
 from releve.apps.server.grant_cli import NothingGrantedError
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.server.structure_cli import StructureUnknownError
 from releve.flow.server import situations
 from releve.model.errors import UsageError
@@ -29,7 +29,7 @@ def run(home: Path, command: click.Group, *words: str) -> list[dict[str, object]
 def practice(tmp_path: Path) -> str:
     """The id of a structure named Cabinet, with a host."""
     Home(tmp_path).make()
-    store = open_store(Home(tmp_path))
+    store = make_store(Home(tmp_path))
     structure = add_host(store, "poste", "Cabinet").structure
     situations.renew(store, structure, T0)
     store.close()
@@ -43,7 +43,7 @@ def test_a_group_is_made_filled_shown_and_left(tmp_path: Path, practice: str) ->
     assert run(tmp_path, group, "list") == [{"group": "Alpha", "structures": ["Cabinet"]}]
     (shown,) = run(tmp_path, group, "show", "Alpha")
     assert (shown["structure"], shown["hosts"], shown["incidents"]) == ("Cabinet", 1, 0)
-    with open_store(Home(tmp_path)).unit(practice, writes=False) as unit:
+    with make_store(Home(tmp_path)).unit(practice, writes=False) as unit:
         assert [e.verb for e in unit.trail(most=2)] == ["see_group", "join"]
     run(tmp_path, group, "member", "remove", "Alpha", "--structure", "Cabinet")
     assert run(tmp_path, group, "show", "Alpha") == []

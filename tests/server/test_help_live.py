@@ -18,7 +18,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock
 from releve.apps.cli import main
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server.assist import rotas
 from releve.flow.server.assist.asking import Asked, ask, make_line
 from releve.flow.server.assist.ports import ChannelFailed, Message
@@ -176,7 +176,7 @@ def server_process(home: Path, port: int, answer_s: float) -> Iterator[subproces
 def test_a_server_killed_in_mid_chain_goes_on_after_its_restart(tmp_path: Path, web: Inbox) -> None:
     home, port = Home(tmp_path), dead_port()
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     structure = ensure_structure(store, "Cabinet A", "s1", NOW()).id
     rotas.keep(
         store,
@@ -302,7 +302,7 @@ def test_a_rota_s_file_that_cannot_be_is_refused_and_a_hole_is_an_exit_status(
 ) -> None:
     home = Home(tmp_path / "server")
     home.make()
-    ensure_structure(open_store(home), "Cabinet A", "s1", NOW())
+    ensure_structure(make_store(home), "Cabinet A", "s1", NOW())
     words = ["--home", str(home.path), "--structure", "Cabinet A"]
     path = tmp_path / "rota.toml"
     assert main.run(["desk", "rota", "holes", *words]) == 57

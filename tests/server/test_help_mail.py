@@ -25,7 +25,7 @@ from releve.apps.cli import main
 from releve.apps.server.help_words import replying
 from releve.apps.server.home import Home
 from releve.apps.server.mailbox import MailboxFile, mailbox_there, write_mailbox
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server.assist.answering import close
 from releve.flow.server.assist.mailing import Mailroom
 from releve.flow.server.enrol import ensure_structure
@@ -313,10 +313,11 @@ def test_the_commands_set_test_show_and_remove(
     words = ["server", "mailbox", "set", "--imap", imap.url, "--smtp", f"smtp://127.0.0.1:{port_of(smtp)}",
              "--address", ADDRESS, "--password-file", str(password)]  # fmt: skip
     assert main.run(["server", "mailbox", "show", *home]) == 62
+    make_store(Home(tmp_path / "server")).close()
     assert main.run([*words, *home]) == 61  # its authority is not trusted
     assert main.run([*words, "--ca", str(imap.authority), *home]) == 0
     assert main.run(["server", "mailbox", "test", *home]) == 0
-    store = open_store(Home(tmp_path / "server"))
+    store = make_store(Home(tmp_path / "server"))
     introduce(store, "Parc", "claire@parc.example")
     imap.deliver(mail(sender="eve@evil.example"))
     room = Mailroom(
@@ -357,7 +358,7 @@ def test_a_server_killed_while_it_reads_loses_no_mail_and_takes_none_twice(
 ) -> None:
     home, port, chance = Home(tmp_path / "server"), dead_port(), random.Random(4)
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     desk = Desk(store, home.path, imap, port_of(smtp))
     senders = [f"p{n}@parc.example" for n in range(4)]
     structure = introduce(store, "Parc", *senders)

@@ -10,14 +10,21 @@ from releve.adapters.content import identity_presets
 from releve.adapters.http.client import PlainHttpError
 from releve.apps.server.break_glass_cli import LoginUnknownError
 from releve.apps.server.cli import server
+from releve.apps.server.home import Home
 from releve.apps.server.identity_errors import (
     ProviderTakenError,
     ProviderUnknownError,
     ProviderUnusableError,
 )
+from releve.apps.server.opening import make_store
 from releve.apps.server.structure_cli import StructureUnknownError
 from tests.server.forger import CLIENT, forging
 from tests.server.test_grant_cli import run, user
+
+
+@pytest.fixture(autouse=True)
+def _home_of_a_server(tmp_path: Path) -> None:
+    make_store(Home(tmp_path)).close()
 
 
 def refused(home: Path, *words: str, typed: str = "secret\n") -> Result:
@@ -54,10 +61,7 @@ def test_a_service_is_added_looked_at_and_removed(tmp_path: Path) -> None:
 
 
 def _trail(home: Path) -> list[tuple[str, str]]:
-    from releve.apps.server.home import Home
-    from releve.apps.server.opening import open_store
-
-    store = open_store(Home(home))
+    store = make_store(Home(home))
     (structure,) = store.structures()
     with store.unit(structure.id, writes=False) as unit:
         return [(e.object, e.verb) for e in unit.trail()]

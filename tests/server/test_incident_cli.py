@@ -7,7 +7,7 @@ import pytest
 
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server import profiles
 from releve.flow.server.ingest import take
 from releve.model.structure import CareService, Contact, Profile, StructureKind
@@ -28,7 +28,7 @@ class Cli:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         home = Home(folder)
         home.make()
-        self.store, self._capsys = open_store(home), capsys
+        self.store, self._capsys = make_store(home), capsys
         self._home = ["--home", str(folder), "--structure", "Cabinet A"]
         hosts, self.incident = attack(self.store)
         self.structure = hosts[0].structure

@@ -27,7 +27,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.store import SqlStore
 from releve.apps.agent.config import public_bytes
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.agent.ports import TemporaryError
 from releve.flow.server.enrol import ensure_structure, make_token
 from releve.flow.server.verify import verify
@@ -142,7 +142,7 @@ def test_killed_while_it_writes_nothing_that_was_acknowledged_is_missing(tmp_pat
     home, shipped = Home(tmp_path / "home"), tmp_path / "shipped"
     home.make()
     shipped.mkdir()
-    store = open_store(home)
+    store = make_store(home)
     hosts = [add_host(store, f"serveur {n}", "Cabinet") for n in range(2)]
     secrets = make_secrets(store, _TOKENS_PER_LIFE * _KILLS)
     server = Server(home.path, shipped)

@@ -31,7 +31,7 @@ from releve.apps.server.leaving import (
     hand_over,
     write_certificate,
 )
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.sealed import is_document, open_
 from releve.flow.server.ports import Structure
 from releve.model.identity import Provider
@@ -180,7 +180,7 @@ def home(tmp_path: Path) -> Home:
 def test_from_the_shell_twice_and_no_trace_in_the_file(
     home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = open_store(home)
+    store = make_store(home)
     fill(store, "A", home.signing_key())
     store.close()
     at = ["leave", "--home", str(home.path), "--structure", "A", "--out", str(tmp_path / "out")]
@@ -204,7 +204,7 @@ def test_from_the_shell_twice_and_no_trace_in_the_file(
 def test_killed_in_the_middle_it_is_all_there_or_all_gone(
     home: Home, tmp_path: Path, wait: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = open_store(home)
+    store = make_store(home)
     host = fill(store, "A", home.signing_key())
     before = {name: len(rows) for name, rows in dump(store, host.structure).items()}
     store.close()
@@ -222,7 +222,7 @@ def test_killed_in_the_middle_it_is_all_there_or_all_gone(
     time.sleep(wait)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    store = open_store(home)
+    store = make_store(home)
     left = store.leavings().left(host.structure)
     is_gone = left.pop("structure") == 0
     assert left == (dict.fromkeys(before, 0) if is_gone else before)

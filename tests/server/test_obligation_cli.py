@@ -7,7 +7,7 @@ import pytest
 
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from tests.server.declared import attacked
 
 NAMED = ["--structure", "Cabinet A"]
@@ -17,7 +17,7 @@ NAMED = ["--structure", "Cabinet A"]
 def place(tmp_path: Path) -> tuple[list[str], str]:
     home = Home(tmp_path / "home")
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     _, incident = attacked(store)
     return ["--home", str(home.path), *NAMED], incident
 

@@ -18,7 +18,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
 from releve.apps.server.onboarding import OnboardTakenError, Plan, Reception, Taken
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.envelope import read_token
 from releve.flow.server.enrol import enrol
 from releve.flow.server.signin import check_password
@@ -133,7 +133,7 @@ def test_killed_and_run_again_it_is_whole_and_single(
     assert run([*words, "--minutes", "25"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["structures"]
     assert {*told["new"], *told["kept"]} >= {"structure", "host/accueil", "vault/coffre"}
-    store = open_store(home)
+    store = make_store(home)
     (owner,) = store.structures()
     with store.unit(owner.id, writes=False) as unit:
         assert [len(unit.vaults()), len(unit.people())] == [1, 1]
@@ -170,4 +170,4 @@ def test_a_file_that_cannot_be_used_makes_nothing(
     plan.write_text(text.replace(old, new))
     assert run(["onboard", str(plan), "--home", str(home.path), "--out", str(tmp_path / "o")]) == 73
     assert not (tmp_path / "o").exists()
-    assert open_store(home).structures() == []
+    assert make_store(home).structures() == []

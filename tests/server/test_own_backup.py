@@ -22,7 +22,7 @@ from releve.adapters.sql import tables as t
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli import main
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.server.state import back_up
 from releve.flow.server.ingest import take
 from tests.server.test_structures_apart import dump, fill
@@ -54,7 +54,7 @@ def urls(request: pytest.FixtureRequest, postgres: Postgres) -> tuple[str, str]:
 def test_the_state_comes_back_row_by_row(tmp_path: Path, urls: tuple[str, str], capsys) -> None:
     home = Home(tmp_path / "home")
     home.make()
-    store = open_store(home, urls[0])
+    store = make_store(home, urls[0])
     home.token_url.write_text("https://releve.example\n")
     key, host = home.public_key(), fill(store, "A", home.signing_key())
     other = fill(store, "B", home.signing_key()).structure
@@ -73,7 +73,7 @@ def test_the_state_comes_back_row_by_row(tmp_path: Path, urls: tuple[str, str], 
     assert new.public_key() == key
     assert new.token_url.read_text() == "https://releve.example\n"
     assert stat.S_IMODE(new.path.stat().st_mode) == 0o700
-    again = open_store(new, urls[1])
+    again = make_store(new, urls[1])
     for structure in (host.structure, other):
         assert kept(again, structure) == kept(store, structure)
     assert again.person_by_login("claire-A") == store.person_by_login("claire-A")
@@ -121,7 +121,7 @@ def test_one_state_is_taken_while_others_write(tmp_path: Path) -> None:
     for n, (place, manifest) in enumerate(made):
         into = tmp_path / f"out{n}"
         unpack(place, into)
-        store = open_store(Home(into))
+        store = make_store(Home(into))
         with store.unit(hosts[0].structure, writes=False) as unit:
             first, second = (unit.watermark(host.id, "sp") for host in hosts)
             query = sa.select(t.event.c.host)
@@ -140,7 +140,7 @@ def archive(tmp_path: Path) -> Path:
     home = Home(tmp_path / "home")
     home.make()
     home.signing_key()
-    store = open_store(home)
+    store = make_store(home)
     fill(store, "A", home.signing_key())
     store.close()
     return back_up(home, "", tmp_path / "state.tar.gz", T0)[0]
@@ -194,7 +194,7 @@ def test_a_trail_that_was_falsified_before_the_backup_is_not_restored(
 ) -> None:
     home = Home(tmp_path / "home")
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     host = fill(store, "A", home.signing_key())
     with tampering(store, host.structure, "audit") as db:
         db.execute(sa.update(t.audit).where(t.audit.c.number == 2).values(actor="x"))
@@ -222,7 +222,7 @@ def test_killed_in_the_middle_there_is_no_half_home(tmp_path: Path, archive: Pat
         child.wait()
         if home.path.exists():
             assert main.run(["audit", "verify", "--home", str(home.path)]) == 0
-            assert open_store(home).person_by_login("claire-A") is not None
+            assert make_store(home).person_by_login("claire-A") is not None
     if home.path.exists():
         home.path.rename(tmp_path / "last")
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0

@@ -15,7 +15,7 @@ from releve.adapters.sql import tables
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import LazyGroup
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.server.paper_facts import settings
 from releve.apps.server.papers_cli import PaperUnknownError, papers
 from releve.flow.server import profiles, signin
@@ -144,7 +144,7 @@ def test_the_events_that_a_server_keeps_otherwise_are_stated_so() -> None:
 def test_a_structure_prints_its_own(tmp_path: Path) -> None:
     home = Home(tmp_path / "server")
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     owner = ensure_structure(store, NAME, "s1", T0)
     profile = Profile(
         kind=StructureKind.PRACTICE,

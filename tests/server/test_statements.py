@@ -17,7 +17,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import run
 from releve.apps.console.statement_files import KIND, Maker, make_statement
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.assist.escalation import Acknowledged
 from releve.flow.sealed import open_
 from releve.flow.server import obligations, profiles
@@ -200,7 +200,7 @@ def test_a_statement_is_one_page_signed_and_kept(store: SqlStore, tmp_path: Path
 def test_from_the_shell_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path / "home")
     home.make()
-    store = open_store(home)
+    store = make_store(home)
     now = dt.datetime.now(dt.UTC)
     add_host(store, "h", "=cmd|' /C calc'!A0")
     at, month = ["--home", str(home.path)], f"{now:%Y-%m}"

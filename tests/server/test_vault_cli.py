@@ -6,7 +6,7 @@ import pytest
 
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server import vaults
 
 KEY = "ab" * 32
@@ -31,7 +31,7 @@ def test_a_vault_is_enrolled_once_listed_and_ended(cli, tmp_path):
     assert len(made["token"]) > 40
     cli(*add, KEY, status=55)
     cli("add", "autre", "--structure", "Cabinet A", "--public-key", "no key", status=2)
-    store = open_store(Home(tmp_path / "s"))
+    store = make_store(Home(tmp_path / "s"))
     assert vaults.who(store, made["token"]).vault == made["vault"]
     rows = b"".join(p.read_bytes() for p in (tmp_path / "s").glob("releve.db*"))
     assert made["token"].encode() not in rows, "only its hash is kept"

@@ -19,7 +19,7 @@ from releve.adapters.http.poster import HttpPoster
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server import casework, incidents
 from releve.flow.server.assist import asking
 from releve.flow.server.incidents import Word
@@ -281,7 +281,7 @@ def test_killed_between_the_event_and_its_delivery_no_message_is_lost(tmp_path: 
     home = Home(tmp_path / "home")
     home.make()
     (tmp_path / "shipped").mkdir()
-    store = open_store(home)
+    store = make_store(home)
     host = add_host(store, "h", "Cabinet")
     server, chance, asked = Server(home.path, tmp_path / "shipped"), random.Random(7), []
     server.words += ["--webhook-network", "127.0.0.0/8"]

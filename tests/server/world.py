@@ -26,7 +26,7 @@ from releve.apps.agent.config import public_bytes
 from releve.apps.console.context import Context
 from releve.apps.server import wiring
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.web.headers import SafeHeaders
 from releve.flow import envelope
 from releve.flow.server.enrol import enrol, ensure_structure, make_token
@@ -136,7 +136,7 @@ def running(
     """The whole server in this process, on a free port of loopback; without `jobs` it only answers."""
     home = Home(folder)
     home.make()
-    store = store or open_store(home)
+    store = store or make_store(home)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

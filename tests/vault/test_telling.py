@@ -18,7 +18,7 @@ import pytest
 
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.vault.standing import Standings, StandingTeller
 from releve.flow.server import signin
 from releve.flow.server.ports import Unit
@@ -53,7 +53,7 @@ class Site:
         self.port = told["url"].rpartition(":")[2].strip("/")
         self.url = f"https://localhost:{self.port}"
         self.authority = home / "keys/authority.pem"
-        self.store = open_store(self.home)
+        self.store = make_store(self.home)
         self.client = httpx.Client(
             verify=ssl.create_default_context(cafile=str(self.authority)),
             base_url=self.url,

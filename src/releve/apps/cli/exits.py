@@ -72,15 +72,16 @@ _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
-_DATABASE = (
-    *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
-    *_of(f"{_SQL}.apart", "UnboundRoleError"),
-    *_of(f"{_SQL}.versions", "LaterDatabaseError"),
-)
 _TO_LOOK = (
     *_of("releve.apps.server.opening", "DatabaseMissingError"),
     *_of(f"{_SQL}.versions", "LaterDatabaseError"),
 )
+_MADE = (
+    *_of(f"{_SQL}.seal", "SecondFactorKeyError"),
+    *_of(f"{_SQL}.apart", "UnboundRoleError"),
+    *_of(f"{_SQL}.versions", "LaterDatabaseError"),
+)
+_DATABASE = (*_MADE, *_of("releve.apps.server.opening", "DatabaseMissingError"))
 _GLPI_CLI = "releve.apps.server.glpi_cli"
 _GLPI = (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"))
 _GRANT_CLI = "releve.apps.server.grant_cli"
@@ -326,7 +327,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "agent names": _ENROLLED,
     "server run": (
-        *_of(f"{_SQL}.engine", "ServerRunningError"), *_DATABASE,
+        *_of(f"{_SQL}.engine", "ServerRunningError"), *_MADE,
         *_LISTENING,
     ),
     "audit verify": (
@@ -341,14 +342,14 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of("releve.apps.server.state", "BackupPlaceError"),
     ),
     "server restore": (
-        *_DATABASE, *_of("releve.apps.server.opening", "DatabaseMissingError"),
+        *_DATABASE,
         *_of("releve.apps.server.state", "HomeTakenError"),
         *_of("releve.adapters.server_archive", "StateFileError"),
         *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
     ),
-    "server token create": _DATABASE,
+    "server token create": _MADE,
     "server user create": (
-        *_DATABASE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
+        *_MADE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
     ),
     "server grant add": (*_GRANTS, *_of(_GRANT_CLI, "PersonUnknownError")),
     "server grant remove": (
@@ -366,7 +367,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_GRANTS, *_of(_WEBHOOK_CLI, "WebhookUnknownError", "WebhookNotTakenError"),
     ),
     "server webhook remove": (*_GRANTS, *_of(_WEBHOOK_CLI, "WebhookUnknownError")),
-    "server setup-code": (),
+    "server setup-code": _DATABASE,
     "group add": _DATABASE,
     "group list": _DATABASE,
     "group show": _GRANTS,
@@ -469,7 +470,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "statement usage": (*_DATABASE, *_of(_MONTHS, "MonthError")),
     "onboard": (
-        *_DATABASE, *_CONTENT, *_of("releve.apps.server.onboard_cli", "OnboardFileError"),
+        *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_cli", "OnboardFileError"),
         *_of("releve.apps.server.onboarding", "OnboardTakenError"),
     ),
     "leave": (

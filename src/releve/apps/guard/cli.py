@@ -157,7 +157,7 @@ def run(
 def _store(store: str, protect: str) -> str:
     from releve.apps.guard.wiring import default_store
 
-    return store or default_store(os.path.realpath(protect or "."))
+    return store or default_store(protect or ".")
 
 
 _WHERE = (

@@ -217,7 +217,9 @@ def default_store(folder: str) -> str:
     """A root-only folder on the same file system, outside the protected one if possible.
 
     In /var/lib/releve where users could move it away: a disk whose top folder they write to.
+    Raises: FolderError.
     """
+    folder = _folder(folder)
     device = os.stat(folder).st_dev
     top = folder
     while os.path.dirname(top) != top and os.stat(os.path.dirname(top)).st_dev == device:

@@ -301,7 +301,8 @@ def read_time(said: str | None) -> dt.datetime | None:
     except ValueError:
         meant = understood(text, dt.datetime.now(dt.UTC).astimezone(zone))
         if meant is None or not meant.is_exact:
-            raise click.BadParameter(f"{said!r} is no time like 2026-11-22 14:05") from None
+            wrong = "no such date and time, or words unknown; say it like 2026-11-22 14:05"
+            raise click.BadParameter(f"{said!r}: {wrong}") from None
         return meant.at.astimezone(dt.UTC)
     if re.search(r":\d\d:\d\d(?![.,\d])", text.partition("+")[0]):
         at = at.replace(microsecond=999_999)

@@ -112,10 +112,9 @@ async def start(request: AnyRequest) -> Response[str]:
 async def look(request: AnyRequest) -> Response[str]:
     inside, desk = enter(request), _desk(request)
     task = _asked(await form_of(request, inside.session), inside.visit.now)
-    said_time = task.said_when or task.day
     if not Wanted.of(task.said).is_enough:
         return _ask(inside, desk, task, wrong="words")
-    if said_time and task.meant is None:
+    if task.meant is None and (task.said_when or task.day or task.hour):
         return _ask(inside, desk, task, wrong="when")
     found = await to_thread.run_sync(desk.wizard.look, task.said, task.folder, limiter=_WORK)
     task.hits, task.is_troubled = list(found.hits[:_SHOWN]), found.is_troubled
@@ -134,8 +133,7 @@ def _asked(fields: dict[str, str], now: dt.datetime) -> Task:
         day=fields.get("jour", "")[:10],
         hour=fields.get("heure", "")[:5],
     )
-    said = f"{task.day} {task.hour}".strip() if task.day else task.said_when
-    task.meant = understood(said, now.astimezone(ZONE)) if said else None
+    task.meant = understood(f"{task.said_when} {task.day} {task.hour}", now.astimezone(ZONE))
     return task
 
 

@@ -152,9 +152,7 @@ def insurer_show(home: Path, db: str, name: str, as_json: bool) -> None:
 
 
 def _make(home: Path, db: str, name: str, kind: CircleKind, *, as_json: bool) -> None:
-    place = Home(home)
-    place.make()
-    store, now = open_store(place, db), SystemClock().now()
+    store, now = open_store(Home(home), db), SystemClock().now()
     made = circles.make(store, name, kind, identity=new_id(), actor=_ACTOR, now=now)
     if made is None:
         raise UsageError(f"{name} is something else already.")

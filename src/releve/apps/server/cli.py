@@ -23,7 +23,7 @@ from releve.apps.server.grant_cli import grant, role_option
 from releve.apps.server.home import Home
 from releve.apps.server.identity_cli import identity
 from releve.apps.server.mailbox_cli import mailbox
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store, open_store
 from releve.apps.server.options import db_option as _db
 from releve.apps.server.options import home_option as _home
 from releve.apps.server.options import json_option as _json
@@ -137,7 +137,7 @@ def run(
         port = listener.getsockname()[1]
         if not db:
             stack.enter_context(only_server(home))
-        store = open_store(place, db)
+        store = make_store(place, db)
         certificate = place.ensure_certificate((*own_names(host), *names)) if is_secure else None
         shown = names[0] if names else (host if host not in ("0.0.0.0", "::") else own_names("")[0])  # noqa: S104
         scheme = "https" if is_secure else "http"
@@ -186,8 +186,7 @@ def token_create(
 ) -> None:
     """Faire un jeton, bon une fois / make a token, good once. It is printed, and not kept."""
     place = Home(home)
-    place.make()
-    store, now = open_store(place, db), SystemClock().now()
+    store, now = make_store(place, db), SystemClock().now()
     owner = ensure_structure(store, structure, new_id(), now)
     secret = secrets.token_bytes(32)
     make_token(store, owner.id, secret, now, now + dt.timedelta(hours=hours))
@@ -240,8 +239,7 @@ def user_create(
     from releve.flow.server.signin import SHORTEST_PASSWORD, create_person
 
     place = Home(home)
-    place.make()
-    store, now = open_store(place, db), SystemClock().now()
+    store, now = make_store(place, db), SystemClock().now()
     password = password_file.readline().rstrip("\n")
     if len(password) < SHORTEST_PASSWORD:
         raise WeakPasswordError(SHORTEST_PASSWORD)
@@ -261,6 +259,9 @@ def user_create(
 
 @server.command("setup-code")
 @_home
-def setup_code(home: Path) -> None:
+@_db
+def setup_code(home: Path, db: str) -> None:
     """Redire le code de première mise en route / say the first start's code again."""
-    click.echo(Home(home).setup_code() or "Mise en route déjà faite / already set up.")
+    place = Home(home)
+    code = "" if open_store(place, db).has_people() else place.make_setup_code()
+    click.echo(code or "Mise en route déjà faite / already set up.")

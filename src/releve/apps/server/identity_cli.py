@@ -85,7 +85,6 @@ def add(  # noqa: PLR0913 - one argument per option
     check_url(issuer)
     secret = _read(secret_file)
     place = Home(home)
-    place.make()
     store, now = open_store(place, db), SystemClock().now()
     if links.provider_named(store, name) is not None:
         raise ProviderTakenError(name)

@@ -81,8 +81,7 @@ def set_(
         raise UsageError(str(error)) from error
     if "@" not in address:
         raise UsageError("--address is an address: aide@example.fr")
-    place = Home(home)
-    place.make()
+    store, now = open_store(Home(home), db), SystemClock().now()
     wanted = MailboxFile(
         imap=imap,
         smtp=smtp,
@@ -91,7 +90,6 @@ def set_(
         authority=str(ca.resolve()) if ca else "",
     )
     validity, last = _try(wanted)
-    store, now = open_store(place, db), SystemClock().now()
     if store.mailbox(wanted.key) is None:
         store.put_mailbox(wanted.key, MailboxState(validity=validity, uid=last, looked_at=now))
     write_mailbox(home, wanted)

@@ -10,7 +10,7 @@ import msgspec
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.onboarding import Plan, Reception, Wanted
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.rota_cli import unknown_address
 from releve.flow.server import profiles
@@ -52,8 +52,7 @@ def onboard(
         click.echo(text, nl=False)
         return
     begun, plan, place, clock = time.monotonic(), _read(path), Home(home), SystemClock()
-    place.make()
-    store = open_store(place, db)
+    store = make_store(place, db)
     reception = Reception(store, place, plan.url, out, lambda line: click.echo(line, err=True))
     taken = [reception.take(wanted, clock.now()) for wanted in plan.structures]
     seconds = round(time.monotonic() - begun, 1)

@@ -18,14 +18,29 @@ class DatabaseMissingError(ReleveError):
     """There is no database to look at."""
 
     status = 101
-    remedy = "Name the server's folder with --home, or its database with --db."
+    remedy = (
+        "Name the server's folder with --home (RELEVE_SERVER_HOME), or its database with --db."
+        " A new server is made by `releve server run`."
+    )
 
     def __init__(self, where: str) -> None:
         super().__init__(f"{where} holds no database of a server with an audit trail.")
 
 
 def open_store(home: Home, url: str = "") -> SqlStore:
-    """Raises: SecondFactorKeyError, LaterDatabaseError."""
+    """A server's that is there. Raises: DatabaseMissingError, SecondFactorKeyError, LaterDatabaseError."""
+    if not (home.keys.is_dir() if url else sqlite_path(home.path).exists()):
+        raise DatabaseMissingError(str(home.path))
+    return _opened(home, url)
+
+
+def make_store(home: Home, url: str = "") -> SqlStore:
+    """Home and database are made where there are none. Raises: SecondFactorKeyError, LaterDatabaseError."""
+    home.make()
+    return _opened(home, url)
+
+
+def _opened(home: Home, url: str) -> SqlStore:
     engine = open_engine(url or sqlite_url(home.path))
     return SqlStore(
         engine, seal_of(engine, home.totp_key, AESGCM.generate_key(bit_length=_KEY_BITS))

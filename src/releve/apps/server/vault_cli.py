@@ -9,7 +9,7 @@ import click
 from releve.adapters.own_key import public_key_of
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store, open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.flow.server import vaults
 from releve.flow.server.enrol import ensure_structure
@@ -72,9 +72,7 @@ def add(
 
     Example: releve server vault add coffre --structure "Cabinet du Parc" --public-key head.pub
     """
-    place = Home(home)
-    place.make()
-    store, now = open_store(place, db), SystemClock().now()
+    store, now = make_store(Home(home), db), SystemClock().now()
     if not 0 < len(name) <= _LONGEST_NAME:
         raise UsageError(f"NAME has 1 to {_LONGEST_NAME} characters.")
     key = _key(public_key)

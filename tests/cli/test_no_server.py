@@ -1,0 +1,120 @@
+"""Every command that works on a server's home, named one that is not there: refused, and nothing made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from releve.adapters.server_archive import StateFileError
+from releve.apps.cli import main
+from releve.apps.cli.called import to_type
+from releve.apps.guard.wiring import FolderError
+from releve.apps.server.home import Home
+from releve.apps.server.mailbox_cli import MailboxMissingError
+from releve.apps.server.opening import DatabaseMissingError
+from releve.apps.server.statement_cli import StatementBadError
+from releve.model.errors import UsageError
+
+# These may be the first command of a server: they make it.
+MAKES = ("server run", "server token create", "server user create", "server vault add", "onboard")
+
+
+def _commands(command: click.Command, words: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            inner = command.get_command(click.Context(command), name)
+            assert inner is not None
+            yield from _commands(inner, f"{words} {name}".strip())
+    elif "RELEVE_SERVER_HOME" in [option.envvar for option in command.params]:
+        yield words, command
+
+
+COMMANDS = dict(_commands(main.cli, ""))
+SAID = {
+    "url": "https://example.fr/hook",
+    "imap": "imaps://u@mail.example.fr",
+    "smtp": "smtps://u@mail.example.fr",
+    "address": "aide@example.fr",
+    "month": "2026-10",
+    "client_id": "releve",
+    "hosts": "a",
+}
+KIND = 'kind = "practice"\nlegal_name = "Cabinet"'
+MORE = {
+    "server identity add": ["--issuer", "https://id.example.fr", "--secret-file", __file__],
+    "leave": ["--structure", "Cabinet", "--out", "out", "--by", "Claire"],
+    "audit verify": ["--key", "00" * 32],
+}
+# What these need first is another thing than the server: a file that is good, a mailbox, a key.
+OTHERS = {
+    "server restore": StateFileError,
+    "statement verify": StatementBadError,
+    "server mailbox remove": MailboxMissingError,
+    "server mailbox test": MailboxMissingError,
+    "server mailbox show": MailboxMissingError,
+    "audit key": UsageError,
+}
+
+
+def words_of(words: str, command: click.Command, folder: Path) -> list[str]:
+    """The command with all that it needs, on the home that is not there."""
+    said = words.split()
+    for param in command.params:
+        if not param.required or param.name == "home":
+            continue
+        value = SAID.get(param.name or "", "cabinet")
+        if isinstance(param.type, click.Choice):
+            value = str(param.type.choices[0])
+        elif isinstance(param.type, click.Path):
+            value = str(folder / (param.name or ""))
+            if param.name not in ("out", "target"):
+                Path(value).write_text(KIND if words == "structure set" else "{}")
+        said += [param.opts[0], value] if isinstance(param, click.Option) else [value]
+    return [*said, *MORE.get(words, []), "--home", str(folder / "nowhere")]
+
+
+@pytest.mark.parametrize("words", sorted(set(COMMANDS) - set(MAKES)))
+def test_it_says_that_no_server_is_there(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = OTHERS.get(words, DatabaseMissingError)
+    assert main.run(words_of(words, COMMANDS[words], tmp_path)) == error.status
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert to_type(error.remedy) in said.err
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_those_that_make_a_server_are_commands_too() -> None:
+    assert set(MAKES) < set(COMMANDS)
+
+
+@pytest.mark.parametrize("verb", ["status", "thaw 1", "kill 1", "free", "stop-family 1"])
+def test_a_guard_of_no_folder_is_refused_as_guard_run_refuses_it(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nope = str(tmp_path / "nope")
+    assert main.run(["guard", *verb.split(), "--protect", nope]) == FolderError.status
+    assert f"{nope} is not a folder" in capsys.readouterr().err
+
+
+def test_an_empty_home_has_no_start_behind_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(tmp_path)]
+    assert main.run(["server", "setup-code", *home]) == DatabaseMissingError.status
+    assert list(tmp_path.iterdir()) == []
+    capsys.readouterr()
+    assert main.run(["server", "token", "create", "--structure", "Cabinet", *home]) == 0
+    capsys.readouterr()
+    assert main.run(["server", "setup-code", *home]) == 0
+    code = capsys.readouterr().out.strip()
+    assert code == Home(tmp_path).setup_code() != ""
+    (tmp_path / "password").write_text("une phrase assez longue")
+    create = ["server", "user", "create", "--structure", "Cabinet", "--login", "claire", *home]
+    assert main.run([*create, "--password-file", str(tmp_path / "password")]) == 0
+    capsys.readouterr()
+    assert main.run(["server", "setup-code", *home]) == 0
+    assert "déjà faite" in capsys.readouterr().out
