@@ -14,7 +14,7 @@ from releve.adapters.sql.rows import from_text
 from releve.adapters.sql.tables import help_wake
 from releve.adapters.system import new_id
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.assist.escalation import Limits
 from releve.flow.server.assist import answering, rotas
 from releve.flow.server.assist.asking import Asked, ask
@@ -58,7 +58,7 @@ class World:
     def __init__(self, folder: Path, chance: Random) -> None:
         home = Home(folder)
         home.make()
-        self.store, self.people, self.chance = open_store(home), Driven(chance), chance
+        self.store, self.people, self.chance = make_store(home), Driven(chance), chance
         self.engine = open_engine(sqlite_url(folder))
         self.is_dying = False
         self.ids: list[str] = []

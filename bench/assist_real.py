@@ -16,7 +16,7 @@ from assist_outcome import Outcome, outcome
 
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.flow.server.assist import rotas
 from releve.flow.server.assist.asking import make_line
 from releve.flow.server.enrol import ensure_structure
@@ -31,7 +31,7 @@ def real(folder: Path, requests: int, chance: Random, answer_s: float) -> Outcom
     """So many callers; two of ten are answered by nobody."""
     home = Home(folder)
     home.make()
-    store, port = open_store(home), dead_port()
+    store, port = make_store(home), dead_port()
     structure = ensure_structure(store, "Cabinet", "s1", dt.datetime.now(dt.UTC)).id
     words = [str(folder), str(port), str(answer_s), str(answer_s * _ROUNDS_S)]
     ids: list[str] = []

@@ -14,7 +14,7 @@ import anyio
 from releve.adapters.system import log_to_stderr
 from releve.apps.server import wiring
 from releve.apps.server.home import Home
-from releve.apps.server.opening import open_store
+from releve.apps.server.opening import make_store
 from releve.apps.web.listening import listener_on
 from releve.assist.escalation import Limits
 
@@ -28,7 +28,7 @@ def main(home: str, port: str, answer_s: str, insist_s: str) -> None:
     )
     url = f"http://127.0.0.1:{port}"
     with listener_on(f"127.0.0.1:{port}") as listener:
-        store = open_store(place)
+        store = make_store(place)
         app, context = wiring.build(place, store, is_secure=False, url=url, limits=limits)
         anyio.run(wiring.serve, app, context, listener, None)
 
