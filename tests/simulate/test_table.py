@@ -65,5 +65,5 @@ def test_the_table_and_the_report_have_one_median_stop() -> None:
     out = io.StringIO()
     Table(out, "fr", 4).end(run)
     said = out.getvalue()
-    assert "4 attaques (3 arrêtées ; finies avant d'être jugées : 1)" in said
-    assert "arrêt en 43 ms (sans arrêt : 1, compté comme infiniment long)" in said
+    assert "4 attaques (3 arrêtées ; finies avant que le gardien ait jugé : 1)" in said
+    assert "arrêt en 43 ms (sans arrêt : 1, compté comme le plus lent)" in said

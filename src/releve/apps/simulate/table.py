@@ -59,8 +59,8 @@ class Table:
                 + self._paint(_GREY, say(self._lang, "skipped", result.skipped))
             )
             return
-        lost = f"{result.files_lost:>10}"
-        figures = f"{result.newest_save_lost:>14}{_ms(result.first_write_to_stop_ms):>12}{_ms(result.rollback_ms):>12}"
+        lost = f"{result.files_lost:>8}"
+        figures = f"{result.newest_save_lost:>16}{_ms(result.first_write_to_stop_ms):>12}{_ms(result.rollback_ms):>12}"
         paint = _RED if result.files_lost else _GREEN
         note = "" if result.stopped else "  " + say(self._lang, _unstopped(result))
         self._line(
@@ -90,7 +90,8 @@ class Table:
         """One part of the chain."""
         self._heading("chain", ())
         mark = self._paint(_GREEN, "✓") if result.ok else self._paint(_RED, "✗")
-        self._line(f"{mark} {result.detail} ({result.ms:.0f} ms)")
+        took = f" ({_ms(result.ms)})" if result.ms >= 1 else ""
+        self._line(f"{mark} {result.detail}{took}")
 
     def end(self, run: Simulation) -> None:
         """The short account."""
@@ -131,7 +132,7 @@ class Table:
             return
         self._head = key
         self._line("")
-        widths = {"fs": -12, "touched": 10, "lost": 10, "newest": 14, "stop": 12, "rollback": 12}
+        widths = {"fs": -12, "touched": 10, "lost": 8, "newest": 16, "stop": 12, "rollback": 12}
         words = ""
         for column in columns:
             text, width = say(self._lang, column), widths[column]

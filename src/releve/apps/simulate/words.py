@@ -23,10 +23,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "over_undone": ("déjà finie, défaite", "already over, undone"),
     "never": ("jamais", "never"),
     "never_counted": (
-        " (sans arrêt : {}, compté comme infiniment long)", " (without a stop: {}, counted as infinitely late)",
+        " (sans arrêt : {}, compté comme le plus lent)", " (without a stop: {}, counted as the slowest)",
     ),
     "sum_stopped": ("{} arrêtées", "{} stopped"),
-    "sum_over": (" ; finies avant d'être jugées : {}", "; over when judged: {}"),
+    "sum_over": (" ; finies avant que le gardien ait jugé : {}", "; over when judged: {}"),
     "skipped": ("non montrée : {}", "not shown: {}"),
     "let": ("laissé faire", "let through"),
     "halted": ("ARRÊTÉ", "STOPPED"),

@@ -237,7 +237,7 @@ def punch_holes(field: Field) -> None:
 
 
 PROFILES: tuple[Profile, ...] = (
-    Profile(name="racer", kind="breaking", title="coureur : écrase juste après chaque enregistrement", title_en="racer, after each honest save", act=racer,
+    Profile(name="racer", kind="breaking", title="coureur : écrase après chaque enregistrement", title_en="racer, after each honest save", act=racer,
         beside=("saver",),
         condition="La toute dernière version d'un fichier enregistré à l'instant peut être perdue : comptée à part.",
     ),
