@@ -151,7 +151,7 @@ def run(
         as_json=as_json,
         called=sys.argv[0],
     )
-    become(msgspec.json.encode(asked))
+    become(msgspec.json.encode(asked).decode())
 
 
 def _store(store: str, protect: str) -> str:

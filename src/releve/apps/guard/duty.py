@@ -22,7 +22,7 @@ _TURN_S = 5.0
 _SWITCH_S = 0.0001  # three stages share one interpreter: none may wait 5 ms for another
 
 
-def serve(asked: bytes) -> int:
+def serve(asked: str) -> int:
     """Guard until SIGTERM or SIGINT and answer the exit status; errors go to stderr.
 
     Args:
