@@ -1,6 +1,7 @@
 """What a structure says of itself is checked before it is kept, and said in its trail."""
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,12 @@ from click.testing import CliRunner
 
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import run
-from releve.apps.server.structure_cli import ProfileFileError, read_profile, template
+from releve.apps.server.structure_cli import (
+    ProfileFileError,
+    StructureUnknownError,
+    read_profile,
+    template,
+)
 from releve.flow.server import profiles
 from releve.flow.server.enrol import ensure_structure
 from releve.model.structure import CareService, Profile, StructureKind
@@ -83,3 +89,21 @@ def test_the_command_sets_shows_and_lists(
     assert msgspec.json.decode(capsys.readouterr().out, type=Profile) == read_profile(path)
     assert run(["structure", "list", "--home", home]) == 0
     assert capsys.readouterr().out == "Cabinet du Parc  practice\n"
+
+
+def test_a_new_name_makes_a_structure_and_a_wrong_one_says_how(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, path = ["--home", str(tmp_path / "home")], tmp_path / "cabinet.toml"
+    path.write_text(CliRunner().invoke(template).output)
+    create = ["server", "token", "create", *home, "--json", "--structure"]
+    made = []
+    for name in ("Cabinet", "Cabinet", "Autre"):
+        assert run([*create, name]) == 0
+        told = capsys.readouterr()
+        made.append(json.loads(told.out)["new_structure"])
+        assert (f"Nouvelle structure / new structure : {name}" in told.err) is made[-1]
+    assert made == [True, False, True]
+    assert run(["structure", "set", *home, "Cabinett", str(path)]) == StructureUnknownError.status
+    for way in ("releve structure list", "releve server token create", "releve onboard"):
+        assert way in StructureUnknownError.remedy

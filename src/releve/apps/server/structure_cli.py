@@ -32,7 +32,11 @@ class StructureUnknownError(ReleveError):
     """No structure of that name, or it has not said anything of itself."""
 
     status = 42
-    remedy = "See `releve structure list`; then `releve structure set NAME FILE`."
+    remedy = (
+        "See `releve structure list` for the names. A new structure is made by"
+        " `releve server token create --structure NAME` or `releve onboard FILE`;"
+        " then `releve structure set NAME FILE` says what it is."
+    )
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Nothing is known of the structure {name}.")
