@@ -106,6 +106,31 @@ def test_an_attack_that_is_not_stopped_by_design_is_a_condition_and_not_a_failur
     assert "n’a pas été arrêté" in words_of(report(simulation))
 
 
+def test_the_worst_of_page_one_includes_the_attack_that_nobody_stopped() -> None:
+    calm = simulations.held()
+    over = msgspec.structs.replace(
+        calm.attacks[0],
+        stopped=False,
+        over=True,
+        first_write_to_stop_ms=None,
+        rollback_ms=5382.0,
+        lines=simulations.lines(2010, 575.0, 5382.0),
+    )
+    unseen = msgspec.structs.replace(over, name="unseen", rollback_ms=None, lines=())
+    lost = msgspec.structs.replace(over, name="lost", rollback_ms=9000.0, files_lost=1)
+    told = report(msgspec.structs.replace(calm, attacks=(*calm.attacks, over, unseen, lost)))
+    first = words_of(told.split('id="chronologie"')[0])
+    count = len(calm.attacks)
+    said = (
+        f"6,0 s au pire (mesuré dans {count + 1} cas sans perte sur {count + 3}, attaquant arrêté"
+    )
+    assert said in first
+    english = words_of(report(msgspec.structs.replace(calm, attacks=(over,)), "en"))
+    assert (
+        "6.0 s at worst (measured in 1 cases without loss of 1, attacker stopped or not)" in english
+    )
+
+
 def test_an_attack_that_was_over_when_judged_is_told_as_undone_and_not_as_stopped() -> None:
     over = msgspec.structs.replace(
         simulations.held().attacks[0],

@@ -1,8 +1,11 @@
 """`releve incident` and `releve playbook`: everything of the page, with --json."""
 
 import json
+import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from releve.apps.cli.main import run
@@ -34,6 +37,11 @@ class Cli:
         self.structure = hosts[0].structure
         profiles.put(self.store, self.structure, PROFILE, actor="a", now=T0)
 
+    def said(self, *words: str) -> list[str]:
+        self._capsys.readouterr()
+        assert run([*words, *self._home]) == 0
+        return self._capsys.readouterr().out.splitlines()
+
     def __call__(self, *words: str, status: int = 0) -> list[dict[str, object]]:
         self._capsys.readouterr()
         assert run([*words, *self._home, "--json"]) == status
@@ -54,6 +62,25 @@ def test_an_incident_is_listed_and_shown_with_hosts_care_and_reasons(cli: Cli) -
     assert [c["service"]["id"] for c in shown["care"]] == ["soins"]
     assert len(shown["entries"]) == 8
     assert cli("incident", "show", "nothing", status=63) == []
+
+
+def test_a_terminal_reads_as_the_page_does_in_french_and_by_the_structures_clock(
+    cli: Cli,
+) -> None:
+    at = msgspec.structs.replace(PROFILE, timezone="Indian/Reunion")
+    for profile, zone in ((PROFILE, ZoneInfo("Europe/Paris")), (at, ZoneInfo("Indian/Reunion"))):
+        profiles.put(cli.store, cli.structure, profile, actor="a", now=T0)
+        opened = f"{cli.incident.opened_at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+        (listed,) = cli.said("incident", "list")
+        assert listed == f"{cli.incident.id}  {opened}  sérieux  En cours"
+        first, *lines = cli.said("incident", "show", cli.incident.id)
+        assert first.startswith(f"{cli.incident.id}  critique  serveur, imagerie")
+        stops = [line for line in lines if "Programme hostile arrêté." in line]
+        assert stops[0].startswith(opened)
+        assert "après sa première écriture" in stops[0]
+        assert any("Remis comme avant : 3" in line for line in lines)
+        words = re.findall(r"\w+", "\n".join([listed, first, *lines]))
+        assert not {"critical", "serious", "stopped", "rolled_back", "open", "UTC"} & set(words)
 
 
 def test_split_merged_closed_reopened_by_name_with_a_reason(cli: Cli) -> None:

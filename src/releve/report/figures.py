@@ -52,6 +52,13 @@ def reasons(attack: AttackResult) -> int:
     return sum(len(line.points) for line in attack.lines if isinstance(line, Stopped))
 
 
+def judged_ms(attack: AttackResult) -> float | None:
+    """First destructive write to the judgement, of an attack in which nobody was left to stop."""
+    found = [line for line in attack.lines if isinstance(line, Stopped)]
+    told = [line.first_write_to_stop_ms for line in found if line.action != "would_stop"]
+    return max(told, default=None)
+
+
 def chosen(name: str, globs: tuple[str, ...]) -> bool:
     return not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 

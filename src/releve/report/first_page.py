@@ -191,7 +191,8 @@ def _meaning(simulation: Simulation, voice: Voice) -> Iterator[str]:
         yield voice.count(words.MEANING_NEWEST, newest)
     else:
         yield voice.say(words.MEANING_NEWEST_NONE)
-    breaks = [time for time in map(unreadable_ms, run) if time is not None]
+    whole = [attack for attack in run if not attack.files_lost]  # a lost file stays unreadable
+    breaks = [time for time in map(unreadable_ms, whole) if time is not None]
     if breaks:
         spread = figures.spread(breaks, ())
         yield voice.say(
@@ -199,6 +200,7 @@ def _meaning(simulation: Simulation, voice: Voice) -> Iterator[str]:
             median=show.duration(voice, spread.median),
             worst=show.duration(voice, spread.worst),
             n=voice.number(spread.n),
+            of=voice.number(len(run)),
         )
     honest = (figures.honest_stopped_tuned(simulation), figures.honest_stopped_held_out(simulation))
     if any(part.n for part in honest) and not any(part.value for part in honest):
@@ -206,10 +208,14 @@ def _meaning(simulation: Simulation, voice: Voice) -> Iterator[str]:
 
 
 def unreadable_ms(attack: AttackResult) -> float | None:
-    """From the first destructive write to the last file put back; None if not measured."""
-    if attack.first_write_to_stop_ms is None or attack.rollback_ms is None or not attack.stopped:
+    """From the first destructive write to the last file put back, its writer stopped or not.
+
+    None if nothing was put back, or not measured.
+    """
+    judged = attack.first_write_to_stop_ms if attack.stopped else figures.judged_ms(attack)
+    if judged is None or attack.rollback_ms is None:
         return None
-    return attack.first_write_to_stop_ms + attack.rollback_ms
+    return judged + attack.rollback_ms
 
 
 def _callout(failures: tuple[str, ...], voice: Voice) -> Callout:

@@ -106,7 +106,7 @@ def telling(attacks: Sequence[AttackResult]) -> AttackResult | None:
     drawable = [
         attack
         for attack in attacks
-        if unreadable_ms(attack) is not None and figures.reasons(attack)
+        if attack.stopped and unreadable_ms(attack) is not None and figures.reasons(attack)
     ]
     return max(drawable, key=weight, default=None)
 

@@ -84,9 +84,9 @@ MEANING_NEWEST_NONE = text(
 )
 MEANING_BREAK = text(
     "De la première écriture destructrice au dernier fichier remis en place : {median} en médiane, {worst} au pire "
-    "({n} cas). C’est le temps pendant lequel un document pouvait être illisible.",
-    "From the first destructive write to the last file put back: {median} median, {worst} at worst ({n} cases). "
-    "That is how long a document may have been unreadable.",
+    "(mesuré dans {n} cas sans perte sur {of}, attaquant arrêté ou non). C’est le temps pendant lequel un document pouvait être illisible.",
+    "From the first destructive write to the last file put back: {median} median, {worst} at worst "
+    "(measured in {n} cases without loss of {of}, attacker stopped or not). That is how long a document may have been unreadable.",
 )
 MEANING_HONEST = counted(
     "{n} travail ordinaire a tourné sous la même garde sans être arrêté.",

@@ -43,8 +43,11 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def catalogue(state: State) -> Iterator[SqliteCatalogue]:
-    """The catalogue beside the backup's state. Raises: CatalogueError."""
-    state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The catalogue beside the backup's state; the first time it is made, and judging goes on from then.
+
+    Raises: BackupNotSetUpError, CatalogueError.
+    """
+    check_backed_up(state)
     opened = SqliteCatalogue(state.folder / CATALOGUE)
     try:
         yield opened
@@ -128,6 +131,12 @@ class SnapshotHarmedError(ReleveError):
 def is_enabled(state: State) -> bool:
     """Whether each backup is judged: from the first `releve recover scan` on."""
     return (state.folder / CATALOGUE).exists()
+
+
+def check_backed_up(state: State) -> None:
+    """Without a catalogue and without a backup nothing can be asked here. Raises: BackupNotSetUpError."""
+    if not is_enabled(state):
+        state.config()
 
 
 def after_backup(state: State, snapshot: str, *, as_json: bool) -> None:

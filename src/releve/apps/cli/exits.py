@@ -233,11 +233,14 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of("releve.apps.backup.judging", "ScanRunningError"),
     ),
     "recover plan": (
+        *_NOT_SET_UP,
         *_of("releve.flow.scan_ports", "CatalogueError"),
         *_of("releve.apps.recover.planning", "IncidentUnknownError"),
     ),
-    "recover hunt": _of("releve.flow.scan_ports", "CatalogueError", "RulesError"),
-    "recover accept": _of("releve.flow.scan_ports", "CatalogueError", "UnknownSnapshotError"),
+    "recover hunt": (*_NOT_SET_UP, *_of("releve.flow.scan_ports", "CatalogueError", "RulesError")),
+    "recover accept": (
+        *_NOT_SET_UP, *_of("releve.flow.scan_ports", "CatalogueError", "UnknownSnapshotError"),
+    ),
     "drill run": (
         *_REPOSITORY, *_NOT_SET_UP, *_DRILL_HOME, *_SOURCE,
         *_of("releve.flow.scan_ports", "CatalogueError"),

@@ -43,11 +43,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     structure: str = ""
 
 
-def certify(home: DrillHome, journal: SqliteJournal, asked: Asked) -> Certificate:
-    """Examine, sign, keep. Raises: NothingToCertifyError, RoomError."""
+def check_there(asked: Asked) -> None:
+    """Raises: NothingToCertifyError."""
     for path in (*asked.paths, *asked.dicom, *filter(_is_file_name, asked.databases)):
         if not os.path.lexists(path):
             raise NothingToCertifyError(path)
+
+
+def certify(home: DrillHome, journal: SqliteJournal, asked: Asked) -> Certificate:
+    """Examine, sign, keep; what is asked for is there. Raises: RoomError."""
     ticks = BootTicks()
     ordered = ticks.moment()
     name = f"{ordered.at:%Y%m%d-%H%M}-{secrets.token_hex(3)}"

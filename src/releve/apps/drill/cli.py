@@ -12,10 +12,10 @@ from releve.adapters.drill.room import BootTicks
 from releve.apps.backup.cli import Teller
 from releve.apps.backup.state import State
 from releve.apps.drill.asking import Agreed, forget_right
-from releve.apps.drill.certify import Asked
+from releve.apps.drill.certify import Asked, check_there
 from releve.apps.drill.certify import certify as certify_restore
 from releve.apps.drill.ground import LENT, forget_lent, ground_of
-from releve.apps.drill.state import DrillHome, find
+from releve.apps.drill.state import DrillHome, find, is_made
 from releve.apps.drill.wiring import Scene, host_name, sweep, work
 from releve.apps.recover.intent import Words
 from releve.apps.recover.words import source_options, state_option
@@ -83,9 +83,12 @@ def run(
     releve drill run --envelope enveloppe.json --private-key salle.key --right droit.json
     Each week by itself: --agreed essais --room-key salle-ed25519.key instead of --right.
     """
-    home, words = DrillHome(drills), msgspec.convert(given, Words)
+    words = msgspec.convert(given, Words)
     if not words.begins:
         State(words.state or None).config()  # said before a drill is ordered
+    if resume and not if_due and not is_made(drills):
+        raise NothingToResumeError
+    home = DrillHome(drills)
     journal = home.journal()
     with journal.alone():
         sweep(home, journal, dt.datetime.now(dt.UTC))
@@ -145,6 +148,8 @@ def _next(home: DrillHome, known: list[Drill]) -> dt.datetime:
 def list_(drills: str | None, *, as_json: bool) -> None:
     """Lister les essais, le plus ancien d'abord."""
     said = {"passed": "réussi", "failed": "ÉCHEC", "": "interrompu ou en cours"}
+    if not is_made(drills):
+        return
     for one in DrillHome(drills).journal().drills():
         if as_json:
             _print(one)
@@ -163,6 +168,8 @@ def show(name: str, drills: str | None, *, names: bool, as_json: bool) -> None:
 
     Example: releve drill show 20261122-0300. Names of files are shown only with --names, here.
     """
+    if not is_made(drills):
+        raise UnknownDrillError(name)
     home = DrillHome(drills)
     journal = home.journal()
     one = find(journal.drills(), name)
@@ -242,7 +249,6 @@ def certify(
     Example: releve drill certify /srv/restaure --referent "Anne Roy" --role "Cadre de santé"
     --manifest avant.sha256 --product "Veeam 13" --production
     """
-    home = DrillHome(drills)
     asked = Asked(
         paths=tuple(str(Path(path).absolute()) for path in paths),
         referent=Referent(name=referent, role=role, in_production=production),
@@ -252,6 +258,8 @@ def certify(
         product=product,
         structure=structure,
     )
+    check_there(asked)
+    home = DrillHome(drills)
     _end(certify_restore(home, home.journal(), asked), home, as_json=as_json)
 
 
@@ -286,7 +294,7 @@ def verify(file: Path, named: str, drills: str | None, *, as_json: bool) -> None
 
 
 def _own(drills: str | None) -> set[str]:
-    return {seal.public_hex(DrillHome(drills).key())}
+    return {seal.public_hex(DrillHome(drills).key())} if is_made(drills) else set()
 
 
 def _tell(made: Certificate, home: DrillHome, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ class DrillHome:
     """Files of the drills of one machine."""
 
     def __init__(self, folder: str | None = None) -> None:
-        self.folder = Path(private_store(folder or os.environ.get(ENVIRONMENT) or DEFAULT))
+        self.folder = Path(private_store(_named(folder)))
         self.folder.chmod(0o700)
         self._key = self.folder / "key"
         self._schedule = self.folder / "schedule.json"
@@ -57,6 +57,15 @@ class DrillHome:
         for name, content in documents.items():
             durable.write(folder / name, content)
         return folder
+
+
+def is_made(folder: str | None) -> bool:
+    """Whether there was ever a drill to look at: `DrillHome` makes the folder."""
+    return Path(_named(folder)).is_dir()
+
+
+def _named(folder: str | None) -> str:
+    return folder or os.environ.get(ENVIRONMENT) or DEFAULT
 
 
 def find(drills: list[Drill], named: str) -> Drill:

@@ -148,13 +148,11 @@ def _plan(words: Words) -> Plan:
         except (OSError, msgspec.DecodeError) as error:
             raise RightFileError(words.plan, str(error)) from error
     # What judges snapshots is imported only by those who have no plan yet.
-    from releve.apps.backup.judging import catalogue
     from releve.apps.backup.state import State
-    from releve.apps.recover.planning import cut_of, plan_of
+    from releve.apps.recover.planning import cut_of, known_plan
 
     cut = cut_of(words.incident, words.first_write, words.server_home)
-    with catalogue(State(words.state or None)) as kept:
-        return plan_of(kept, cut)
+    return known_plan(State(words.state or None), cut)
 
 
 def source_of(

@@ -6,7 +6,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from releve.apps.backup.judging import WORDS, Teller, catalogue, scan_now, tell_scanned
+from releve.apps.backup.judging import (
+    WORDS,
+    Teller,
+    catalogue,
+    check_backed_up,
+    is_enabled,
+    scan_now,
+    tell_scanned,
+)
 from releve.apps.backup.state import State, SystemClock
 from releve.flow.scan import hunt as judge_again
 from releve.flow.scan_ports import RulesError
@@ -54,6 +62,9 @@ def scan(
 
 
 def _list(state: State, *, as_json: bool) -> None:
+    check_backed_up(state)
+    if not is_enabled(state):
+        return
     with catalogue(state) as kept:
         for point in kept.points():
             if as_json:

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from releve.adapters.scan.catalogue import SqliteCatalogue
-from releve.apps.backup.judging import catalogue
+from releve.apps.backup.judging import catalogue, check_backed_up, is_enabled
 from releve.apps.backup.state import State
 from releve.model.clean import DataSet, Plan, SetPlan
 from releve.model.errors import ReleveError, UsageError
@@ -52,13 +52,22 @@ def plan(
     A look-up: nothing is read from the vault. Example: releve recover plan --first-write 2026-11-20T03:12
     """
     cut = cut_of(since_incident, first_write, server_home)
-    with catalogue(State(state)) as kept:
-        made = plan_of(kept, cut)
+    kept = State(state)
+    check_backed_up(kept)
+    made = known_plan(kept, cut)
     if as_json:
         click.echo(msgspec.json.encode(made).decode())
         return
     for line in sentences(made):
         click.echo(line)
+
+
+def known_plan(state: State, cut: dt.datetime | None) -> Plan:
+    """The plan from this machine's catalogue; where there is none it names nothing, and none is made."""
+    if not is_enabled(state):
+        return make_plan((), (), {}, first_write=cut, accepted=frozenset())
+    with catalogue(state) as kept:
+        return plan_of(kept, cut)
 
 
 def plan_of(kept: SqliteCatalogue, cut: dt.datetime | None) -> Plan:

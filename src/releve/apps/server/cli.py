@@ -28,12 +28,13 @@ from releve.apps.server.options import db_option as _db
 from releve.apps.server.options import home_option as _home
 from releve.apps.server.options import json_option as _json
 from releve.apps.server.options import networks_option
+from releve.apps.server.owner import owner_of
 from releve.apps.server.state_cli import backup, restore
 from releve.apps.server.vault_cli import vault
 from releve.apps.server.webhook_cli import webhook
 from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, listener_on
 from releve.flow.envelope import write_token
-from releve.flow.server.enrol import ensure_structure, make_token
+from releve.flow.server.enrol import make_token
 from releve.flow.server.retention import KEEP_DAYS
 from releve.model.access import Role
 from releve.model.errors import ReleveError
@@ -184,10 +185,13 @@ def token() -> None:
 def token_create(
     home: Path, db: str, structure: str, url: str, hours: float, as_json: bool
 ) -> None:
-    """Faire un jeton, bon une fois / make a token, good once. It is printed, and not kept."""
+    """Faire un jeton, bon une fois / make a token, good once. It is printed, and not kept.
+
+    A name that no structure has makes one, and stderr says so (--json: new_structure).
+    """
     place = Home(home)
     store, now = make_store(place, db), SystemClock().now()
-    owner = ensure_structure(store, structure, new_id(), now)
+    owner, is_new = owner_of(store, structure, now)
     secret = secrets.token_bytes(32)
     make_token(store, owner.id, secret, now, now + dt.timedelta(hours=hours))
     url = url or _told_url(place)
@@ -199,7 +203,8 @@ def token_create(
             ca_sha256=place.authority_digest() if url.startswith("https:") else b"",
         )
     )
-    click.echo(json.dumps({"token": text, "structure": owner.id, "url": url}) if as_json else text)
+    facts = {"token": text, "structure": owner.id, "new_structure": is_new, "url": url}
+    click.echo(json.dumps(facts) if as_json else text)
 
 
 def _told_url(place: Home) -> str:
@@ -243,7 +248,7 @@ def user_create(
     password = password_file.readline().rstrip("\n")
     if len(password) < SHORTEST_PASSWORD:
         raise WeakPasswordError(SHORTEST_PASSWORD)
-    owner = ensure_structure(store, structure, new_id(), now)
+    owner, _ = owner_of(store, structure, now)
     person = create_person(store, owner, login, password, new_id(), now, role=Role(role))
     if person is None:
         raise LoginTakenError(login)

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from releve.adapters.content import playbooks
-from releve.apps.console.incident_views import CaseView, case_view
+from releve.apps.console.incident_views import case_view
 from releve.apps.console.views import names_of
 from releve.apps.server import incident_records
 from releve.apps.server.case_options import (
@@ -19,8 +19,9 @@ from releve.apps.server.case_options import (
     known,
     said_options,
 )
+from releve.apps.server.incident_lines import lines, row
 from releve.flow.server import incidents
-from releve.flow.server.recoveries import IncidentRecovery
+from releve.flow.server.profiles import zone_of
 from releve.model.errors import UsageError
 from releve.model.incident import Incident
 
@@ -36,13 +37,12 @@ def incident() -> None:
 def list_(home: Path, db: str, structure: str, *, as_json: bool, only_open: bool) -> None:
     """Du plus récent au plus ancien / newest first."""
     with desk(home, db, structure).unit(writes=False) as unit:
-        names = names_of(unit)
+        names, zone = names_of(unit), zone_of(unit)
         for one in unit.open_incidents() if only_open else unit.incidents():
-            facts = _facts(one, names)
             if as_json:
-                answer(facts, as_json=True)
+                answer(_facts(one, names), as_json=True)
             else:
-                click.echo(f"{one.id}  {facts['opened_at']}  {one.severity}  {facts['state']}")
+                click.echo(row(one, zone))
 
 
 @incident.command()
@@ -54,11 +54,12 @@ def show(home: Path, db: str, structure: str, identity: str, *, as_json: bool) -
     with at.unit(writes=False) as unit:
         found = known(unit, identity)
         view = case_view(unit, found, names_of(unit), playbooks(), at.now)
+        zone = zone_of(unit)
     if as_json:
         told = {**msgspec.to_builtins(view), "hosts": list(view.host_names)}
         click.echo(msgspec.json.encode(told).decode())
         return
-    for line in _lines(view):
+    for line in lines(view, zone):
         click.echo(line)
 
 
@@ -207,28 +208,3 @@ def _facts(one: Incident, names: dict[str, str]) -> dict[str, object]:
         "closed_by": one.closed_by,
         "merged_into": one.merged_into,
     }
-
-
-def _lines(view: CaseView) -> list[str]:
-    one = view.incident
-    lines = [f"{one.id}  {view.severity}  {', '.join(view.host_names)}"]
-    lines += [f"  - {reason.said.fr}" for reason in view.reasons]
-    lines += [
-        f"  {c.service.name}: {c.seconds / 60:.0f} min"
-        + (f", repris par {c.resumed.by}" if c.resumed else ", en cours")
-        for c in view.care
-    ]
-    lines += [_recovery_line(r, view) for r in view.recoveries]
-    lines += [f"{e.at:%Y-%m-%d %H:%M:%S}  {e.kind}  {e.why}" for e in reversed(view.entries)]
-    lines += [f"[{'x' if task.done_at else ' '}] {task.id}  {task.title}" for task in view.tasks]
-    lines += [f"{piece.id}  {piece.sha256[:16]}  {piece.name}" for piece in view.evidence]
-    return lines
-
-
-def _recovery_line(recovery: IncidentRecovery, view: CaseView) -> str:
-    told = recovery.told
-    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in told.seconds.items())
-    host = view.names.get(recovery.host, recovery.host)
-    return (
-        f"reprise {told.recovery} ({host}): {told.phase}, {told.files_home}/{told.files}, {steps}"
-    )

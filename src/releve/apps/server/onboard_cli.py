@@ -13,6 +13,7 @@ from releve.apps.server.onboarding import Plan, Reception, Wanted
 from releve.apps.server.opening import make_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.rota_cli import unknown_address
+from releve.apps.server.written import NotOfFormError, read_written
 from releve.flow.server import profiles
 from releve.flow.server.assist import rotas
 from releve.model.errors import ReleveError
@@ -77,14 +78,14 @@ def onboard(
 
 
 def _read(path: Path) -> Plan:
-    """Raises: OnboardFileError."""
+    """Raises: UsageError, OnboardFileError."""
     try:
-        plan = msgspec.toml.decode(path.read_bytes(), type=Plan)
+        plan = read_written(path, Plan, "releve onboard template")
         for one in plan.structures:
             profiles.check(one.profile)
             if one.rota is not None:
                 rotas.check(one.rota)
-    except (OSError, msgspec.MsgspecError, profiles.ProfileError, rotas.RotaError) as error:
+    except (NotOfFormError, profiles.ProfileError, rotas.RotaError) as error:
         raise OnboardFileError(path, str(error)) from error
     for one in plan.structures:
         if why := _wrong(one):

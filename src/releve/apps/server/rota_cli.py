@@ -5,7 +5,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import click
-import msgspec
 
 from releve.adapters.apprise import is_address
 from releve.adapters.sql.store import SqlStore
@@ -14,6 +13,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.written import NotOfFormError, read_written
 from releve.assist.rota import Watch, covered_share, holes, plan
 from releve.flow.server.assist.escalating import zone_on_call
 from releve.flow.server.assist.rotas import RotaError, check, keep
@@ -127,11 +127,11 @@ def holes_(home: Path, db: str, structure: str, days: int, as_json: bool) -> Non
 
 
 def _read(path: Path) -> Rota:
-    """Raises: RotaFileError; it names no address."""
+    """Raises: UsageError, RotaFileError; it names no address."""
     try:
-        given = msgspec.toml.decode(path.read_bytes(), type=Rota)
+        given = read_written(path, Rota, "releve desk rota template")
         check(given)
-    except (OSError, msgspec.MsgspecError, RotaError) as error:
+    except (NotOfFormError, RotaError) as error:
         raise RotaFileError(path, str(error)) from error
     if why := unknown_address(given):
         raise RotaFileError(path, why)

@@ -12,6 +12,7 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.written import NotOfFormError, read_written
 from releve.flow.server import profiles
 from releve.flow.server.ports import Structure
 from releve.model.errors import ReleveError
@@ -32,7 +33,11 @@ class StructureUnknownError(ReleveError):
     """No structure of that name, or it has not said anything of itself."""
 
     status = 42
-    remedy = "See `releve structure list`; then `releve structure set NAME FILE`."
+    remedy = (
+        "See `releve structure list` for the names. A new structure is made by"
+        " `releve server token create --structure NAME` or `releve onboard FILE`;"
+        " then `releve structure set NAME FILE` says what it is."
+    )
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Nothing is known of the structure {name}.")
@@ -101,11 +106,11 @@ def list_(home: Path, db: str, as_json: bool) -> None:
 
 
 def read_profile(path: Path) -> Profile:
-    """The file's profile. Raises: ProfileFileError."""
+    """The file's profile. Raises: UsageError, ProfileFileError."""
     try:
-        profile = msgspec.toml.decode(path.read_bytes(), type=Profile)
+        profile = read_written(path, Profile, "releve structure template")
         profiles.check(profile)
-    except (OSError, msgspec.MsgspecError, profiles.ProfileError) as error:
+    except (NotOfFormError, profiles.ProfileError) as error:
         raise ProfileFileError(path, str(error)) from error
     return profile
 

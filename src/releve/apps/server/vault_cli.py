@@ -11,8 +11,8 @@ from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import make_store, open_store
 from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.owner import owner_of
 from releve.flow.server import vaults
-from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Store
 from releve.model.errors import ReleveError, UsageError
 from releve.model.standing import EnrolledVault
@@ -76,7 +76,7 @@ def add(
     if not 0 < len(name) <= _LONGEST_NAME:
         raise UsageError(f"NAME has 1 to {_LONGEST_NAME} characters.")
     key = _key(public_key)
-    owner = ensure_structure(store, structure, new_id(), now)
+    owner, _ = owner_of(store, structure, now)
     token = secrets.token_urlsafe(32)
     made = EnrolledVault(
         id=new_id(),

@@ -1,0 +1,65 @@
+"""An incident as a terminal shows it: the page's own French words, by the structure's clock."""
+
+import datetime as dt
+from typing import Any
+
+from markupsafe import Markup
+
+from releve.apps.console.incident_views import CaseView
+from releve.apps.console.words import Words
+from releve.apps.web.assets import templates
+from releve.flow.server.recoveries import IncidentRecovery
+from releve.model.incident import Entry, Incident
+
+_T = Words("fr")
+
+
+def row(one: Incident, zone: dt.tzinfo) -> str:
+    """One line of `releve incident list`."""
+    severity = _T(f"severity.{one.severity}")
+    return f"{one.id}  {_local(one.opened_at, zone)}  {severity}  {_state(one)}"
+
+
+def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
+    """All of `releve incident show`."""
+    one = view.incident
+    severity = _T(f"severity.{view.severity}")
+    found = [f"{one.id}  {severity}  {', '.join(view.host_names)}"]
+    found += [f"  - {reason.said.fr}" for reason in view.reasons]
+    found += [
+        f"  {c.service.name} : {_T.exactly(c.seconds)}"
+        + (f", repris, dit par {c.resumed.by}" if c.resumed else ", en cours")
+        for c in view.care
+    ]
+    found += [_recovery(recovery, view) for recovery in view.recoveries]
+    parts = templates("releve.apps.console").get_template("_parts.html").module
+    found += [f"{_local(e.at, zone)}  {_said(parts, e)}" for e in reversed(view.entries)]
+    found += [f"[{'x' if task.done_at else ' '}] {task.id}  {task.title}" for task in view.tasks]
+    return [*found, *(f"{p.id}  {p.sha256[:16]}  {p.name}" for p in view.evidence)]
+
+
+def _said(parts: Any, entry: Entry) -> str:
+    """The page's own sentence, without the marks of a page."""
+    made: Markup = parts.said(_T, entry)
+    return made.striptags()
+
+
+def _state(one: Incident) -> str:
+    if one.merged_into:
+        return f"{_T('case.part_of')} {one.merged_into}"
+    return _T("incident.closed_by", who=one.closed_by) if one.closed_at else _T("incident.open")
+
+
+def _local(at: dt.datetime, zone: dt.tzinfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _recovery(recovery: IncidentRecovery, view: CaseView) -> str:
+    told = recovery.told
+    steps = [
+        f"{_T(f'recovering.step_{name}')} {_T('recovering.after', time=_T.exactly(seconds))}"
+        for name, seconds in told.seconds.items()
+    ]
+    host, phase = view.names.get(recovery.host, recovery.host), _T(f"recovering.phase_{told.phase}")
+    home = f"{told.files_home}/{told.files}"
+    return f"Reprise {told.recovery} ({host}) : {phase}, {home}, {', '.join(steps)}"
