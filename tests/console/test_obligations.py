@@ -154,7 +154,8 @@ def test_a_structure_that_said_nothing_of_itself_is_told_so(
         incident = unit.open_incidents(host.id)[0].id
     here = f"/incidents/{incident}/obligations"
     page = browser.post(here, data={"csrf": csrf, "by": "Dr Martin"}).text
-    assert "releve structure set" in page
+    assert "La structure n’a pas encore dit ce qu’elle est" in page
+    assert 'href="/settings#identity"' in page
     assert "Notifier la violation à la CNIL" in page
     assert "portail des signalements" not in page
 
