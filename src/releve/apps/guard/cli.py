@@ -5,7 +5,6 @@ import getpass
 import os
 import pwd
 import shutil
-import sys
 from collections.abc import Callable
 
 import click
@@ -131,8 +130,8 @@ def run(
     as_json: bool,
 ) -> None:
     """Guard folders in the foreground until SIGTERM."""
-    from releve.apps.guard.alone import become
     from releve.apps.guard.config import Asked, GuardConfig
+    from releve.apps.guard.duty import serve
 
     asked = Asked(
         guard=GuardConfig(
@@ -149,9 +148,8 @@ def run(
         enforce_after_s=watch_hours * 3600 if enforce else 0.0,
         canaries=canaries,
         as_json=as_json,
-        called=sys.argv[0],
     )
-    become(msgspec.json.encode(asked).decode())
+    serve(asked)
 
 
 def _store(store: str, protect: str) -> str:

@@ -35,7 +35,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     enforce_after_s: float = 0.0  # so long it only watches; 0: what `guard` says from the start
     canaries: bool = False
     as_json: bool = False
-    called: str = "releve"  # the command, as it was called
 
 
 class NoContain:

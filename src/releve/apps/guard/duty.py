@@ -7,8 +7,6 @@ import threading
 import time
 from types import FrameType
 
-import msgspec
-
 from releve.adapters.control import ControlServer
 from releve.adapters.linux import libc
 from releve.apps.guard.config import Asked
@@ -16,33 +14,15 @@ from releve.apps.guard.desk import ControlDesk
 from releve.apps.guard.show import person_printer
 from releve.apps.guard.wiring import build, line_printer
 from releve.apps.guard.witnesses import tend
-from releve.model.errors import ReleveError
 
 _TURN_S = 5.0
 _SWITCH_S = 0.0001  # three stages share one interpreter: none may wait 5 ms for another
 
 
-def serve(asked: str) -> int:
-    """Guard until SIGTERM or SIGINT and answer the exit status; errors go to stderr.
-
-    Args:
-        asked: JSON of `Asked`.
-    """
-    wanted = msgspec.json.decode(asked, type=Asked)
-    sys.argv[0] = wanted.called
+def serve(asked: Asked) -> None:
+    """Guard until SIGTERM or SIGINT. Raises: ReleveError when it cannot begin."""
     sys.setswitchinterval(_SWITCH_S)
     libc.one_malloc_arena()
-    try:
-        _guard(wanted)
-    except ReleveError as error:
-        from releve.apps.cli.called import describe
-
-        sys.stderr.write(describe(error, as_json=wanted.as_json) + "\n")
-        return error.status
-    return 0
-
-
-def _guard(asked: Asked) -> None:
     ending, started = threading.Event(), threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
