@@ -34,7 +34,7 @@ _NOT_SHOWN = "NOT SHOWN, missing: "
 _ALONE = ("bench", "box", "guard", "simulate")
 # Of those folders, what neither attacks, nor guards, nor measures.
 _BESIDE_OTHERS = {
-    "guard": ("authors", "keeper", "openers", "pure", "putback_safety", "show"),
+    "guard": ("keeper", "openers", "pure", "putback_safety", "show"),
     "simulate": ("corpus", "manifest", "mark", "plan", "table", "words"),
 }
 _TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
