@@ -63,6 +63,16 @@ class Desk:
         self.answer_there()
         self.page.wait_for_url(f"{self.served.url}/**")
 
+    def come_by_the_service(self) -> None:
+        """Link the account, leave, and come back by the service."""
+        self.trust(require_amr=("password",))
+        self.sign_in_here()
+        self.link()
+        self.leave()
+        self.page.click("text=Entrer par Glewlwyd du cabinet")
+        self.answer_there()
+        expect(self.page.locator("header .who")).to_have_text("claire")
+
     def answer_there(self) -> None:
         """On the provider's own page: who it is, once a browser, and that it may be told."""
         page = self.page
@@ -137,13 +147,7 @@ def test_an_account_is_linked_and_opens_with_what_it_must_say(desk: Desk) -> Non
 
 
 def test_whoever_signs_out_there_is_signed_out_here(desk: Desk) -> None:
-    desk.trust(require_amr=("password",))
-    desk.sign_in_here()
-    desk.link()
-    desk.leave()
-    desk.page.click("text=Entrer par Glewlwyd du cabinet")
-    desk.answer_there()
-    expect(desk.page.locator("header .who")).to_have_text("claire")
+    desk.come_by_the_service()
     name, jar = "GLEWLWYD2_OIDC_SID", desk.context.cookies(desk.there.url)
     cookies = {cookie["name"]: cookie["value"] for cookie in jar}
     address = f"{desk.there.url}/api/oidc/session/{cookies[name].partition(';')[0]}"
@@ -156,13 +160,7 @@ def test_whoever_signs_out_there_is_signed_out_here(desk: Desk) -> None:
 
 
 def test_who_signs_out_here_is_led_to_sign_out_there_and_back(desk: Desk) -> None:
-    desk.trust(require_amr=("password",))
-    desk.sign_in_here()
-    desk.link()
-    desk.leave()
-    desk.page.click("text=Entrer par Glewlwyd du cabinet")
-    desk.answer_there()
-    expect(desk.page.locator("header .who")).to_have_text("claire")
+    desk.come_by_the_service()
     desk.leave_what_it_opened()
     assert violations(desk.page, "/logout") == []
     desk.page.click("text=Fermer aussi celle de Glewlwyd du cabinet")

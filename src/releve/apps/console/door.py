@@ -32,7 +32,7 @@ from releve.flow.server.ports import Person, Session
 # argon2id takes 64 MiB each: two at a time, whoever knocks.
 SLOW = CapacityLimiter(2)
 LONGEST = 200
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @get("/setup")
@@ -310,8 +310,8 @@ async def may_begin(request: AnyRequest, visit: Visit) -> bool:
 
 
 async def tried(
-    visit: Visit, keys: tuple[str, ...], check: Callable[[], T | None]
-) -> tuple[T | None, str]:
+    visit: Visit, keys: tuple[str, ...], check: Callable[[], _T | None]
+) -> tuple[_T | None, str]:
     """What a check in a thread finds, or why nothing: "wait" (it was not made), "code"."""
     try:
         found = await to_thread.run_sync(

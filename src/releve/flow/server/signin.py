@@ -35,7 +35,7 @@ LIVES = {
     "full": dt.timedelta(hours=12),  # one shift
 }
 BREAK_GLASS_LIFE = dt.timedelta(hours=4)  # of a full session: a way in, not a way to stay
-T = TypeVar("T")
+_T = TypeVar("_T")
 hasher = PasswordHasher()  # argon2id, 64 MiB, t=3, p=4; an older hash keeps the cost it was made at
 
 
@@ -65,8 +65,8 @@ def check_tries(store: Store, keys: tuple[str, ...], now: dt.datetime) -> None:
 
 
 def tried(
-    store: Store, keys: tuple[str, ...], now: dt.datetime, check: Callable[[], T | None]
-) -> T | None:
+    store: Store, keys: tuple[str, ...], now: dt.datetime, check: Callable[[], _T | None]
+) -> _T | None:
     """What the check finds; it is counted as wrong before it is made, and given back if it was right.
 
     So tries at the same time are not more tries. One that ends in an error stays counted.
