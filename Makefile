@@ -10,7 +10,7 @@ run: setup
 	@.venv/bin/releve simulate --quick --serve
 
 test: setup
-	@.venv/bin/python -m pytest -n 3
+	@.venv/bin/python -m pytest -n 4
 
 check: setup
 	@.venv/bin/ruff check src tests bench scripts

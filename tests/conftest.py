@@ -32,10 +32,12 @@ _NOT_SHOWN = "NOT SHOWN, missing: "
 # Real attackers race a real guard, rules of the kernel belong to the whole machine, and figures are
 # measured: these tests run one at a time with nothing of ours beside them, after all others.
 _ALONE = ("bench", "box", "guard", "simulate")
-# Of those folders, what neither attacks, nor guards, nor measures.
+# Of those folders, what neither races an attack nor holds a figure to a limit.
 _BESIDE_OTHERS = {
-    "guard": ("keeper", "openers", "pure", "putback_safety", "show"),
-    "simulate": ("corpus", "manifest", "mark", "plan", "table", "words"),
+    "bench": ("assist_bench", "obligation_bench", "timers_bench", "vault_bench"),
+    "box": ("isolation", "server", "share"),
+    "guard": ("keeper", "openers", "portable_parts", "pure", "putback_safety", "show", "watcher"),
+    "simulate": ("corpus", "honest", "manifest", "mark", "plan", "table", "words"),
 }
 _TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
 
