@@ -64,7 +64,7 @@ def test_clocks_go_on_and_cross_their_end(served: Running, chromium: Browser) ->
     # A clock that speaks every second would drown the page for who listens to it.
     assert page.locator("[aria-live] [data-chrono], [role=status] [data-chrono]").count() == 0
     page.goto(f"/incidents/{incident}")
-    care = page.locator(".care-clock[data-chrono=up]")
+    care = page.locator(".care .care-clock[data-chrono=up]")
     expect(care).to_have_text(re.compile(r"\d+\sh\s\d\d:\d\d"))
     first = seconds(care)
     page.clock.run_for(3000)

@@ -1,6 +1,7 @@
 """Settings as people change them, consent, and the pages of a group and an insurer."""
 
 import datetime as dt
+import html
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -162,6 +163,38 @@ def go_south(served: Running, client: httpx.Client) -> None:
     with served.store.unit(south.id) as unit:
         access.give(unit, who, Role.LEAD, actor="admin", now=served.context.clock.now())
     assert send(client, "/structures", structure=south.id, reason="").status_code == 200
+
+
+def test_the_first_days_say_what_will_stand_there_and_what_can_be_done(served: Running) -> None:
+    client, now = lead(served), served.context.clock.now()
+
+    def read() -> str:
+        return html.unescape(client.get("/posture").text).replace("\u00a0", " ")
+
+    none = read()
+    assert "Aucun jour n’est encore noté" in none
+    assert "releve server token create --structure A" in none
+    assert "<svg class" not in none
+    host = add_host(served.store, "poste", "A")
+    there = read()
+    assert "Relier une première machine" not in there
+    for command in ("--enforce", "releve backup run", "releve drill run"):
+        assert command in there
+    assert 'href="/vault"' in there
+    today = now.astimezone(ZoneInfo("Europe/Paris")).date()
+    with served.store.unit(host.structure) as unit:
+        unit.put_posture(Posture(day=today, hosts=1, guarded=1, drill_days=0))
+    one = read()
+    assert "Un seul jour est noté" in one
+    assert "Aucune sauvegarde réussie jusqu’ici." in one
+    assert "<svg class" not in one
+    with served.store.unit(host.structure) as unit:
+        unit.put_posture(Posture(day=today - dt.timedelta(days=1), hosts=1, guarded=1))
+    two = read()
+    assert two.count('<svg class="lane"') == 3
+    assert "Aucune sauvegarde réussie jusqu’ici." in two  # instead of an axis without a bar
+    staff = browser(served, Role.STAFF, "A")
+    assert 'class="command"' not in staff.get("/posture").text
 
 
 @pytest.mark.browser

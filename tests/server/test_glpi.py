@@ -20,7 +20,7 @@ from releve.flow.server.live import Live
 from releve.flow.server.ticket_ports import GlpiFailed
 from releve.model.help import HelpRequest
 from releve.model.ticket import Glpi, Mapping, Ticket
-from tests.server.glpi_world import APP_TOKEN, USER_TOKEN, Replay, replay
+from tests.server.glpi_world import APP_TOKEN, BY_NAME, USER_TOKEN, Replay, replay
 from tests.server.help_world import dead_port
 from tests.server.world import T0, SetClock
 
@@ -260,10 +260,105 @@ def test_the_commands_set_test_show_and_remove_and_seal_the_tokens(
     assert main.run(["server", "glpi", "test", *owner]) == 67
     assert main.run(["server", "glpi", "remove", *owner]) == 0
     assert main.run(["server", "glpi", "test", *owner]) == 71
-    for wrong in (
-        'url = "http://glpi.example/apirest.php"\nuser_token_file = "user"',
-        "url = 1",
-        lines + "x = 1",
-    ):
-        file.write_text(wrong)
-        assert main.run(["server", "glpi", "set", str(file), *owner]) == 70
+
+
+TOLD = 'url = "https://glpi.example/apirest.php"\nuser_token_file = "user"\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (TOLD.replace("https", "http"), "url: https:// is wanted"),
+        (TOLD.replace("https://glpi.example", "glpi"), "is no address of the form"),
+        (TOLD.replace("glpi.example", "[glpi"), "is no address"),
+        ("url = 1", "url: a text in quotes is wanted, not a whole number"),
+        ("user_token_file = 'user'", "url is missing"),
+        (TOLD + "x = 1", "x is not a word of this file"),
+        (TOLD + "[mapping]\nurgency = 9", "mapping.urgency: a number <= 5 is wanted"),
+        (
+            TOLD + "[mapping]\nsolved = 5",
+            "mapping.solved: a list in [ ] is wanted, not a whole number",
+        ),
+        ("url = ", "it is no TOML"),
+        (
+            TOLD.replace('"user"', '"nowhere"'),
+            "user_token_file: there is no file nowhere beside it",
+        ),
+        (TOLD.replace('"user"', '"empty"'), "user_token_file: empty holds no token"),
+        (TOLD.replace('"user"', '"."'), "user_token_file: . cannot be read"),
+        (TOLD + 'app_token_file = "two"', "app_token_file: two holds no token, in one line"),
+        (TOLD + 'app_token_file = "raw"', "app_token_file: raw is no text"),
+        (TOLD + 'ca_file = "user"', "ca_file: user holds no certificate (PEM)"),
+    ],
+)
+def test_a_file_that_is_no_glpi_is_refused_in_plain_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: str, said: str
+) -> None:
+    for name, text in (("user", b"tok"), ("empty", b"\n"), ("two", b"a\nb"), ("raw", b"\xff")):
+        (tmp_path / name).write_bytes(text)
+    file = tmp_path / "glpi.toml"
+    file.write_text(lines)
+    owner = ["--structure", "Hôpital", "--home", str(tmp_path / "server")]
+    assert main.run(["server", "token", "create", *owner]) == 0
+    assert main.run(["server", "glpi", "set", str(file), *owner]) == 70
+    told = capsys.readouterr().err
+    assert said in told
+    assert "releve server glpi template" in told
+    for raw in ("Errno", "Traceback", "Object ", "Expected `", "$."):
+        assert raw not in told
+
+
+def test_a_file_that_is_not_there_is_said_with_what_makes_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = ["--structure", "Hôpital", "--home", str(tmp_path / "server")]
+    assert main.run(["server", "token", "create", *owner]) == 0
+    capsys.readouterr()
+    assert main.run(["server", "glpi", "set", str(tmp_path / "no.toml"), *owner]) != 0
+    told = capsys.readouterr().err
+    assert "there is no such file" in told
+    assert "`releve server glpi template > FILE`" in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "remedy"),
+    [
+        ("recorded: login page", "answers with a web page", "/apirest.php"),
+        ("recorded: bad user token", "refuses the tokens", "Make both tokens anew"),
+        ("empty", "what its API does not say", "GLPI 9.4 or newer"),
+        ("in trouble", "a fault of its own", "php-errors.log"),
+    ],
+)
+def test_a_bad_answer_is_told_in_plain_words_with_its_own_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], glpi: Replay, answer: str, said: str,
+    remedy: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "user").write_text(USER_TOKEN)
+    (tmp_path / "app").write_text(APP_TOKEN)
+    file = tmp_path / "glpi.toml"
+    file.write_text(f'url = "{glpi.url}"\nuser_token_file = "user"\napp_token_file = "app"')
+    owner = ["--structure", "Hôpital", "--home", str(tmp_path / "server")]
+    assert main.run(["server", "token", "create", *owner]) == 0
+    capsys.readouterr()
+    session = BY_NAME["session"]
+    monkeypatch.setitem(BY_NAME, "empty", {**session, "name": "empty", "raw": ""})
+    ill = {**session, "name": "in trouble", "status": 500, "raw": "<html></html>"}
+    monkeypatch.setitem(BY_NAME, "in trouble", ill)
+    glpi.now(answer)
+    assert main.run(["server", "glpi", "set", str(file), *owner]) == 67
+    told = capsys.readouterr().err
+    assert said in told
+    assert remedy in told
+
+
+def test_the_template_is_a_file_that_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["server", "glpi", "template"]) == 0
+    file = tmp_path / "glpi.toml"
+    file.write_text(capsys.readouterr().out)
+    (tmp_path / "glpi-user-token").write_text("token")
+    owner = ["--structure", "Hôpital", "--home", str(tmp_path / "server")]
+    assert main.run(["server", "token", "create", *owner]) == 0
+    assert main.run(["server", "glpi", "set", str(file), *owner]) == 67  # taken, and tried
+    assert "glpi.hopital.example/apirest.php: it cannot be reached" in capsys.readouterr().err

@@ -51,7 +51,7 @@ def test_each_recording_names_its_source_and_none_hides_another() -> None:
         ("recorded: no app token", "login"),
         ("asserted: wrong app token", "login"),
         ("recorded: bad user token", "login"),
-        ("recorded: login page", "refused"),
+        ("recorded: login page", "page"),
     ],
 )
 def test_a_session_that_is_not_opened_says_why(glpi: Replay, name: str, why: str) -> None:

@@ -125,6 +125,8 @@ class GlpiDesk:
             raise GlpiFailed("login")
         if answer.status_code == _NONE:
             raise GlpiFailed("gone")
+        if answer.is_server_error:
+            raise GlpiFailed("ill")
         if not answer.is_success:
             raise GlpiFailed("refused")
         return answer.content
@@ -134,7 +136,7 @@ def _read(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
     except msgspec.DecodeError as error:
-        raise GlpiFailed("refused") from error
+        raise GlpiFailed("page" if body.lstrip()[:1] == b"<" else "refused") from error
 
 
 def _on(ticket: int, content: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class CallClock(msgspec.Struct, frozen=True, kw_only=True):
     request: HelpRequest
     seconds: float  # until a named person came, or until now
     is_late: bool
+    is_running: bool
     share: float
     promise: float
 
@@ -114,6 +115,7 @@ def _call(request: HelpRequest, now: dt.datetime) -> CallClock:
         request=request,
         seconds=seconds,
         is_late=seconds > PROMISE_S or request.course.ended_at is not None,
+        is_running=until is now,
         share=100 * seconds / whole,
         promise=100 * PROMISE_S / whole,
     )

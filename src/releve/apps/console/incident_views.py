@@ -15,6 +15,7 @@ from releve.model.incident import Entry, Incident
 from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.model.structure import DataSetEntry
+from releve.obligation.clocks import Look
 from releve.triage import care
 from releve.triage.outlook import Totals, totals
 
@@ -31,6 +32,11 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.word is None or self.word.state == "undone"
+
+    @property
+    def is_settled(self) -> bool:
+        """Nobody has to say anything of it any more: what was only proposed waits for a word."""
+        return self.word is not None and self.word.state in ("done", "skipped")
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +64,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[CaseTask, ...]  # those that wait first
     tasks_skipped: int
     task_count: int
+    tasks_waiting: int
     evidence: tuple[Evidence, ...]
     hand_overs: tuple[HandOver, ...]
     ransom: tuple[RansomDecision, ...]
@@ -66,6 +73,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
+    legal: Look | None = None  # the legal clock that runs and is the worst
 
     @property
     def host_names(self) -> tuple[str, ...]:
@@ -109,6 +117,7 @@ def case_view(
         tasks=tuple(tasks[skip_tasks : skip_tasks + TASKS]),
         tasks_skipped=skip_tasks,
         task_count=len(tasks),
+        tasks_waiting=sum(task.done_at is None for task in tasks),
         evidence=_of(records, Evidence),
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),

@@ -1,6 +1,7 @@
 """How the structure stood, day by day."""
 
 import datetime as dt
+import shlex
 from typing import Any
 
 from anyio import to_thread
@@ -13,6 +14,20 @@ from releve.apps.console.views import structure_name
 from releve.apps.console.web import enter, page
 from releve.flow.server.ports import Unit
 from releve.flow.server.profiles import zone_of
+from releve.flow.server.situations import summed
+from releve.triage.posture import standing
+
+_COMMANDS = {
+    "host": "releve server token create --structure {structure}",
+    "guard": "releve agent run --guard '--protect … --enforce'",
+    "backup": "releve backup run",
+    "drill": "releve drill run",
+}
+
+
+def commands(structure: str) -> dict[str, str]:
+    """By what lacks; `structure`: its name."""
+    return {w: c.format(structure=shlex.quote(structure)) for w, c in _COMMANDS.items()}
 
 
 @get("/posture")
@@ -23,10 +38,13 @@ async def posture(request: AnyRequest) -> Response[str]:
 
     def drawn(unit: Unit) -> Chart:
         today = now.astimezone(zone_of(unit)).date()
-        return chart(unit.postures(today - dt.timedelta(days=DAYS)), today)
+        latest = standing(summed(unit, now), today, now)
+        return chart(unit.postures(today - dt.timedelta(days=DAYS)), today, latest)
 
     view = await reading(entered, drawn)
-    return page(entered.visit, "posture.html", view=view, structure_name=name)
+    return page(
+        entered.visit, "posture.html", view=view, structure_name=name, commands=commands(name)
+    )
 
 
 ROUTES: list[Any] = [posture]

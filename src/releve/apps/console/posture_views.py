@@ -10,6 +10,7 @@ from releve.model.posture import Posture
 DAYS = 90
 STEP = 8  # one day, in units of the drawing
 HEIGHT = 40
+_FEWEST = 2  # days, before a chart says more than their figures
 _LEAST = 3  # a bar that is there can be seen
 # What fills the height: more is not told apart.
 _MOST_INCIDENTS, _MOST_HOURS, _MOST_DAYS = 3, 72, 30
@@ -21,9 +22,17 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     paths: dict[str, str]
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.paths
+
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """A day without a row has no bar: nothing was heard then."""
+    """A day without a row has no bar: nothing was heard then.
+
+    `begins`: the day that makes a line of it; None when two days are there to compare.
+    `lacks`: what nothing can be drawn of yet, for somebody to see to.
+    """
 
     since: dt.date
     until: dt.date
@@ -31,9 +40,12 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     lanes: tuple[Lane, ...]
     days: tuple[Posture, ...]  # newest first
+    begins: dt.date | None
+    lacks: tuple[str, ...]
 
 
-def chart(days: Sequence[Posture], until: dt.date) -> Chart:
+def chart(days: Sequence[Posture], until: dt.date, latest: Posture | None) -> Chart:
+    """`latest`: how it stands; None while no host is known."""
     since = until - dt.timedelta(days=DAYS - 1)
     drawn = [posture for posture in days if since <= posture.day <= until]
     return Chart(
@@ -43,7 +55,20 @@ def chart(days: Sequence[Posture], until: dt.date) -> Chart:
         height=HEIGHT,
         lanes=tuple(_lane(name, of, drawn, since) for name, of in _LANES.items()),
         days=tuple(reversed(drawn)),
+        begins=until + dt.timedelta(days=1) if len(drawn) < _FEWEST else None,
+        lacks=_lacks(latest),
     )
+
+
+def _lacks(latest: Posture | None) -> tuple[str, ...]:
+    if latest is None or not latest.hosts:
+        return ("host",)
+    found = {
+        "guard": latest.guarded < latest.hosts,
+        "backup": latest.backup_hours is None,
+        "drill": latest.drill_days is None,
+    }
+    return tuple(name for name, is_lacking in found.items() if is_lacking)
 
 
 _Drawn = tuple[float, str] | None

@@ -12,7 +12,8 @@ from litestar.exceptions import PermissionDeniedException
 from litestar.response import Stream
 
 from releve.apps.console.context import AnyRequest
-from releve.apps.console.web import Entered, SignInNeededError, allowed, enter, mark_of
+from releve.apps.console.pictures import mark_of, news
+from releve.apps.console.web import Entered, SignInNeededError, allowed, enter
 from releve.flow.server.signin import digest, session_of
 
 Picture = Callable[[Entered], str]
@@ -69,7 +70,7 @@ async def _pictures(
             return
         drawn = await to_thread.run_sync(picture, fresh)
         mark = mark_of(drawn)
-        yield b": still here\n\n" if mark == shown else _message(drawn, mark)
+        yield b": still here\n\n" if mark == shown else _messages(news(drawn, shown), mark)
         shown = mark
         await context.live.wait(topic, known, _LOOK_AGAIN_SECONDS)
         await anyio.sleep(gather_seconds)
@@ -85,6 +86,11 @@ def _still_in(entered: Entered, now: dt.datetime) -> Entered | None:
         return None
 
 
-def _message(text: str, mark: str) -> bytes:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"id: {mark}\n{lines}\n".encode()
+def _messages(pieces: list[str], mark: str) -> bytes:
+    """One for each; the mark comes with the last: a line that broke before it gets them again."""
+    *before, last = (_data(piece) for piece in pieces)
+    return ("".join(f"{data}\n" for data in before) + f"id: {mark}\n{last}\n").encode()
+
+
+def _data(text: str) -> str:
+    return "".join(f"data: {line}\n" for line in text.splitlines())

@@ -1,9 +1,7 @@
 """One visit: who, in which language; forms that only our own pages can send; templates."""
 
 import datetime as dt
-import hashlib
 import hmac
-import re
 from functools import cache
 from typing import Any
 
@@ -15,6 +13,7 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import PermissionDeniedException
 
 from releve.apps.console.context import AnyRequest, Context, context_of
+from releve.apps.console.pictures import mark_of
 from releve.apps.console.verbs import verb_at, verb_of
 from releve.apps.console.words import LANGUAGES, Words, choose_language
 from releve.apps.web.assets import Asset, templates
@@ -27,7 +26,6 @@ from releve.model.access import Role, Verb
 
 _YEAR = 365 * 24 * 3600
 _PACKAGE = "releve.apps.console"
-_RUNNING = re.compile(r'data-seconds="-?\d+"([^>]*>)[^<]*')  # see chrono.js
 
 
 class SignInNeededError(Exception):
@@ -163,13 +161,6 @@ def render(visit: Visit, template: str, **facts: Any) -> str:
             **facts,
         )
     )
-
-
-def mark_of(picture: str) -> str:
-    """By which a live page says what it shows already; clocks that run on by themselves are no news."""
-    # A plain string first: parts of Markup are escaped when they are joined.
-    still = " ".join(_RUNNING.sub(r"\1", str(picture)).split())
-    return hashlib.sha256(still.encode()).hexdigest()[:16]
 
 
 def offers(visit: Visit, method: str, address: str) -> bool:

@@ -1,7 +1,9 @@
-"""`releve server glpi`: set, test, show, remove. A structure's own GLPI, which gets a ticket of each call."""
+"""`releve server glpi`: template, set, test, show, remove. A structure's own GLPI, which gets a ticket of each call."""
 
 import datetime as dt
 import json
+import ssl
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,18 +17,44 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.written import NotOfFormError, read_written
 from releve.apps.web.listening import LOOPBACK
 from releve.flow.server.ports import Structure
 from releve.flow.server.ticket_ports import GlpiFailed
 from releve.model.errors import ReleveError
 from releve.model.ticket import Glpi, Mapping
 
+_TEMPLATE = "releve server glpi template"
+# What it did, and what helps.
 _WHY = {
-    "unreachable": "it cannot be reached",
-    "tls": "its certificate is not trusted",
-    "login": "it refuses the tokens, or this machine's address",
-    "refused": "it answers what its API does not say",
-    "gone": "there is no API at this address",
+    "unreachable": (
+        "it cannot be reached",
+        "Check the address, and that this server may reach it (network, firewall, is GLPI on?).",
+    ),
+    "tls": (
+        "its certificate is not trusted",
+        "Name the certificate of its authority in ca_file, or let GLPI have one that is valid.",
+    ),
+    "login": (
+        "it refuses the tokens, or this machine's address",
+        "Make both tokens anew in GLPI, and let its API client accept this machine's address.",
+    ),
+    "page": (
+        "it answers with a web page, not as an API does",
+        "The address ends in /apirest.php; switch the REST API on in GLPI (Setup, General, API).",
+    ),
+    "ill": (
+        "it says that it has a fault of its own",
+        "See GLPI's own log (files/_log/php-errors.log there); then test again.",
+    ),
+    "refused": (
+        "it answers what its API does not say",
+        "Check that it is GLPI 9.4 or newer with its REST API on, and the numbers of [mapping].",
+    ),
+    "gone": (
+        "there is no API at this address",
+        "The address ends in /apirest.php; switch the REST API on in GLPI (Setup, General, API).",
+    ),
 }
 
 
@@ -39,19 +67,19 @@ class GlpiFailedError(ReleveError):
     )
 
     def __init__(self, url: str, why: str) -> None:
-        super().__init__(f"{url}: {_WHY.get(why, why)}.")
+        said, remedy = _WHY[why]
+        super().__init__(f"{url}: {said}.")
+        self.remedy = remedy
 
 
 class GlpiFileError(ReleveError):
     """The file does not describe a GLPI."""
 
     status = 70
-    remedy = (
-        "See docs/assistance.md for its lines: url, app_token_file, user_token_file, and [mapping]."
-    )
+    remedy = f"Start from `{_TEMPLATE}`, which explains each line."
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}")
+        super().__init__(f"{path} cannot be used: {why}.")
 
 
 class GlpiMissingError(ReleveError):
@@ -77,10 +105,16 @@ def glpi() -> None:
     """Le GLPI d'une structure : un ticket par demande / a structure's GLPI: a ticket of each call."""
 
 
+@glpi.command()
+def template() -> None:
+    """Un fichier à remplir, expliqué / a file to fill in, explained. Nothing else is read or made."""
+    click.echo(files("releve.apps.server").joinpath("glpi.toml").read_text(), nl=False)
+
+
 @glpi.command("set")
 @home_option
 @db_option
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @structure_option
 @json_option
 def set_(home: Path, db: str, file: Path, structure: str, as_json: bool) -> None:
@@ -122,11 +156,13 @@ def show(home: Path, db: str, structure: str, as_json: bool) -> None:
     with store.unit(owner.id, writes=False) as unit:
         tickets = unit.tickets()
     waiting = [{"request": t.request, "why": t.trouble} for t in tickets if t.trouble]
-    facts = _facts(owner, known) | {
-        "tickets": sum(t.number > 0 for t in tickets),
-        "waiting": waiting,
-    }
-    _say(facts, as_json=as_json)
+    facts = _facts(owner, known) | {"tickets": sum(t.number > 0 for t in tickets)}
+    if as_json:
+        _say(facts | {"waiting": waiting}, as_json=True)
+        return
+    _say(facts, as_json=False)
+    for one in waiting:
+        click.echo(f"waiting: {one['request']}: {_said(one['why'])}")
 
 
 @glpi.command()
@@ -145,25 +181,66 @@ def remove(home: Path, db: str, structure: str, as_json: bool) -> None:
 
 
 def _read(path: Path, now: dt.datetime) -> Glpi:
-    """Raises: GlpiFileError."""
+    """Raises: UsageError: there is no such file; GlpiFileError."""
     try:
-        told = msgspec.toml.decode(path.read_bytes(), type=_File)
-        parts = urlsplit(told.url)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-            raise GlpiFileError(path, "url: https:// is wanted, for the tokens travel with it")
-        beside = path.parent
-        return Glpi(
-            url=told.url,
-            user_token=(beside / told.user_token_file).read_text("utf-8").strip(),
-            app_token=(beside / told.app_token_file).read_text("utf-8").strip()
-            if told.app_token_file
-            else "",
-            authority=(beside / told.ca_file).read_text("utf-8") if told.ca_file else "",
-            mapping=told.mapping,
-            since=now,
-        )
-    except (msgspec.DecodeError, OSError, ValueError) as error:
+        told = read_written(path, _File, _TEMPLATE)
+    except NotOfFormError as error:
         raise GlpiFileError(path, str(error)) from error
+    if why := _unfit(told.url):
+        raise GlpiFileError(path, f"url: {why}")
+    authority = _beside(path, "ca_file", told.ca_file)
+    if authority and not _is_certificate(authority):
+        raise GlpiFileError(path, f"ca_file: {told.ca_file} holds no certificate (PEM)")
+    return Glpi(
+        url=told.url,
+        user_token=_beside(path, "user_token_file", told.user_token_file),
+        app_token=_beside(path, "app_token_file", told.app_token_file),
+        authority=authority,
+        mapping=told.mapping,
+        since=now,
+    )
+
+
+def _unfit(url: str) -> str:
+    """Why it cannot be GLPI's address; empty: it can."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{url} is no address"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"{url} is no address of the form https://…/apirest.php"
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        return "https:// is wanted, for the tokens travel with it"
+    return ""
+
+
+def _beside(path: Path, line: str, name: str) -> str:
+    """What stands in a file that the line names; empty when it names none. Raises: GlpiFileError."""
+    if not name and line != "user_token_file":
+        return ""
+    try:
+        text = (path.parent / name).read_text("utf-8").strip()
+    except FileNotFoundError:
+        raise GlpiFileError(path, f"{line}: there is no file {name} beside it") from None
+    except UnicodeDecodeError:
+        raise GlpiFileError(path, f"{line}: {name} is no text") from None
+    except OSError as error:
+        raise GlpiFileError(path, f"{line}: {name} cannot be read: {error.strerror}") from error
+    if not text or (line != "ca_file" and not _is_header(text)):
+        raise GlpiFileError(path, f"{line}: {name} holds no token, in one line and nothing else")
+    return text
+
+
+def _is_header(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _is_certificate(text: str) -> bool:
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 def _known(store: SqlStore, name: str) -> tuple[Structure, Glpi]:
@@ -191,5 +268,18 @@ def _facts(owner: Structure, known: Glpi) -> dict[str, object]:
 
 
 def _say(facts: dict[str, object], *, as_json: bool) -> None:
-    lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
+    lines = "\n".join(f"{name}: {_shown(value)}" for name, value in facts.items())
     click.echo(json.dumps(facts, ensure_ascii=False) if as_json else lines)
+
+
+def _shown(value: object) -> str:
+    """For a reader: a table as its lines, a list as its members."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(str, value))
+    return str(value)
+
+
+def _said(why: str) -> str:
+    return _WHY[why][0] if why in _WHY else why

@@ -27,6 +27,7 @@ _WORDS = (
     (re.compile(r"Object missing required field `(.*)`"), r"\1 is missing"),
     (re.compile(r"Object contains unknown field `(.*)`"), r"\1 is not a word of this file"),
     (re.compile(r"Expected `str` matching regex '(.*)'"), r"it is not of the form \1"),
+    (re.compile(r"Expected `(?:int|float)` (>=|<=|>|<) (\S+)"), r"a number \1 \2 is wanted"),
     (re.compile(r"Expected `\w+` of length (>=|<=) (\d+)"), r"its length is wanted \1 \2"),
 )
 

@@ -13,13 +13,13 @@ PACE = dt.timedelta(seconds=5)
 
 def keep(unit: Unit, now: dt.datetime) -> None:
     """The row as the unit's rows say it now, in their own transaction."""
-    unit.put_situation(_of(unit, now))
+    unit.put_situation(summed(unit, now))
 
 
 def renew(store: Store, structure: str, now: dt.datetime) -> bool:
     """Whether the row had to change. It is written only then: readers do not wait for nothing."""
     with store.unit(structure, writes=False) as unit:
-        if unit.situation() == _of(unit, now):
+        if unit.situation() == summed(unit, now):
             return False
     with store.unit(structure) as unit:
         keep(unit, now)
@@ -45,7 +45,8 @@ class News:
         return found
 
 
-def _of(unit: Unit, now: dt.datetime) -> Situation:
+def summed(unit: Unit, now: dt.datetime) -> Situation:
+    """As the rows say it now."""
     return sum_up(
         unit.structure,
         unit.hosts(),

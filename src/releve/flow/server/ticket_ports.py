@@ -8,7 +8,10 @@ from releve.model.ticket import Glpi, Ticket
 
 
 class GlpiFailed(Exception):  # noqa: N818  # a control value of this port
-    """It was not done, or nobody knows. `why`: "unreachable", "tls", "login", "refused", "gone"."""
+    """It was not done, or nobody knows.
+
+    `why`: "unreachable", "tls", "login", "page", "ill", "refused", "gone".
+    """
 
     def __init__(self, why: str) -> None:
         super().__init__(why)

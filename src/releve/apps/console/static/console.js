@@ -7,6 +7,8 @@
   const say = (state) => document.body.setAttribute("data-live", state);
   const heard = () => say("on");
   line.addEventListener("htmx:sse:after:connection", heard);
+  // Each piece of a picture in a task of its own: a slow phone answers its user between two of them.
+  line.addEventListener("htmx:sse:before:message", (event) => event.detail.waitUntil(new Promise((go) => window.setTimeout(go))));
   line.addEventListener("htmx:sse:after:message", heard);
   line.addEventListener("htmx:sse:close", () => say("off"));
   line.addEventListener("htmx:sse:error", (event) => {

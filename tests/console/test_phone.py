@@ -1,0 +1,169 @@
+"""On a phone, 390 px wide: no page is pushed aside, no table is wider than what holds it."""
+
+import datetime as dt
+import re
+
+import httpx
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page
+
+from releve.apps.console.verbs import OPEN, VERBS
+from releve.flow.server import circles, situations, sums
+from releve.model.access import Role
+from releve.model.posture import Posture
+from tests.console.test_accessible import busy, follow, watched
+from tests.console.test_browser import Watched, set_up
+from tests.console.test_light import addresses
+from tests.console.test_settings_pages import compared, insurer
+from tests.server.test_access import browser
+from tests.server.world import Running, add_host
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+WIDTH = 390
+# Seen by somebody who is not signed in, or once only; the reports are no pages of the console.
+ONCE = ("/setup", "/enrol", "/login", "/static/", "/up")
+WIDE = """
+() => {
+  document.querySelectorAll('details').forEach(d => d.open = true);
+  const found = [];
+  const page = document.documentElement;
+  if (page.scrollWidth > innerWidth) found.push(`page ${page.scrollWidth}`);
+  for (const table of document.querySelectorAll('table')) {
+    const held = table.parentElement;
+    if (table.scrollWidth > held.clientWidth + 1 || table.getBoundingClientRect().right > innerWidth)
+      found.push(`table ${table.scrollWidth} in ${held.clientWidth}`);
+    for (const cell of table.querySelectorAll('td, th'))
+      if (cell.scrollWidth > cell.clientWidth + 1 && cell.checkVisibility()) found.push(`cell ${cell.textContent}`);
+  }
+  for (const held of document.querySelectorAll('.scroll'))
+    if (held.scrollWidth > held.clientWidth) found.push(`aside ${held.scrollWidth} in ${held.clientWidth}`);
+  return found;
+}
+"""
+
+
+def too_wide(page: Page, at: str) -> list[str]:
+    page.goto(at)
+    return [f"{at}: {what}" for what in page.evaluate(WIDE)]
+
+
+def every_table(served: Running, page: Page) -> tuple[str, ...]:
+    """A structure whose pages show all they can; the addresses of its pages."""
+    case = busy(served)
+    follow(served, case)
+    watched(served)
+    store, now = served.store, served.context.clock.now()
+    with store.unit(store.structures()[0].id) as unit:
+        for days in range(12):
+            day = now.date() - dt.timedelta(days=days)
+            unit.put_posture(Posture(day=day, hosts=2, guarded=1, watching=1, down=days % 2,
+                                     incidents=1, backup_hours=3, drill_days=days))  # fmt: skip
+    page.goto(f"/incidents/{case}/obligations")
+    page.click("main form.fields button.strong")
+    page.wait_for_selector("#dossiers-title")
+    links = page.locator("a[href*='/dossiers/']").evaluate_all(
+        "all => all.map(a => a.getAttribute('href'))"
+    )
+    assert links
+    rest = ("/posture", "/settings", "/papers", "/tools", "/help/file", "/nothing")
+    return (*addresses(case), *rest, f"/incidents/{case}?skip=3", *sorted(set(links)))
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+def test_no_page_and_no_table_is_wider_than_a_phone(
+    served: Running, chromium: Browser, locale: str
+) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, locale)
+    found = too_wide(seen.page, "/setup")
+    set_up(served, seen)
+    pages = every_table(served, seen.page)
+    tables = 0
+    for at in pages:
+        found += too_wide(seen.page, at)
+        tables += seen.page.locator("table").count()
+    assert tables >= 10
+    outside = chromium.new_context(
+        locale=locale, base_url=served.url, viewport={"width": WIDTH, "height": 844}
+    )
+    for at in ("/login", "/login/break-glass", "/a/over"):
+        found += too_wide(outside.new_page(), at)
+    outside.close()
+    assert found == []
+    if locale == "fr-FR":
+        assert unwalked(pages) == []
+
+
+def unwalked(pages: tuple[str, ...]) -> list[str]:
+    """Pages of the console that the walk does not know: what they are of is walked below."""
+    left = []
+    for route in (*VERBS, *OPEN):
+        method, _, path = route.partition(" ")
+        is_page = method == "GET" and not path.endswith(("/live", "{file:str}", ".pdf"))
+        if not is_page or path.startswith(ONCE) or path in ("/group", "/insurer"):
+            continue
+        pattern = re.compile(re.sub(r"\{\w+:str\}", "[^/]+", path))
+        if not any(pattern.fullmatch(at.partition("?")[0]) for at in pages):
+            left.append(path)
+    return left
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+def test_the_tables_of_a_group_and_of_an_insurer_fit_too(
+    served: Running, chromium: Browser, locale: str
+) -> None:
+    group, ines = compared(served), of_insurer(served)
+    found = []
+    for client, at in ((group, "/group"), (ines, "/insurer")):
+        context = chromium.new_context(
+            locale=locale, base_url=served.url, viewport={"width": WIDTH, "height": 844}
+        )
+        context.add_cookies(
+            [{"name": "releve", "value": client.cookies["releve"], "url": served.url}]
+        )
+        page = context.new_page()
+        found += too_wide(page, at)
+        assert page.locator("table").count() == 1, at
+        context.close()
+    assert found == []
+
+
+def of_insurer(served: Running) -> httpx.Client:
+    """Of one with enough structures for figures."""
+    store, now, beta = served.store, served.context.clock.now(), insurer(served)
+    for number in range(5):
+        host = add_host(store, f"poste {number}", f"Cabinet {number}")
+        situations.renew(store, host.structure, now)
+        with store.unit(host.structure) as unit:
+            circles.join(unit, beta, actor="x", now=now)
+    sums.release(store, beta.id, now + dt.timedelta(days=7))
+    return browser(served, Role.INSURER, "Beta")
+
+
+def test_the_measure_finds_what_is_too_wide(served: Running, chromium: Browser) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, "fr-FR")
+    set_up(served, seen)
+    page = seen.page
+    page.goto("/health")
+    assert page.evaluate(WIDE) == []
+    page.evaluate("document.querySelector('table').style.minWidth = '40rem'")
+    assert any(what.startswith("table 640") for what in page.evaluate(WIDE))
+    page.evaluate("document.querySelector('main').style.width = '500px'")
+    assert any(what.startswith("page 5") for what in page.evaluate(WIDE))
+
+
+def test_a_row_says_of_each_value_what_it_is(served: Running, chromium: Browser) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, "fr-FR")
+    set_up(served, seen)
+    bare: dict[str, list[str]] = {}
+    for at in every_table(served, seen.page):
+        seen.page.goto(at)
+        cells = seen.page.locator("tbody td:not(.blank)").evaluate_all(
+            "all => all.filter(td => !td.dataset.label).map(td => td.textContent)"
+        )
+        bare |= {at: cells} if cells else {}
+    assert bare == {}, msgspec.json.encode(bare)
