@@ -13,6 +13,7 @@ from releve.model.clean import DataSet, Plan, SetPlan
 from releve.model.errors import ReleveError, UsageError
 from releve.model.incident import Incident
 from releve.recover.clean_point import plan as make_plan
+from releve.triage.stops import first_hostile_write
 
 _SHOWN = 10
 SERVER_HOME = Path("/var/lib/releve/server")
@@ -128,14 +129,7 @@ def cut_of(incident: str | None, first_write: str | None, home: str | None) -> d
             return when(first_write)
         except ValueError as error:
             raise UsageError(f"--first-write is no time: {first_write}") from error
-    return first_write_of(_incident(incident, home)) if incident else None
-
-
-def first_write_of(incident: Incident) -> dt.datetime:
-    """The earliest destructive write that an incident tells of."""
-    moments = [s.at - dt.timedelta(milliseconds=max(0.0, s.stop_ms)) for s in incident.stops]
-    moments.append(incident.opened_at)
-    return min(moments)
+    return first_hostile_write(_incident(incident, home)) if incident else None
 
 
 def _incident(name: str, home: str | None) -> Incident:
