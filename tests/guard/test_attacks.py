@@ -110,8 +110,7 @@ def test_a_folder_deeper_than_a_path_can_name_is_no_error_of_the_guard(
             with pytest.raises(OSError, match="too long"):
                 place.directory_path(key)
             assert str(place.nearest_path(key)).startswith(f"{root}/{'d' * 200}/")
-        with open(os.open("note.txt", os.O_WRONLY | os.O_CREAT, dir_fd=outside), "w") as note:
-            note.write("bonjour")
+        os.close(os.open("note.txt", os.O_WRONLY | os.O_CREAT, dir_fd=outside))
         (ground.share / "apres.txt").write_text("bonjour")
         guard.wait("window", seconds=30)
         assert [line for line in guard.all("alert") if line["kind"] == "internal_error"] == []
