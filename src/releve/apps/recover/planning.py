@@ -1,6 +1,7 @@
 """`releve recover plan`: where each data set comes back from, and why from there."""
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import click
@@ -116,10 +117,16 @@ def _set_lines(one: SetPlan) -> list[str]:
     if one.newer:
         lines.append(f"    versions saines plus récentes : {len(one.newer)}")
         lines += [f"      {n.path} ({_local(n.at)})" for n in one.newer[:_SHOWN]]
+        lines += _rest(len(one.newer))
     if one.withheld:
-        lines.append(f"    versions retenues : {len(one.withheld)}")
+        lines.append(f"    versions écartées, qui ne reviennent pas : {len(one.withheld)}")
         lines += [f"      {w.path} : {w.why.fr}" for w in one.withheld[:_SHOWN]]
+        lines += _rest(len(one.withheld))
     return lines
+
+
+def _rest(count: int) -> list[str]:
+    return [f"      … et {count - _SHOWN} de plus (toutes : --json)"] if count > _SHOWN else []
 
 
 def cut_of(incident: str | None, first_write: str | None, home: str | None) -> dt.datetime | None:
@@ -139,7 +146,7 @@ def _incident(name: str, home: str | None) -> Incident:
         from releve.apps.server.opening import open_store
     except ImportError as error:
         raise IncidentUnknownError(name, "the server is not installed here") from error
-    place = Path(home) if home else SERVER_HOME
+    place = Path(home or os.environ.get("RELEVE_SERVER_HOME") or SERVER_HOME)
     if not (place / "releve.db").exists():
         raise IncidentUnknownError(name, f"there is no server's database in {place}")
     store = open_store(Home(place))
