@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.process.guards import ProcessGuards
 from releve.apps.agent.config import Config, Home, public_bytes
+from releve.apps.agent.wiring import vitals_of
 from releve.flow.agent.guard_words import differences
 from tests.agent.hands import wait_for
 
@@ -132,3 +133,22 @@ def test_a_guard_that_does_not_end_is_an_error_with_a_remedy(machine, monkeypatc
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_for(lambda: not machine.guard())
+
+
+def test_a_host_whose_guard_was_taken_away_says_so(machine):
+    """Else its console goes on calling it protected."""
+
+    def told() -> bool | None:
+        config = machine.home.config()
+        return vitals_of(machine.home, config, ProcessGuards(machine.home.guard, ())).guard_running
+
+    assert told() is None, "none was ever started"
+    machine.run("--guard", machine.words(machine.folders[0]))
+    wait_for(lambda: machine.guard() > 0)
+    assert told() is True
+    machine.stop_agent()
+    ProcessGuards(machine.home.guard, ()).terminate()
+    wait_for(lambda: not machine.guard())
+    machine.run("--guard", "")
+    assert machine.home.config().guard == ()
+    assert told() is False

@@ -5,7 +5,9 @@ import html
 import httpx
 import msgspec
 
+from releve.flow.server.assist.telling import ask_from_host
 from releve.flow.server.ingest import take
+from releve.flow.wire import HelpAsk
 from releve.model import event as ev
 from releve.model.access import Role
 from tests.console.test_pages import sign_in
@@ -86,3 +88,24 @@ def test_what_the_structure_has_to_say_leads_to_settings_and_no_command_is_shown
     assert 'value="" selected' in settings
     assert "les numéros à appeler" in settings
     assert 'href="#playbooks"' in read(lead, f"/incidents/{at}")
+
+
+def test_the_desk_and_the_trail_name_a_machine_as_people_do(served: Running) -> None:
+    host = add_host(served.store, "serveur-cabinet", "Cabinet")
+    wanted = HelpAsk(
+        id="call-1", text="Plus rien ne s'ouvre", phone="0299000001", is_blocked=True,
+        by="secretaire", at=served.context.clock.now(),
+    )  # fmt: skip
+    now = served.context.clock.now()
+    call = ask_from_host(served.store, host.structure, host.id, wanted, now).request
+    lead = of_role(served, Role.LEAD, "Cabinet")
+    for page in ("/desk", f"/help/{call}"):
+        text = read(lead, page)
+        assert "serveur-cabinet" in text, page
+        assert host.id not in text, page
+    trail = read(lead, "/health")
+    trail = trail[trail.index("Journal d’audit</h2>") :]
+    assert "machine <strong>serveur-cabinet</strong>" in trail
+    assert f'<a href="/help/{call}"><code>{call[:8]}</code></a>' in trail
+    assert "compte <strong>" in trail
+    assert host.id not in trail

@@ -1,10 +1,13 @@
 """Whole attacks on real file systems: the lines of the contract, and everything as it was."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from releve.adapters.linux.place import HandlePlace
 from tests.guard.ground import Attackers, Ground, Line, differences
 
 pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
@@ -76,3 +79,43 @@ def test_every_way_of_destroying_is_undone(
     ended = attackers.wait(1 + 1) == 0 if stopped["action"] == "none" else False
     assert stopped["action"] == ("none" if ended else "frozen" if script == "wipe" else "killed")
     assert differences(before, ground.share) == []
+
+
+def deep(below: Path) -> int:
+    """A folder deeper than a path can name, made step by step; open."""
+    fd = os.open(below, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=fd)
+        lower = os.open("d" * 200, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = lower
+    return fd
+
+
+def test_a_folder_deeper_than_a_path_can_name_is_no_error_of_the_guard(
+    ground_on: Callable[[str], Ground],
+) -> None:
+    """Anybody on the same file system can make one; it is told of the folder that it lies in, or of none."""
+    ground = ground_on("ext4")
+    ground.build()
+    elsewhere = ground.share.parent / "ailleurs"
+    elsewhere.mkdir()
+    outside, within = deep(elsewhere), deep(ground.share)
+    guard = ground.guard()
+    guard.ready()
+    place = HandlePlace(str(ground.share))
+    try:
+        for fd, root in ((outside, elsewhere), (within, ground.share)):
+            key = place.key_of_folder(fd, "")
+            with pytest.raises(OSError, match="too long"):
+                place.directory_path(key)
+            assert str(place.nearest_path(key)).startswith(f"{root}/{'d' * 200}/")
+        os.close(os.open("note.txt", os.O_WRONLY | os.O_CREAT, dir_fd=outside))
+        (ground.share / "apres.txt").write_text("bonjour")
+        guard.wait("window", seconds=30)
+        assert [line for line in guard.all("alert") if line["kind"] == "internal_error"] == []
+        assert guard.end() == 0
+    finally:
+        place.close()
+        os.close(outside)
+        os.close(within)

@@ -17,6 +17,8 @@ from releve.apps.backup.state import Config, State
 from releve.apps.cli.main import run
 from releve.apps.recover.state import RecoveryHome
 from releve.apps.simulate.corpus.documents import docx
+from releve.flow.keys import EnvelopeError
+from releve.flow.recovery.errors import NoRecoveryError
 from tests.recover.practice import Recovery
 from tests.vault.conftest import STRUCTURE, Gate, address, releve
 
@@ -52,6 +54,7 @@ class Attacked:
         self.lent = self._envelope()
         self.snapshots: list[str] = []
         self._live()
+        self.late = self._sealed("late.json")  # its key is in no view of before
         said("recover", "scan", "--state", self.state.folder)
         self.plan = self.root / "plan.json"
         self.plan.write_text(json.dumps(said("recover", "plan", *self.by_time)))
@@ -122,11 +125,14 @@ class Attacked:
     def _envelope(self) -> tuple[str, ...]:
         room = self.root / "room.key"
         self.room_public = said("key", "escrow", "pair", "--out", str(room))["public"]
-        sealed = str(self.root / "envelope.json")
+        return self._sealed("envelope.json")
+
+    def _sealed(self, name: str) -> tuple[str, ...]:
+        sealed = str(self.root / name)
         words = ("key", "escrow", "add", "--to", self.room_public, "--out", sealed)
         said(*words, "--state", str(self.state.folder))
         own = ("--state", str(self.root / "room"))  # the clean room's: nothing of the lost machine
-        return ("--envelope", sealed, "--private-key", str(room), *own)
+        return ("--envelope", sealed, "--private-key", str(self.root / "room.key"), *own)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +215,19 @@ def test_two_people_lead_to_the_same_door_and_their_seconds_are_kept(attacked, r
     kept = recovery.home.asked().right
     assert kept.path == "two_people"
     assert 0 <= kept.to_first_signature_s <= kept.to_open_s <= kept.since_asked_s
+
+
+def test_an_envelope_made_after_the_clean_point_says_what_to_give_instead(attacked, recovery):
+    out = io.StringIO()
+    words = ("--plan", attacked.plan, "--right", attacked.right(), *attacked.late, "--json")
+    with contextlib.redirect_stderr(out), contextlib.redirect_stdout(io.StringIO()):
+        status = run(["recover", "start", *map(str, (recovery.target, *words))])
+    told = json.loads(out.getvalue().splitlines()[-1])
+    assert status == EnvelopeError.status
+    assert "its key was added later" in told["message"]
+    assert "--password-file" in told["remedy"]
+    with pytest.raises(NoRecoveryError):
+        RecoveryHome(recovery.target).asked()
 
 
 def test_killed_between_laying_and_opening_it_goes_on_and_nothing_is_half(attacked, recovery):

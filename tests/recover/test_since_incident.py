@@ -71,6 +71,13 @@ def test_the_clean_point_lies_before_the_incidents_first_write(home, state, caps
     assert plan["sets"][0]["snapshot"] == f"{0:064x}"
 
 
+def test_the_server_s_folder_may_stand_in_the_environment(home, state, capsys, monkeypatch):
+    monkeypatch.setenv("RELEVE_SERVER_HOME", str(home))
+    words = ["--state", str(state), "--json"]
+    assert run(["recover", "plan", "--since-incident", "inc-1", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["cut"] == "2026-11-20T03:59:00Z"
+
+
 def test_an_unknown_incident_is_said_with_what_to_do(home, state, capsys):
     words = ["--server-home", str(home), "--state", str(state), "--json"]
     assert (

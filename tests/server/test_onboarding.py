@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from releve.adapters.sql.store import SqlStore
-from releve.apps.cli.main import run
+from releve.apps.cli.main import cli, run
 from releve.apps.server.home import Home
 from releve.apps.server.onboarding import OnboardTakenError, Plan, Reception, Taken
 from releve.apps.server.opening import make_store
@@ -76,7 +77,24 @@ def test_everything_works_that_was_made(
     sheets = {p.suffix for p in (folder / "fiches").iterdir()}
     assert sheets == {".html", ".pdf"}
     assert "02 99 00 00 01" in next((folder / "fiches").glob("*.html")).read_text()
-    assert any("releve key sheet" in line for line in taken.by_hand)
+    _every_step_can_be_typed(taken.by_hand)
+
+
+COMMANDS = ("vault init", "vault credential add", "backup setup", "backup run", "drill run",
+            "key sheet", "agent run")  # fmt: skip
+
+
+def _every_step_can_be_typed(lines: tuple[str, ...]) -> None:
+    """Commands with their options, in an order in which they work; a host has one name everywhere."""
+    said = " ; ".join(lines)
+    places = [said.index(f"releve {command}") for command in COMMANDS]
+    assert places == sorted(places)
+    for command, begin, end in zip(COMMANDS, places, [*places[1:], len(said)], strict=True):
+        words = re.sub("'.*?'", "", said[begin:end].split(" (")[0].split(" ; ")[0])
+        page = CliRunner().invoke(cli, [*command.split(), "--help"]).output
+        assert all(option in page for option in re.findall("--[a-z-]+", words)), words
+    assert "add serveur-cabinet --structure cabinet-du-parc --host serveur-cabinet" in said
+    assert "/cabinet-du-parc/MACHINE/2026-11/" in said
 
 
 def test_again_nothing_is_doubled_and_what_is_new_is_said(

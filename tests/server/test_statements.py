@@ -140,10 +140,13 @@ def test_backups_drills_and_the_vault(store: SqlStore) -> None:
     failed = ev.BackupRan(seen_at=T0, ok=False, ms=1)
     other_month = ev.BackupRan(seen_at=T0 - dt.timedelta(days=40), ok=True, ms=1)
     words = ev.BackupRan(seen_at=T0, ok=False, ms=1, detail='"drill_ran"')
-    take(store, host.structure, host.id, batch(failed, other_month, words, spool="more"), T0)
+    drill = ev.DrillRan(seen_at=T0, ok=True, drill="by hand", rpo_s=1700)
+    twice = (drill, drill)  # an agent that starts again tells the last one again
+    told = batch(failed, other_month, words, *twice, spool="more")
+    take(store, host.structure, host.id, told, T0)
     made = measured(store, host)
     assert [(h.backups, h.backups_good, h.drills, h.drills_good) for h in made.hosts] == [
-        (3, 1, 1, 1)
+        (3, 1, 2, 2)
     ]
     assert made.drills.first_file == Spread(n=1, mean=0.8, p95=0.8, worst=0.8)
     assert made.drills.rpo.worst == 1830.0

@@ -9,6 +9,7 @@ from releve.model.finding import Finding, Severity
 from releve.model.incident import Incident
 from releve.triage.incidents import Limits, step
 from releve.triage.outlook import outlook, totals
+from releve.triage.stops import first_hostile_write
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 
@@ -175,3 +176,16 @@ def test_a_rollback_without_a_known_stop_still_counts() -> None:
     (incident,) = run(rolled_back("f1", 0, lost=2))
     assert (totals(incident).restored, totals(incident).lost) == (3, 2)
     assert [c.kind for c in outlook((), (incident,), 0, T0).concerns] == ["lost"]
+
+
+def test_the_first_hostile_write_is_nobody_s_own_work_and_never_later_than_what_is_known() -> None:
+    """An error of the guard opened the incident: what came before the attack is still a clean state."""
+    (incident,) = run(alert("internal_error", 0), stopped("f", 2), rolled_back("f", 2.1))
+    assert incident.opened_at == at(0)
+    assert first_hostile_write(incident) == at(2) - dt.timedelta(milliseconds=12)
+    (unseen,) = run(alert("internal_error", 0), alert("writer_unknown", 1), stopped("f", 2))
+    assert first_hostile_write(unseen) == at(1)
+    (alone,) = run(alert("internal_error", 0))
+    assert first_hostile_write(alone) == at(0)
+    short = run(alert("mass_deletion", 0), stopped("f", 2), limits=Limits(entries=1))
+    assert first_hostile_write(short[0]) == at(0)

@@ -103,6 +103,11 @@ def test_a_view_is_read_through_the_gate_with_the_right_to_restore_only(
     ]
     assert 0 < told["steps"]["to_first_signature_s"] <= told["steps"]["to_open_s"]
     assert told["steps"]["to_open_s"] < told["steps"]["to_first_read_s"]
+    shown = releve("vault", "credential", "list", "--data", str(gate.data)).stdout
+    [line] = [line for line in shown.splitlines() if line.startswith(asked["opening"])]
+    assert "  ouvert  " in line
+    assert "  2 signatures  ouvert en " in line
+    assert "None" not in shown
     steps = [notice["notice"] for notice in gate.notices() if asked["opening"] in notice["about"]]
     assert steps == ["restore_asked", "restore_signed", "restore_opened"]
     releve("vault", "credential", "close", asked["opening"], "--data", str(gate.data))

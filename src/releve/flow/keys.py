@@ -47,9 +47,11 @@ class EnvelopeError(ReleveError):
     status = 6
     remedy = "Ask the structure for a new one: `releve key escrow add` on the host."
 
-    def __init__(self, envelope: str, why: str) -> None:
+    def __init__(self, envelope: str, why: str, remedy: str = "") -> None:
         super().__init__(f"Envelope {envelope} {why}.")
         self.envelope = envelope
+        if remedy:
+            self.remedy = remedy
 
 
 class Ring(Protocol):

@@ -22,7 +22,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """How the agent itself is; told with every batch, an empty one too (heartbeat)."""
 
     version: str = ""
-    guard_running: bool | None = None  # None: this host runs no guard
+    guard_running: bool | None = None  # None: this host never ran a guard
     waiting_events: int = 0
     is_demonstration: bool = False  # what is told here is a simulation's
 

@@ -88,7 +88,7 @@ def _backed_up(before: BackupState | None, event: ev.BackupRan) -> BackupState:
 
 def _drilled(before: DrillState | None, event: ev.DrillRan) -> DrillState:
     known = before or DrillState(since=event.seen_at)
-    if event.is_expected:
+    if event.is_expected or (event.drill and event.drill in (known.drill, known.good_drill)):
         return known
     if not event.ok:
         return _replace(known, at=event.seen_at, ok=False, drill=event.drill)

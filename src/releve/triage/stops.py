@@ -1,5 +1,7 @@
 """What findings say of stopped families and their rollbacks, in the incident they belong to."""
 
+import datetime as dt
+
 import msgspec
 
 from releve.model.finding import Finding
@@ -9,7 +11,24 @@ HOLDS = frozenset(
     {"killed", "client_blocked", "thawed", "ended", "over"}
 )  # nobody has to do anything more
 _WAITS = frozenset({"frozen", "none"})
+# Told by a guard or an agent of its own work: nobody wrote anything by it.
+_OWN_WORK = frozenset(
+    {"internal_error", "backup_failed", "drill_failed", "order_done", "order_failed", "enforcing"}
+)
 _replace = msgspec.structs.replace
+
+
+def first_hostile_write(incident: Incident) -> dt.datetime:
+    """The earliest one that is known; a sign of an attack whose writer nobody saw counts as one.
+
+    When lines were left out it is the incident's first sign: too early costs a newer state, too
+    late would bring a bad one back.
+    """
+    writes = [s.at - dt.timedelta(milliseconds=max(0.0, s.stop_ms)) for s in incident.stops]
+    signs = [e.at for e in incident.timeline if e.finding and e.kind not in _OWN_WORK]
+    if incident.entries_left_out or not (writes or signs):
+        signs.append(incident.opened_at)
+    return min((*writes, *signs))
 
 
 def with_finding(incident: Incident, finding: Finding, most: int) -> Incident:

@@ -1,5 +1,6 @@
 """Protected files by handle: identity that survives renames and cannot be raced (open_by_handle_at)."""
 
+import errno
 import os
 
 from releve.adapters.linux import libc
@@ -54,5 +55,30 @@ class HandlePlace:
             os.close(fd)
         return None if path.endswith(" (deleted)") else path
 
+    def nearest_path(self, key: bytes) -> str | None:
+        """Of a directory that lies deeper than a path can name: of the deepest above it that one can."""
+        try:
+            fd = libc.open_by_handle(self._mount, key, os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return None
+        try:
+            while (path := _named(fd)) is None:
+                above = os.open("..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+                os.close(fd)
+                fd = above
+        finally:
+            os.close(fd)
+        return None if path.endswith(" (deleted)") else path
+
     def close(self) -> None:
         os.close(self._mount)
+
+
+def _named(fd: int) -> str | None:
+    """Path of an open directory, None when it is too long for one."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return None

@@ -177,6 +177,10 @@ class InodePlace:
                 return path
         return None
 
+    def nearest_path(self, key: bytes) -> str | None:
+        """Its own path: what lies deeper than a path can name was never found by one."""
+        return self.directory_path(key)
+
     def close(self) -> None:
         with self._lock:
             self._recent.clear()

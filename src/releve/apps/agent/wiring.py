@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 
@@ -31,7 +32,7 @@ from releve.flow.agent.drill import drill_forever
 from releve.flow.agent.help import HelpDesk
 from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
-from releve.flow.agent.ports import Commands
+from releve.flow.agent.ports import Commands, Guards
 from releve.flow.agent.recovery import RecoveryTeller, tell_recoveries_forever
 from releve.flow.agent.send import Pace, send_forever, send_once
 from releve.flow.agent.supervise import Backoff, Intake, supervise_forever
@@ -202,14 +203,7 @@ async def run(home: Home, config: Config) -> None:
     obedience = Obedience(place, spool, commands, command_for(spool, config), server)
     guards = ProcessGuards(home.guard, guard_command(config))
 
-    def vitals() -> Vitals:
-        if config.demonstration:
-            return _demonstrated(is_fed(home))
-        status = guards.status() if config.guard else None
-        # None while the first guard has not been started: not down, only not up yet.
-        running = None if status is None else status.running
-        return Vitals(version=releve.__version__, guard_running=running)
-
+    vitals = partial(vitals_of, home, config, guards)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_until_signal, tasks.cancel_scope)
         if config.guard:
@@ -257,6 +251,16 @@ async def _help(home: Home, config: Config, server: HttpServer, clock: SystemClo
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.follow_forever)
         tasks.start_soon(serve_page, desk, facts, config.help_port)
+
+
+def vitals_of(home: Home, config: Config, guards: Guards) -> Vitals:
+    """A host whose guard was taken away is not protected, whatever the agent was told to run."""
+    if config.demonstration:
+        return _demonstrated(is_fed(home))
+    status = guards.status()
+    # None while no guard was ever started here: not down, only not up yet.
+    running = None if status is None else status.running
+    return Vitals(version=releve.__version__, guard_running=running)
 
 
 def _demonstrated(runs: bool) -> Vitals:

@@ -12,7 +12,7 @@ from releve.model.incident import Incident
 from releve.model.playbook import PlaybookRun
 from releve.report.assistance import PROMISE_S
 from releve.triage.care import CareClock
-from releve.triage.stops import HOLDS
+from releve.triage.stops import HOLDS, first_hostile_write
 
 _RECOVERY = ("open", "all_local", "verified")
 
@@ -44,12 +44,6 @@ class _Reached(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-def began_at(incident: Incident) -> dt.datetime:
-    """The first hostile write, or the first sign where none is known."""
-    writes = [s.at - dt.timedelta(milliseconds=max(0.0, s.stop_ms)) for s in incident.stops]
-    return min((incident.opened_at, *writes))
-
-
 def milestones(
     incident: Incident,
     calls: Sequence[HelpRequest],
@@ -58,7 +52,7 @@ def milestones(
     care: Sequence[CareClock],
 ) -> tuple[Milestone, ...]:
     """In the order in which they were reached."""
-    start = began_at(incident)
+    start = first_hostile_write(incident)
     reached = [*_of_attack(incident), *_of_calls(calls), *_of_recoveries(recoveries)]
     reached += [_Reached("playbook", run.started_at) for run in runs[:1]]
     reached += [_Reached("care", c.resumed.at, c.service.name) for c in care if c.resumed]

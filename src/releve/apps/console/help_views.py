@@ -26,6 +26,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     """One call. `seconds`: until somebody came, or until now."""
 
     request: HelpRequest
+    caller: str  # the machine by its name, a person by their login, or an address
     steps: tuple[Step, ...]
     seconds: float
     is_late: bool
@@ -81,6 +82,7 @@ def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
     is_ringing = request.course.phase == "ringing"
     return CallView(
         request=request,
+        caller=_caller(unit, request.asked_by),
         steps=steps,
         seconds=seconds,
         is_late=seconds > PROMISE_S,
@@ -90,6 +92,12 @@ def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
         mails=tuple(unit.mails_of(request.id)),
         ticket=unit.ticket(request.id),
     )
+
+
+def _caller(unit: Unit, by: str) -> str:
+    kind, _, identity = by.partition("/")
+    found = unit.host(identity) if kind == "host" and identity else None
+    return found.host.name if found else by
 
 
 def week_of(unit: Unit, now: dt.datetime) -> Week | None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from releve.apps.console.course_views import CallClock, Milestone, began_at, call_clocks, milestones
+from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.ports import Unit
 from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
@@ -18,6 +18,7 @@ from releve.model.structure import DataSetEntry
 from releve.obligation.clocks import Look
 from releve.triage import care
 from releve.triage.outlook import Totals, totals
+from releve.triage.stops import first_hostile_write
 
 T = TypeVar("T", Evidence, HandOver, RansomDecision)
 LINES = 150  # of the timeline, on one page
@@ -81,7 +82,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def first_write(self) -> dt.datetime:
-        return began_at(self.incident)
+        return first_hostile_write(self.incident)
 
 
 def case_view(

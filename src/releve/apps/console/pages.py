@@ -112,7 +112,8 @@ async def decide(
 @get("/health")
 async def health(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
-    now = entered.visit.now
+    now, store = entered.visit.now, entered.visit.context.store
+    name = await to_thread.run_sync(views.structure_name, store, entered.structure)
 
     def read(unit: Unit) -> dict[str, Any]:
         hosts = unit.hosts()
@@ -122,6 +123,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "vitals": {r.host.id: r.vitals for r in records if r is not None},
             "events": unit.count_events(),
             "trail": unit.trail(most=60),
+            "named": views.trail_names(unit, name),
             "trail_is_whole": unit.trail_is_whole(),
             "people": len(unit.people()),
             "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],

@@ -22,6 +22,7 @@ from releve.apps.recover.words import source_options, state_option
 from releve.flow.drill.ports import (
     CertificateKeyError,
     DrillFailedError,
+    Journal,
     NothingToResumeError,
     UnknownDrillError,
 )
@@ -85,7 +86,8 @@ def run(
     """
     words = msgspec.convert(given, Words)
     if not words.begins:
-        State(words.state or None).config()  # said before a drill is ordered
+        config = State(words.state or None).config()  # said before a drill is ordered
+        structure = structure or config.structure
     if resume and not if_due and not is_made(drills):
         raise NothingToResumeError
     home = DrillHome(drills)
@@ -95,7 +97,8 @@ def run(
         wanted = _which(home, journal.drills(), resume=resume, if_due=if_due)
         if wanted is None:
             if as_json:
-                _print({"event": "not_due", "next": _next(home, journal.drills())})
+                last = _last(journal)
+                _print({"event": "not_due", "next": _next(home, journal.drills()), "last": last})
             return
         scene = Scene(structure=structure, patients=patients)
         path = Agreed(name=agreed, key_file=room_key) if agreed else None
@@ -135,6 +138,14 @@ def _which(home: DrillHome, known: list[Drill], *, resume: bool, if_due: bool) -
         raise NothingToResumeError
     name = f"{now.at:%Y%m%d-%H%M}-{secrets.token_hex(3)}"
     return Drill(id=name, host=host_name(), ordered=now)
+
+
+def _last(journal: Journal) -> Certificate | None:
+    """Of the newest drill that ended: whoever asks by the clock may not know of one made by hand."""
+    for one in reversed(journal.drills()):
+        if one.kind == "drill" and (content := journal.certificate(one.id)):
+            return seal.checked(content, one.id)[0]
+    return None
 
 
 def _next(home: DrillHome, known: list[Drill]) -> dt.datetime:

@@ -15,7 +15,7 @@ import msgspec
 from releve.apps.recover import briefing
 from releve.apps.recover.driver import Driver
 from releve.apps.recover.finishing import Finishing, Report
-from releve.apps.recover.intent import forgetting
+from releve.apps.recover.intent import forgetting, of_its_time
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.ordering import Given, asked_by, care_by, check, order, renew
 from releve.apps.recover.sharing import Sharing
@@ -136,7 +136,7 @@ def start(
     if background and not show:
         _in_background(home, as_json=as_json, tells=not stands)
         return
-    with home.alone():
+    with home.alone(), of_its_time(wanted):
         if stands and wanted.right:
             _brief(renew(home, wanted), as_json=as_json)
         elif not stands:

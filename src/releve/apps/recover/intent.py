@@ -18,6 +18,7 @@ import msgspec
 from releve.adapters.durable import write
 from releve.adapters.restic.lent import Lent
 from releve.apps.recover.state import RecoveryHome
+from releve.flow.backup import WrongPasswordError
 from releve.flow.keys import EnvelopeError, open_envelope
 from releve.model.clean import Plan
 from releve.model.errors import ReleveError, UsageError
@@ -256,6 +257,22 @@ def _own(words: Words, password: str, user: str, secret: str) -> tuple[str, str,
         secret or held.http_password_file,
         words.ca_file or held.ca_file,
     )
+
+
+@contextlib.contextmanager
+def of_its_time(words: Words) -> "Iterator[None]":
+    """A lent key that does not open what is shown as of then. Raises: EnvelopeError."""
+    try:
+        yield
+    except WrongPasswordError as error:
+        if not words.envelope:
+            raise
+        raise EnvelopeError(
+            newest_envelope(words).id,
+            "opens nothing of the repository as it was at the clean point: its key was added later",
+            "Give an envelope made before, or instead of --envelope the recovery key from paper in a"
+            " file of root's, with --password-file.",
+        ) from error
 
 
 def newest_envelope(words: Words) -> Envelope:

@@ -1,6 +1,7 @@
 """`releve recover plan`: where each data set comes back from, and why from there."""
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from releve.model.clean import DataSet, Plan, SetPlan
 from releve.model.errors import ReleveError, UsageError
 from releve.model.incident import Incident
 from releve.recover.clean_point import plan as make_plan
+from releve.triage.stops import first_hostile_write
 
 _SHOWN = 10
 SERVER_HOME = Path("/var/lib/releve/server")
@@ -115,10 +117,16 @@ def _set_lines(one: SetPlan) -> list[str]:
     if one.newer:
         lines.append(f"    versions saines plus récentes : {len(one.newer)}")
         lines += [f"      {n.path} ({_local(n.at)})" for n in one.newer[:_SHOWN]]
+        lines += _rest(len(one.newer))
     if one.withheld:
-        lines.append(f"    versions retenues : {len(one.withheld)}")
+        lines.append(f"    versions écartées, qui ne reviennent pas : {len(one.withheld)}")
         lines += [f"      {w.path} : {w.why.fr}" for w in one.withheld[:_SHOWN]]
+        lines += _rest(len(one.withheld))
     return lines
+
+
+def _rest(count: int) -> list[str]:
+    return [f"      … et {count - _SHOWN} de plus (toutes : --json)"] if count > _SHOWN else []
 
 
 def cut_of(incident: str | None, first_write: str | None, home: str | None) -> dt.datetime | None:
@@ -128,14 +136,7 @@ def cut_of(incident: str | None, first_write: str | None, home: str | None) -> d
             return when(first_write)
         except ValueError as error:
             raise UsageError(f"--first-write is no time: {first_write}") from error
-    return first_write_of(_incident(incident, home)) if incident else None
-
-
-def first_write_of(incident: Incident) -> dt.datetime:
-    """The earliest destructive write that an incident tells of."""
-    moments = [s.at - dt.timedelta(milliseconds=max(0.0, s.stop_ms)) for s in incident.stops]
-    moments.append(incident.opened_at)
-    return min(moments)
+    return first_hostile_write(_incident(incident, home)) if incident else None
 
 
 def _incident(name: str, home: str | None) -> Incident:
@@ -145,7 +146,7 @@ def _incident(name: str, home: str | None) -> Incident:
         from releve.apps.server.opening import open_store
     except ImportError as error:
         raise IncidentUnknownError(name, "the server is not installed here") from error
-    place = Path(home) if home else SERVER_HOME
+    place = Path(home or os.environ.get("RELEVE_SERVER_HOME") or SERVER_HOME)
     if not (place / "releve.db").exists():
         raise IncidentUnknownError(name, f"there is no server's database in {place}")
     store = open_store(Home(place))

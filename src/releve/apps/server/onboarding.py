@@ -8,7 +8,6 @@ import datetime as dt
 import re
 import secrets
 import shlex
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from releve.adapters.pdf import PdfMissingError, pdf
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import new_id
 from releve.apps.server.home import Home
+from releve.apps.server.onboard_steps import by_hand, plain_word
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
 from releve.flow.server.assist import rotas
@@ -106,7 +106,31 @@ class Reception:
             folder=str(folder),
             new=tuple(name for name, is_new in steps if is_new),
             kept=tuple(name for name, is_new in steps if not is_new),
-            by_hand=_by_hand(wanted, folder),
+            by_hand=self._by_hand(owner, wanted, folder, now),
+        )
+
+    def _by_hand(
+        self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime
+    ) -> tuple[str, ...]:
+        with self._store.unit(owner.id, writes=False) as unit:
+            enrolled = {one.name for one in unit.hosts()}
+        waiting = {
+            host: f"{folder}/installer-{_slug(host)}.sh"
+            for host in wanted.hosts
+            if host not in enrolled
+        }
+        return by_hand(
+            wanted.name,
+            hosts=wanted.hosts,
+            installers=waiting,
+            vault_token=f"{folder}/coffre-{_slug(wanted.vault_name)}.token"
+            if wanted.vault_key
+            else "",
+            url=self._url,
+            login=wanted.login,
+            has_rota=wanted.rota is not None,
+            sheets=f"{folder}/fiches",
+            month=now,
         )
 
     def _profile(self, owner: Structure, wanted: Wanted, now: dt.datetime) -> bool:
@@ -207,24 +231,4 @@ def _secret_in(file: Path) -> bytes:
 
 def _slug(name: str) -> str:
     """A file's name; a word at its end keeps apart what looks alike without its accents."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    return f"{word or 'x'}-{digest(name.encode())[:6]}"
-
-
-def _by_hand(wanted: Wanted, folder: Path) -> tuple[str, ...]:
-    """What nobody can do from the server."""
-    hosts = [f"{host} : sh {folder}/installer-{_slug(host)}.sh (root)" for host in wanted.hosts]
-    return (
-        *hosts,
-        "sur chaque machine : releve backup run (première sauvegarde), puis releve drill run (premier essai)",
-        "sur la machine qui sauvegarde : releve key sheet (la feuille de clé ne se fait pas sur le serveur)",
-        *(
-            [f"au coffre : --server-token-file {folder}/coffre-{_slug(wanted.vault_name)}.token"]
-            if wanted.vault_key
-            else ["le coffre : releve vault init, puis vault_name et vault_key dans le fichier"]
-        ),
-        *([] if wanted.rota else ["l'astreinte : releve desk rota template"]),
-        *([f"remettre le mot de passe de {wanted.login} en main propre"] if wanted.login else []),
-        f"imprimer {folder}/fiches",
-    )
+    return f"{plain_word(name)}-{digest(name.encode())[:6]}"

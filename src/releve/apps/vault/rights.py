@@ -1,5 +1,6 @@
 """`releve vault credential`: who may add, and who may read back, for how long."""
 
+import datetime as dt
 import hashlib
 import json
 import secrets
@@ -81,6 +82,14 @@ def credential_add(
     vault.add(Deed(what="person:credential:added", structure=structure, host=host, by=name))
     facts = {"event": "credential", "credential": name, "secret": secret}
     tell(facts, f"{name}\n{secret}", as_json=as_json)
+    if not as_json:
+        month = dt.datetime.now(dt.UTC).astimezone()
+        told = f"--url https://COFFRE:8440/{structure}/{host}/{month:%Y-%m}/ --user {name}"
+        click.echo(
+            "Utilisateur, puis secret, dit cette seule fois : à mettre dans un fichier (0600) de la machine.\n"
+            f"Là-bas : releve backup setup {told} --http-password-file FICHIER --folder DOSSIER",
+            err=True,
+        )
 
 
 @credential.command("list")
@@ -238,6 +247,9 @@ def credential_approve(
     tell(facts, words, as_json=as_json)
 
 
+_STATES = {"closed": "fermé", "waiting": "attend", "expired": "fini", "open": "ouvert"}
+
+
 def _state(held: Credential, opening: Opening | None, now_ns: int) -> str:
     if held.closed_ns:
         return "closed"
@@ -248,14 +260,17 @@ def _state(held: Credential, opening: Opening | None, now_ns: int) -> str:
 
 def _line(held: Credential, opening: Opening | None, now_ns: int) -> str:
     words = [f"{held.id:28} {held.kind.value:8} {held.structure}/{held.host or '*'}"]
-    words.append(_state(held, opening, now_ns))
+    words.append(_STATES[_state(held, opening, now_ns)])
     if held.limits.quota_bytes:
         words.append(f"quota {size(held.limits.quota_bytes)}")
     if opening is not None:
         taken = openings.steps(opening)
-        words += [opening.incident, opening.agreement or f"{len(opening.signoffs)} signatures"]
-        words.append(f"ouvert en {taken.to_open_s} s, première lecture à {taken.to_first_read_s} s")
-        words.append(f"jusqu'à {when(opening.expires_ns)}")
+        signed = len(opening.signoffs)
+        words += [opening.incident, opening.agreement or f"{signed} signature{'s'[: signed > 1]}"]
+        if taken.to_open_s is not None:
+            words.append(f"ouvert en {taken.to_open_s} s, jusqu'à {when(opening.expires_ns)}")
+        if taken.to_first_read_s is not None:
+            words.append(f"première lecture à {taken.to_first_read_s} s")
     return "  ".join(words)
 
 

@@ -1,6 +1,7 @@
 """Restore drills on the agent's clock: goes on with an interrupted one, starts what is due, tells.
 
-The command itself knows when a drill is due; here it is only asked once an hour.
+The command itself knows when a drill is due; here it is only asked once an hour. It answers with
+the last one, so that a drill that a person made by hand is told, too.
 """
 
 from collections.abc import Sequence
@@ -28,19 +29,28 @@ class _Ended(msgspec.Struct):
 
     event: str
     certificate: Certificate | None = None
+    last: Certificate | None = None  # when none was due
 
 
 async def drill_once(
-    commands: Commands, spool: Spool, clock: Clock, command: Sequence[str]
+    commands: Commands, spool: Spool, clock: Clock, command: Sequence[str], told: set[str]
 ) -> DrillRan | None:
-    """Run the command; None when no drill was due, or one runs already."""
+    """Run the command; None when it tells nothing new: no drill was due, or one runs already.
+
+    `told`: ids of drills that were told since the agent's start; again after one, which changes nothing.
+    """
     outcome = await commands.run(command, seconds=LONGEST_SECONDS)
     if outcome.status == DrillRunningError.status:
         return None
     said = _said(outcome)
     if said is not None and said.event == "not_due":
-        return None
-    event = _told(outcome, said.certificate if said else None, clock)
+        last = said.last
+        if last is None or last.verdict != "passed" or last.id in told:
+            return None
+        event = _told(outcome, last, clock)
+    else:
+        event = _told(outcome, said.certificate if said else None, clock)
+    told.add(event.drill)
     if not event.ok:
         log.warning("drill_failed", status=outcome.status, drill=event.drill)
     await to_thread.run_sync(spool.add, [event])
@@ -57,7 +67,8 @@ async def drill_forever(
 ) -> None:
     """First tell that drills are expected of this host: none that never ran goes unnoticed."""
     await to_thread.run_sync(spool.add, [DrillRan(seen_at=clock.now(), ok=True, is_expected=True)])
-    run = partial(drill_once, commands, spool, clock, command)
+    told: set[str] = set()
+    run = partial(drill_once, commands, spool, clock, command, told)
     await once_a_period(run, every_seconds, chance, (0.01, 0.1))
 
 

@@ -135,16 +135,18 @@ def _incidents(incidents: Sequence[Incident]) -> IncidentFigures:
 
 
 def _told_in(unit: Unit, month: Month) -> list[tuple[str, ev.BackupRan | ev.DrillRan]]:
-    """By the host's own clock; what came late is in its month all the same."""
-    found = []
+    """By the host's own clock; what came late is in its month all the same, what came twice once."""
+    found, drills = [], set()
     for host, body in unit.told_after(month.since):
         if any(kind in body for kind in _TOLD_OF):
             try:
                 event = _told(body)
             except msgspec.ValidationError:
                 continue  # of another kind, with the word in its text
-            if month.has(event.seen_at):
+            drill = (host, event.drill) if isinstance(event, ev.DrillRan) and event.drill else None
+            if month.has(event.seen_at) and drill not in drills:
                 found.append((host, event))
+                drills |= {drill} if drill else set()
     return found
 
 

@@ -106,7 +106,7 @@ class Reader:
         known = self._folders.get(directory)
         if known is not None:
             return known
-        path = volume.keeper.place.directory_path(directory[8:])
+        path = volume.keeper.place.nearest_path(directory[8:])
         if path is None:
             node = volume.keeper.node(directory[8:])
             return node.folder if node else -1
