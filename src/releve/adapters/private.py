@@ -55,7 +55,7 @@ def private_store(store: str) -> str:
 
 
 def _is_own(folder: str) -> bool:
-    st = os.stat(folder)
+    st = Path(folder).stat()
     return st.st_uid == os.geteuid() and not st.st_mode & 0o022
 
 
