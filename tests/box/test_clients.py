@@ -453,3 +453,37 @@ def test_a_link_does_not_lead_out_of_the_share(lab: Lab, folder: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     (folder / "sortie").unlink()
     assert ran.returncode != 0
+
+
+_BORROWED = """
+import ctypes, socket, subprocess
+ctypes.CDLL(None).prctl(15, b"smbd", 0, 0, 0)
+for words in ("link set lo up", "addr add 10.9.8.7/32 dev lo", "addr add 10.9.8.1/32 dev lo"):
+    subprocess.run(["ip", *words.split()], check=True)
+listening, calling = socket.socket(), socket.socket()
+listening.bind(("10.9.8.1", 445))
+listening.listen()
+calling.bind(("10.9.8.7", 0))
+calling.connect(("10.9.8.1", 445))
+served, _ = listening.accept()
+listening.close()
+print("ready", flush=True)
+input()
+"""
+
+
+def test_a_program_that_borrows_the_servers_name_makes_us_block_nobody() -> None:
+    """Anybody has a network of his own in which any address seems to be his client."""
+    nobody = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
+    command = [*nobody, "unshare", "-Urn", "/usr/bin/python3", "-c", _BORROWED]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as fake:
+        assert fake.stdout is not None
+        assert fake.stdout.readline() == "ready\n"
+        assert "10.9.8.7" in [address for _, address in samba_proc.sockets(fake.pid).peers]
+        clients = Clients()
+        clients.poll()
+        assert clients.client_of(fake.pid) is None
+        assert not clients.pids_of("10.9.8.7")
+        fake.communicate("\n", timeout=10)

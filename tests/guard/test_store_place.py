@@ -1,6 +1,8 @@
 """Root writes below its store by path: nobody else may be able to put another folder there."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,26 @@ def test_a_store_that_a_user_made_beforehand_is_refused(tmp_path: Path) -> None:
     os.chown(waiting, 65534, 65534)
     with pytest.raises(StoreNotPrivateError):
         private_store(str(waiting))
+
+
+@pytest.mark.parametrize(("owner", "mode"), [(61235, 0o755), (61234, 0o777)])
+def test_a_user_takes_no_store_that_another_made_or_may_write_to(owner: int, mode: int) -> None:
+    """Portable mode: the name of the store beside a folder is foreseeable."""
+    with tempfile.TemporaryDirectory() as above:
+        Path(above).chmod(0o777)
+        waiting = Path(above, "store")
+        waiting.mkdir()
+        waiting.chmod(mode)
+        os.chown(waiting, owner, owner)
+        child = os.fork()
+        if child == 0:
+            os.setresgid(61234, 61234, 61234)
+            os.setresuid(61234, 61234, 61234)
+            with contextlib.suppress(StoreNotPrivateError):
+                private_store(str(waiting))
+                os._exit(1)
+            os._exit(0 if private_store(str(Path(above, "own"))) else 2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_store_of_root_is_taken_by_its_real_path(tmp_path: Path) -> None:

@@ -13,11 +13,25 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """A file that was not there, 0600 from its first moment; it is on disk when this returns.
+
+    Raises: FileExistsError for whatever stands there, a link too; OSError.
+    """
+    with os.fdopen(_made(path), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """The same for what is written piece by piece: it counts once the block is left without an error."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    # What a kill left, or what somebody put there to be written through or to be read by him.
+    new.unlink(missing_ok=True)
+    descriptor = _made(new)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -28,6 +42,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
     new.replace(path)
     sync_folder(path.parent)
+
+
+def _made(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(path, flags, 0o600)
 
 
 def sync_folder(folder: Path) -> None:

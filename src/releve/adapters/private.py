@@ -36,8 +36,9 @@ class StoreReadOnlyError(ReleveError):
 def private_store(store: str) -> str:
     """Make the store if absent; its real path. Root writes below it by path, so it must stay ours.
 
-    Raises: StoreNotPrivateError (only as root: others have no more rights than who could move it),
-        StoreReadOnlyError.
+    Others' must be their own: who made it before them, under the name that it gets, could empty it.
+
+    Raises: StoreNotPrivateError, StoreReadOnlyError.
     """
     try:
         Path(store).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,9 +49,14 @@ def private_store(store: str) -> str:
     real = os.path.realpath(store)
     if is_read_only(real):
         raise StoreReadOnlyError(store)
-    if os.geteuid() == 0 and not is_ours(real):
+    if not (is_ours(real) if os.geteuid() == 0 else _is_own(real)):
         raise StoreNotPrivateError(store)
     return real
+
+
+def _is_own(folder: str) -> bool:
+    st = Path(folder).stat()
+    return st.st_uid == os.geteuid() and not st.st_mode & 0o022
 
 
 def is_read_only(folder: str) -> bool:

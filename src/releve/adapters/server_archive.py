@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from releve.adapters.durable import sync_folder
+from releve.adapters.durable import replacing, sync_folder
 from releve.model.errors import ReleveError
 
 _MANIFEST = "manifest.json"
@@ -58,21 +58,15 @@ def pack(
         files={name: _facts(path) for name, path in sorted(files.items())},
         rows=rows,
     )
-    new = target.with_name(f".{target.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        with (
-            gzip.GzipFile("", "wb", _FAST, file, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w|") as archive,
-        ):
-            _add(archive, _MANIFEST, io.BytesIO(body := msgspec.json.encode(manifest)), len(body))
-            for name, facts in manifest.files.items():
-                with files[name].open("rb") as content:
-                    _add(archive, name, content, facts.size)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(target)
-    sync_folder(target.parent)
+    with (
+        replacing(target) as file,
+        gzip.GzipFile("", "wb", _FAST, file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|") as archive,
+    ):
+        _add(archive, _MANIFEST, io.BytesIO(body := msgspec.json.encode(manifest)), len(body))
+        for name, facts in manifest.files.items():
+            with files[name].open("rb") as content:
+                _add(archive, name, content, facts.size)
     return manifest
 
 

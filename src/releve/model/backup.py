@@ -42,6 +42,7 @@ class DatabaseSkipped(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     why: str
+    state: str = ""  # of the file that came to no end: as it is, it is not tried again
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,5 @@
 """Opens a restored SQLite database, checks it whole and counts it; never writes to it."""
 
-import contextlib
 import datetime as dt
 import re
 import shutil
@@ -9,6 +8,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from releve.adapters.foreign import ForeignError, ask, reading, seconds_for
 from releve.model.drill import Opened
 
 _DATED = re.compile(
@@ -22,17 +22,27 @@ def open_sqlite(path: str, belongs: str, now: dt.datetime, scratch: str) -> Open
     if not Path(path).is_file():
         return Opened(path=belongs, kind="sqlite", error="missing")
     if not Path(f"{path}-wal").exists():
-        return _examined(f"file:{quote(path)}?mode=ro&immutable=1", belongs, now)
+        return _examined(path, "?mode=ro&immutable=1", belongs, now)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         copy = Path(folder, "copy.db")
         shutil.copyfile(path, copy)
         shutil.copyfile(f"{path}-wal", f"{copy}-wal")
-        return _examined(f"file:{quote(str(copy))}", belongs, now)
+        return _examined(str(copy), "", belongs, now)
 
 
-def _examined(uri: str, belongs: str, now: dt.datetime) -> Opened:
+def _examined(path: str, how: str, belongs: str, now: dt.datetime) -> Opened:
+    words, seconds = (path, how, belongs, now.isoformat()), seconds_for(Path(path).stat().st_size)
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
+        return ask(__name__, "examined", *words, kind=Opened, seconds=seconds)
+    except ForeignError as error:
+        return Opened(path=belongs, kind="sqlite", error="timeout" if error.is_late else str(error))
+
+
+def examined(path: str, how: str, belongs: str, at: str) -> Opened:
+    """The database of that file as it is now; for `ask`."""
+    now = dt.datetime.fromisoformat(at)
+    try:
+        with reading(f"file:{quote(path)}{how}") as database:
             database.text_factory = lambda raw: raw.decode(errors="replace")
             said = database.execute("PRAGMA integrity_check(3)").fetchall()
             if said != [("ok",)]:

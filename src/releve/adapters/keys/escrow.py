@@ -7,6 +7,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke, serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from releve.adapters.durable import write_new
 from releve.model.errors import ReleveError
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -77,10 +78,9 @@ def make_pair(file: Path) -> str:
         serialization.NoEncryption(),
     )
     try:
-        file.touch(mode=0o600, exist_ok=False)
+        write_new(file, pem)
     except OSError as error:
         raise EscrowKeyError(str(file), "it exists or cannot be made") from error
-    file.write_bytes(pem)
     return key.public_key().public_bytes_raw().hex()
 
 

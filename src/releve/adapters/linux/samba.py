@@ -169,6 +169,8 @@ class Clients:
             return None
         if starttime is not None and seen.starttime != starttime:
             return None  # the number belongs to another process by now
+        if not samba_proc.is_roots(pid):
+            return None  # it only borrows the name: its "client" could be any machine it likes
         inner_pid = samba_proc.inner_pid(pid)
         server, ports = self._server_of(seen)
         if server == pid:

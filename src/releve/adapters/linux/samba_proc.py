@@ -64,11 +64,16 @@ def servers() -> tuple[Seen, ...]:
 
 
 def is_roots(pid: int) -> bool:
-    """Whether root runs it: anybody may call a program smbd and listen on a high port."""
+    """Whether root started it: anybody may call a program smbd and listen, or seem to serve a client.
+
+    By its real user, of this namespace: a server that works for a person takes that person's
+    effective one, and a program that anybody may start as root (sudo) keeps its starter's real one.
+    """
     try:
-        return (_PROC / str(pid)).stat().st_uid == 0
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
     except OSError:
         return False
+    return any(line.split()[:2] == ["Uid:", "0"] for line in lines)
 
 
 def config_of(pid: int) -> PurePath | None:

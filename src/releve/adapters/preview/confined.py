@@ -1,17 +1,21 @@
 """A process for files that nobody trusts: no network, no rights, little memory, a few seconds, only stdin and stdout.
 
-It runs as the user "nobody", so it can still read what everybody on this machine may read; it has
-nowhere to send that but its answer.
+It runs as the user "nobody" in a tree that holds programs and fonts and nothing of anybody's, to be
+read only: no socket of another program, no /proc, no place to write (`shut.py`).
 """
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from releve.adapters.preview import shut
 
 _SECONDS = "12"
 _NOBODY = "65534"
-_APART = ("--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child")
+_APART = ("--net", "--ipc", "--mount", "--uts", "--pid", "--fork", "--kill-child")
 _WHO = ("--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups", "--no-new-privs")
 _NO_RIGHTS = ("--bounding-set=-all", "--inh-caps=-all")
 _LIMITS = ("--as=1073741824", "--cpu=10", "--fsize=0", "--nofile=64", "--nproc=64", "--core=0")
@@ -31,7 +35,9 @@ def confined(
     ):
         return None
     words = ["timeout", "--signal=KILL", _SECONDS, "unshare", *_APART, "--"]
-    words += ["prlimit", *_LIMITS, "--"]
+    # Our interpreter and our programs may lie anywhere, in a folder that only root passes through.
+    ours = (sys.prefix, sys.base_prefix, str(Path(str(shut.__file__)).parent))
+    words += [sys.executable, "-I", str(shut.__file__), *ours, "--", "prlimit", *_LIMITS, "--"]
     words += [] if drops_itself else ["setpriv", *_WHO, *_NO_RIGHTS, "--"]
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as given:
         running = subprocess.Popen(

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from releve.adapters.foreign import ForeignError, ask, reading, seconds_for
 from releve.adapters.restic.databases import FOLDER, MANIFEST
 from releve.adapters.restic.engine import Restic, pattern
 from releve.adapters.restic.said import Difference, Node
@@ -41,7 +42,6 @@ _DUMPS = "/releve-dump-"  # how a dump is called in its snapshot
 _SOURCES = ("releve-sources", "sources.json")  # where a run notes its dumps
 _LOST = "\ufffd"
 _CELL, _CELLS = 128, 200  # of a column: 25 kB say whether its text reads
-_STEPS = 100_000  # of SQLite's machine between two looks at the clock: about 10 ms
 
 
 class _Seen(msgspec.Struct, frozen=True, gc=False):
@@ -176,7 +176,7 @@ class SnapshotPast:
             path = f"{root}{copy.copy}"
             if not os.path.lexists(path):
                 return TableRows(opens=False, why="not in the snapshot")
-            return count_rows(path, end)
+            return count_rows(path, end - monotonic())
 
     # how contents come
 
@@ -270,31 +270,29 @@ class _Contents(Mapping[str, Opened]):
         return FileBytes(descriptor)
 
 
-def count_rows(path: str, end: float) -> TableRows | None:
-    """Check a SQLite file and count its tables' rows; None if the time ran out."""
-    uri = f"file:{quote(path)}?mode=ro&immutable=1"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
-        db.set_progress_handler(lambda: monotonic() > end, _STEPS)
-        try:
-            names = [
-                str(row[0])
-                for row in db.execute(
-                    "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
-                )
-            ]
-            said = db.execute("PRAGMA integrity_check(1)").fetchone()
-            if not said or said[0] != "ok":
-                return TableRows(opens=True, why=str(said and said[0])[:200])
-            rows = {name: _count(db, name) for name in names}
-            samples = {key: sample for name in names for key, sample in _samples(db, name)}
-        except sqlite3.OperationalError as error:
-            if monotonic() > end:
-                return None
-            return TableRows(opens=False, why=str(error))
-        except sqlite3.DatabaseError as error:
-            return TableRows(opens=False, why=str(error))
-    if monotonic() > end:  # an interrupted question looks like a table without row ids
-        return None
+def count_rows(path: str, seconds: float) -> TableRows | None:
+    """Check a SQLite file and count its tables' rows; None if the time, or the memory, ran out."""
+    most = min(max(seconds, 0.0), seconds_for(Path(path).stat().st_size))
+    try:
+        return ask(__name__, "counted", path, kind=TableRows, seconds=most)
+    except ForeignError as error:
+        return None if error.is_late else TableRows(opens=False, why=str(error))
+
+
+def counted(path: str) -> TableRows:
+    """The same without a limit; for `ask`. Raises: sqlite3.Error."""
+    with reading(f"file:{quote(path)}?mode=ro&immutable=1") as db:
+        names = [
+            str(row[0])
+            for row in db.execute(
+                "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
+            )
+        ]
+        said = db.execute("PRAGMA integrity_check(1)").fetchone()
+        if not said or said[0] != "ok":
+            return TableRows(opens=True, why=str(said and said[0])[:200])
+        rows = {name: _count(db, name) for name in names}
+        samples = {key: sample for name in names for key, sample in _samples(db, name)}
     told = {key: is_sealed(sample) for key, sample in samples.items()}
     return TableRows(
         opens=True,
@@ -316,7 +314,8 @@ def _samples(db: sqlite3.Connection, table: str) -> Iterator[tuple[str, bytes]]:
                 f'SELECT substr("{name}", 1, {_CELL}) FROM "{quoted}"'  # noqa: S608 - quoted
                 f" WHERE typeof(\"{name}\") IN ('text', 'blob') ORDER BY rowid {order} LIMIT {_CELLS}"
             )
-            with contextlib.suppress(sqlite3.OperationalError):  # a table without row ids, a view
+            # A table without row ids, a view; a value too large to be looked at.
+            with contextlib.suppress(sqlite3.OperationalError, sqlite3.DataError):
                 cells = [row[0] for row in db.execute(said)]
                 sample = b"".join(c if isinstance(c, bytes) else c.encode() for c in cells)
                 yield f"{table}.{column} ({where})", sample

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 import msgspec
 
+from releve.adapters.durable import write_new
 from releve.adapters.process.gently import gently
 from releve.adapters.restic.rest_server import RestServer
 from releve.apps.backup.judging import after_backup, is_enabled
@@ -173,8 +174,7 @@ def serve_dev(
     known = secret.read_text().strip() if secret.exists() else None
     password = server.add_user(user, known)
     if known is None:
-        secret.touch(mode=0o600)
-        secret.write_text(password)
+        write_new(secret, password.encode())
     with server:
         if as_json:
             _print({"event": "ready", "url": server.url(user), "user": user, "pid": server.pid})

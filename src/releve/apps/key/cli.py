@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.durable import write
 from releve.adapters.keys import shares
 from releve.adapters.keys.escrow import PrivateKey, PublicKey, make_pair
 from releve.adapters.keys.picture import qr
@@ -103,8 +104,7 @@ def _written(one: PaperKey, folder: Path, *, with_pdf: bool) -> list[str]:
         except PdfMissingError as missing:
             click.echo(f"PDF non fait : {missing} {missing.remedy}", err=True)
     for file, content in contents.items():
-        (folder / file).touch(mode=0o600)
-        (folder / file).write_bytes(content)
+        write(folder / file, content)
     return [str(folder / file) for file in contents]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from releve.adapters.durable import write_new
 from releve.adapters.keys.book import KeyBooks
 from releve.adapters.private import is_ours
 from releve.adapters.restic.engine import Repository
@@ -128,7 +129,6 @@ def write_secret(file: Path, secret: str) -> None:
     Raises: SheetPlaceError when something is there already.
     """
     try:
-        file.touch(mode=0o600, exist_ok=False)
+        write_new(file, secret.encode())
     except OSError as error:
         raise SheetPlaceError(str(file.parent), f"{file.name}: {error.strerror}") from error
-    file.write_text(secret)
