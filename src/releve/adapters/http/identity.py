@@ -10,6 +10,7 @@ import anyio
 import httpx
 import msgspec
 
+from releve.adapters.http import bounded
 from releve.adapters.http.client import PlainHttpError, check_url
 from releve.flow.server.identity_ports import ProviderFailedError, ProviderRefusedError
 from releve.model.identity import Provider
@@ -65,20 +66,13 @@ async def _asked(provider: Provider, request: httpx.Request) -> tuple[int, bytes
         with anyio.fail_after(_SECONDS):
             async with _client(provider) as client:
                 answer = await client.send(request, stream=True)
-                return answer.status_code, await _bounded(answer)
+                return answer.status_code, await bounded.read_async(answer, _MOST_BYTES)
     except TimeoutError as error:
         raise ProviderFailedError(f"{url} did not answer within {_SECONDS:.0f} s") from error
+    except bounded.UnfitAnswerError as error:
+        raise ProviderFailedError(f"{url}: {error}") from error
     except (httpx.HTTPError, httpx.InvalidURL, PlainHttpError, ssl.SSLError) as error:
         raise ProviderFailedError(f"{url}: {error}") from error
-
-
-async def _bounded(answer: httpx.Response) -> bytes:
-    body = b""
-    async for piece in answer.aiter_bytes():
-        body += piece
-        if len(body) > _MOST_BYTES:
-            raise ProviderFailedError("it answers more than 256 kB")
-    return body
 
 
 @asynccontextmanager
@@ -87,6 +81,10 @@ async def _client(provider: Provider) -> AsyncIterator[httpx.AsyncClient]:
     if provider.authority:
         verify = ssl.create_default_context(cadata=provider.authority)
     async with httpx.AsyncClient(
-        verify=verify, timeout=_SECONDS, trust_env=False, follow_redirects=False
+        headers=bounded.PLAIN,
+        verify=verify,
+        timeout=_SECONDS,
+        trust_env=False,
+        follow_redirects=False,
     ) as client:
         yield client

@@ -8,6 +8,7 @@ from typing import Self
 import httpx
 import msgspec
 
+from releve.adapters.http import bounded
 from releve.adapters.vault.door import PREFIX
 from releve.adapters.vault.secret import read_pair
 from releve.flow.vault import heads
@@ -17,6 +18,7 @@ from releve.model.vault import Head, ObjectKind, Receipt
 
 _PATIENCE_S = 60.0
 _PIECE = 1 << 20
+_MOST_BYTES = 32 << 20  # of the journal in one answer: twice what a vault of ours gives
 
 
 class Remote:
@@ -30,6 +32,7 @@ class Remote:
             verify = ssl.create_default_context(cafile=copy.authority_file)
         self._client = httpx.Client(
             base_url=copy.url.rstrip("/"),
+            headers=bounded.PLAIN,
             auth=read_pair(copy),
             verify=verify,
             timeout=_PATIENCE_S,
@@ -80,13 +83,16 @@ class Remote:
 
     def _get(self, what: str) -> bytes:
         try:
-            reply = self._client.get(f"{PREFIX}{what}")
+            with self._client.stream("GET", f"{PREFIX}{what}") as reply:
+                body = bounded.read(reply, _MOST_BYTES)
+        except bounded.UnfitAnswerError as error:
+            raise CopySourceError(self._copy.name, f"its answer cannot be: {error}") from error
         except httpx.HTTPError as error:
             raise CopyUnreachableError(self._copy.name, type(error).__name__) from error
         if reply.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise CopySourceError(self._copy.name, "its journal became shorter")
         self._check(reply)
-        return reply.content
+        return body
 
     def _check(self, reply: httpx.Response) -> None:
         if reply.status_code != httpx.codes.OK:

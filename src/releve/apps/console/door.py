@@ -63,6 +63,8 @@ async def setup(request: AnyRequest) -> Response[str]:
         return page(visit, "setup.html", status=422, structure=name, wrong=wrong, login=login)
 
     def create() -> Person | None:
+        if not signin.may_be_first(context.store, visit.now):
+            return None
         structure = ensure_structure(context.store, name, context.new_id(), visit.now)
         password, identity = fields["password"], context.new_id()
         return signin.create_person(

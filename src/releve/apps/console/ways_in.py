@@ -101,17 +101,20 @@ async def enter_by_code(request: AnyRequest) -> Response[str]:
     await anyio.sleep(await to_thread.run_sync(signin.slowness, store, name, visit.now))
     started = anyio.current_time()
     try:
-        person = await to_thread.run_sync(
+        used = await to_thread.run_sync(
             break_glass.try_code, store, name, code, keys, address, visit.now, limiter=SLOW
         )
     except signin.TooManyTries:
         return page(visit, "break_glass.html", status=422, wrong="wait", login=name)
-    if person is None:
+    if used is None:
         # A login that nobody has costs less work: the time must not tell.
         await anyio.sleep_until(started + _WRONG_SECONDS)
         return page(visit, "break_glass.html", status=422, wrong="code_login", login=name)
-    told(visit.context, person.structure)
-    return await let_in(visit, person, "full", "/", by="break_glass")
+    told(visit.context, used.person.structure)
+    try:
+        return await let_in(visit, used.person, "full", "/", by="break_glass", sheet=used.sheet)
+    except signin.SheetRevoked:
+        return page(visit, "break_glass.html", status=422, wrong="code_login", login=name)
 
 
 ROUTES: list[Any] = [ask_passkey, enter_by_passkey, break_glass_page, enter_by_code]

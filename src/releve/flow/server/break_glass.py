@@ -15,6 +15,13 @@ from releve.flow.server.ports import BreakGlassCode, NewSecret, Person, Session,
 CODES = 6
 
 
+class Used(msgspec.Struct, frozen=True, kw_only=True):
+    """A code that was good. Its session opens only as long as its sheet is not revoked."""
+
+    person: Person
+    sheet: str
+
+
 def new_codes(new: NewSecret) -> tuple[str, ...]:
     return tuple(signin.code_of(new()) for _ in range(CODES))
 
@@ -55,6 +62,10 @@ def revoke(unit: Unit, sheet: str, *, actor: str, now: dt.datetime) -> int | Non
     unused = [code for code in own if code.used_at is None]
     for code in unused:
         unit.drop_break_glass(code.hash)
+    for code in own:
+        if code.used_at is not None:
+            # Its session may not be there yet: who opens it will see this.
+            unit.put_break_glass(msgspec.structs.replace(code, revoked_at=now))
     for hash_, session in unit.sessions_of(own[0].person):
         if session.by == "break_glass":
             unit.drop_session(hash_)
@@ -64,34 +75,35 @@ def revoke(unit: Unit, sheet: str, *, actor: str, now: dt.datetime) -> int | Non
 
 def try_code(
     store: Store, login: str, code: str, keys: tuple[str, ...], address: str, now: dt.datetime
-) -> Person | None:
-    """The person, once per code; a wrong one counts as a wrong password does. Raises: TooManyTries."""
+) -> Used | None:
+    """Whose code it is, once per code; a wrong one counts as a wrong password does. Raises: TooManyTries."""
 
-    def check() -> Person | None:
+    def check() -> Used | None:
         person = store.person_by_login(login.strip())
-        is_good = person is not None and _use(store, person, code, address, now)
-        return person if is_good else None
+        sheet = _use(store, person, code, address, now) if person is not None else ""
+        return Used(person=person, sheet=sheet) if person is not None and sheet else None
 
-    person = signin.tried(store, keys, now, check)
-    if person is None:
+    used = signin.tried(store, keys, now, check)
+    if used is None:
         signin.count_slow(store, login, now)
-    return person
+    return used
 
 
-def _use(store: Store, person: Person, code: str, address: str, now: dt.datetime) -> bool:
+def _use(store: Store, person: Person, code: str, address: str, now: dt.datetime) -> str:
+    """Its sheet; empty when it is worth nothing."""
     wanted = signin.digest(signin.typed(code))
     with store.unit(person.structure) as unit:
         unit.hold()
         found = next((c for c in unit.break_glass() if c.hash == wanted), None)
         if found is None or found.person != person.id:
-            return False
+            return ""
         used = msgspec.structs.replace(found, used_at=now, used_from=address)
         if not unit.use_break_glass(used):
-            return False
+            return ""
         left = sum(c.used_at is None and c.person == person.id for c in unit.break_glass())
         detail = f"from {address}, {left} codes left"
         unit.record(now, person.login, f"break_glass/{found.sheet}", "BREAK_GLASS_USED", detail)
-    return True
+    return found.sheet
 
 
 def acknowledge(unit: Unit, session: Session, now: dt.datetime) -> bool:

@@ -126,6 +126,7 @@ class BreakGlassCode(msgspec.Struct, frozen=True, kw_only=True):
     used_from: str = ""
     seen_at: dt.datetime | None = None  # a person of the structure knows of the use
     seen_by: str = ""
+    revoked_at: dt.datetime | None = None  # of one that was used; an unused one goes
 
 
 class Attempts(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ _MORE_FREE_TRIES = {"address": 30, "second": 10}
 _LONGEST_WAIT = dt.timedelta(minutes=15)
 _QUICK_TRIES = 10  # of one login from all addresses together, before its answers become slower
 _SLOWEST_SECONDS = 5.0
+_FIRST_WITHIN = dt.timedelta(minutes=2)  # its password is hashed in a second
 MOST_BEGUN = 60  # from one address: a whole practice that comes in the morning
 _BEGUN_WITHIN = dt.timedelta(minutes=3)
 TRIES_KEPT = dt.timedelta(days=1)  # after their last wait, before they are forgotten
@@ -50,6 +51,10 @@ class TooManyTries(Exception):  # noqa: N818  # a control value of this module
     def __init__(self, until: dt.datetime) -> None:
         super().__init__("too many tries")
         self.until = until
+
+
+class SheetRevoked(Exception):  # noqa: N818  # a control value of this module
+    """A printed code was good a moment ago; its sheet is worth nothing any more."""
 
 
 def digest(secret: str) -> str:
@@ -171,6 +176,24 @@ def count_begun(store: Store, key: str, now: dt.datetime) -> None:
     store.step_attempts((f"begun:{key}",), now, count)
 
 
+def may_be_first(store: Store, now: dt.datetime) -> bool:
+    """Whether this one may make the first person: of those who ask at the same moment, one may.
+
+    One that was killed then hinders nobody for longer than two minutes.
+    """
+
+    def claim(_: str, claimed: Attempts) -> Attempts:
+        if claimed.count and claimed.until > now:
+            raise TooManyTries(claimed.until)
+        return Attempts(count=1, until=now + _FIRST_WITHIN)
+
+    try:
+        store.step_attempts(("first",), now, claim)
+    except TooManyTries:
+        return False
+    return not store.has_people()
+
+
 def forgive(store: Store, login: str, address: str) -> None:
     """Signed in: this login's wrong tries from here, and from everywhere, count no more."""
     for key in (try_keys(login, address)[0], second_key(login), _everywhere(login)):
@@ -268,10 +291,14 @@ def open_session(
     provider: str = "",
     sid: str = "",
     id_token: str = "",
+    sheet: str = "",
 ) -> SignedIn:
     """`by`: what was shown: "password" (and second factor), "passkey", "break_glass", "identity".
 
     `provider`, `sid`, `id_token`: of "identity", who vouched, a digest of the session there, by what.
+    `sheet`: of "break_glass", the one of the code.
+
+    Raises: SheetRevoked.
     """
     secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     session = Session(
@@ -289,6 +316,10 @@ def open_session(
         id_token=sealed(id_token, secret),
     )
     with store.unit(person.structure) as unit:
+        if sheet:
+            unit.hold()  # who revokes it holds it too: either sees the other
+            if any(code.sheet == sheet and code.revoked_at for code in unit.break_glass()):
+                raise SheetRevoked
         unit.put_session(digest(secret), session)
         if stage == "full":
             unit.record(now, person.login, "console", "sign_in", f"{by} {provider}".strip())

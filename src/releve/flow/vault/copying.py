@@ -8,6 +8,7 @@ import msgspec
 from releve.flow.vault import chain
 from releve.flow.vault.book import DROPPED
 from releve.flow.vault.chain import Link
+from releve.flow.vault.names import is_place
 from releve.flow.vault.retention import LEAVING
 from releve.model.copies import Copy, Probe, Progress
 from releve.model.errors import ReleveError
@@ -101,6 +102,11 @@ def take_lines(progress: Progress, lines: Sequence[bytes], head: Head) -> tuple[
     at, why = chain.first_break(lines, mirrored(progress))
     if why:
         return progress, why
+    strange = next(
+        (e for e in chain.read(lines) if isinstance(e, Receipt) and not is_place(e)), None
+    )
+    if strange is not None:
+        return progress, f"entry {strange.seq}: it names no object of a vault"
     if head.seq > at.seq:
         return progress, f"its head is at entry {head.seq}, its journal ends at {at.seq}"
     known = {progress.seq: progress.hash}

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from releve.model.vault import ObjectKind, Repository
+from releve.model.vault import ObjectKind, Receipt, Repository
 
 VIEWS = "views"
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
@@ -35,6 +35,15 @@ def is_generation(name: str) -> bool:
 
 def is_object(name: str) -> bool:
     return bool(_OBJECT.match(name))
+
+
+def is_place(receipt: Receipt) -> bool:
+    """Whether it names an object as a vault does. One of another vault may name any file at all."""
+    where, kind = receipt.repository, receipt.kind
+    if not (is_word(where.structure) and is_word(where.host) and is_generation(where.generation)):
+        return False
+    is_named = receipt.name == "config" if kind is ObjectKind.CONFIG else is_object(receipt.name)
+    return is_named and is_object(receipt.sha256) and receipt.size >= 0
 
 
 def read_target(path: str) -> Target | None:

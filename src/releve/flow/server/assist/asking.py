@@ -75,6 +75,7 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
     identity = digest(f"{structure}/{ring.call}")[:32]
     caller = _number(ring.caller)
     with store.unit(structure) as unit:
+        unit.hold()  # those that ring at the same time are counted, and known to each other
         known = unit.help_request(identity)
         if known is not None:
             return known

@@ -210,6 +210,7 @@ def keep(store: Store, structure: str, letter: Letter, arrived: Arrived, now: dt
     """The call that the mail is, or joins; the same mail again changes nothing. Raises: TooManyRings."""
     identity = digest(f"{structure}/mail/{letter.fingerprint}")[:32]
     with store.unit(structure) as unit:
+        unit.hold()  # two servers may read one mailbox
         joined = _joined(unit, letter)
         mail = KeptMail(
             id=identity,
