@@ -112,3 +112,27 @@ def test_a_file_that_is_no_catalogue_is_refused_with_a_remedy(tmp_path):
 def test_the_catalogue_is_readable_by_its_owner_only(tmp_path):
     filled(tmp_path / "c.sqlite", [{}]).close()
     assert (tmp_path / "c.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("ask", [SqliteCatalogue.waiting, lambda c, p: c.changes(p, "/s")])
+def test_four_times_the_changes_are_four_times_the_work(tmp_path, ask):
+    def steps(many):
+        """Thousands of steps of SQLite's machine, which no load of this machine changes."""
+        catalogue, count = SqliteCatalogue(tmp_path / f"{many}.sqlite"), 0
+        for number in range(2):
+            place = catalogue.place(snapshot(number), "r")
+            how = How.CHANGED if number else How.ADDED
+            planned = [Planned(path=f"/s/{n}", data_set="/s", how=how) for n in range(many)]
+            catalogue.plan(place, planned, [SET])
+
+        def counted():
+            nonlocal count
+            count += 1
+            return 0
+
+        catalogue._db.set_progress_handler(counted, 1_000)
+        assert {one.how for one in ask(catalogue, 1)} == {How.CHANGED}
+        catalogue.close()
+        return count
+
+    assert steps(2_000) < 6 * steps(500)

@@ -32,6 +32,9 @@ from releve.model.clean import (
 
 VERSION = 1
 _MANY = 500  # values in one question: SQLite takes 32,766, older ones 999
+# Found by its path: the plus keeps SQLite from looking at all that ended there for each that came,
+# which made 2,000 changed files 8,000,000 steps.
+_BEFORE = "o.path=v.path AND +o.until=v.first"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshot (
   place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, repository TEXT NOT NULL,
@@ -177,8 +180,8 @@ class SqliteCatalogue:
 
     def waiting(self, place: int) -> Sequence[Planned]:
         rows = self._db.execute(
-            "SELECT v.path, v.data_set, EXISTS(SELECT 1 FROM version o WHERE o.path=v.path AND"
-            " o.until=v.first) FROM version v WHERE v.first=? AND v.facts IS NULL ORDER BY v.path",
+            f"SELECT v.path, v.data_set, EXISTS(SELECT 1 FROM version o WHERE {_BEFORE})"  # noqa: S608 - a constant
+            " FROM version v WHERE v.first=? AND v.facts IS NULL ORDER BY v.path",
             (place,),
         )
         hows = (How.ADDED, How.CHANGED)
@@ -197,8 +200,8 @@ class SqliteCatalogue:
 
     def changes(self, place: int, data_set: str) -> Sequence[Change]:
         come = self._db.execute(
-            "SELECT v.path, v.facts, o.facts, o.id FROM version v LEFT JOIN version o"
-            " ON o.path=v.path AND o.until=v.first WHERE v.first=? AND v.data_set=?",
+            "SELECT v.path, v.facts, o.facts, o.id FROM version v LEFT JOIN version o"  # noqa: S608 - a constant
+            f" ON {_BEFORE} WHERE v.first=? AND v.data_set=?",
             (place, data_set),
         )
         found = [
