@@ -70,9 +70,15 @@ def _grep(area: Path, _files: int) -> None:
 
 
 def _copy_some(area: Path, files: int) -> None:
+    _copy(area, files // 10)
+
+
+def _copy(area: Path, files: int) -> None:
+    """So many texts, some of them more than once where the corpus has fewer."""
     (area / "copies").mkdir()
-    for path in sorted((area / "docs").rglob("*.txt"))[: files // 10]:
-        shutil.copy(path, area / "copies")
+    texts = sorted((area / "docs").rglob("*.txt"))
+    for number in range(files):
+        shutil.copy(texts[number % len(texts)], area / "copies" / f"{number:05}.txt")
 
 
 def _sed(area: Path, _files: int) -> None:
@@ -118,6 +124,7 @@ WORKS = (
     Work("office_burst", 1.5, _documents, _office_burst),
     Work("bulk", 1.05, _nothing, _dd),
     Work("sed", 1.5, _copy_some, _sed),
+    Work("sed_all", 1.5, _copy, _sed),
     Work("cp", 1.5, _nothing, _cp),
 )
 
