@@ -99,14 +99,16 @@ class _Server:
             "--skip-name-resolve",
         ]
         install = [self._programs["install"], "--no-defaults", *data, *normal]
-        made = rooms.run(rooms.as_user(install, self._user), self._environment(), cwd="/")
+        made = rooms.run(
+            rooms.as_user(install, self._user, self._place), self._environment(), cwd="/"
+        )
         if made.returncode:
             raise NoServer(f"mariadb-install-db ended with {made.returncode}")
         own = [f"--socket={self._place}/s", f"--pid-file={self._place}/pid"]
         own.append(f"--secure-file-priv={self._place}/data")
         command = [self._programs["server"], "--no-defaults", *data, *own, *_SETTINGS]
         self._process = subprocess.Popen(
-            rooms.as_user(command, self._user),
+            rooms.as_user(command, self._user, self._place),
             env=self._environment(),
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -143,7 +145,7 @@ class _Server:
             with Path(dump).open("rb") as file:
                 shutil.copyfileobj(file, whole, 1 << 20)
             whole.seek(0)
-            command = rooms.as_user(self._client("--binary-mode"), self._user)
+            command = rooms.as_user(self._client("--binary-mode"), self._user, self._place)
             return rooms.run(command, self._environment(), "/", whole).returncode
 
     def _databases(self) -> set[str]:
@@ -166,7 +168,7 @@ class _Server:
 
     def _ask(self, query: str, database: str = "") -> subprocess.CompletedProcess[str]:
         words = ["-N", "-B", "-r", *([f"--database={database}"] if database else []), "-e", query]
-        command = rooms.as_user(self._client(*words), self._user)
+        command = rooms.as_user(self._client(*words), self._user, self._place)
         return rooms.run(command, self._environment(), cwd="/")
 
     def _client(self, *words: str) -> list[str]:

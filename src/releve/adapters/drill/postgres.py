@@ -174,8 +174,7 @@ class _Server:
         return rooms.run(self._as_user(program, *words), self._environment(), cwd="/")
 
     def _as_user(self, program: str, *words: str) -> list[str]:
-        # INT is PostgreSQL's fast shutdown.
-        return rooms.as_user([str(Path(self._bin, program)), *words], self._user, "INT")
+        return rooms.as_user([str(Path(self._bin, program)), *words], self._user, self._place)
 
     def _environment(self) -> dict[str, str]:
         kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH") if k in os.environ}

@@ -2,6 +2,10 @@
 
 A server refuses to run as root: then it runs as somebody who cannot enter the room; so in our own
 view of the disks, which nobody else sees, its folder is shown at a place that it can reach.
+
+A dump is a program of its maker: as the scratch server's owner it may start commands (PostgreSQL's
+COPY ... TO PROGRAM). So each of its programs runs without network and other processes, and sees
+programs and its own folder, nothing else: above all not the socket of a server that really works here.
 """
 
 import contextlib
@@ -9,14 +13,19 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
+from releve.adapters import shut
 from releve.adapters.drill import namespace
 
 LOAD_S = 6 * 3600.0
+_APART = ("--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child")
+_NAMES = ("/etc/passwd", "/etc/group", "/etc/hosts")  # a server asks who it is, and where
 
 
 class NoServer(Exception):  # noqa: N818 (an answer, not an error for people)
@@ -71,14 +80,30 @@ def bring(dump: str, reachable: str, user: str) -> None:
         os.chown(reachable, known.pw_uid, known.pw_gid)
 
 
-def as_user(command: Sequence[str], user: str, ending: str = "TERM") -> list[str]:
-    """The command as that user; it ends with us: without its master, no scratch server stays."""
-    setpriv = shutil.which("setpriv")
+def as_user(command: Sequence[str], user: str, place: str) -> list[str]:
+    """The command as that user, shut in with its place; it ends with us: no scratch server stays.
+
+    Who is not root runs it as himself, with no more rights than he has and no less.
+    """
+    setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
     if not user:
-        return [setpriv, "--pdeathsig", ending, "--", *command] if setpriv else list(command)
+        has_it = shutil.which("setpriv") is not None
+        return [setpriv, "--pdeathsig", "KILL", "--", *command] if has_it else list(command)
+    program = Path(command[0])
+    folders = {str(one.parent.parent) for one in (program, program.resolve())}
+    ours = {sys.prefix, sys.base_prefix}  # a server may have come as a package of ours
+    seen = (folders | ours | {*_NAMES, *_libraries()}) - {"/", "/usr"}
     group = str(pwd.getpwnam(user).pw_gid)
     mask = [f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs"]
-    return [setpriv or "/usr/bin/setpriv", *mask, "--pdeathsig", ending, "--", *command]
+    return [
+        *(setpriv, "--pdeathsig", "KILL", "--", "unshare", *_APART, "--"),
+        *(sys.executable, "-I", str(shut.__file__), *sorted(seen), f"+{place}", "--"),
+        *(setpriv, *mask, "--bounding-set=-all", "--inh-caps=-all", "--", *command),
+    ]
+
+
+def _libraries() -> list[str]:
+    return [one for one in os.environ.get("LD_LIBRARY_PATH", "").split(":") if one.startswith("/")]
 
 
 def newest_first(folders: Iterable[Path]) -> list[str]:
@@ -121,7 +146,10 @@ def stop(process: subprocess.Popen[bytes] | None) -> None:
     """End a server that we started."""
     if process is None:
         return
-    process.terminate()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(
+            process.pid, signal.SIGTERM
+        )  # it leads a group: what stands before it hears nothing
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
 """A process for files that nobody trusts: no network, no rights, little memory, a few seconds, only stdin and stdout.
 
 It runs as the user "nobody" in a tree that holds programs and fonts and nothing of anybody's, to be
-read only: no socket of another program, no /proc, no place to write (`shut.py`).
+read only: no socket of another program, no process but its own, no place to write (`shut.py`).
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from releve.adapters.preview import shut
+from releve.adapters import shut
 
 _SECONDS = "12"
 _NOBODY = "65534"
@@ -36,7 +36,7 @@ def confined(
         return None
     words = ["timeout", "--signal=KILL", _SECONDS, "unshare", *_APART, "--"]
     # Our interpreter and our programs may lie anywhere, in a folder that only root passes through.
-    ours = (sys.prefix, sys.base_prefix, str(Path(str(shut.__file__)).parent))
+    ours = (sys.prefix, sys.base_prefix, str(Path(__file__).parent))
     words += [sys.executable, "-I", str(shut.__file__), *ours, "--", "prlimit", *_LIMITS, "--"]
     words += [] if drops_itself else ["setpriv", *_WHO, *_NO_RIGHTS, "--"]
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as given:

@@ -9,6 +9,8 @@ from releve.detect.ransom.formats.zips import directory, member
 
 _STEP = 1 << 20
 _HEAD = 65_536
+_MOST_FITTING = 16  # members with the original's size and sum
+_MOST_MEMORY = 128 << 20
 
 
 def holds(new: Bytes, shape: Shape, before: Bytes, limits: ContentLimits) -> bool:
@@ -75,7 +77,7 @@ def _decoded(kind: str, packed: bytes) -> bytes:
             case "bzip2":
                 return bz2.BZ2Decompressor().decompress(packed, _HEAD)
             case "xz":
-                return lzma.LZMADecompressor().decompress(packed, _HEAD)
+                return lzma.LZMADecompressor(memlimit=_MOST_MEMORY).decompress(packed, _HEAD)
             case _:
                 with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
                     return reader.read(_HEAD)
@@ -93,13 +95,9 @@ def _zip(new: Bytes, before: Bytes, limits: ContentLimits) -> bool:
     if not fitting:
         return False
     wanted = crc32(before, limits)
-    for entry in fitting:
+    for entry in [entry for entry in fitting if entry.crc == wanted][:_MOST_FITTING]:
         opened = member(new, entry, _HEAD)
-        if (
-            entry.crc == wanted
-            and opened is not None
-            and opened[0] == before.read(0, len(opened[0]))
-        ):
+        if opened is not None and opened[0] == before.read(0, len(opened[0])):
             return True
     return False
 

@@ -92,7 +92,15 @@ def look(
         data = Blob(data.read(0, data.size))
     try:
         found = _check(data, name, spots, limits)
-    except (ValueError, IndexError, KeyError, OverflowError, struct.error, zlib.error) as error:
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        MemoryError,
+        struct.error,
+        zlib.error,
+    ) as error:
         # A parser met bytes that nobody foresaw: for the judge that is a broken file.
         found = broken("unknown", f"check failed: {type(error).__name__}")
     # What decodes needs no guess; a look costs 0.5 ms less for it.

@@ -14,6 +14,7 @@ _DELTA_AT, _DELTA_OF = 6, 7  # a delta names its base by distance, or by the bas
 _LOOSE = re.compile(rb"(blob|tree|commit|tag) (\d{1,12})\0")
 _HASH = 20
 _FAN = 256 * 4
+_LEAST_COST = 1024  # bytes that an object counts for: one without any is opened, too
 _LONGEST_HEAD = 10 + 10 + _HASH  # size, distance, hash
 
 
@@ -29,7 +30,7 @@ def pack(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check
         if opened is None:
             return broken("git-pack", "an object does not inflate")
         at, payload, size = opened
-        left -= size
+        left -= max(size, _LEAST_COST)
         read += len(payload)
         uniform += len(payload) * payload_is_uniform(payload, limits)
         if left <= 0:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 Tables = dict[int, dict[int, int]]
 Band = tuple[int, int]  # first and last coefficient
 Blocks = list[tuple[int, int]]  # (DC table, AC table) of each block of one minimum coded unit
+_MOST_TABLES = 64  # before a scan; it can name eight
 _LONGEST = 0xFFFF  # no code has more than 16 bits
 
 
@@ -48,9 +49,11 @@ class _Bits:
 def tables(segments: Iterator[bytes]) -> Tables:
     """Tables by class and number: code with a leading one bit -> symbol."""
     found: Tables = {}
+    left = _MOST_TABLES
     for segment in segments:
         body = segment
-        while len(body) >= 17:
+        while len(body) >= 17 and left:
+            left -= 1
             table, place = _table(body)
             found[body[0]] = table
             body = body[place:]

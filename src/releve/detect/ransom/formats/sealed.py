@@ -13,6 +13,7 @@ _HEADS = (
     (b"-----BEGIN PGP MESSAGE-----", "gpg"),
     (b"LUKS\xba\xbe", "luks"),
 )
+_MOST_MEMORY = 128 << 20  # of a decoder: a stream may ask for 4 GB
 _SEALED_TAGS = (9, 18, 20)  # OpenPGP packets of encrypted data
 
 
@@ -100,7 +101,7 @@ def _unpacked(data: Bytes, header: bytes) -> bytes:
     props = header[coder + 4 : coder + 9]
     alone = props + min(size, 1 << 24).to_bytes(8, "little")
     try:
-        return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(
+        return lzma.LZMADecompressor(lzma.FORMAT_ALONE, _MOST_MEMORY).decompress(
             alone + data.read(32 + fields[0], min(packed_size, 1 << 22)), 1 << 20
         )
     except (lzma.LZMAError, EOFError):
