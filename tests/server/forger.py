@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import gzip
 import hmac
 import json
 import threading
@@ -31,6 +32,7 @@ class Forger:
         self.metadata: dict[str, Any] = {}
         self.token = ""
         self.status = 200
+        self.packed = False
         self.asked: list[str] = []  # paths, in order
         self.forms: list[dict[str, list[str]]] = []
         self.authorizations: list[str] = []
@@ -110,6 +112,9 @@ def forging() -> Iterator[Forger]:
         def _say(self, status: int, said: dict[str, Any]) -> None:
             body = json.dumps(said).encode()
             self.send_response(status)
+            if forger.packed:
+                body = gzip.compress(body)
+                self.send_header("content-encoding", "gzip")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -1,8 +1,13 @@
 """Calls as tickets of a GLPI: its recorded exchanges, replayed over a real socket, on both databases."""
 
+import contextlib
 import datetime as dt
+import gzip
+import http.server
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,9 +42,9 @@ def glpi() -> Iterator[Replay]:
 class Hospital:
     """One structure with its GLPI, and a clock that is set."""
 
-    def __init__(self, store: SqlStore, url: str) -> None:
+    def __init__(self, store: SqlStore, url: str, identity: str = "s1") -> None:
         self.store, self.clock = store, SetClock()
-        self.structure = ensure_structure(store, "Hôpital", "s1", T0).id
+        self.structure = ensure_structure(store, f"Hôpital {identity}", identity, T0).id
         self.known = Glpi(
             url=url,
             app_token=APP_TOKEN,
@@ -216,6 +221,142 @@ def test_refusals_are_told_apart(hospital: Hospital, glpi: Replay) -> None:
     with pytest.raises(GlpiFailed, match="gone"):
         desk.status(15)
     desk.close()
+
+
+@contextlib.contextmanager
+def glpi_in_an_attackers_hands(
+    say: Callable[[http.server.BaseHTTPRequestHandler], None],
+) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(OSError):  # who asked may have gone
+                say(self)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/apirest.php"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def _answer(to: http.server.BaseHTTPRequestHandler, body: bytes, **headers: str) -> None:
+    to.send_response(200)
+    for name, value in headers.items():
+        to.send_header(name, value)
+    to.send_header("content-length", str(len(body)))
+    to.end_headers()
+    to.wfile.write(body)
+
+
+def packed(to: http.server.BaseHTTPRequestHandler) -> None:
+    _answer(
+        to,
+        gzip.compress(b'{"session_token":"t","id":15,"status":2}'),
+        **{"content-encoding": "gzip"},
+    )
+
+
+def endless(to: http.server.BaseHTTPRequestHandler) -> None:
+    to.send_response(200)
+    to.end_headers()
+    for _ in range(200):
+        to.wfile.write(b" " * (1 << 20))
+    to.wfile.write(b'{"session_token":"t","id":15,"status":2}')
+
+
+def dripping(to: http.server.BaseHTTPRequestHandler) -> None:
+    to.wfile.write(b"HTTP/1.1 200 OK\r\nx: ")
+    for _ in range(300):
+        time.sleep(0.2)
+        to.wfile.write(b"x")
+        to.wfile.flush()
+
+
+@pytest.mark.parametrize(
+    ("say", "why"), [(packed, "refused"), (endless, "refused"), (dripping, "unreachable")]
+)
+def test_a_glpi_in_an_attackers_hands_takes_neither_memory_nor_time(
+    store: SqlStore,
+    monkeypatch: pytest.MonkeyPatch,
+    say: Callable[[http.server.BaseHTTPRequestHandler], None],
+    why: str,
+) -> None:
+    monkeypatch.setattr("releve.adapters.glpi._SECONDS", 1.0)
+    with glpi_in_an_attackers_hands(say) as url:
+        hospital = Hospital(store, url)
+        hospital.call()
+        began = time.monotonic()
+        hospital.tickets.look()
+        assert hospital.ticket().trouble == why
+        assert time.monotonic() - began < 20
+
+
+def test_what_the_glpi_of_one_answers_delays_nobody_elses_ticket(
+    store: SqlStore, glpi: Replay
+) -> None:
+    def nonsense(to: http.server.BaseHTTPRequestHandler) -> None:
+        _answer(to, b'{"session_token":"t","id":15,"data":{"../x":{}}}')
+
+    with glpi_in_an_attackers_hands(nonsense) as url:
+        first = Hospital(store, url)
+        first.call()
+        with store.unit(first.structure) as unit:  # a try before left nobody knows what
+            assert unit.claim_ticket(Ticket(request=ID, due_at=T0), T0)
+        second = Hospital(store, glpi.url, "s2")
+        second.call()
+        second.tickets.look()
+        assert first.ticket().trouble == "refused"
+        assert second.ticket().number == 15
+
+
+def test_a_slow_glpi_has_its_minute_and_then_it_is_the_others_turn(
+    store: SqlStore, glpi: Replay
+) -> None:
+    hospital, second = Hospital(store, glpi.url), Hospital(store, glpi.url, "s2")
+    for n in range(8):
+        hospital.call(identity=f"{n}bcdef0123456789")
+    second.call()
+    made: list[str] = []
+
+    class Slow(GlpiDesk):
+        def create(self, name: str, content: str, urgency: int) -> int:
+            hospital.clock.forward(seconds=25)
+            made.append(name)
+            return super().create(name, content, urgency)
+
+    words = ticketing("https://releve.example")
+    Tickets(store, hospital.clock, Live(), open_desk=Slow, words=words).look()
+    assert len(made) == 3 + 1
+    assert second.ticket().number == 15
+    Tickets(store, hospital.clock, Live(), open_desk=Slow, words=words).look()
+    assert len(made) == 3 + 1 + 3  # nothing of what waited is lost
+
+
+def test_a_job_that_fails_for_one_structure_is_done_for_the_next(
+    store: SqlStore, glpi: Replay
+) -> None:
+    broken, second = Hospital(store, "http://127.0.0.1:9/"), Hospital(store, glpi.url, "s2")
+    broken.call()
+    second.call()
+
+    def open_desk(known: Glpi) -> GlpiDesk:
+        if known.url != glpi.url:
+            raise RuntimeError(known.url)
+        return GlpiDesk(known)
+
+    words = ticketing("https://releve.example")
+    Tickets(store, second.clock, Live(), open_desk=open_desk, words=words).look()
+    assert second.ticket().number == 15
 
 
 def test_a_ticket_that_was_deleted_is_not_asked_for_again(hospital: Hospital, glpi: Replay) -> None:

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,9 +17,11 @@ from releve.adapters.http.identity import HttpProviders
 from releve.adapters.sql.store import SqlStore
 from releve.flow.server import signin
 from releve.flow.server.identity import links, tokens
+from releve.flow.server.identity.discovery import Discovery
 from releve.flow.server.identity.entering import Answer, Entering, Refused, Said
+from releve.flow.server.identity_ports import ProviderFailedError
 from releve.flow.server.ports import Person, Session
-from releve.model.identity import Vouched
+from releve.model.identity import Provider, Vouched
 from tests.server.forger import CLIENT, Forger, forging
 from tests.server.test_passkeys import person_in
 from tests.server.world import T0, SetClock
@@ -239,6 +242,69 @@ def test_a_provider_that_is_not_there_or_answers_nonsense_is_said_to_be_down(
     world.forger.metadata = {"token_endpoint": None}
     assert why(world.ask) == "identity_down"
     world.provider = world.forger.provider(discovery="http://127.0.0.1:9/nobody")
+    assert why(world.ask) == "identity_down"
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("token_endpoint", "http://127.0.0.1:631/jobs"),
+        ("token_endpoint", "https://127.0.0.1:8443/"),
+        ("jwks_uri", "http://localhost:9200/_search"),
+        ("jwks_uri", "https://[::ffff:169.254.169.254]/latest/meta-data"),
+        ("jwks_uri", "https://[::1]/"),
+        ("token_endpoint", "https://0.0.0.0/"),
+        ("authorization_endpoint", "http://id.hopital.example/auth"),
+        ("authorization_endpoint", "javascript:alert(1)//"),
+        ("authorization_endpoint", "https:alert(1)"),
+        ("authorization_endpoint", "https://id.hopital.example\r\nset-cookie: a=b"),
+        ("authorization_endpoint", "https://[bad/"),
+        ("end_session_endpoint", "javascript:alert(1)//"),
+        ("end_session_endpoint", "https://id.hopital.example@evil.example/"),
+    ],
+)
+def test_a_provider_that_was_taken_over_sends_nobody_and_nothing_elsewhere(
+    name: str, url: str
+) -> None:
+    true = {
+        "issuer": "https://id.hopital.example",
+        "authorization_endpoint": "https://id.hopital.example/auth",
+        "token_endpoint": "https://10.1.2.3/token",
+        "jwks_uri": "https://id.hopital.example/keys",
+        "end_session_endpoint": "https://id.hopital.example/end",
+    }
+    provider = Provider(
+        name="h", title="H", issuer="https://id.hopital.example", client_id="c", secret="s",
+        discovery="https://id.hopital.example/d", scopes=("openid",), added_at=T0,
+    )  # fmt: skip
+    asked: list[str] = []
+
+    class Answers:
+        def __init__(self, said: dict[str, str]) -> None:
+            self.said = said
+
+        async def fetch(self, _: Provider, at: str) -> bytes:
+            asked.append(at)
+            return json.dumps(self.said if at == provider.discovery else {"keys": []}).encode()
+
+        async def redeem(self, *_: object, **__: object) -> bytes:
+            raise AssertionError
+
+    def reached(said: dict[str, str]) -> str:
+        with pytest.raises(ProviderFailedError) as failed:
+            anyio.run(Discovery(Answers(said), SetClock()).reached, provider)
+        return str(failed.value)
+
+    assert "no key" in reached(true)  # its own addresses are asked
+    assert asked == [provider.discovery, true["jwks_uri"]]
+    del asked[:]
+    assert "where it cannot be" in reached(true | {name: url})
+    assert asked == [provider.discovery]
+
+
+def test_an_answer_that_is_packed_is_refused_unread(world: World) -> None:
+    """Thirty kilobytes on the wire could be two gigabytes here, in one piece."""
+    world.forger.packed = True
     assert why(world.ask) == "identity_down"
 
 

@@ -370,7 +370,7 @@ def test_the_account_stands_beside_the_signer_and_nothing_unseen_is_in_a_file(
     declare(store, host.structure, incident)
     with store.unit(host.structure) as unit:
         who = Who(login="anne-login", at=T0)
-        dossiers.edit(unit, CNIL, incident, {"end": "hier\ufffe\x85\x01 soir"}, who)
+        dossiers.edit(unit, CNIL, incident, {"end": "hier\ufffe\x85\x01\u202e soir\u2069"}, who)
         signer = ("Dr\n Martin\uffff", "gé\x02rante\ufffe")
         made = dossiers.sign(unit, LAW, CNIL, incident, signer, who)
         made = dossiers.attach(unit, CNIL, incident, "N\x00\ufffe1", b"%PDF", who)

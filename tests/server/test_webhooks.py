@@ -116,6 +116,40 @@ def test_a_message_that_is_not_taken_comes_again_under_its_id(tmp_path: Path) ->
         assert all(verified(message, secret) for message in tries)
 
 
+def test_a_receiver_that_never_answers_keeps_no_other_structure_waiting(tmp_path: Path) -> None:
+    with (
+        running(tmp_path / "s", networks=LOOPBACK) as served,
+        socket.create_server(("127.0.0.1", 0), backlog=200) as silent,
+        receiver() as quick,
+    ):
+        first, second = (add_host(served.store, name, name).structure for name in ("s1", "s2"))
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with served.store.unit(first) as unit:
+            webhooks.add(unit, hook("w1", address), KEY)
+            for n in range(100):
+                webhooks.test(unit, "w1", actor="a", identity=f"a{n}", now=T0)
+        served.context.live.touch(first)
+        silent.settimeout(20)
+        under_way = [silent.accept()[0] for _ in range(8)]
+        with served.store.unit(second) as unit:
+            webhooks.add(unit, hook("w2", quick.url), KEY)
+            webhooks.test(unit, "w2", actor="b", identity="b", now=T0)
+        served.context.live.touch(second)
+        assert len(quick.wait(1, seconds=5)) == 1
+        silent.settimeout(0.3)
+        with pytest.raises(TimeoutError):  # no more of it at a time
+            silent.accept()
+        under_way.pop().close()
+        silent.settimeout(5)
+        under_way.append(silent.accept()[0])  # what ends makes room for the next
+        for connection in under_way:
+            connection.close()
+
+
+def hook(identity: str, url: str) -> Webhook:
+    return Webhook(id=identity, url=url, events=(), made_by="claire", made_at=T0, after=0)
+
+
 # The driver on a driven clock, on both databases: what it would do in days.
 
 

@@ -4,18 +4,22 @@ See https://github.com/glpi-project/glpi/blob/10.0/bugfixes/apirest.md
 """
 
 import contextlib
+import functools
 import ssl
 from html import escape
 from typing import Any, TypeVar
 
+import anyio
 import httpx
 import msgspec
 
+from releve.adapters.http import bounded
 from releve.flow.server.ticket_ports import GlpiFailed
 from releve.model.ticket import Glpi
 
 T = TypeVar("T")
-_SECONDS = 10.0
+_SECONDS = 10.0  # for a whole answer: one that drips is as good as none
+_MOST_BYTES = 4 << 20
 _NAME, _ID = 1, 2  # search options of every item
 _FORBIDDEN, _NONE, _UNKNOWN = (401, 403), 404, 400
 
@@ -40,25 +44,25 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 class GlpiDesk:
-    """One session. Raises: GlpiFailed."""
+    """One session. Whoever answers may be in an attacker's hands: time and length are bounded.
+
+    One connection per question, each with an event loop of its own: for threads without one.
+
+    Raises: GlpiFailed.
+    """
 
     def __init__(self, glpi: Glpi) -> None:
         self._mapping = glpi.mapping
         try:
-            verify = ssl.create_default_context(cadata=glpi.authority or None)
+            self._verify = ssl.create_default_context(cadata=glpi.authority or None)
         except (ssl.SSLError, ValueError) as error:
             raise GlpiFailed("tls") from error
-        headers = {"app-token": glpi.app_token, "authorization": f"user_token {glpi.user_token}"}
-        self._client = httpx.Client(
-            base_url=glpi.url, headers=headers, verify=verify, timeout=_SECONDS, trust_env=False
-        )
-        try:
-            token = self._get("initSession", _Session).session_token
-        except GlpiFailed:
-            self._client.close()
-            raise
-        self._client.headers["session-token"] = token
-        del self._client.headers["authorization"]
+        self._url = glpi.url
+        # GLPI wants the kind on every call, of those without a body too.
+        kind = {"content-type": "application/json", "app-token": glpi.app_token}
+        self._headers = bounded.PLAIN | kind | {"authorization": f"user_token {glpi.user_token}"}
+        token = self._get("initSession", _Session).session_token
+        self._headers = bounded.PLAIN | kind | {"session-token": token}
 
     def create(self, name: str, content: str, urgency: int) -> int:
         mapping = self._mapping
@@ -84,7 +88,10 @@ class GlpiDesk:
         numbers = (
             list(found) if isinstance(found, dict) else [row.get(str(_ID), 0) for row in found]
         )
-        return min((int(number) for number in numbers), default=0)
+        try:
+            return min((int(number) for number in numbers), default=0)
+        except (TypeError, ValueError) as error:
+            raise GlpiFailed("refused") from error
 
     def follow(self, ticket: int, content: str) -> None:
         self._add("ITILFollowup", _on(ticket, content))
@@ -101,7 +108,6 @@ class GlpiDesk:
     def close(self) -> None:
         with contextlib.suppress(GlpiFailed):
             self._ask("GET", "killSession")
-        self._client.close()
 
     def _add(self, what: str, fields: dict[str, Any]) -> int:
         return _read(self._ask("POST", what, json={"input": fields}), _Added).id
@@ -111,25 +117,39 @@ class GlpiDesk:
 
     def _ask(self, method: str, what: str, **more: Any) -> bytes:
         try:
-            # GLPI wants the header on every call, of those without a body too.
-            headers = {"content-type": "application/json"}
-            answer = self._client.request(method, what, headers=headers, **more)
+            status, body = anyio.run(functools.partial(self._answer, method, what, **more))
+        except TimeoutError as error:
+            raise GlpiFailed("unreachable") from error
+        except bounded.UnfitAnswerError as error:
+            raise GlpiFailed("refused") from error
         except httpx.ConnectError as error:
             is_tls = isinstance(error.__context__, ssl.SSLError) or "SSL" in str(error)
             raise GlpiFailed("tls" if is_tls else "unreachable") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise GlpiFailed("unreachable") from error
-        if answer.status_code in _FORBIDDEN or (
-            what == "initSession" and answer.status_code == _UNKNOWN
-        ):
+        if status in _FORBIDDEN or (what == "initSession" and status == _UNKNOWN):
             raise GlpiFailed("login")
-        if answer.status_code == _NONE:
+        if status == _NONE:
             raise GlpiFailed("gone")
-        if answer.is_server_error:
+        if httpx.codes.is_server_error(status):
             raise GlpiFailed("ill")
-        if not answer.is_success:
+        if not httpx.codes.is_success(status):
             raise GlpiFailed("refused")
-        return answer.content
+        return body
+
+    async def _answer(self, method: str, what: str, **more: Any) -> tuple[int, bytes]:
+        with anyio.fail_after(_SECONDS):
+            async with (
+                httpx.AsyncClient(
+                    base_url=self._url,
+                    headers=self._headers,
+                    verify=self._verify,
+                    timeout=_SECONDS,
+                    trust_env=False,
+                ) as client,
+                client.stream(method, what, **more) as answer,
+            ):
+                return answer.status_code, await bounded.read_async(answer, _MOST_BYTES)
 
 
 def _read(body: bytes, kind: type[T]) -> T:

@@ -13,8 +13,10 @@ from releve.obligation.case import Case
 from releve.obligation.filling import Filler, fillers
 
 FORMAT = "releve-dossier/1"
-# What JSON readers do not show, and XML (a Word file) cannot hold.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# What JSON readers do not show, XML (a Word file) cannot hold, or turns the direction of writing.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _replace = msgspec.structs.replace
 
 

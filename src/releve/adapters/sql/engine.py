@@ -12,7 +12,10 @@ import sqlalchemy as sa
 
 from releve.adapters.sql import apart, tables, versions
 from releve.adapters.sql.rows import storable_row
+from releve.adapters.sql.turns import Turns, turns_of
 from releve.model.errors import ReleveError
+
+_TURN = "turn"  # of a connection that writes
 
 
 class ServerRunningError(ReleveError):
@@ -79,6 +82,7 @@ def engine_to_read(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+        sa.event.listen(engine, "checkin", _give_turn)
     else:
         sa.event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     return engine
@@ -111,7 +115,8 @@ def only_server(home: Path) -> Iterator[None]:
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
+    # Patience first: the others may have to wait themselves.
+    for pragma in ("busy_timeout=20000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -126,7 +131,18 @@ def _without_nul(
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A reader that later writes could fail at once with "database is locked": writers say so first.
     writes = connection.get_execution_options().get("writes", False)
+    if writes and _TURN not in connection.info:
+        turns = turns_of(os.path.realpath(connection.engine.url.database or ""))
+        if turns.take():  # else SQLite says that it is locked
+            connection.info[_TURN] = turns
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _give_turn(_: sqlite3.Connection | None, record: sa.pool.ConnectionPoolEntry) -> None:
+    """The connection is back in its pool: what it wrote is written, or is not."""
+    turns: Turns | None = record.info.pop(_TURN, None)
+    if turns is not None:
+        turns.give()
 
 
 # No row of these is ever changed or removed: who answers for the past must not be able to.

@@ -6,6 +6,9 @@ from importlib.resources import files
 
 import jinja2
 import msgspec
+from markupsafe import Markup
+
+from releve.report.markup import straight
 
 _TEXT = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
 
@@ -35,11 +38,18 @@ def assets(*packages: str) -> dict[str, Asset]:
 
 
 def templates(*packages: str) -> jinja2.Environment:
-    """The templates of packages; a missing fact is an error, and text is always escaped."""
+    """The templates of packages; a missing fact is an error, text is always escaped, nothing turns it round."""
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_straight,
     )
+
+
+def _straight(value: object) -> object:
+    if isinstance(value, Markup):
+        return Markup(straight(value))  # noqa: S704  # as safe as before
+    return straight(value) if isinstance(value, str) else value

@@ -33,6 +33,7 @@ from releve.model.ticket import Glpi, Ticket
 log = structlog.get_logger()
 
 _LEASE = dt.timedelta(minutes=2)  # longer than the session's own waits together
+_MOST_WAITED = dt.timedelta(minutes=1)  # for one structure's GLPI: the others' turn comes
 _SHORT, _ACTOR = 8, "glpi"
 
 
@@ -62,13 +63,22 @@ class Tickets:
         self._open, self._words = open_desk, words
 
     def look(self) -> None:
-        """Tell every ticket that is due one thing after the other."""
+        """Tell every ticket that is due one thing after the other.
+
+        Whatever the GLPI of one structure answers, or does not: those of the others are told.
+        """
         for structure in self._store.structures():
-            with self._store.unit(structure.id, writes=False) as unit:
-                glpi = unit.glpi()
-                due = self._due(unit, glpi) if glpi else []
-            if glpi and due:
-                self._tell_all(structure.id, glpi, due)
+            try:
+                self._look_at(structure.id)
+            except Exception:
+                log.exception("tickets_not_told", structure=structure.id)
+
+    def _look_at(self, structure: str) -> None:
+        with self._store.unit(structure, writes=False) as unit:
+            glpi = unit.glpi()
+            due = self._due(unit, glpi) if glpi else []
+        if glpi and due:
+            self._tell_all(structure, glpi, due)
 
     def _due(self, unit: Unit, glpi: Glpi) -> list[Ticket]:
         now = self._clock.now()
@@ -77,6 +87,7 @@ class Tickets:
         return [*new, *unit.due_tickets(now)]
 
     def _tell_all(self, structure: str, glpi: Glpi, due: list[Ticket]) -> None:
+        until = self._clock.now() + _MOST_WAITED
         try:
             desk = self._open(glpi)
         except GlpiFailed as failed:
@@ -84,6 +95,9 @@ class Tickets:
             return
         try:
             for ticket in due:
+                if self._clock.now() > until:
+                    log.warning("glpi_is_slow", structure=structure)
+                    break  # what is left stays due
                 self._tell(structure, glpi, desk, ticket)
         finally:
             desk.close()

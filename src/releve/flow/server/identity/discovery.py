@@ -1,8 +1,10 @@
 """What a provider says of itself and its keys, remembered for a while, asked again when a key is new."""
 
 import datetime as dt
+import ipaddress
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from joserfc.jwk import KeySet
@@ -88,7 +90,39 @@ class Discovery:
         if metadata.issuer != provider.issuer:
             # Exactly so (OpenID Connect Discovery, 4.3): else one provider could speak for another.
             raise ProviderFailedError(f"it calls itself {metadata.issuer}, not {provider.issuer}")
+        _check_places(metadata, provider)
         return metadata
+
+
+def _check_places(metadata: Metadata, provider: Provider) -> None:
+    """Nobody is sent, and nothing is asked, where the provider itself is not: least of all on this machine.
+
+    Elsewhere it is https: a service that has no certificate of that name is not spoken to.
+    Raises: ProviderFailedError.
+    """
+    is_here = _is_here(provider.discovery)
+    places = [metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri]
+    for url in (*places, *filter(None, [metadata.end_session_endpoint])):
+        try:
+            parts = urlsplit(url)
+            is_good = bool(parts.hostname) and "@" not in parts.netloc and url.isprintable()
+            is_good &= parts.scheme in (("https", "http") if is_here else ("https",))
+        except ValueError:
+            is_good = False
+        if not is_good or (_is_here(url) and not is_here):
+            raise ProviderFailedError(f"it names an address where it cannot be: {url[:200]!r}")
+
+
+def _is_here(url: str) -> bool:
+    """On this machine, or where machines of clouds keep their keys."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    known = inner or address
+    return known.is_loopback or known.is_link_local or known.is_unspecified
 
 
 def shortcomings(metadata: Metadata, provider: Provider) -> list[str]:

@@ -5,6 +5,7 @@ leaves a lease that ends, and the message goes again under its own id.
 """
 
 import datetime as dt
+from collections import Counter
 
 import anyio
 import msgspec
@@ -23,6 +24,7 @@ from releve.model.webhook import Delivery, Webhook
 log = structlog.get_logger()
 _CHANGED = msgspec.structs.replace
 _MOST_SENDS = 32
+_MOST_OF_ONE = 8  # of one structure at a time: its receivers may be slow on purpose
 _TICK_SECONDS = 1.0
 _SWEEP = dt.timedelta(seconds=10)  # what another process wrote touches nothing here
 _GONE = 410
@@ -66,7 +68,7 @@ class Sender:
         self._store, self._clock, self._live = store, clock, live
         self._poster, self._new_id, self.patience = poster, new_id, patience
         self._looked: dict[str, tuple[int, dt.datetime]] = {}  # version seen, when to look again
-        self._free = _MOST_SENDS
+        self._under_way = Counter[str]()  # sends, by structure
 
     async def run_forever(self) -> None:
         """Never returns; what goes wrong with one structure hinders no other."""
@@ -99,7 +101,7 @@ class Sender:
         wake = min(again_at or now + _SWEEP, now + _SWEEP)
         self._looked[structure] = (version, wake)
         for delivery in claimed:
-            self._free -= 1
+            self._under_way[structure] += 1
             tasks.start_soon(self._send_one, structure, delivery)
 
     def _due(self) -> list[str]:
@@ -109,7 +111,8 @@ class Sender:
             version, at = self._looked.get(structure.id, (-1, now))
             if version != self._live.version(structure.id) or at <= now:
                 found.append(structure.id)
-        return found
+        # Who has least under way first: what is free goes round.
+        return sorted(found, key=self._under_way.__getitem__)
 
     def claim(self, structure: str) -> tuple[list[Delivery], dt.datetime | None]:
         """Make messages of what is new, and take those that are due; when the next one will be."""
@@ -120,13 +123,14 @@ class Sender:
                 return [], None
             has_news = webhooks.has_news(unit, hooks)
             next_at = unit.next_delivery_at([hook.id for hook in hooks])
-        if not has_news and (next_at is None or next_at > now):
-            return [], next_at
+        most = min(_MOST_OF_ONE - self._under_way[structure], _MOST_SENDS - self._under_way.total())
+        if not has_news and (next_at is None or next_at > now or most <= 0):
+            return [], next_at if most > 0 else None  # what ends looks again
         with self._store.unit(structure) as unit:
             webhooks.gather(unit, self._new_id, now)
             ids, until = [hook.id for hook in webhooks.enabled(unit)], now + self.patience.lease
-            claimed = unit.claim_deliveries(ids, now, until, most=self._free)
-            return claimed, unit.next_delivery_at(ids)
+            claimed = unit.claim_deliveries(ids, now, until, most=max(most, 0))
+            return claimed, unit.next_delivery_at(ids) if len(claimed) < most else None
 
     async def _send_one(self, structure: str, delivery: Delivery) -> None:
         try:
@@ -135,7 +139,7 @@ class Sender:
             # Its lease ends, and it goes again.
             log.exception("webhook_not_sent", delivery=delivery.id)
         finally:
-            self._free += 1
+            self._under_way[structure] -= 1
             self._looked.pop(structure, None)
 
     async def send(self, structure: str, delivery: Delivery) -> None:
