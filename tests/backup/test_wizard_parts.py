@@ -87,6 +87,17 @@ def test_a_deleted_letter_is_found_by_the_guards_memory_of_its_name(held) -> Non
     assert back.sha256 == placing.sha256(str(letter))
 
 
+def test_without_a_time_the_newest_version_is_offered_that_is_not_there_already(held) -> None:
+    wizard, letter = held
+    offers = wizard.offers(only(wizard, "coeur"), None)
+    assert [o.is_now for o in offers.offers] == [True, False]
+    assert offers.chosen == 1
+    letter.write_text("third, longer than the others")
+    changed = wizard.offers(only(wizard, "coeur"), None)
+    assert [o.is_now for o in changed.offers] == [False, False]
+    assert changed.chosen == 0
+
+
 def test_sound_is_only_said_of_what_was_judged_so(kept, held) -> None:
     (keeper, letter), (wizard, _) = kept, held
     letter.write_text("third, of which nobody knows")

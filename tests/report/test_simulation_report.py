@@ -1,10 +1,12 @@
 """The report says what was measured, hides no bad figure, names no file, in two languages."""
 
+import datetime as dt
 import fnmatch
 import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,7 +20,7 @@ from releve.report.figures import MEASURES
 from releve.report.markup import VOID
 from releve.report.redact import names_in, without_names
 from releve.report.simulation import Content, simulation_html
-from releve.report.text import LANGS, Counted, Lang, Names, Text, Voice
+from releve.report.text import LANGS, NBSP, Counted, Lang, Names, Text, Voice
 from releve.report.timeline import telling
 from tests.report import simulations
 
@@ -321,3 +323,15 @@ def test_durations_read_as_people_write_them(ms: float, fr: str, en: str) -> Non
 def test_zero_is_singular_in_french_and_plural_in_english() -> None:
     assert Voice("fr").count(words.FILES_LOST, 0).replace("\u00a0", " ") == "0 fichier perdu"
     assert Voice("en").count(words.FILES_LOST, 0).replace("\u00a0", " ") == "0 files lost"
+
+
+def test_a_time_is_shown_by_one_clock_and_a_date_as_people_write_it() -> None:
+    french, english = Voice("fr"), Voice("en")
+    assert french.moment("2026-11-22T00:52:00+00:00") == "22 novembre 2026 à 01:52 CET".replace(
+        " ", NBSP
+    )
+    assert english.moment("2026-07-01T22:30:00Z") == "2 July 2026 at 00:30 CEST".replace(" ", NBSP)
+    own = dt.datetime(2026, 11, 22, 3, 0, tzinfo=ZoneInfo("Indian/Reunion"))
+    assert "03:00" in french.moment(own), "a structure's own clock stays"
+    assert french.day("2026-12-01") == "1er décembre 2026".replace(" ", NBSP)
+    assert french.moment("hier") == french.day("hier") == "hier"

@@ -191,7 +191,16 @@ def test_from_the_shell_twice_and_no_trace_in_the_file(
         facts = json.loads(capsys.readouterr().out)
         assert (facts["erased"], facts["rows_left"]) == (True, 0)
         assert run(["leave", "--home", str(home.path), "--verify", facts["certificate"]]) == 0
-        capsys.readouterr()
+        said = capsys.readouterr().out.splitlines()
+        assert (
+            said[0] == "A : signature valable : le certificat est celui de ce serveur, ou de --key"
+        )
+        assert said[1].startswith("  Effacée le : ")
+        assert said[2].startswith("  Enregistrements effacés : ")
+    assert run([*at, *words[:-1]]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("A : effacée, et recomptée\n")
+    assert "Enregistrements restés : 0" in said
     wrong = ["leave", "--verify", facts["certificate"], "--key", "ab" * 32]
     assert run([*wrong, "--home", str(home.path)]) == 77
     assert run([*at, "--json"]) == 42

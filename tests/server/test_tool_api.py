@@ -44,6 +44,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     said = answer.json()
     assert said["status"] == answer.status_code
     assert set(said) == {"type", "title", "status", "detail"}
+    assert said["detail"] or said["status"] != 401, "who has no good token is told how to get one"
     return answer.status_code, said["type"].removeprefix("urn:releve:problem:")
 
 
@@ -65,7 +66,8 @@ def test_a_tool_reads_the_nouns_of_its_structure(two: Two) -> None:
     assert [task["title"] for task in found["tasks"]] == ["x"]
     lines = one.get(f"/incidents/{case}/timeline").json()["items"]
     assert len(lines) == found["timeline_entries"] >= 5
-    (call,) = one.get("/help").json()["items"]
+    calls = one.get("/help").json()["items"]  # a legal clock may ring meanwhile
+    (call,) = (c for c in calls if c["source"] != "clock")
     assert call["phase"] == "closed"
     assert one.get(f"/help/{call['id']}").json() == call
     assert {o["incident"] for o in one.get("/obligations").json()["items"]} == {case}

@@ -67,3 +67,12 @@ def test_the_table_and_the_report_have_one_median_stop() -> None:
     said = out.getvalue()
     assert "4 attaques (3 arrêtées ; finies avant que le gardien ait jugé : 1)" in said
     assert "arrêt en 43 ms (sans arrêt : 1, compté comme le plus lent)" in said
+
+
+def test_what_there_was_no_time_for_is_named_among_what_was_not_shown() -> None:
+    run = simulations.held()
+    late = msgspec.structs.replace(run.attacks[0], skipped="le temps était écoulé")
+    out = io.StringIO()
+    Table(out, "fr", 1).end(msgspec.structs.replace(run, attacks=(late, *run.attacks[1:])))
+    missing = out.getvalue().split("Non montré ici :\n")[1]
+    assert "  - gpg -c, puis rm : le temps était écoulé" in missing

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from releve.report.markup import el, esc
 from releve.report.sheet import INK, LINE, SOFT, printed_head
+from releve.report.text import Voice
 
 _MORE = f"""
 @page {{ size: A4; margin: 14mm 16mm; }}
@@ -41,7 +42,11 @@ def sheet(structure: str, name: str, codes: Sequence[str], day: dt.date) -> str:
     head = printed_head(title, _MORE)
     kind = el("p", esc("Relève · secret · à garder sous clé"), class_="kind")
     about = el(
-        "p", el("b", esc(structure)), el("br"), esc(f"{name} · {day.isoformat()}"), class_="about"
+        "p",
+        el("b", esc(structure)),
+        el("br"),
+        esc(f"{name} · {Voice('fr').day(day)}"),
+        class_="about",
     )
     rows = [
         el(

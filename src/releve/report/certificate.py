@@ -21,7 +21,7 @@ from releve.report.document import (
     Tone,
 )
 from releve.report.html import render
-from releve.report.text import Lang, Text, Voice
+from releve.report.text import FRANCE, Lang, Text, Voice
 
 _WORSE = frozenset({Outcome.FAILED, Outcome.NOT_DONE})
 _TONES: dict[Outcome, Tone] = {
@@ -47,7 +47,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
     fingerprint: str
     care: Care | None = None
-    zone: dt.tzinfo = dt.UTC
+    zone: dt.tzinfo = FRANCE
 
 
 def certificate_html(made: Certificate, lang: Lang, setting: Setting) -> str:

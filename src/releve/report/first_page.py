@@ -99,7 +99,8 @@ def _broken(broken: Sequence[Verdict], voice: Voice) -> Iterator[Prose]:
     if told:
         more = len(told) - MOST_SHOWN
         shown = told[:MOST_SHOWN] + ([voice.count(words.AND_MORE, more)] if more > 0 else [])
-        line = voice.say(words.NOT_HELD, which=voice.listed(shown)).rstrip(".") + "."
+        said = words.NOT_HELD if len(told) == len(broken) else words.NOT_HELD_EITHER
+        line = voice.say(said, which=voice.listed(shown)).rstrip(".") + "."
         yield Prose(words=line, tone="bad")
 
 

@@ -27,7 +27,7 @@ from releve.report.document import (
 from releve.report.html import render
 from releve.report.reasons import reason_steps
 from releve.report.redact import without_names
-from releve.report.text import Lang, Voice
+from releve.report.text import FRANCE, Lang, Voice
 
 MOST_STOPS = 6
 HOLDING = frozenset({"killed", "client_blocked", "frozen", "ended", "over"})
@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     structure: str
     host: str
     written_at: dt.datetime
-    zone: dt.tzinfo = dt.UTC
+    zone: dt.tzinfo = FRANCE
 
 
 def incident_document(incident: Incident, place: Place, lang: Lang) -> Document:

@@ -1,10 +1,9 @@
 """The recovery key on paper: one A4 sheet, French with English beside, for someone at 3 a.m."""
 
-import datetime as dt
-
 from releve.model.keys import PaperKey
 from releve.report.markup import EMPTY, Html, el, esc, join
 from releve.report.sheet import INK, LINE, SOFT, TEAL, printed_head
+from releve.report.text import Voice
 
 _MORE = f"""
 @page {{ size: A4; margin: 12mm 15mm 11mm; }}
@@ -66,7 +65,7 @@ def _mast(key: PaperKey) -> Html:
             "p",
             el("span", esc(f"Backup recovery key{part}"), lang="en"),
             el("br"),
-            esc(_day(key.made_at)),
+            esc(Voice("fr").day(key.made_at)),
             class_="about",
         ),
         class_="mast",
@@ -179,9 +178,3 @@ def _kept(key: PaperKey) -> Html:
         el("table", el("tr", *head), blank, blank, blank, class_="tried"),
         class_="kept",
     )
-
-
-def _day(at: dt.datetime) -> str:
-    months = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
-    day = "1er" if at.day == 1 else str(at.day)
-    return f"{day} {months.split()[at.month - 1]} {at.year}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from releve.model.leaving import Erasure
 from releve.report.document import Bullets, Cell, Document, Lead, Prose, Section, Table, Terms
 from releve.report.html import render
-from releve.report.text import Voice
+from releve.report.text import FRANCE, Voice
 
 _FRENCH = Voice("fr")
 STAYS = (
@@ -104,7 +104,7 @@ def erasure_html(made: Erasure, print_: str) -> str:
                 ("Structure", f"{made.name} ({made.structure})"),
                 ("Décidé par", made.by),
                 ("Raison", made.reason),
-                ("Le", _FRENCH.moment(made.at)),
+                ("Le", _FRENCH.moment(made.at.astimezone(FRANCE))),
                 ("Remis avant (SHA-256 du manifeste)", made.export),
                 ("Clé qui signe", print_),
                 ("Vérifier", "releve leave --verify effacement.json"),
@@ -122,7 +122,7 @@ def erasure_html(made: Erasure, print_: str) -> str:
             lang="fr",
             title=made.name,
             kind="Certificat d’effacement",
-            about=(("Le", _FRENCH.moment(made.at)),),
+            about=(("Le", _FRENCH.moment(made.at.astimezone(FRANCE))),),
             footer="Relève — compté et effacé dans une même transaction, puis recompté.",
             sections=(section,),
             description="Ce qui a été effacé du serveur, et ce qui reste ailleurs.",

@@ -6,6 +6,7 @@ from releve.model.playbook import Playbook, PlaybookStep
 from releve.model.structure import Profile
 from releve.report.markup import EMPTY, Html, el, esc, join
 from releve.report.sheet import INK, LINE, SOFT, TEAL, footer_rule, printed_head
+from releve.report.text import Voice
 
 _MORE = f"""
 @page {{ size: A4; margin: 12mm 14mm 13mm; }}
@@ -93,11 +94,11 @@ def sheet(
 
 
 def _mast(playbook: Playbook, structure: str, day: dt.date, lang: str) -> Html:
-    said = _WORDS[lang]
+    said, voice = _WORDS[lang], Voice("en" if lang == "en" else "fr")
     about = [
         el("b", esc(structure)),
-        esc(said["printed"].format(day=day.isoformat())),
-        esc(said["dated"].format(day=playbook.dated)),
+        esc(said["printed"].format(day=voice.day(day))),
+        esc(said["dated"].format(day=voice.day(playbook.dated))),
     ]
     return el(
         "header",

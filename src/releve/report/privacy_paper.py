@@ -59,7 +59,7 @@ def paper_document(
     paper: PrivacyPaper, policy: KeptPolicy, facts: Mapping[str, str], lang: Lang = "fr"
 ) -> Document:
     """`facts`: figures and what the structure told, "" where it did not; and `day`."""
-    said = _Filled(facts, lang)
+    said, voice = _Filled(facts, lang), Voice(lang)
     aid = (Prose(words=said.of(_AID)),) if said.of(_AID) else ()
     blocks = (*aid, Prose(words=said(paper.intro)))
     first = Section(anchor="debut", title="", blocks=blocks, sheet=False)
@@ -70,7 +70,10 @@ def paper_document(
         lang=lang,
         title=said("{structure}"),
         kind=paper.title,
-        about=((said.of(_MODEL), paper.valid_from), (said.of(_PRINTED), said("{day}"))),
+        about=(
+            (said.of(_MODEL), voice.day(paper.valid_from)),
+            (said.of(_PRINTED), voice.day(said("{day}"))),
+        ),
         footer=said.of(_FOOTER),
         sections=(first, *parts, sources),
         description=paper.title,

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -19,6 +20,16 @@ MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "en": "January February March April May June July August September October November December",
 }
+
+
+def _of_france() -> dt.tzinfo:
+    try:
+        return ZoneInfo("Europe/Paris")
+    except ZoneInfoNotFoundError:  # a machine without the zone's data shows UTC, and says so
+        return dt.UTC
+
+
+FRANCE = _of_france()  # whose clock a page shows where no structure and no machine says another
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,17 +122,30 @@ class Voice:
         return f"{self.number(value, 1)}{NBSP}{'G' if large else 'M'}{byte}"
 
     def moment(self, at: str | dt.datetime) -> str:
-        """An ISO 8601 time as a person writes it; what is not a time is shown as it came."""
+        """An ISO 8601 time as a person writes it; what is not a time is shown as it came.
+
+        Of a text, by the clock of France, as the console shows it; of a moment, by its own zone.
+        """
         try:
             when = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
         except ValueError:
             return str(at)
-        month = MONTHS[self.lang].split()[when.month - 1]
-        day = "1er" if self.lang == "fr" and when.day == 1 else str(when.day)
+        if isinstance(at, str) and when.tzinfo is not None:
+            when = when.astimezone(FRANCE)
         clock = when.strftime("%H:%M")
         zone = when.tzname() or ""
         joint = "à" if self.lang == "fr" else "at"
-        return f"{day} {month} {when.year} {joint} {clock} {zone}".strip().replace(" ", NBSP)
+        return f"{self.day(when)} {joint} {clock} {zone}".strip().replace(" ", NBSP)
+
+    def day(self, at: str | dt.date) -> str:
+        """A date as a person writes it; what is not a date is shown as it came."""
+        try:
+            when = dt.date.fromisoformat(at) if isinstance(at, str) else at
+        except ValueError:
+            return str(at)
+        month = MONTHS[self.lang].split()[when.month - 1]
+        day = "1er" if self.lang == "fr" and when.day == 1 else str(when.day)
+        return f"{day} {month} {when.year}".replace(" ", NBSP)
 
 
 def typeset(line: str, lang: Lang) -> str:

@@ -60,6 +60,8 @@ PROMISES_LINE = text(
     "Promises: {held} of {n} held, {broken} not held, {unmeasured} not measured here. They have their page.",
 )
 NOT_HELD = text("Non tenues : {which}", "Not held: {which}")
+# Some are named by the attack above that broke them.
+NOT_HELD_EITHER = text("Non tenues non plus : {which}", "Not held either: {which}")
 MEANING = text("Ce que cela veut dire pour les soins", "What this means for care")
 MEANING_SAFE = text(
     "Après chaque attaque mesurée, les documents étaient de nouveau lisibles, tels qu’avant : rien à reconstituer, "

@@ -26,6 +26,11 @@ _LONGEST_TOKEN, _LONGEST_BODY = 200, 64 * 1024
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
+# One text for all of them: who guesses learns nothing by it.
+_NONE_GOOD = (
+    "Send `Authorization: Bearer releve_…`. There was none, or it is unknown, over or revoked:"
+    " `releve server api-token list`, or Personnes, Outils reliés."
+)
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -180,7 +185,7 @@ def _opened(context: Context, asked: Asked, pace: Pace) -> list[tuple[str, UsedT
     now = context.clock.now()
     found = tokens.opened(context.store, asked.secret, now) if asked.secret else []
     if not found:
-        raise ProblemError(401, "token", "", {"www-authenticate": "Bearer"})
+        raise ProblemError(401, "token", _NONE_GOOD, {"www-authenticate": "Bearer"})
     if seconds := pace.wait(found[0][1].token.id, now):
         raise ProblemError(429, "rate", "", {"retry-after": str(seconds)})
     return found

@@ -30,7 +30,7 @@ from releve.model.drill import (
 )
 from releve.recover import drill as judge
 from releve.report.certificate import Setting, certificate_html
-from releve.report.text import LANGS
+from releve.report.text import FRANCE, LANGS
 
 _DAY = dt.timedelta(days=1)  # nobody certifies for longer
 
@@ -153,7 +153,9 @@ def issue(home: DrillHome, made: Certificate, keep: Callable[[bytes], None]) -> 
     """Write HTML, PDF and JSON, signed; then let the journal have it. Again is harmless."""
     key = home.key()
     print_ = seal.fingerprint(seal.public_hex(key))
-    zone = dt.datetime.now().astimezone().tzinfo or dt.UTC
+    own = dt.datetime.now().astimezone()
+    # A server's clock often is UTC's: its papers then show what the console shows.
+    zone = own.tzinfo if own.utcoffset() and own.tzinfo else FRANCE
     setting = Setting(fingerprint=print_, care=care_d2() if made.referent else None, zone=zone)
     documents = {}
     for lang in LANGS:

@@ -312,9 +312,22 @@ def _end_driver(home: RecoveryHome) -> None:
         time.sleep(0.05)
 
 
+_PHASES = {
+    Phase.OPEN: "ouvert, les données reviennent",
+    Phase.LOCAL: "tout est ici",
+    Phase.CLOSING: "se referme",
+    Phase.VERIFYING: "se vérifie",
+    Phase.DONE: "terminé et vérifié",
+}
+
+
 def _describe(found: Progress) -> str:
-    part = f"{found.files_home}/{found.files} fichiers, {found.bytes_home / 1e6:.0f} Mo ici"
-    words = [found.phase, part, "en cours" if found.running else "à l'arrêt"]
+    words = [_PHASES[Phase(found.phase)] if found.phase else "s'ouvre"]
+    if found.files:  # after a restart they are counted anew, and only while something is to come
+        home = f"{found.files_home}/{found.files} fichiers"
+        words.append(f"{home}, {found.bytes_home / 1e6:.0f} Mo ici")
+    if found.phase != Phase.DONE:
+        words.append("en cours" if found.running else "à l'arrêt")
     if found.short_of_room:
         words.append("PLUS DE PLACE sur ce disque")
     if found.waiting_for:

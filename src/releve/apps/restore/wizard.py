@@ -151,7 +151,10 @@ class Wizard:
         newest = sorted(versions, key=lambda version: version.at, reverse=True)
         with self._judging() as kept:
             offers = tuple(self._offer(version, hit, kept) for version in newest)
-        fit = choose((o.version for o in offers if o.verdict is not Verdict.BAD), at)
+        fitting = [offer for offer in offers if offer.verdict is not Verdict.BAD]
+        if at is None:  # who names no time misses something that stands there no more
+            fitting = [offer for offer in fitting if not offer.is_now] or fitting
+        fit = choose((offer.version for offer in fitting), at)
         chosen = next((n for n, offer in enumerate(offers) if offer.version is fit), -1)
         return Offers(hit=hit, offers=offers, chosen=chosen, troubles=tuple(troubles))
 

@@ -138,4 +138,9 @@ def _say(structure: Structure, one: UsedToken, now: dt.datetime, *, as_json: boo
     else:
         state = "ouvert / open" if facts["good"] else "fini / over"
         scopes = " ".join(token.scopes)
-        click.echo(f"{token.id}  {structure.name}  {token.name}  {scopes}  {state}")
+        end = f"{token.expires_at.astimezone():%Y-%m-%d}"
+        used = f"{one.used_at.astimezone():%Y-%m-%d %H:%M %Z}" if one.used_at else "jamais / never"
+        click.echo(
+            f"{token.id}  {structure.name}  {token.name}  {scopes}  {state}"
+            f"  jusqu'au / until {end}  a servi / used {used}"
+        )

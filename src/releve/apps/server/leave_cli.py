@@ -1,6 +1,7 @@
 """`releve leave`: everything of a structure in open formats; then erased, and proved."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ from releve.apps.server.structure_cli import StructureUnknownError, find_structu
 from releve.flow.sealed import SealBroken, fingerprint, open_
 from releve.model.errors import ReleveError, UsageError
 from releve.model.leaving import Erasure
+from releve.report.text import Voice
 
 
 class RowsLeftError(ReleveError):
@@ -90,8 +92,29 @@ def leave(
     else:
         decided = Decided(by=by.strip(), reason=reason.strip()) if erases else None
         facts = _left(Home(home), db, structure, out, decided)
-    lines = "\n".join(f"{name}: {value}" for name, value in facts.items())
-    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else lines)
+    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(_lines(facts)))
+
+
+_SAID = {
+    "export": "Tout est remis dans",
+    "certificate": "Certificat d'effacement, signé",
+    "page": "Le même, à lire",
+    "at": "Effacée le",
+    "rows": "Enregistrements effacés",
+    "rows_left": "Enregistrements restés",
+}
+
+
+def _lines(facts: Mapping[str, object]) -> list[str]:
+    lines = [str(facts["structure"])]
+    if "erased" in facts:
+        lines.append("effacée, et recomptée" if facts["erased"] else "remise ; rien n'est effacé")
+    else:
+        lines.append("signature valable : le certificat est celui de ce serveur, ou de --key")
+    told = {**facts}
+    if at := facts.get("at"):
+        told["at"] = Voice("fr").moment(str(at))
+    return [" : ".join(lines), *(f"  {_SAID[n]} : {v}" for n, v in told.items() if n in _SAID)]
 
 
 def _left(place: Home, db: str, name: str, out: Path, decided: Decided | None) -> dict[str, object]:

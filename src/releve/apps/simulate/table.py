@@ -114,9 +114,15 @@ class Table:
             held_out = sum(row.held_out for row in ran)
             apart = sum(row.held_out for row in wrongly)
             self._line(honest_sentence(self._lang, len(ran), held_out, len(wrongly), apart))
-        if run.environment.not_shown:
+        reasons = dict.fromkeys(row.skipped for row in run.attacks if row.skipped)
+        skipped = [
+            ", ".join(self._name(row.name).strip() for row in run.attacks if row.skipped == why)
+            + f" : {why}"
+            for why in reasons
+        ]
+        if missing := [*run.environment.not_shown, *skipped]:
             self._line(say(self._lang, "not_shown") + " :")
-            for what in run.environment.not_shown:
+            for what in missing:
                 self._line(f"  - {what}")
 
     def _median_stop(self, run: Simulation) -> str:

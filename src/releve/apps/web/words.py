@@ -5,9 +5,10 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup
+
+from releve.report.text import FRANCE
 
 LANGUAGES = ("fr", "en")
 _THIN, _HARD = "\u202f", "\u00a0"
@@ -44,14 +45,7 @@ def _load(packages: tuple[str, ...], language: str) -> dict[str, str]:
     return flat
 
 
-def _zone() -> dt.tzinfo:
-    try:
-        return ZoneInfo("Europe/Paris")
-    except ZoneInfoNotFoundError:  # a machine without the zone's data shows UTC, and says so
-        return dt.UTC
-
-
-ZONE = _zone()
+ZONE = FRANCE
 
 
 class Words:
