@@ -214,7 +214,10 @@ def growth_of_catalogue(at: Ground, chosen: Chosen) -> Figures:
         found |= {f"catalogue_{files}_{name}": value for name, value in judged.items()}
         shutil.rmtree(source)
         print(json.dumps(found), file=sys.stderr)
-    return found
+    source, host = at.root / "axe-epars", f"spread-{os.getpid()}"
+    spread = vault_catalogue.spread(at, source, host)
+    shutil.rmtree(source)
+    return found | {f"catalogue_spread_{name}": value for name, value in spread.items()}
 
 
 def _both(at: Ground, source: Path, host: str, verb: str) -> dict[str, float]:

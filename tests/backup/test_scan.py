@@ -10,6 +10,7 @@ import zipfile
 import msgspec
 import pytest
 
+from releve.adapters.scan import past
 from releve.apps.cli.main import run
 
 pytestmark = pytest.mark.restic
@@ -48,10 +49,12 @@ def scanned(lines):
     return [line for line in lines if line["event"] == "scanned"]
 
 
+@pytest.mark.parametrize("crossed", [0, past.PORTION_CROSSED])  # mounted, and restored
 @pytest.mark.parametrize("live", [(), ("--no-live",)])
 def test_an_encrypted_snapshot_is_bad_and_the_plan_names_the_one_before(
-    back_up, letters, call, share, live
+    back_up, letters, call, share, live, crossed, monkeypatch
 ):
+    monkeypatch.setattr(past, "PORTION_CROSSED", crossed)
     first = back_up()
     docx(letters / "nouvelle.docx", "Compte rendu " * 100)
     second = back_up()

@@ -111,10 +111,11 @@ def test_more_folders_than_a_few_are_found_by_listing_everything(back_up, share,
 
 
 @pytest.mark.parametrize(("files_in_a_folder", "most"), [(2_000, 2_000), (1, 224)])
-def test_a_portion_does_not_cross_too_many_folders(
-    back_up, engine, looked_at, files_in_a_folder, most
+def test_a_portion_that_is_restored_does_not_cross_too_many_folders(
+    back_up, engine, tmp_path, files_in_a_folder, most
 ):
     back_up()
+    looked_at = SnapshotPast(engine, "host", tmp_path / "scratch", live=True, may_show=False)
     (snapshot,) = looked_at.snapshots()
     wanted = [
         Planned(path=f"/p/{n // files_in_a_folder:05}/{n}", data_set="", how=How.ADDED)

@@ -143,3 +143,11 @@ def test_without_room_nothing_is_begun(shown):
     laying.check_room(100, 100)
     with pytest.raises(DiskRoomError):
         laying.check_room(99, 100)
+
+
+def test_a_big_file_that_is_read_ahead_is_laid_byte_for_byte(shown):
+    content = os.urandom(1 << 20) * 17
+    shown.put(LATE, "gros.db", content)
+    _, layer = shown.lay(piece("gros.db", content))
+    assert [one.sha256 for one in layer.files] == [digest(content)]
+    assert shown.upper.joinpath("gros.db").read_bytes() == content

@@ -157,6 +157,8 @@ class Scan:
                 limits=self._limits,
             )
         except OSError as error:
+            if not opened.still():
+                return None
             return single.unread("", 0, f"lecture : {error.strerror}", f"read: {error.strerror}")
         return facts if opened.still() else None
 

@@ -172,6 +172,15 @@ class Restic:
         words = ["restore", "--no-lock", "--include-file", patterns, "--target", into]
         self._checked(self._run([*words, "--", snapshot]))
 
+    def program(self, *words: str) -> tuple[list[str], dict[str, str]]:
+        """Command and environment of a restic that only reads, for who runs it otherwise than we do."""
+        self._need()
+        return [*self._command(), "--no-lock", *words], self._environment()
+
+    def answers(self) -> None:
+        """Ask whether the repository is there. Raises: what says that it is not."""
+        self._need()
+
     def dump(self, snapshot: str, path: str, into: BinaryIO) -> None:
         self._need()
         command = [*self._command(), "dump", "--", snapshot, path]

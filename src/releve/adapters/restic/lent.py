@@ -8,23 +8,22 @@ import contextlib
 import os
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from releve.adapters.linux import fusermount, mounts, samba_proc
+from releve.adapters.linux import mounts, samba_proc
 from releve.adapters.restic import child, said, tools
 from releve.adapters.restic.engine import pattern
+from releve.adapters.restic.shown import fusermount_in
 from releve.flow.backup import EngineFailedError, RepositoryMissingError, WrongPasswordError
 from releve.flow.recovery.errors import MountFailedError
 from releve.model.backup import Snapshot
 
 _STALL_S = 300.0
 _MOUNT_S = 60.0
-_INTERPRETER = "#!{} -IS\n"
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,7 +238,9 @@ class LentRepository:
         Raises: MountFailedError, and those of tools.find.
         """
         Path(point).mkdir(mode=0o700, exist_ok=True)
-        environment = self._environment() | {"PATH": f"{self._helper()}:{os.environ['PATH']}"}
+        environment = self._environment() | {
+            "PATH": f"{fusermount_in(self._home)}:{os.environ['PATH']}"
+        }
         with (self._home / "restic.log").open("ab") as log:
             command = [*self._command(), "--no-lock", "mount", point]
             begun = subprocess.Popen(
@@ -259,18 +260,6 @@ class LentRepository:
                 raise MountFailedError(self._lent.repository, _last_line(self._home / "restic.log"))
             time.sleep(0.01)
         return Program.of(begun.pid)
-
-    def _helper(self) -> str:
-        """The folder with `fusermount`: ours, so that no package is needed."""
-        folder = self._home / "bin"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        source = Path(fusermount.__file__).read_text(encoding="utf-8")
-        body = _INTERPRETER.format(sys.executable) + source
-        new = folder / ".fusermount.new"
-        new.write_text(body, encoding="utf-8")
-        new.chmod(0o700)
-        new.replace(folder / "fusermount")
-        return str(folder)
 
     def _command(self) -> list[str]:
         self._restic = self._restic or tools.find(tools.RESTIC).path

@@ -2,7 +2,8 @@
 
 A file that stands on this machine exactly as the backup saw it (size and time) is read here: no
 byte of it comes back from the vault. All others are restored in portions into a private scratch
-folder, which is emptied after each.
+folder, which is emptied after each; or, when they lie in so many folders that each restore would
+bring a few only, read in the repository, which is then mounted once for the whole scan.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 from time import monotonic
@@ -25,6 +26,7 @@ from releve.adapters.foreign import ForeignError, ask, reading, seconds_for
 from releve.adapters.restic.databases import FOLDER, MANIFEST
 from releve.adapters.restic.engine import Restic, pattern
 from releve.adapters.restic.said import Difference, Node
+from releve.adapters.restic.shown import WORDS, Shown, ShownFile, show
 from releve.detect.files.databases import is_sealed
 from releve.flow.backup import EngineFailedError
 from releve.flow.scan_ports import Differing, Opened, Planned
@@ -64,6 +66,12 @@ class FileBytes:
     def is_as(self, seen: _Seen) -> bool:
         return _is_as(os.fstat(self._descriptor), seen)
 
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+_Find = Callable[[str], FileBytes | ShownFile | None]
+
 
 class SnapshotPast:
     """Past: the snapshots of one repository.
@@ -74,6 +82,9 @@ class SnapshotPast:
         scratch: a private folder for contents that come back from the vault.
         live: whether the snapshots' files may be read where they stand now (on their own host).
         mounted: where the repository is mounted (`ids/` in it); then nothing is restored.
+        may_show: whether it may be mounted here, by us and for us alone.
+
+    Close it: a mount ends with it.
     """
 
     def __init__(
@@ -84,9 +95,12 @@ class SnapshotPast:
         *,
         live: bool,
         mounted: Path | None = None,
+        may_show: bool = True,
     ) -> None:
         self._engine, self.repository = engine, repository
         self._scratch, self._live, self._mounted = scratch, live, mounted
+        self._may_show = may_show and mounted is None
+        self._shown: Shown | None = None
         self._seen_in = ""
         self._seen: dict[str, _Seen] = {}
 
@@ -141,34 +155,86 @@ class SnapshotPast:
     def batches(self, newer: Snapshot, wanted: Sequence[Planned]) -> Iterator[Sequence[Planned]]:
         if self._seen_in != newer.id:
             self._learn(newer, {one.path for one in wanted})
+        if self._is_spread(wanted):
+            self._show()
         batch: list[Planned] = []
         folders: set[str] = set()
-        size = 0
+        brought = size = 0
         for one in wanted:
             length = self._seen[one.path].size if one.path in self._seen else 0
-            is_full = len(batch) >= PORTION_FILES or len(batch) * len(folders) >= PORTION_CROSSED
+            is_brought = self._shown is None and self._is_brought(one)
+            is_full = len(batch) >= PORTION_FILES or brought * len(folders) >= PORTION_CROSSED
             if batch and (is_full or size + length > PORTION_BYTES):
                 yield batch
-                batch, folders, size = [], set(), 0
+                batch, folders, brought, size = [], set(), 0, 0
             batch.append(one)
-            folders.add(_parent(one.path))
             size += length
+            if is_brought:
+                brought += 1
+                folders.add(_parent(one.path))
         if batch:
             yield batch
+
+    def _is_brought(self, one: Planned) -> bool:
+        """Whether something of it comes from the vault."""
+        return one.how is How.CHANGED or not (self._live and self._stands(one.path))
+
+    def _is_spread(self, wanted: Sequence[Planned]) -> bool:
+        """Whether so many files of so many folders come from the vault that one restore is too slow."""
+        folders: set[str] = set()
+        brought = 0
+        for one in wanted:
+            if self._is_brought(one):
+                brought += 1
+                folders.add(_parent(one.path))
+                if brought * len(folders) > PORTION_CROSSED:
+                    return True
+        return False
+
+    def _show(self) -> None:
+        """Mount the repository, if it is not: tried once, for it takes restic's whole start."""
+        if self._shown is None and self._may_show:
+            self._may_show = False
+            place = self._scratch / "mount"
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._shown = show(*self._engine.program(*WORDS), place, self._engine.answers)
+
+    def close(self) -> None:
+        """Take the mount down, if there is one."""
+        if self._shown is not None:
+            self._shown.close()
+            self._shown = None
+        shutil.rmtree(self._scratch / "mount", ignore_errors=True)
 
     @contextlib.contextmanager
     def opened(
         self, newer: Snapshot, older: Snapshot | None, wanted: Sequence[Planned]
     ) -> Iterator[Mapping[str, Opened]]:
+        if not self._is_well():
+            self.close()  # what is left comes by restore, which says what is amiss
         here = {one.path for one in wanted if self._live and self._stands(one.path)}
         was = {one.path for one in wanted if one.how is How.CHANGED} if older else set()
+        absent = [one.path for one in wanted if one.path not in here]
         with contextlib.ExitStack() as stack:
-            absent = [one.path for one in wanted if one.path not in here]
-            now = stack.enter_context(self._brought(newer, absent))
-            before = stack.enter_context(self._brought(older, sorted(was))) if older else ""
-            contents = _Contents(self._seen, here, was, now, before)
+            now = stack.enter_context(self._found(newer, absent))
+            before = stack.enter_context(self._found(older, sorted(was))) if older else _nothing
+            contents = _Contents(self._seen, here, was, now, before, self._is_well)
             stack.callback(contents.close)
             yield contents
+
+    def _is_well(self) -> bool:
+        """Whether what is not found is really not there: a mount that ended shows nothing."""
+        return self._shown is None or self._shown.lives
+
+    @contextlib.contextmanager
+    def _found(self, snapshot: Snapshot, paths: Sequence[str]) -> Iterator[_Find]:
+        """What finds the files of a snapshot by their whole paths; gone with the block."""
+        if self._shown is None:
+            with self._brought(snapshot, paths) as root:
+                yield partial(_below, root)
+            return
+        with self._shown.ahead([(snapshot.id, path) for path in paths]):
+            yield partial(self._shown.file, snapshot.id)
 
     def rows(self, snapshot: Snapshot, copy: DatabaseCopy, seconds: float) -> TableRows | None:
         end = monotonic() + seconds
@@ -232,24 +298,37 @@ class _Contents(Mapping[str, Opened]):
         seen: Mapping[str, _Seen],
         here: Collection[str],
         was: Collection[str],
-        now: str,
-        before: str,
+        now: _Find,
+        before: _Find,
+        is_well: Callable[[], bool],
     ) -> None:
         self._seen, self._here, self._was = seen, here, was
-        self._now, self._before = now, before
-        self._open: list[int] = []
+        self._now, self._before, self._is_well = now, before, is_well
+        self._open: list[FileBytes | ShownFile] = []
 
     def __getitem__(self, path: str) -> Opened:
         self.close()
-        before = self._at(self._before + path) if path in self._was else None
+        try:
+            return self._opened(path)
+        except OSError as error:
+            return Opened(after=None, why=error.strerror or "", is_passing=not self._is_well())
+
+    def _opened(self, path: str) -> Opened:
+        """Raises: OSError."""
+        before = self._kept(self._before(path)) if path in self._was else None
         if path in self._here:
-            live = self._at(path)
+            live = _at(path)
+            self._kept(live)
             if live is None or not live.is_as(self._seen[path]):
                 return Opened(after=None, before=None, is_passing=True)
-            still = partial(live.is_as, self._seen[path])
-            return Opened(after=live, before=before, still=still)
-        after = self._at(self._now + path)
-        return Opened(after=after, before=before, why="" if after else "absent")
+            seen = self._seen[path]
+            return Opened(
+                after=live, before=before, still=lambda: live.is_as(seen) and self._is_well()
+            )
+        after = self._kept(self._now(path))
+        return Opened(
+            after=after, before=before, why="" if after else "absent", still=self._is_well
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._seen)
@@ -259,15 +338,31 @@ class _Contents(Mapping[str, Opened]):
 
     def close(self) -> None:
         while self._open:
-            os.close(self._open.pop())
+            self._open.pop().close()
 
-    def _at(self, path: str) -> FileBytes | None:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+    def _kept(self, found: FileBytes | ShownFile | None) -> FileBytes | ShownFile | None:
+        if found is not None:
+            self._open.append(found)
+        return found
+
+
+def _nothing(path: str) -> None:
+    """Finds nothing: there is no snapshot before."""
+
+
+def _below(root: str, path: str) -> FileBytes | None:
+    return _at(root + path)
+
+
+def _at(path: str) -> FileBytes | None:
+    """A regular file; nothing else is opened: a device in a snapshot is one when it was restored."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
-        self._open.append(descriptor)
-        return FileBytes(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    return FileBytes(descriptor)
 
 
 def count_rows(path: str, seconds: float) -> TableRows | None:

@@ -61,11 +61,12 @@ def bench(state: State, *, live: bool = True, mounted: Path | None = None) -> It
     config = state.config()
     own = state.folder / RULES
     known = rules(own if own.is_dir() else None)
-    with _alone(state.folder), catalogue(state) as kept:
+    with _alone(state.folder), catalogue(state) as kept, contextlib.ExitStack() as stack:
         shutil.rmtree(state.folder / SCRATCH, ignore_errors=True)  # of a scan that was killed
         past = SnapshotPast(
             state.engine(), config.url, state.folder / SCRATCH, live=live, mounted=mounted
         )
+        stack.callback(past.close)
         yield Bench(scan=Scan(past, kept, known, SystemClock()), catalogue=kept, rules=known)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib import import_module
 from pathlib import Path
@@ -165,7 +166,8 @@ def _drive(home: RecoveryHome, *, until_local: bool, as_json: bool) -> None:
     driver = Driver(home, Teller(as_json=as_json))
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        driver.stop()
+        # Not in here: it may have come while this very thread holds the event's lock.
+        threading.Thread(target=driver.stop).start()
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)

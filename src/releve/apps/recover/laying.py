@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from releve.adapters.linux import overlay
+from releve.adapters.linux.readahead import ReadAhead
 from releve.adapters.restic.databases import SIDE_FILES
 from releve.apps.recover.state import Laid, Layer
 from releve.flow.recovery.errors import DiskRoomError
@@ -23,6 +24,7 @@ from releve.recover.course import Cause, Course, Piece
 
 _SHORT = 8  # restic names snapshots so below ids/
 _PIECE = 1 << 20
+_BIG = 16 << 20  # bytes: of smaller ones the copy is done before readers have begun
 
 
 class Laying:
@@ -161,7 +163,11 @@ def _copied(origin: str, new: Path) -> str:
     digest = hashlib.sha256()
     new.unlink(missing_ok=True)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file, open(origin, "rb") as source:  # noqa: PTH123
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(os.fdopen(handle, "wb"))
+        source = stack.enter_context(open(origin, "rb"))  # noqa: PTH123
+        if os.fstat(source.fileno()).st_size >= _BIG:
+            stack.enter_context(ReadAhead(origin))
         while block := source.read(_PIECE):
             digest.update(block)
             file.write(block)

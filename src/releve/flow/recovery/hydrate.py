@@ -91,9 +91,14 @@ class Hydration:
         self._idle = threading.Condition(self._lock)
         self._stop = threading.Event()
         self._databases_home = threading.Event()
-        self.short_of_room = False
+        self._files_short = self._bulk_short = False
         self.links_lost = 0
         self.failures = 0  # of the bulk: the link, the room
+
+    @property
+    def short_of_room(self) -> bool:
+        """Whether something waits for room: a small file that still fits takes nothing of that back."""
+        return self._files_short or self._bulk_short
 
     def run(self, threads: int) -> bool:
         """Bring everything; False when it was stopped before the end."""
@@ -169,7 +174,7 @@ class Hydration:
                     failed = self._try(path)
                 if failed is None or failed in _GONE:
                     return True
-                self.short_of_room = failed == errno.ENOSPC
+                self._files_short = failed == errno.ENOSPC
                 self.links_lost += failed in {errno.EIO, errno.ENOTCONN, errno.ESTALE}
             self._stop.wait(_RETRY_S)
         return False
@@ -183,8 +188,8 @@ class Hydration:
 
     def _has_room(self, size: int) -> bool:
         """Room is left for what people write: copying everything must not stop their work."""
-        self.short_of_room = self._ground.room() < size + self._reserve
-        return not self.short_of_room
+        self._files_short = self._ground.room() < size + self._reserve
+        return not self._files_short
 
     def _inside(self) -> "_Inside":
         return _Inside(self._idle, self._count)
@@ -201,13 +206,13 @@ class Hydration:
                 return False
             except ReleveError as error:
                 full = isinstance(error, DiskRoomError) or self._ground.room() < self._reserve
-                self.short_of_room = full
+                self._bulk_short = full
                 self.failures += not full
                 self._stop.wait(_PATIENCE_S)
             else:
                 tally = self.tally[Group.REST]
                 tally.files_home, tally.bytes_home = tally.files, tally.bytes
-                self.short_of_room = False
+                self._bulk_short = False
                 self._arrived(Group.REST)
                 return True
         return False
