@@ -17,7 +17,7 @@ from releve.apps.backup.state import Config, State
 def view(at: Ground, host: str) -> float:
     """The seconds of an as-of view of all that the host sent."""
     words = ["vault", "view", "--as-of", _now(), "--structure", STRUCTURE, "--host", host]
-    return _timed(*words, "--data", str(at.gate.data))[0]
+    return timed(*words, "--data", str(at.gate.data))[0]
 
 
 def judged(at: Ground, source: Path, host: str) -> dict[str, float]:
@@ -66,8 +66,8 @@ def _judging(at: Ground, source: Path, host: str) -> State:
 
 
 def _scanned(place: list[str]) -> dict[str, float]:
-    judged_s, _, most_mb = _timed("recover", "scan", "--minutes", "600", *place)
-    plan_s, said, _ = _timed("recover", "plan", "--first-write", _now(), *place)
+    judged_s, _, most_mb = timed("recover", "scan", "--minutes", "600", *place)
+    plan_s, said, _ = timed("recover", "plan", "--first-write", _now(), *place)
     if not json.loads(said.splitlines()[-1])["sets"][0]["snapshot"]:
         raise SystemExit("the plan names no clean snapshot")
     return {"judged_s": judged_s, "judged_most_mb": most_mb, "plan_s": plan_s}
@@ -86,7 +86,7 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat()
 
 
-def _timed(*words: str) -> tuple[float, str, float]:
+def timed(*words: str) -> tuple[float, str, float]:
     """The seconds, what it said, and the memory of its largest process."""
     begun = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:

@@ -30,6 +30,14 @@ def test_an_untouched_recovery_ends_as_the_folder_that_was_backed_up(recovery):
     assert not list(recovery.home.path.glob("vault-*"))
 
 
+def test_a_snapshot_is_named_by_its_whole_id_of_which_nobody_makes_a_second(recovery):
+    recovery.begin()
+    recovery.reached("first_write")
+    shown = [path.name for path in Path(recovery.home.state().vault_point, "ids").iterdir()]
+    assert shown == [recovery.home.asked().snapshot]
+    assert len(shown[0]) == 64
+
+
 def test_what_people_do_meanwhile_is_kept_and_told(recovery):
     recovery.begin()
     recovery.reached("first_write")

@@ -30,7 +30,7 @@ class Shown:
         self.below = self.folder(BASE)
 
     def folder(self, snapshot):
-        place = self.ids / snapshot[:8] / "srv/c"
+        place = self.ids / snapshot / "srv/c"
         place.mkdir(parents=True, exist_ok=True)
         return place
 
@@ -110,7 +110,7 @@ def test_what_is_not_what_was_judged_is_not_laid(shown):
 def test_a_database_of_another_moment_comes_without_the_logs_that_lie_there(shown):
     shown.put(BASE, "p.db", b"torn")
     shown.put(BASE, "p.db-wal", b"log of another moment")
-    place = shown.ids / LATE[:8] / "state/releve-bases/srv/c/p.db"
+    place = shown.ids / LATE / "state/releve-bases/srv/c/p.db"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"whole")
     copy = DatabaseCopy(

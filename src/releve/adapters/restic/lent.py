@@ -17,7 +17,7 @@ import msgspec
 from releve.adapters.linux import mounts, samba_proc
 from releve.adapters.restic import child, said, tools
 from releve.adapters.restic.engine import pattern
-from releve.adapters.restic.shown import fusermount_in
+from releve.adapters.restic.shown import WHOLE_IDS, fusermount_in
 from releve.flow.backup import EngineFailedError, RepositoryMissingError, WrongPasswordError
 from releve.flow.recovery.errors import MountFailedError
 from releve.model.backup import Snapshot
@@ -233,7 +233,9 @@ class LentRepository:
         self._run([*words, "--target", into], line)
 
     def mount(self, point: str) -> Program:
-        """Show the repository as a folder; the process outlives us, for people work through it.
+        """Show the repository as a folder, each snapshot below `ids/` by its whole id.
+
+        The process outlives us, for people work through it.
 
         Raises: MountFailedError, and those of tools.find.
         """
@@ -242,7 +244,7 @@ class LentRepository:
             "PATH": f"{fusermount_in(self._home)}:{os.environ['PATH']}"
         }
         with (self._home / "restic.log").open("ab") as log:
-            command = [*self._command(), "--no-lock", "mount", point]
+            command = [*self._command(), "--no-lock", *WHOLE_IDS, point]
             begun = subprocess.Popen(
                 command,
                 env=environment,

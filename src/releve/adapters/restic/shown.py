@@ -22,10 +22,12 @@ from releve.adapters.below import open_folder
 from releve.adapters.linux import fusermount, mounts, own_space
 from releve.model.errors import ReleveError
 
-# Whole ids: eight letters of one are soon forged. Off site each small file is a round trip: restic
-# asks five at once unless it is told otherwise.
+# Whole ids: who has the backup's credential and key can make a snapshot whose id begins with the same
+# eight letters; dated earlier, it takes the place of that name, and the real one gets another.
+WHOLE_IDS = ("mount", "--path-template", "ids/%I")
 _READERS = 12
-WORDS = ("-o", f"rest.connections={_READERS}", "mount", "--path-template", "ids/%I")
+# Off site each small file is a round trip: restic asks five at once unless it is told otherwise.
+WORDS = ("-o", f"rest.connections={_READERS}", *WHOLE_IDS)
 _INTERPRETER = "#!{} -IS\n"
 _MOUNT_S = 60.0
 _END_S = 5.0

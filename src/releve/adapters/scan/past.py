@@ -273,7 +273,8 @@ class SnapshotPast:
     def _brought(self, snapshot: Snapshot, paths: Sequence[str]) -> Iterator[str]:
         """A folder under which the files stand with their whole paths; gone with the block."""
         if self._mounted is not None:
-            yield str(self._mounted / "ids" / snapshot.id[:8])
+            whole = self._mounted / "ids" / snapshot.id
+            yield str(whole if whole.is_dir() else whole.with_name(snapshot.id[:8]))
             return
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self._scratch))

@@ -22,7 +22,6 @@ from releve.flow.recovery.errors import DiskRoomError
 from releve.model.backup import DatabaseCopy
 from releve.recover.course import Cause, Course, Piece
 
-_SHORT = 8  # restic names snapshots so below ids/
 _PIECE = 1 << 20
 _BIG = 16 << 20  # bytes: of smaller ones the copy is done before readers have begun
 
@@ -116,7 +115,7 @@ class Laying:
         )
 
     def _at(self, snapshot: str, path: str) -> str:
-        return f"{self._ids(snapshot)}/{snapshot[:_SHORT]}{path}"
+        return f"{self._ids(snapshot)}/{snapshot}{path}"
 
     def _folders(self, path: str) -> None:
         """The folders of a file in the upper one; their rights come at the end."""

@@ -23,7 +23,6 @@ from releve.model.backup import DatabaseCopy, Manifest
 from releve.recover.course import Cause
 
 _END_S = 5.0
-_SHORT = 8  # restic names snapshots so below ids/
 
 
 class Opening:
@@ -63,7 +62,7 @@ class Opening:
 
     def below(self, point: str) -> str:
         """The recovered folder inside the mounted repository. Raises: TargetError."""
-        folder = f"{point}/ids/{self._asked.snapshot[:_SHORT]}{self._asked.folder}"
+        folder = f"{point}/ids/{self._asked.snapshot}{self._asked.folder}"
         try:
             is_folder = stat.S_ISDIR(Path(folder).stat().st_mode)
         except FileNotFoundError:
@@ -118,7 +117,7 @@ class Opening:
         return [copy for copy in manifest.databases if copy.path.startswith(inside)]
 
     def _bases(self, point: str, snapshot: str) -> str:
-        return f"{point}/ids/{snapshot[:_SHORT]}{self._asked.bases}"
+        return f"{point}/ids/{snapshot}{self._asked.bases}"
 
     def _lay(self, point: str, folder: str) -> None:
         """What comes from other snapshots, before anybody comes in; begun again after a kill.
