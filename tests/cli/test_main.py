@@ -180,3 +180,16 @@ def test_examples_in_a_help_keep_their_lines(words, capsys) -> None:
     examples = [line.strip() for line in said.splitlines() if line.startswith("    releve ")]
     assert examples
     assert all(line.startswith("releve ") for line in examples)
+
+
+def test_a_command_and_its_children_leave_no_core():
+    """A crash would put keys and passwords on a disk."""
+    words = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (1 << 20,) * 2);"
+        "import releve.apps.cli.main as cli;"
+        "cli.run = lambda _: print(resource.getrlimit(resource.RLIMIT_CORE)); cli.main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == "(1, 1)\n"

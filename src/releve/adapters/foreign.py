@@ -1,10 +1,10 @@
-"""SQLite files that somebody else wrote, asked by a process that may be killed: what stands in them is not trusted.
+"""Files that somebody else wrote, asked by a process that may be killed: SQLite databases, images in a drill.
 
 A CHECK, an index on an expression and a computed column are programs of the file's maker, and whoever
 counts its rows or checks it runs them: one LIKE can take years. Who may write into a share may put such
 a file there, for root to back up, to judge or to try.
 
-    python -m releve.adapters.foreign MODULE FUNCTION WORD ...
+    python -m releve.adapters.foreign BYTES MODULE FUNCTION WORD ...
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -51,12 +52,21 @@ def seconds_for(size: int, late: int = 0) -> float:
     return max(_FIRST_S / (1 + late), _LEAST_S) + size / _BYTES_A_SECOND
 
 
-def ask(module: str, function: str, *words: str, kind: type[_T], seconds: float) -> _T:
+def ask(
+    module: str,
+    function: str,
+    *words: str,
+    kind: type[_T],
+    seconds: float,
+    most_memory: int = _MOST_MEMORY,
+) -> _T:
     """What the function of that module answers to the words, in a process of its own.
+
+    Where the machine has less memory than that, this process is the first to go.
 
     Raises: ForeignError.
     """
-    command = [sys.executable, "-P", "-m", __name__, module, function, *words]
+    command = [sys.executable, "-P", "-m", __name__, str(most_memory), module, function, *words]
     try:
         ran = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
@@ -83,10 +93,11 @@ def reading(uri: str) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def _main(module: str, function: str, *words: str) -> int:
+def _main(most_memory: str, module: str, function: str, *words: str) -> int:
     called = getattr(importlib.import_module(module), function)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    resource.setrlimit(resource.RLIMIT_AS, (int(most_memory), int(most_memory)))
     try:
         said = msgspec.json.encode(called(*words))
     except sqlite3.Error as error:

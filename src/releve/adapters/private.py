@@ -55,8 +55,13 @@ def private_store(store: str) -> str:
 
 
 def _is_own(folder: str) -> bool:
+    """Ours, and nobody else writes to it: a group that the usual umask let in is put out."""
     st = Path(folder).stat()
-    return st.st_uid == os.geteuid() and not st.st_mode & 0o022
+    if st.st_uid != os.geteuid() or st.st_mode & 0o002:
+        return False
+    if st.st_mode & 0o020:
+        Path(folder).chmod(stat.S_IMODE(st.st_mode) & ~0o020)
+    return True
 
 
 def is_read_only(folder: str) -> bool:

@@ -1,8 +1,18 @@
-"""Decodes DICOM images with pydicom (extra `dicom`); with numpy down to the pixels."""
+"""Decodes DICOM images with pydicom (extra `dicom`); with numpy down to the pixels.
+
+Images are unfolded by a process that may be killed: a megabyte can unfold to more than the machine has.
+"""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+
+from releve.adapters.foreign import ForeignError, ask
+
+_TOGETHER = 20  # images asked in one process; one that ends it is found by asking each alone
+_SECONDS, _BYTES_A_SECOND = 30.0, 4 << 20
+_MOST_MEMORY = 4 << 30  # the largest honest ones are series of a gigabyte in one file
 
 
 def decode(paths: Sequence[str]) -> tuple[str, list[str]]:
@@ -10,7 +20,24 @@ def decode(paths: Sequence[str]) -> tuple[str, list[str]]:
     if find_spec("pydicom") is None:
         return "missing", []
     deep = find_spec("numpy") is not None
-    return ("pixels" if deep else "frames"), [path for path in paths if not _decodes(path, deep)]
+    batches = [paths[at : at + _TOGETHER] for at in range(0, len(paths), _TOGETHER)]
+    return ("pixels" if deep else "frames"), [bad for batch in batches for bad in _broken(batch)]
+
+
+def _broken(paths: Sequence[str]) -> list[str]:
+    seconds = _SECONDS + sum(Path(path).stat().st_size for path in paths) / _BYTES_A_SECOND
+    try:
+        return ask(
+            __name__, "broken", *paths, kind=list[str], seconds=seconds, most_memory=_MOST_MEMORY
+        )
+    except ForeignError:
+        return list(paths) if len(paths) == 1 else [bad for one in paths for bad in _broken([one])]
+
+
+def broken(*paths: str) -> list[str]:
+    """Which do not decode; for `ask`."""
+    deep = find_spec("numpy") is not None
+    return [path for path in paths if not _decodes(path, deep)]
 
 
 def _decodes(path: str, deep: bool) -> bool:

@@ -243,7 +243,7 @@ class NftClientGate:
         return [*own, *gateways, *((unmapped(a), why) for a, why in self._protect())]
 
     def _hardware(self, nft: Nft, address: Address) -> str:
-        """The client's MAC, only if it is this client's alone: a router's stands for many."""
+        """The client's MAC, unless a protected machine has it too: a gateway's stands for many."""
         neighbours = [
             (str(row["dst"]), str(row["lladdr"]))
             for row in nft.ip("neigh")

@@ -6,6 +6,7 @@ stdout is the result, stderr is talk.
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -195,7 +196,19 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The entry point of pyproject.toml."""
+    _leave_no_core()
     sys.exit(run(sys.argv[1:]))
+
+
+def _leave_no_core() -> None:
+    """What we and our children hold in memory (keys, passwords, names) is on no disk after a crash."""
+    with suppress(ImportError):  # Windows
+        import resource
+
+        # One byte, not none: where cores go to a program's pipe, Linux heeds this number alone.
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        most = 1 if hard == resource.RLIM_INFINITY else min(hard, 1)
+        resource.setrlimit(resource.RLIMIT_CORE, (most, most))
 
 
 if __name__ == "__main__":
