@@ -18,7 +18,7 @@ _SCRIPTS = frozenset(
     {"EvaluateScript", "FunctionCall", "EventDispatch", "TimerFire", "FireAnimationFrame",
      "RunMicrotasks"}
 )  # fmt: skip
-_TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8.execute"]
+TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8.execute"]
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,15 +65,15 @@ def _longest(page: Page, at: str) -> Task:
     browser = page.context.browser
     assert browser is not None
     origin, fresh = page.evaluate("location.origin"), page.context.new_page()
-    browser.start_tracing(page=fresh, categories=_TRACED)
+    browser.start_tracing(page=fresh, categories=TRACED)
     fresh.goto(origin + at)
     fresh.wait_for_timeout(_SETTLED_MS)
     events = json.loads(browser.stop_tracing())["traceEvents"]
     fresh.close()
-    return _of_trace(at, [event for event in events if event.get("ph") == "X"])
+    return of_trace(at, [event for event in events if event.get("ph") == "X"])
 
 
-def _of_trace(at: str, events: list[dict[str, Any]]) -> Task:
+def of_trace(at: str, events: list[dict[str, Any]]) -> Task:
     parsing = {_thread(event) for event in events if event["name"] == "ParseHTML"}
     assert parsing, f"nothing was traced of {at}"
     ours = [event for event in events if _thread(event) in parsing]

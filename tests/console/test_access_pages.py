@@ -83,8 +83,7 @@ def worst_first(served: Running) -> None:
         access.give(unit, olga, Role.OPERATOR, actor="admin", now=now)
     asked = asking.Asked(id="late-help", source="console", by="x", text="", at=now)
     asking.ask(served.store, hit.structure, asked, now)
-    assert situations.renew(served.store, hit.structure, now)
-    assert not situations.renew(served.store, hit.structure, now)
+    assert not situations.renew(served.store, hit.structure, now)  # the call wrote it
     for path in ("/situation", "/situation/wall", "/situation?lang=en"):
         text = client.get(path).text
         assert text.index("Touché") < text.index("Calme"), path

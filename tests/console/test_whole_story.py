@@ -184,7 +184,7 @@ class Story:
         assert report["doubtful"] == []
         assert report["verified"] == len(self.practice.contents())
         expect(shown).to_contain_text(self.say["done"], timeout=30_000)
-        expect(page.locator(".timeline")).to_contain_text(HOST)
+        expect(page.locator("#timeline")).to_contain_text(HOST)
         assert page.evaluate("window.notReloaded")
         back = {str(p.relative_to(self.practice.target)): p.read_bytes()
                 for p in self.practice.target.rglob("*.*")}  # fmt: skip

@@ -135,6 +135,14 @@ def test_a_call_goes_through_the_chain_until_a_link_is_pressed(desk: Desk) -> No
         assert "acknowledge" in [e.verb for e in unit.trail()]
 
 
+def test_who_watches_all_structures_sees_a_call_with_the_call_itself(desk: Desk) -> None:
+    desk.ask()
+    with desk.store.unit(desk.structure, writes=False) as unit:
+        situation = unit.situation()
+    assert situation is not None
+    assert (situation.help_waiting, situation.help_since) == (1, T0)
+
+
 def test_a_link_is_good_once_and_ends_and_its_secret_is_not_kept(desk: Desk) -> None:
     desk.on_call("ali", "bea")
     request = desk.ask()

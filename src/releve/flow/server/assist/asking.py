@@ -9,6 +9,7 @@ import msgspec
 
 from releve.assist import escalation
 from releve.assist.escalation import Again, Limits
+from releve.flow.server import situations
 from releve.flow.server.ports import Store, Unit
 from releve.flow.server.signin import digest
 from releve.model.help import (
@@ -131,6 +132,7 @@ def take_in(unit: Unit, asked: Asked, now: dt.datetime) -> HelpRequest:
     opened = Step(number=1, at=now, kind=_OPENED, person=request.asked_by, due_at=asked.at)
     unit.add_help_steps(request.id, [opened])
     unit.record(now, request.asked_by, f"help/{request.id}", "ask", request.source)
+    situations.keep(unit, now)  # who watches many structures sees it at once
     return request
 
 
