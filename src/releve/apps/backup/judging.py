@@ -193,6 +193,8 @@ def tell_scanned(done: Scanned, *, as_json: bool) -> None:
     for j in done.judgements:
         for why in j.why:
             click.echo(f"  {j.data_set} : {why.fr}")
+    for name, doubt in done.doubts:
+        click.echo(f"  {name} : rien de neuf n'est abîmé ; {doubt.fr}")
 
 
 def _print(what: object) -> None:
