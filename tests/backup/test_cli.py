@@ -46,7 +46,7 @@ def test_set_up_run_list_check(served, share, tmp_path, capsys):
     assert "papier" in said
     said = call("run")
     assert re.search(r"Sauvegarde [0-9a-f]{8} : 2\d fichiers", said)
-    assert "1 bases copiées" in said
+    assert "1 base copiée" in said
     assert [json.loads(line) for line in call("run", "--if-due", "--json").splitlines()] == [
         {"event": "not_due"}
     ]

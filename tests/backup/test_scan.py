@@ -79,6 +79,29 @@ def test_an_encrypted_snapshot_is_bad_and_the_plan_names_the_one_before(
     assert not list((share.parent / "state" / "scan").iterdir())
 
 
+def test_what_an_attack_left_destroyed_is_not_clean_because_nothing_else_changed(
+    back_up, letters, call, share, capsys, state
+):
+    """Else the next hourly backup would tell its server of a clean point after the attack."""
+    back_up()
+    for path in sorted(letters.glob("lettre*.docx")):
+        path.with_name(path.name + ".locked").write_bytes(os.urandom(path.stat().st_size + 64))
+        path.unlink()
+    bad = back_up()
+    (share / "compte rendu.txt").write_text("Une ligne honnête.\n" * 40)
+    later = back_up()
+    judged = scanned(call("recover", "scan"))
+    assert [s["verdict"] for s in judged] == ["clean", "bad", "suspect"]
+    assert [(name, why["code"]) for name, why in judged[-1]["doubts"]] == [(str(share), "wounds")]
+    assert run(["recover", "scan", "--list", "--state", str(state.folder)]) == 0
+    shown = capsys.readouterr().out.split(later.snapshot[:8])[1]
+    assert "douteuse" in shown.splitlines()[1]
+    assert "fichiers encore détruits ou malveillants" in shown
+    call("recover", "accept", bad.snapshot[:10], "--by", "Dr Martin", "--reason", "essai")
+    back_up()
+    assert [s["verdict"] for s in scanned(call("recover", "scan"))] == ["clean"]
+
+
 def test_a_database_that_lost_its_rows_is_not_clean(back_up, letters, call, share):
     good = back_up()
     with sqlite3.connect(share / "patients.db") as database:

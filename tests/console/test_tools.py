@@ -4,7 +4,9 @@ import re
 
 import httpx
 
+from releve.adapters.system import new_id
 from releve.model.access import Role
+from releve.model.webhook import Webhook
 from tests.console.test_access_pages import token
 from tests.server.test_access import browser
 from tests.server.test_structures_apart import fill
@@ -69,3 +71,23 @@ def test_who_may_not_connect_tools_does_not(served: Running) -> None:
         client = browser(served, role)
         assert client.get("/tools").status_code == 403
         assert 'href="/tools"' not in client.get("/people").text
+
+
+def test_why_an_address_took_nothing_and_who_made_it_are_told_in_words(served: Running) -> None:
+    structure, now = fill(served.store, "A").structure, served.context.clock.now()
+    whys = ("name", "address", "tls", "unreachable", "time", "status 503")
+    with served.store.unit(structure) as unit:
+        for why in whys:
+            made = Webhook(
+                id=new_id(), url=f"https://{why.replace(' ', '')}.example.org/", made_by="admin",
+                made_at=now, after=0, failing_since=now, why=why,
+            )  # fmt: skip
+            unit.add_webhook(made, b"k" * 32)
+    lead = browser(served, Role.LEAD)
+    lead.headers["accept-language"] = "fr"
+    page = lead.get("/tools").text
+    assert "fait par l’administrateur du serveur" in page
+    assert "le nom de cette adresse n’est pas connu" in page
+    assert "l’outil a répondu 503" in page
+    assert not [why for why in (*whys, "hook_why") if f"<code>{why}" in page or f">{why}<" in page]
+    assert [f"{days}\u00a0jours</option>" in page for days in (30, 90, 365)] == [True] * 3

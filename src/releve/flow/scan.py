@@ -5,7 +5,7 @@ The time is bounded: what was not judged in time is unjudged, never clean, and c
 
 import datetime as dt
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -25,6 +25,7 @@ from releve.model.clean import (
     Why,
 )  # fmt: skip
 from releve.model.sources import DumpMade
+from releve.recover.clean_point import standing
 
 _PIECE = 1 << 20
 BUDGET = dt.timedelta(minutes=5)
@@ -77,15 +78,30 @@ class Scan:
         judgements = [*_judged(self._catalogue, place, self._limits), *based]
         unjudged = len(waiting) - files + sum(j.verdict is Verdict.UNJUDGED for j in based)
         self._catalogue.judge(place, judgements, done=not unjudged)
+        doubts = self._doubts(snapshot.id, judgements)
         return Scanned(
             snapshot=snapshot.id,
             at=snapshot.at,
-            verdict=worst(judgements),
+            verdict=worst([*(j.verdict for j in judgements), *(Verdict.SUSPECT for _ in doubts)]),
             judgements=tuple(judgements),
+            doubts=doubts,
             files=files,
             bytes=size,
             ms=(self._clock.now() - begun) / dt.timedelta(milliseconds=1),
             waiting=unjudged,
+        )
+
+    def _doubts(
+        self, snapshot: str, judgements: Sequence[Judgement]
+    ) -> tuple[tuple[str, Why], ...]:
+        """Data sets in which nothing new is wrong, and what was destroyed earlier still is."""
+        points, accepted = self._catalogue.points(), self._catalogue.accepted()
+        return tuple(
+            (one.data_set, why[0])
+            for one in judgements
+            if one.verdict is Verdict.CLEAN
+            for point, verdict, why in standing(points, one.data_set, accepted)
+            if point.snapshot == snapshot and verdict is Verdict.SUSPECT
         )
 
     def _plan(
@@ -239,10 +255,10 @@ def condemned(facts: Facts, why: Why | None) -> Facts:
     return msgspec.structs.replace(facts, matches=matches, why=said, verdict=Verdict.BAD)
 
 
-def worst(judgements: Sequence[Judgement]) -> Verdict:
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict of a snapshot: that of its worst data set."""
     rank = (Verdict.CLEAN, Verdict.UNJUDGED, Verdict.SUSPECT, Verdict.BAD)
-    return max((j.verdict for j in judgements), key=rank.index, default=Verdict.CLEAN)
+    return max(verdicts, key=rank.index, default=Verdict.CLEAN)
 
 
 def data_sets(

@@ -152,17 +152,23 @@ class Catalogue(Protocol):
         """Mark versions of these contents as bad; the places they came or went with, in order."""
 
     def points(self) -> Sequence[Point]: ...
+    def accepted(self) -> frozenset[str]: ...
     def versions(self, data_set: str, since: int) -> Sequence[Kept]:
         """Versions that came with the place `since` or later, and those of the same paths before."""
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="scanned"):
-    """What was judged of one snapshot."""
+    """What was judged of one snapshot.
+
+    `verdict`: what the whole is worth in it, so with what earlier ones left destroyed; `judgements`
+    are of what changed, and `doubts` name data sets in which nothing new is wrong.
+    """
 
     snapshot: str
     at: dt.datetime
     verdict: Verdict
     judgements: tuple[Judgement, ...]
+    doubts: tuple[tuple[str, Why], ...] = ()
     files: int
     bytes: int
     ms: float

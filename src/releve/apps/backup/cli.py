@@ -20,6 +20,7 @@ from releve.apps.backup.state import EXCLUDE, Config, State, SystemClock
 from releve.flow.backup import BackupIncompleteError, due
 from releve.model.backup import Backup, Progress
 from releve.model.sources import Pace
+from releve.report.text import Voice
 
 _state = click.option(
     "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
@@ -216,16 +217,18 @@ def _tell_made(made: Backup, *, as_json: bool) -> None:
         return
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
-    sent = made.bytes_added / 1e6
+    said = Voice("fr")
+    whole, sent = said.size(made.bytes), said.size(made.bytes_added)
+    bases = "base copiée" if made.databases in (0, 1) else "bases copiées"
     click.echo(
-        f"Sauvegarde {made.snapshot[:8]} : {made.files} fichiers, {made.bytes / 1e6:.1f} Mo, dont "
-        f"{made.files_new} nouveaux et {made.files_changed} modifiés ; {sent:.1f} Mo envoyés en "
-        f"{made.ms / 1000:.1f} s ; {made.databases} bases copiées de façon cohérente."
+        f"Sauvegarde {made.snapshot[:8]} : {said.number(made.files)} fichiers, {whole}, dont"
+        f" {said.number(made.files_new)} nouveaux et {said.number(made.files_changed)} modifiés ;"
+        f" {sent} envoyés en {said.duration(made.ms)} ; {made.databases} {bases} de façon cohérente."
     )
     for dump in made.dumps:
         rows = sum(count.low for count in dump.rows.values())
         click.echo(
-            f"{dump.source} : {dump.size / 1e6:.1f} Mo, {len(dump.rows)} tables, {rows} lignes."
+            f"{dump.source} : {said.size(dump.size)}, {len(dump.rows)} tables, {rows} lignes."
         )
     for images in made.images:
         coming = sum(study.arriving for study in images.studies)

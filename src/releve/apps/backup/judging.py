@@ -21,6 +21,7 @@ from releve.flow.scan import BUDGET, Scan
 from releve.flow.scan_ports import Reading, Scanned
 from releve.model.clean import Verdict
 from releve.model.errors import ReleveError
+from releve.report.text import Voice
 
 WORDS: Mapping[Verdict, str] = {
     Verdict.CLEAN: "saine",
@@ -184,14 +185,17 @@ def tell_scanned(done: Scanned, *, as_json: bool) -> None:
         return
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
+    said = Voice("fr")
     waiting = f", {done.waiting} encore à juger" if done.waiting else ""
     click.echo(
         f"Sauvegarde {done.snapshot[:8]} : {WORDS[done.verdict]} ({done.files} fichiers jugés,"
-        f" {done.bytes / 1e6:.1f} Mo, {done.ms / 1000:.1f} s{waiting})."
+        f" {said.size(done.bytes)}, {said.duration(done.ms)}{waiting})."
     )
     for j in done.judgements:
         for why in j.why:
             click.echo(f"  {j.data_set} : {why.fr}")
+    for name, doubt in done.doubts:
+        click.echo(f"  {name} : rien de neuf n'est abîmé ; {doubt.fr}")
 
 
 def _print(what: object) -> None:

@@ -172,9 +172,10 @@ def _tell_proof(proof: Proof, place: Place, *, as_json: bool) -> None:
         if proof.newest_at
         else ""
     )
+    word = "sauvegardes" if proof.snapshots > 1 else "sauvegarde"
     click.echo(
         f"La clé de repère {proof.mark} ouvre le dépôt de {place.host}, génération {place.generation} : "
-        f"{proof.snapshots} sauvegardes{newest}. Preuve gardée, datée du {proof.at.astimezone():%d/%m/%Y}."
+        f"{proof.snapshots} {word}{newest}. Preuve gardée, datée du {proof.at.astimezone():%d/%m/%Y}."
     )
 
 

@@ -18,7 +18,8 @@ from releve.apps.backup.judging import (
 from releve.apps.backup.state import State, SystemClock
 from releve.flow.scan import hunt as judge_again
 from releve.flow.scan_ports import RulesError
-from releve.model.clean import Why
+from releve.model.clean import Verdict, Why
+from releve.recover.clean_point import standing
 
 _state = click.option(
     "--state", metavar="DIR", help="Dossier d'état (sinon RELEVE_BACKUP_STATE, /var/lib/…)."
@@ -66,14 +67,22 @@ def _list(state: State, *, as_json: bool) -> None:
     if not is_enabled(state):
         return
     with catalogue(state) as kept:
-        for point in kept.points():
-            if as_json:
-                _print(point)
-                continue
-            click.echo(f"{point.at.astimezone():%Y-%m-%d %H:%M:%S}  {point.snapshot[:8]}")
-            for j in point.judgements:
-                reason = f" : {j.why[0].fr}" if j.why else ""
-                click.echo(f"    {WORDS[j.verdict]:16} {j.data_set}{reason}")
+        points, accepted = kept.points(), kept.accepted()
+    names = {j.data_set for point in points for j in point.judgements}
+    worth = {
+        (point.snapshot, name): (verdict, why)
+        for name in names
+        for point, verdict, why in standing(points, name, accepted)
+    }
+    for point in points:
+        if as_json:
+            _print(point)
+            continue
+        click.echo(f"{point.at.astimezone():%Y-%m-%d %H:%M:%S}  {point.snapshot[:8]}")
+        for j in point.judgements:
+            verdict, why = worth[point.snapshot, j.data_set]
+            reason = f" : {why[0].fr}" if why and verdict is not Verdict.CLEAN else ""
+            click.echo(f"    {WORDS[verdict]:16} {j.data_set}{reason}")
 
 
 @click.command()

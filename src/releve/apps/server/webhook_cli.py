@@ -31,17 +31,26 @@ class WebhookUnknownError(ReleveError):
         super().__init__(f"There is no webhook {webhook} in this structure.")
 
 
+_REASONS = {
+    "name": "the name of its address is not known",
+    "address": "its address leads into an inner network",
+    "tls": "its certificate is not to be trusted",
+    "unreachable": "nobody answers there",
+    "time": "no answer in time",
+}
+
+
 class WebhookNotTakenError(ReleveError):
     """The message did not reach its receiver, or was not taken."""
 
     status = 83
     remedy = (
-        "Start the server if it does not run. `address`: its name leads into an inner network; allow that"
-        " one with `releve server run --webhook-network`. Else see docs/api.md."
+        "Start the server if it does not run. An inner network is allowed with"
+        " `releve server run --webhook-network`. Else see docs/api.md."
     )
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"The message was not taken ({why or 'not sent yet'}).")
+        super().__init__(f"The message was not taken ({_REASONS.get(why, why) or 'not sent yet'}).")
 
 
 @click.group()
@@ -137,6 +146,15 @@ _REFUSED = {
 }
 
 
+_WHYS = {
+    "name": "nom inconnu / name unknown",
+    "address": "réseau intérieur / inner network",
+    "tls": "connexion non sûre / connection not trusted",
+    "unreachable": "ne répond pas / does not answer",
+    "time": "pas de réponse à temps / no answer in time",
+}
+
+
 def _outcome(store: SqlStore, structure: str, sent: Delivery, wait: float) -> Delivery:
     """Of the first try, if the server makes it in time."""
     until = time.monotonic() + wait
@@ -162,5 +180,10 @@ def _say(structure: Structure, one: Webhook, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        state = "arrêté / disabled" if one.disabled_at else one.why or "ok"
+        well = (
+            "répond / answers" if one.last_good_at else "aucun message pris encore / none taken yet"
+        )
+        state = _WHYS.get(one.why, one.why) or well
+        if one.disabled_at:
+            state = f"arrêté / disabled : {state}"
         click.echo(f"{one.id}  {structure.name}  {one.url}  {state}")
