@@ -380,6 +380,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "insurer list": _DATABASE,
     "insurer show": _GRANTS,
     "insurer withdraw": (*_GRANTS, *_of(_GRANT_CLI, "NothingGrantedError")),
+    "server glpi template": (),
     "server glpi set": (*_GLPI, *_of(_GLPI_CLI, "GlpiFailedError", "GlpiFileError")),
     "server glpi test": (*_GLPI, *_of(_GLPI_CLI, "GlpiFailedError", "GlpiMissingError")),
     "server glpi show": (*_GLPI, *_of(_GLPI_CLI, "GlpiMissingError")),
