@@ -162,7 +162,10 @@ def test_nobody_stays_halted_for_ever_by_a_guard_that_was_killed(
     again = ground.guard()
     again.ready()
     over(attackers, work, again)
-    assert marks(ground) == []
+    deadline = time.monotonic() + 5
+    while marks(ground):  # the last of them goes a moment after its process went on, or ended
+        assert time.monotonic() < deadline, (marks(ground), told(guard, again))
+        time.sleep(0.01)
     if script == "touch_up":
         assert attackers.status(work) == 0
         assert guard.all("stopped") + again.all("stopped") == []
