@@ -124,8 +124,8 @@ WORKS = (
     Work("office_burst", 1.5, _documents, _office_burst),
     Work("bulk", 1.05, _nothing, _dd),
     Work("sed", 1.5, _copy_some, _sed),
-    Work("sed_all", 1.5, _copy, _sed),
     Work("cp", 1.5, _nothing, _cp),
+    Work("sed_all", 1.5, _copy, _sed),
 )
 
 
