@@ -116,7 +116,7 @@ def start(
 
     \b
     Après une attaque, une seule commande (incident, droit ouvert, clé prêtée) :
-      releve recover start /srv/cabinet --incident INC-7 --right droit.json \
+      releve recover start /srv/cabinet --incident 8bbfe0908672a688 --right droit.json \
         --envelope enveloppe.json --private-key salle.key --share cabinet
       releve recover start /srv/cabinet --repository /var/lib/releve/vault/views/x \
         --password-file /run/cle --folder /srv/cabinet --today patients.txt
