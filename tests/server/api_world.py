@@ -14,6 +14,7 @@ import msgspec
 
 from releve.flow.server.tools import tokens
 from releve.model.tool import ApiToken, Scope
+from tests.loopback import serving
 from tests.server.world import Running
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -129,11 +130,5 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     known = Receiver(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(server):
         yield known
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -3,13 +3,14 @@
 import contextlib
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+
+from tests.loopback import serving
 
 _FILES = Path(__file__).parent / "glpi"
 RECORDED = json.loads((_FILES / "recorded.json").read_text("utf-8"))
@@ -90,12 +91,6 @@ def replay() -> Iterator[Replay]:
 
     world = Replay()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    world.url = f"http://127.0.0.1:{server.server_address[1]}/apirest.php"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(server) as address:
+        world.url = f"{address}/apirest.php"
         yield world
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

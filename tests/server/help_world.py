@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from tests.loopback import serving
+
 LINK = re.compile(r"http://[\w.:\[\]]+/a/(\w+)")
 
 
@@ -66,7 +68,7 @@ def web_inbox() -> Iterator[Inbox]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     inbox = Inbox(f"json://127.0.0.1:{server.server_address[1]}/")
-    with _serving(server):
+    with serving(server):
         yield inbox
 
 
@@ -105,7 +107,7 @@ def mail_inbox(*, whole: bool = False) -> Iterator[Inbox]:
     server.daemon_threads = True
     port = server.server_address[1]
     inbox = Inbox(f"mailto://127.0.0.1:{port}/?from=releve@example.org&to=")
-    with _serving(server):
+    with serving(server):
         yield inbox
 
 
@@ -119,18 +121,6 @@ def silent_port() -> Iterator[int]:
 def dead_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
-
-
-@contextlib.contextmanager
-def _serving(server: socketserver.TCPServer) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _text(mail: bytes) -> str:

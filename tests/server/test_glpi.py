@@ -5,7 +5,6 @@ import datetime as dt
 import gzip
 import http.server
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from releve.flow.server.live import Live
 from releve.flow.server.ticket_ports import GlpiFailed
 from releve.model.help import HelpRequest
 from releve.model.ticket import Glpi, Mapping, Ticket
+from tests.loopback import serving
 from tests.server.glpi_world import APP_TOKEN, BY_NAME, USER_TOKEN, Replay, replay
 from tests.server.help_world import dead_port
 from tests.server.world import T0, SetClock
@@ -239,14 +239,8 @@ def glpi_in_an_attackers_hands(
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/apirest.php"
-    finally:
-        server.shutdown()
-        thread.join()
+    with serving(server) as address:
+        yield f"{address}/apirest.php"
 
 
 def _answer(to: http.server.BaseHTTPRequestHandler, body: bytes, **headers: str) -> None:

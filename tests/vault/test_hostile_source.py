@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from releve.flow.vault import chain, heads
 from releve.flow.vault.copying import CopySourceError
 from releve.model.copies import Copy, CopyKind
 from releve.model.vault import ObjectKind, Receipt, Repository
+from tests.loopback import serving
 from tests.vault.conftest import Gate, releve
 
 BODY = b"* * * * * root sh -c mechant\n"
@@ -75,14 +75,8 @@ def listening(source: Source) -> Iterator[str]:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(server) as address:
+        yield address
 
 
 class Second:

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
-from releve.adapters import shut
 from releve.adapters.drill import namespace
+from releve.adapters.linux import shut
 
 LOAD_S = 6 * 3600.0
 _APART = ("--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child")
@@ -85,10 +85,10 @@ def as_user(command: Sequence[str], user: str, place: str) -> list[str]:
 
     Who is not root runs it as himself, with no more rights than he has and no less.
     """
-    setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
+    setpriv = shutil.which("setpriv")
     if not user:
-        has_it = shutil.which("setpriv") is not None
-        return [setpriv, "--pdeathsig", "KILL", "--", *command] if has_it else list(command)
+        return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else list(command)
+    setpriv = setpriv or "/usr/bin/setpriv"
     program = Path(command[0])
     folders = {str(one.parent.parent) for one in (program, program.resolve())}
     ours = {sys.prefix, sys.base_prefix}  # a server may have come as a package of ours
@@ -147,9 +147,8 @@ def stop(process: subprocess.Popen[bytes] | None) -> None:
     if process is None:
         return
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(
-            process.pid, signal.SIGTERM
-        )  # it leads a group: what stands before it hears nothing
+        # It leads a group: what stands before it hears nothing.
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:

@@ -44,22 +44,20 @@ class HandlePlace:
         return libc.open_by_handle(self._mount, key, flags)
 
     def directory_path(self, key: bytes) -> str | None:
-        """Where a directory is now, None when it is gone."""
-        try:
-            fd = libc.open_by_handle(self._mount, key, os.O_PATH | os.O_DIRECTORY)
-        except OSError:
+        """Where a directory is now, None when it is gone. Raises: OSError when that is too long."""
+        fd = self._directory(key)
+        if fd is None:
             return None
         try:
             path = os.readlink(f"/proc/self/fd/{fd}")
         finally:
             os.close(fd)
-        return None if path.endswith(" (deleted)") else path
+        return _still(path)
 
     def nearest_path(self, key: bytes) -> str | None:
         """Of a directory that lies deeper than a path can name: of the deepest above it that one can."""
-        try:
-            fd = libc.open_by_handle(self._mount, key, os.O_PATH | os.O_DIRECTORY)
-        except OSError:
+        fd = self._directory(key)
+        if fd is None:
             return None
         try:
             while (path := _named(fd)) is None:
@@ -68,7 +66,13 @@ class HandlePlace:
                 fd = above
         finally:
             os.close(fd)
-        return None if path.endswith(" (deleted)") else path
+        return _still(path)
+
+    def _directory(self, key: bytes) -> int | None:
+        try:
+            return libc.open_by_handle(self._mount, key, os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return None
 
     def close(self) -> None:
         os.close(self._mount)
@@ -82,3 +86,8 @@ def _named(fd: int) -> str | None:
         if error.errno != errno.ENAMETOOLONG:
             raise
         return None
+
+
+def _still(path: str) -> str | None:
+    """A path as the kernel says it, None when what it names is gone."""
+    return None if path.endswith(" (deleted)") else path

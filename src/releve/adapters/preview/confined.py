@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from releve.adapters import shut
+from releve.adapters.linux import shut
 
 _SECONDS = "12"
 _NOBODY = "65534"
