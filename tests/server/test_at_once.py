@@ -103,8 +103,8 @@ def test_a_sheet_that_is_revoked_between_a_code_and_its_session_opens_none(
     )
     assert used is not None
     assert other is not None
-    with store.unit(person.structure) as unit:
-        assert break_glass.revoke(unit, used.sheet, actor="admin", now=T0) == 2
+    home = person.structure
+    assert break_glass.revoke(store, home, used.sheet, actor="admin", now=T0) == 2
     how = {"by": "break_glass"}
     with pytest.raises(signin.SheetRevoked):
         signin.open_session(store, person, "full", new_secret, T0, **how, sheet=used.sheet)

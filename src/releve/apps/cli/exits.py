@@ -13,7 +13,7 @@ _GUARD, _GUARD_CLI = "releve.apps.guard.wiring", "releve.apps.guard.cli"
 _BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
 _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
-_SERVER_CLI, _RESTORE = "releve.apps.server.cli", "releve.apps.restore.cli"
+_USER_CLI, _RESTORE = "releve.apps.server.user_cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
 _DESK_CLI, _ROTA_CLI = "releve.apps.server.desk_cli", "releve.apps.server.rota_cli"
 _BREAK_GLASS_CLI = "releve.apps.server.break_glass_cli"
@@ -352,7 +352,11 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "server token create": _MADE,
     "server user create": (
-        *_MADE, *_of(_SERVER_CLI, "LoginTakenError", "WeakPasswordError"),
+        *_MADE, *_of(_USER_CLI, "LoginTakenError", "WeakPasswordError"),
+    ),
+    "server user list": _GRANTS,
+    "server user reset": (
+        *_DATABASE, *_of(_GRANT_CLI, "PersonUnknownError"), *_of(_USER_CLI, "WeakPasswordError"),
     ),
     "server grant add": (*_GRANTS, *_of(_GRANT_CLI, "PersonUnknownError")),
     "server grant remove": (

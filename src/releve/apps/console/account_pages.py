@@ -43,10 +43,12 @@ async def account_page(request: AnyRequest, entered: Entered, *, wrong: str = ""
             "links": [(titles.get(one.provider, one.provider), one) for one in linked],
             "providers": [o for o in providers if o.name not in {one.provider for one in linked}],
             "recovery_left": len(person.recovery_hashes) if person else 0,
-            "sessions": sessions.own_sessions(unit, session, visit.secret, visit.now),
+            "has_phone": person is not None and person.totp_confirmed,
         }
 
     facts = await reading(entered, read)
+    store = visit.context.store
+    own = await to_thread.run_sync(sessions.own_sessions, store, session, visit.secret, visit.now)
     cannot = "here" if own_site(request) is None else ""
     cannot = "break_glass" if session.by == "break_glass" else cannot
     return page(
@@ -56,6 +58,9 @@ async def account_page(request: AnyRequest, entered: Entered, *, wrong: str = ""
         wrong=wrong,
         cannot=cannot,
         may_add=not cannot,
+        may_change=session.by != "break_glass",
+        done=request.query_params.get("done", ""),
+        sessions=own,
         may_link=session.by in links.OWN_MEANS,
         **facts,
     )
@@ -110,7 +115,8 @@ async def end_sessions(request: AnyRequest) -> Response[str]:
     entered = await at_home(request)
     fields = await form_of(request, entered.session)
     visit, session, which = entered.visit, entered.session, fields.get("which", "")
-    await writing(entered, lambda unit: sessions.end(unit, session, visit.secret, which, visit.now))
+    store = visit.context.store
+    await to_thread.run_sync(sessions.end, store, session, visit.secret, which, visit.now)
     return go("/account")
 
 

@@ -58,7 +58,7 @@ async def setup(request: AnyRequest) -> Response[str]:
     keys = (signin.try_keys("setup", address_of(request))[0],)
     code = _bare(fields.get("code", ""))
     _, wrong = await tried(visit, keys, lambda: True if code == _bare(right) else None)
-    wrong = wrong or _weak(fields) or ("" if name and login else "empty")
+    wrong = wrong or weak(fields) or ("" if name and login else "empty")
     if wrong:
         return page(visit, "setup.html", status=422, structure=name, wrong=wrong, login=login)
 
@@ -82,9 +82,10 @@ def _bare(code: str) -> str:
     return "".join(sign for sign in code.upper() if sign.isalnum())
 
 
-def _weak(fields: dict[str, str]) -> str:
+def weak(fields: dict[str, str]) -> str:
+    """Why a new password is not taken: "short", "again" (not typed twice the same); else empty."""
     password = fields.get("password", "")
-    if len(password) < signin.SHORTEST_PASSWORD or len(password) > LONGEST:
+    if not signin.SHORTEST_PASSWORD <= len(password) <= signin.LONGEST_PASSWORD:
         return "short"
     return "" if password == fields.get("again", "") else "again"
 
@@ -122,19 +123,20 @@ async def _enrol_page(visit: Visit, session: Session, *, wrong: str) -> Response
     person, structure = await to_thread.run_sync(read)
     if person is None:
         raise SignInNeededError
-    issuer = f"Relève {structure}"
-    address = TOTP(person.totp_secret).provisioning_uri(name=person.login, issuer_name=issuer)
+    shown = totp_shown(person.totp_secret, person.login, structure)
+    return page(visit, "enrol.html", status=422 if wrong else 200, wrong=wrong, **shown)
+
+
+def totp_shown(key: str, login: str, structure: str) -> dict[str, str]:
+    """The key of a second factor for a phone's camera, and to be typed."""
+    address = TOTP(key).provisioning_uri(name=login, issuer_name=f"Relève {structure}")
     drawn = segno.make(address, error="m").svg_inline(
         scale=5, border=2, dark="#14312b", light="#ffffff", svgclass="qr", omitsize=True
     )
-    return page(
-        visit,
-        "enrol.html",
-        status=422 if wrong else 200,
-        qr=Markup(drawn),  # noqa: S704  # segno's own drawing; the address is only dots in it
-        secret=" ".join(person.totp_secret[n : n + 4] for n in range(0, 32, 4)),
-        wrong=wrong,
-    )
+    return {
+        "qr": Markup(drawn),  # noqa: S704  # segno's own drawing; the address is only dots in it
+        "secret": " ".join(key[n : n + 4] for n in range(0, len(key), 4)),
+    }
 
 
 @get("/login")
@@ -152,25 +154,34 @@ async def login(request: AnyRequest) -> Response[str]:
     visit = await visit_of(request)
     fields = await form_of(request, None)
     name = fields.get("login", "").strip()[:LONGEST]
-    keys, store = _keys(name, request), visit.context.store
+    person, wrong = await password_tried(request, visit, name, fields.get("password", ""))
+    if person is None:
+        return await door_page(request, visit, wrong=wrong, login=name)
+    if person.totp_confirmed:
+        return await let_in(visit, person, "password", "/login/second")
+    return await let_in(visit, person, "enrol", "/enrol")
+
+
+async def password_tried(
+    request: AnyRequest, visit: Visit, login: str, password: str
+) -> tuple[Person | None, str]:
+    """Whose password it is, or why nobody: "wait" (it was not checked), "password"."""
+    keys, store = _keys(login, request), visit.context.store
     wrong = await tries_of(visit, keys)
-    if not wrong:
-        # Held back before it is checked: what comes quickly must not tell that it was right.
-        await anyio.sleep(await to_thread.run_sync(signin.slowness, store, name, visit.now))
-        password = fields.get("password", "")[:LONGEST]
-        try:
-            person = await to_thread.run_sync(
-                signin.try_password, store, name, password, keys, visit.now, limiter=SLOW
-            )
-        except signin.TooManyTries:
-            return await door_page(request, visit, wrong="wait", login=name)
-        if person is not None:
-            if person.totp_confirmed:
-                return await let_in(visit, person, "password", "/login/second")
-            return await let_in(visit, person, "enrol", "/enrol")
+    if wrong:
+        return None, wrong
+    # Held back before it is checked: what comes quickly must not tell that it was right.
+    await anyio.sleep(await to_thread.run_sync(signin.slowness, store, login, visit.now))
+    said = password[: signin.LONGEST_PASSWORD]
+    try:
+        person = await to_thread.run_sync(
+            signin.try_password, store, login, said, keys, visit.now, limiter=SLOW
+        )
+    except signin.TooManyTries:
+        return None, "wait"
+    if person is None:
         await anyio.sleep(0.2)
-        wrong = "password"
-    return await door_page(request, visit, wrong=wrong, login=name)
+    return person, "" if person is not None else "password"
 
 
 async def door_page(

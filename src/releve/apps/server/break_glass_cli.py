@@ -97,8 +97,8 @@ def list_(home: Path, db: str, structure: str, *, as_json: bool) -> None:
 def revoke(home: Path, db: str, structure: str, sheet: str, *, as_json: bool) -> None:
     """Rendre sans valeur les codes restants d'une feuille / what is left of a sheet opens nothing."""
     store, now = open_store(Home(home), db), SystemClock().now()
-    with store.unit(find_structure(store, structure).id) as unit:
-        revoked = glass.revoke(unit, sheet, actor="admin", now=now)
+    owner = find_structure(store, structure)
+    revoked = glass.revoke(store, owner.id, sheet, actor="admin", now=now)
     if revoked is None:
         raise SheetUnknownError(sheet)
     facts = {"sheet": sheet, "revoked": revoked}

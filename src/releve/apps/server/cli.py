@@ -1,4 +1,4 @@
-"""`releve server`: run, token create, user create, setup-code; vaults are in their module."""
+"""`releve server`: run, token create, setup-code; the other groups are in their modules."""
 
 import datetime as dt
 import json
@@ -6,20 +6,18 @@ import secrets
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
 import anyio
 import click
-import msgspec
 
 from releve.adapters.authority import own_names
 from releve.adapters.http.addresses import Network
 from releve.adapters.sql.engine import only_server
-from releve.adapters.system import SystemClock, log_to_stderr, new_id
+from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.api_token_cli import api_token
 from releve.apps.server.break_glass_cli import break_glass
 from releve.apps.server.glpi_cli import glpi
-from releve.apps.server.grant_cli import grant, role_option
+from releve.apps.server.grant_cli import grant
 from releve.apps.server.home import Home
 from releve.apps.server.identity_cli import identity
 from releve.apps.server.mailbox_cli import mailbox
@@ -30,35 +28,14 @@ from releve.apps.server.options import json_option as _json
 from releve.apps.server.options import networks_option
 from releve.apps.server.owner import owner_of
 from releve.apps.server.state_cli import backup, restore
+from releve.apps.server.user_cli import user
 from releve.apps.server.vault_cli import vault
 from releve.apps.server.webhook_cli import webhook
 from releve.apps.web.listening import LOOPBACK, PlainListenError, host_of, listener_on
 from releve.flow.envelope import write_token
 from releve.flow.server.enrol import make_token
 from releve.flow.server.retention import KEEP_DAYS
-from releve.model.access import Role
-from releve.model.errors import ReleveError
 from releve.model.token import EnrolmentToken
-
-
-class WeakPasswordError(ReleveError):
-    """A short password is tried out in no time."""
-
-    status = 52
-    remedy = "Use a sentence."
-
-    def __init__(self, shortest: int) -> None:
-        super().__init__(f"The password has fewer than {shortest} characters.")
-
-
-class LoginTakenError(ReleveError):
-    """One login, one person."""
-
-    status = 51
-    remedy = "Choose another login."
-
-    def __init__(self, login: str) -> None:
-        super().__init__(f"Somebody already signs in as {login}.")
 
 
 @click.group()
@@ -69,6 +46,7 @@ def server() -> None:
 
 for command in (
     vault,
+    user,
     grant,
     break_glass,
     glpi,
@@ -211,55 +189,6 @@ def _told_url(place: Home) -> str:
     if place.token_url.exists():
         return place.token_url.read_text().strip()
     return "http://127.0.0.1:8443"
-
-
-@server.group()
-def user() -> None:
-    """Personnes / people who sign in."""
-
-
-@user.command("create")
-@_home
-@_db
-@click.option("--structure", required=True, help="The structure's name; made when it is new.")
-@click.option("--login", required=True)
-@role_option
-@click.option("--password-file", type=click.File(), default="-", help="One line; - is stdin.")
-@click.option("--show-totp", is_flag=True, help="Print the second factor's key and confirm it.")
-@_json
-def user_create(
-    home: Path,
-    db: str,
-    structure: str,
-    login: str,
-    role: str,
-    password_file: TextIO,
-    show_totp: bool,
-    as_json: bool,
-) -> None:
-    """Créer un compte / make an account. Its second factor is set up at the first sign-in.
-
-    With --show-totp the key is printed instead, for whoever sets the account up for another.
-    """
-    from releve.flow.server.signin import SHORTEST_PASSWORD, create_person
-
-    place = Home(home)
-    store, now = make_store(place, db), SystemClock().now()
-    password = password_file.readline().rstrip("\n")
-    if len(password) < SHORTEST_PASSWORD:
-        raise WeakPasswordError(SHORTEST_PASSWORD)
-    owner, _ = owner_of(store, structure, now)
-    person = create_person(store, owner, login, password, new_id(), now, role=Role(role))
-    if person is None:
-        raise LoginTakenError(login)
-    if show_totp:
-        with store.unit(owner.id) as unit:
-            unit.put_person(msgspec.structs.replace(person, totp_confirmed=True))
-    place.drop_setup_code()
-    facts = {"structure": owner.id, "login": person.login, "role": role}
-    if show_totp:
-        facts["totp_secret"] = person.totp_secret
-    click.echo(json.dumps(facts) if as_json else "\n".join(facts.values()))
 
 
 @server.command("setup-code")

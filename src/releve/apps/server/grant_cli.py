@@ -64,7 +64,7 @@ def add(home: Path, db: str, structure: str, login: str, role: str, as_json: boo
     Example: releve server grant add --structure "Cabinet du Parc" --login olga --role operator
     """
     store = open_store(Home(home), db)
-    known, person = find_structure(store, structure), _person(store, login)
+    known, person = find_structure(store, structure), person_named(store, login)
     with store.unit(known.id) as unit:
         given = access.give(unit, person, Role(role), actor="admin", now=SystemClock().now())
     _say(known, given, as_json=as_json)
@@ -79,7 +79,7 @@ def add(home: Path, db: str, structure: str, login: str, role: str, as_json: boo
 def remove(home: Path, db: str, structure: str, login: str, as_json: bool) -> None:
     """Fermer l'accès, tout de suite / end access, at once."""
     store = open_store(Home(home), db)
-    known, person = find_structure(store, structure), _person(store, login)
+    known, person = find_structure(store, structure), person_named(store, login)
     with store.unit(known.id) as unit:
         ended = access.end(unit, person.id, actor="admin", now=SystemClock().now())
     if ended is None:
@@ -103,8 +103,9 @@ def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
             _say(known, one, as_json=as_json)
 
 
-def _person(store: SqlStore, login: str) -> Person:
-    person = store.person_by_login(login)
+def person_named(store: SqlStore, login: str) -> Person:
+    """Raises: PersonUnknownError."""
+    person = store.person_by_login(login.strip())
     if person is None:
         raise PersonUnknownError(login)
     return person

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from releve.flow.server import signin
+from releve.flow.server import sessions, signin
 from releve.flow.server.ports import BreakGlassCode, NewSecret, Person, Session, Store, Unit
 
 CODES = 6
@@ -50,26 +50,26 @@ def keep(
         unit.record(now, actor, object_, "make", detail)
 
 
-def revoke(unit: Unit, sheet: str, *, actor: str, now: dt.datetime) -> int | None:
+def revoke(store: Store, structure: str, sheet: str, *, actor: str, now: dt.datetime) -> int | None:
     """How many codes are worth nothing from now on; None when there is no such sheet.
 
-    Sessions that printed codes opened for the same person end too.
+    Sessions that printed codes opened for the same person end too, wherever they act.
     """
-    unit.hold()  # a code that is used now must not go with those that were not
-    own = [code for code in unit.break_glass() if code.sheet == sheet]
-    if not own:
-        return None
-    unused = [code for code in own if code.used_at is None]
-    for code in unused:
-        unit.drop_break_glass(code.hash)
-    for code in own:
-        if code.used_at is not None:
-            # Its session may not be there yet: who opens it will see this.
-            unit.put_break_glass(msgspec.structs.replace(code, revoked_at=now))
-    for hash_, session in unit.sessions_of(own[0].person):
-        if session.by == "break_glass":
-            unit.drop_session(hash_)
-    unit.record(now, actor, f"break_glass/{sheet}", "revoke", str(len(unused)))
+    with store.unit(structure) as unit:
+        unit.hold()  # a code that is used now must not go with those that were not
+        own = [code for code in unit.break_glass() if code.sheet == sheet]
+        if not own:
+            return None
+        unused = [code for code in own if code.used_at is None]
+        for code in unused:
+            unit.drop_break_glass(code.hash)
+        for code in own:
+            if code.used_at is not None:
+                # Its session may not be there yet: who opens it will see this.
+                unit.put_break_glass(msgspec.structs.replace(code, revoked_at=now))
+        unit.record(now, actor, f"break_glass/{sheet}", "revoke", str(len(unused)))
+    person = own[0].person
+    sessions.end_where(store, person, structure, lambda _, session: session.by == "break_glass")
     return len(unused)
 
 

@@ -19,6 +19,7 @@ from releve.flow.server.ports import Attempts, NewSecret, Person, Session, Store
 from releve.model.access import Grant, Role
 
 SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 200
 RECOVERY_CODES = 8
 _FREE_TRIES = 5  # of one login from one address
 # By the first word of a key. A practice shares one address; who tries codes has the password already.
@@ -344,7 +345,7 @@ def check_second(store: Store, session: Session, code: str, now: dt.datetime) ->
         person = unit.person(session.person, lock=True)
         if person is None:
             return None
-        checked = _with_totp(person, words, now) or _without_recovery(person, words)
+        checked = with_totp(person, words, now) or _without_recovery(person, words)
         if checked is not None:
             unit.put_person(checked)
             if len(checked.recovery_hashes) < len(person.recovery_hashes):
@@ -361,18 +362,24 @@ def confirm_second(
         person = unit.person(session.person, lock=True)
         if person is None or person.totp_confirmed:
             return None
-        checked = _with_totp(person, code.replace(" ", ""), now)
+        checked = with_totp(person, code.replace(" ", ""), now)
         if checked is None:
             return None
-        codes = tuple(code_of(new_secret()) for _ in range(RECOVERY_CODES))
-        hashes = tuple(digest(typed(c)) for c in codes)
+        codes, hashes = new_recovery_codes(new_secret)
         checked = msgspec.structs.replace(checked, totp_confirmed=True, recovery_hashes=hashes)
         unit.put_person(checked)
         unit.record(now, person.login, f"person/{person.id}", "confirm_second_factor")
     return checked, codes
 
 
-def _with_totp(person: Person, code: str, now: dt.datetime) -> Person | None:
+def new_recovery_codes(new_secret: NewSecret) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The codes, to be told once, and what is kept of them."""
+    codes = tuple(code_of(new_secret()) for _ in range(RECOVERY_CODES))
+    return codes, tuple(digest(typed(c)) for c in codes)
+
+
+def with_totp(person: Person, code: str, now: dt.datetime) -> Person | None:
+    """The person with the code used up; None when it is wrong, or no newer than the last one."""
     totp = pyotp.TOTP(person.totp_secret)
     step = int(now.timestamp()) // totp.interval
     for near in (step - 1, step, step + 1):  # clocks of phones are a little off

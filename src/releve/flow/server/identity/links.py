@@ -4,6 +4,7 @@ import datetime as dt
 
 import msgspec
 
+from releve.flow.server import sessions
 from releve.flow.server.identity.entering import Refused
 from releve.flow.server.identity.tokens import account_digest, invite_digest, session_digest
 from releve.flow.server.ports import Person, Session, Store, Unit
@@ -165,12 +166,9 @@ def _add(unit: Unit, provider: Provider, vouched: Vouched, person: str, now: dt.
 
 
 def _end_of(store: Store, provider: Provider, person: str, home: str, sid: str) -> int:
-    """In whatever structure they act. `sid`: of one session there; empty: all of them."""
-    ended = 0
-    for structure in {home, *(other for other, _ in store.grants_of(person))}:
-        with store.unit(structure) as unit:
-            for hash_, session in unit.sessions_of(person):
-                if session.provider == provider.name and sid in ("", session.sid):
-                    unit.drop_session(hash_)
-                    ended += 1
-    return ended
+    """`sid`: of one session there; empty: all of them."""
+
+    def is_meant(_: str, session: Session) -> bool:
+        return session.provider == provider.name and sid in ("", session.sid)
+
+    return sessions.end_where(store, person, home, is_meant)
