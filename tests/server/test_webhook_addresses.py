@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from releve.adapters.http.addresses import may_reach
+from releve.adapters.http.addresses import may_reach, needs_leave
 
 OWN = tuple(ipaddress.ip_network(one) for one in ("10.1.0.0/16", "fd12::/16", "127.0.0.0/8"))
 EVERYTHING = tuple(ipaddress.ip_network(one) for one in ("0.0.0.0/0", "::/0"))
@@ -45,3 +45,19 @@ def test_the_operators_own_network_is_when_it_was_allowed(address: str) -> None:
 )  # fmt: skip
 def test_what_gives_a_machines_keys_is_never_reached(address: str) -> None:
     assert not may_reach(ipaddress.ip_address(address), EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "needs"),
+    [
+        ("https", "outils.exemple.fr", False),
+        ("http", "outils.exemple.fr", True),
+        ("https", "10.1.2.3", True),
+        ("https", "::1", True),
+        ("https", "8.8.8.8", False),
+    ],
+)
+def test_who_adds_an_address_is_told_when_it_needs_leave(
+    scheme: str, host: str, needs: bool
+) -> None:
+    assert needs_leave(scheme, host) is needs

@@ -4,6 +4,7 @@ from itertools import permutations
 import pytest
 
 from releve.detect.guard_findings import find, finding_id
+from releve.detect.vault_findings import find as find_of_vault
 from releve.model import event as ev
 from releve.model.finding import Finding, Severity
 from releve.model.incident import Incident
@@ -87,6 +88,27 @@ def test_a_notice_lengthens_an_incident_but_opens_none() -> None:
     assert run(alert("overflow", 0)) == []
     (incident,) = run(stopped("f1", 0), alert("overflow", 1))
     assert len(incident.timeline) == 2
+
+
+def told_by_vault(incident: str, minutes: float) -> Finding:
+    facts = {"by": "A. Martin", "host": "srv1", "incident": incident, "path": "two_people"}
+    event = ev.VaultNoticed(seen_at=at(minutes), notice="restore_opened", facts=facts)
+    return find_of_vault(event, vault="v1", identity=f"v1-{minutes}")
+
+
+def test_what_is_done_for_an_incident_is_told_in_it_and_the_vault_is_no_host_of_it() -> None:
+    (attack,) = run(stopped("f1", 0))
+    (same,) = run(stopped("f1", 0), told_by_vault(attack.id, 50))
+    assert same.id == attack.id
+    assert same.hosts == ("h1",)
+    assert [e.kind for e in same.timeline] == ["stopped", "vault_restore_opened"]
+    assert same.last_at == attack.last_at  # another attack an hour later is another one
+    assert len(run(stopped("f1", 0), told_by_vault(attack.id, 50), stopped("f2", 70))) == 2
+
+
+@pytest.mark.parametrize("name", ["", "I-7"])
+def test_what_names_no_open_incident_stands_alone(name: str) -> None:
+    assert len(run(stopped("f1", 0), told_by_vault(name, 5))) == 2
 
 
 def test_a_grave_alert_opens_one() -> None:

@@ -244,6 +244,7 @@ def _finding(
         seen_at=event.seen_at,
         why=row.why.format_map(_in_language(said, 0)),
         why_en=row.why_en.format_map(_in_language(said, 1)),
+        incident=said.get("incident", ""),
     )
 
 

@@ -36,4 +36,5 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     user: str = ""
     client: str = ""
+    incident: str = ""  # that its source says it is done for
     indicators: tuple[str, ...] = ()  # tokens, `model/indicator.py`

@@ -46,6 +46,9 @@ def step(
     for incident in open_:
         if _has(incident, finding):
             return Change(incidents=(incident,))
+    if (named := _named(open_, finding)) is not None:
+        entry = entry_of(finding)
+        return Change(incidents=(_with_line(named, entry, limits),), entries={named.id: (entry,)})
     alone = fold(_opened(finding, structure), finding, limits)
     near = [(i, b) for i in open_ if (b := bond(i, alone, limits.quiet)) is not None]
     if not near:
@@ -57,6 +60,12 @@ def step(
         link = link_line(why, f"link-{finding.id}", finding.seen_at, finding.host)
         grown, told = _with_line(grown, link, limits), [*told, link]
     return _joined(grown, [i for i in open_ if i.id != base.id], told, finding.seen_at, limits)
+
+
+def _named(open_: Sequence[Incident], finding: Finding) -> Incident | None:
+    """The one for which something was done: it gets the line, not the machine that tells it."""
+    found = (i for i in open_ if finding.incident in (i.id, *i.merged))
+    return next(found, None) if finding.incident else None
 
 
 def _begun(open_: Sequence[Incident], alone: Incident, finding: Finding, limits: Limits) -> Change:

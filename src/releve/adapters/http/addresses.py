@@ -31,6 +31,15 @@ def is_own(address: Address, allowed: Sequence[Network]) -> bool:
     return any(address in network for network in allowed)
 
 
+def needs_leave(scheme: str, host: str) -> bool:
+    """Whether a message to there surely needs an allowed network: plain http, or an inner address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return scheme != "https"
+    return scheme != "https" or not may_reach(address, ())
+
+
 def _is_public(address: Address) -> bool:
     is_odd = address.is_multicast or address.is_reserved or address.is_unspecified
     is_old = address.version == 6 and address.is_site_local

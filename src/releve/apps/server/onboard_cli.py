@@ -58,11 +58,11 @@ def onboard(
     taken = [reception.take(wanted, clock.now()) for wanted in plan.structures]
     seconds = round(time.monotonic() - begun, 1)
     known = {one.name: one.id for one in store.structures()}
-    typed = "" if minutes is None else f", {minutes:g} min told by the technician"
+    typed = "" if minutes is None else f", {minutes:g} min (technicien / technician)"
     for one in taken:
         if one.new or minutes is not None:
             with store.unit(known[one.structure]) as unit:
-                about = f"{len(one.new)} new, run of {seconds} s for {len(taken)} structures{typed}"
+                about = f"+{len(one.new)}, {seconds} s / {len(taken)} structures{typed}"
                 unit.record(clock.now(), "admin", "structure/onboarding", "onboard", about)
     if as_json:
         facts = {"seconds": seconds, "minutes": minutes, "structures": taken}

@@ -4,9 +4,11 @@ import json
 import secrets
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
+from releve.adapters.http.addresses import needs_leave
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
@@ -19,6 +21,10 @@ from releve.model.errors import ReleveError, UsageError
 from releve.model.webhook import EVENT_TYPES, Delivery, Webhook
 
 _LOOK_AGAIN_SECONDS = 0.5
+_NEEDS_LEAVE = (
+    "Adresse en http ou d'un réseau intérieur : rien n'y part sans `releve server run"
+    " --webhook-network RÉSEAU` / plain http or an inner network: nothing is sent there without it."
+)
 
 
 class WebhookUnknownError(ReleveError):
@@ -79,6 +85,9 @@ def add(
             made = webhooks.add(unit, wanted, key)
     except webhooks.WebhookRefused as refused:
         raise UsageError(_REFUSED[refused.why]) from refused
+    parts = urlsplit(url)
+    if needs_leave(parts.scheme, parts.hostname or ""):
+        click.echo(_NEEDS_LEAVE, err=True)
     facts = {"id": made.id, "url": made.url, "secret": signing.told_key(key)}
     click.echo(json.dumps(facts) if as_json else f"{made.id}\n{facts['secret']}")
 

@@ -154,7 +154,11 @@ def credential_close(name: str, by: str, data: str, *, as_json: bool) -> None:
 @credential.command("open")
 @click.option("--structure", required=True)
 @click.option("--host", default="", help="Une machine ; sinon toutes celles de la structure.")
-@click.option("--incident", required=True, help="Référence de l'incident.")
+@click.option(
+    "--incident",
+    required=True,
+    help="L'incident, tel que la console le nomme : il y est raconté / as the console names it.",
+)
 @click.option("--reason", required=True)
 @click.option("--by", required=True, help="Qui demande.")
 @click.option("--hours", type=float, default=8.0, show_default=True)
@@ -183,7 +187,7 @@ def credential_open(
     --agreed, the clean room's key opens at once. The secret is told now; it works once it is open.
     The file of --out is what `releve recover start --right` and `releve drill run --right` take.
 
-    Example: releve vault credential open --structure cabinet --incident i42 --reason "rançongiciel" --by "A. Martin"
+    Example: releve vault credential open --structure cabinet --incident 8bbfe0908672a688 --reason "rançongiciel" --by "A. Martin"
     """
     access = Access(Vault(data))
     asked = access.request(

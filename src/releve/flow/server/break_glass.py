@@ -46,7 +46,7 @@ def keep(
                 made_at=now,
             )
             unit.put_break_glass(kept)
-        object_, detail = f"break_glass/{sheet}", f"{len(codes)} for {person.login}"
+        object_, detail = f"break_glass/{sheet}", f"{len(codes)} codes, {person.login}"
         unit.record(now, actor, object_, "make", detail)
 
 
@@ -101,7 +101,7 @@ def _use(store: Store, person: Person, code: str, address: str, now: dt.datetime
         if not unit.use_break_glass(used):
             return ""
         left = sum(c.used_at is None and c.person == person.id for c in unit.break_glass())
-        detail = f"from {address}, {left} codes left"
+        detail = f"{address}, {left}/{CODES} codes"
         unit.record(now, person.login, f"break_glass/{found.sheet}", "BREAK_GLASS_USED", detail)
     return found.sheet
 

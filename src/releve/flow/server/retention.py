@@ -24,7 +24,7 @@ def forget_old_events(store: Store, structure: str, now: dt.datetime, keep: dt.t
             events = unit.forget_events(host, before, most=_MOST)
             findings = unit.forget_findings(host, before)
             if events or findings:
-                detail = f"{events} events, {findings} findings before {before:%Y-%m-%d}"
+                detail = f"{events} événements / events, {findings} constats / findings < {before:%Y-%m-%d}"
                 unit.record(now, "server", f"host/{host}", "forget", detail)
             gone += events + findings
     return gone

@@ -349,7 +349,7 @@ def check_second(store: Store, session: Session, code: str, now: dt.datetime) ->
         if checked is not None:
             unit.put_person(checked)
             if len(checked.recovery_hashes) < len(person.recovery_hashes):
-                left = f"{len(checked.recovery_hashes)} left"
+                left = f"{len(checked.recovery_hashes)}/{RECOVERY_CODES}"
                 unit.record(now, person.login, f"person/{person.id}", "use_recovery_code", left)
     return checked
 

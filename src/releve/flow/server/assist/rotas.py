@@ -26,4 +26,10 @@ def keep(store: Store, structure: str, rota: Rota, *, actor: str, now: dt.dateti
     check(rota)
     with store.unit(structure) as unit:
         unit.put_rota(rota)
-        unit.record(now, actor, f"structure/{structure}", "set_rota", f"{len(rota.people)} people")
+        unit.record(
+            now,
+            actor,
+            f"structure/{structure}",
+            "set_rota",
+            f"{len(rota.people)} personnes / people",
+        )

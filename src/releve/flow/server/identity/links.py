@@ -123,7 +123,7 @@ def forget_provider(store: Store, provider: Provider, *, actor: str, now: dt.dat
             for link in links:
                 unit.drop_identity(link.id)
             unit.drop_invites(provider.name)
-            detail = f"{provider.issuer}, {len(links)} links"
+            detail = f"{provider.issuer}, {len(links)} comptes / accounts"
             unit.record(now, actor, f"identity/{provider.name}", "remove", detail)
         for link in links:
             _end_of(store, provider, link.person, structure, "")
