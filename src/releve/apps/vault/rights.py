@@ -187,7 +187,7 @@ def credential_open(
     --agreed, the clean room's key opens at once. The secret is told now; it works once it is open.
     The file of --out is what `releve recover start --right` and `releve drill run --right` take.
 
-    Example: releve vault credential open --structure cabinet --incident 8bbfe0908672a688 --reason "rançongiciel" --by "A. Martin"
+    Example: releve vault credential open --structure cabinet --incident 8bbfe0908672a688 --reason rançongiciel --by Roy
     """
     access = Access(Vault(data))
     asked = access.request(
