@@ -175,12 +175,28 @@ class KeeperContract:
             file.write(b"pendant")
             file.flush()
             during = kept.hold(path).generation
+            time.sleep(0.05)
+            file.write(b" et apres")
         after = kept.hold(path).generation
         assert during is not None
         assert after is not None
         assert not during.settled
         assert after.settled
         assert after.id != during.id
+        assert [kept.content(g) for g in (during, after)] == [b"pendant", b"pendant et apres"]
+
+    def test_what_was_only_open_is_settled_once_it_is_closed(self, kept: Kept) -> None:
+        path = kept.folder / "a"
+        path.write_bytes(b"avant")
+        with path.open("r+b"):
+            time.sleep(0.05)
+            during = kept.hold(path).generation
+        after = kept.hold(path).generation
+        assert during is not None
+        assert after is not None
+        assert (during.settled, after.settled) == (False, True)
+        assert after.id == during.id  # nothing changed: one copy is enough
+        assert kept.content(after) == b"avant"
 
     def test_what_is_gone_is_said_to_be_gone(self, kept: Kept) -> None:
         path = kept.folder / "a"

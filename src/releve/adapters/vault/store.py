@@ -58,6 +58,7 @@ class Store:
         self._layout, self._upstream, self._fell = layout, upstream, fell
         self._up = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
+        self._program = ""  # asked for its version once, not in the middle of a restart
         self.restarts = 0
 
     @property
@@ -104,10 +105,14 @@ class Store:
         layout.socket.unlink(missing_ok=True)
         token = base64.b64encode(f"{_USER}:{secret}".encode()).decode()
         self._upstream.headers = [f"Authorization: Basic {token}"]
-        command = [tools.find(tools.REST_SERVER).path, "--append-only"]
+        if not self._program:
+            found = await asyncio.to_thread(tools.find, tools.REST_SERVER)
+            self._program = found.path
+        command = [self._program, "--append-only"]
         command += ["--path", str(layout.served), "--listen", f"unix:{layout.socket}"]
         command += ["--htpasswd-file", str(passwords)]
-        await asyncio.to_thread(is_gone, layout)
+        while not await asyncio.to_thread(is_gone, layout):
+            log.warning("store_not_gone")
         lock = _lock(layout)
         try:
             with (layout.run / "store.log").open("wb") as said:
