@@ -94,7 +94,7 @@ def test_an_honest_save_after_the_damage_and_the_original_are_both_there(
 @pytest.mark.parametrize("save", SAVES.values(), ids=SAVES.keys())
 def test_an_honest_save_before_the_damage_is_what_comes_back(both: Both, save: str) -> None:
     both.honest(save)
-    time.sleep(0.8)  # older than the window, also where copies are held
+    time.sleep(2.5)  # older than the window, also where copies are held and others work beside
     both.original = HONEST
     both.attack("inplace")
     rolled = both.guard.wait("rolled_back")
