@@ -3,6 +3,7 @@
 import datetime as dt
 
 import httpx
+import msgspec
 import pyotp
 import pytest
 from click.testing import CliRunner
@@ -39,6 +40,13 @@ def other_session(served: Running) -> str:
 
 def is_open(served: Running, secret: str) -> bool:
     return signin.session_of(served.store, secret, served.context.clock.now()) is not None
+
+
+def shown_key(browser: httpx.Client, csrf: str) -> tuple[str, str]:
+    """The key of another phone, and the proof that the password was shown for it."""
+    page = browser.post("/account/phone", data={"csrf": csrf, "old": PASSWORD}).text
+    key = page.partition('id="totp-secret" class="token">')[2].partition("<")[0].replace(" ", "")
+    return key, page.partition('name="proof" value="')[2].partition('"')[0]
 
 
 def verbs(served: Running) -> list[str]:
@@ -112,19 +120,38 @@ def test_another_phone_is_taken_when_it_shows_a_right_code_and_not_before(
     served: Running, browser: httpx.Client
 ) -> None:
     csrf, before = sign_in(served, browser), claire(served)
-    page = browser.get("/account/phone").text
-    key = page.partition('id="totp-secret" class="token">')[2].partition("<")[0].replace(" ", "")
+    key, proof = shown_key(browser, csrf)
     assert key != before.totp_secret
-    wrong = {"csrf": csrf, "old": PASSWORD, "code": "000000"}
+    wrong = {"csrf": csrf, "proof": proof, "code": "000000"}
     assert "l’ancien reste" in browser.post("/account/phone", data=wrong).text
     code = pyotp.TOTP(key).at(served.context.clock.now())
-    unshown = {"csrf": csrf, "old": "une phrase devinée", "code": code}
-    assert browser.post("/account/phone", data=unshown).status_code == 422
+    for forged in ("", "0" * 64, "é"):
+        unshown = {"csrf": csrf, "proof": forged, "code": code}
+        assert browser.post("/account/phone", data=unshown).status_code == 422
     assert claire(served).totp_secret == before.totp_secret
-    answer = browser.post("/account/phone", data={"csrf": csrf, "old": PASSWORD, "code": code})
+    answer = browser.post("/account/phone", data={"csrf": csrf, "proof": proof, "code": code})
     assert answer.text.count("<li><code>") == signin.RECOVERY_CODES
     assert claire(served).totp_secret == key
     assert claire(served).totp_confirmed
+    again = browser.post("/account/phone", data={"csrf": csrf, "proof": proof, "code": code})
+    assert again.status_code == 422
+    assert shown_key(browser, csrf)[0] != key
+
+
+def test_who_has_only_the_session_never_sees_the_key_of_the_next_phone(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    assert "totp-secret" not in browser.get("/account/phone").text
+    guessed = {"csrf": csrf, "old": "une phrase devinée"}
+    assert "totp-secret" not in browser.post("/account/phone", data=guessed).text
+    key, _ = shown_key(browser, csrf)
+    secret, person = browser.cookies["releve"], claire(served)
+    # Nobody who reads cookies, or the database, has both halves.
+    unlike = msgspec.structs.replace(person, totp_secret=pyotp.random_base32())
+    assert own_means.pending_totp(person, secret) == key
+    assert own_means.pending_totp(unlike, secret) != key
+    assert own_means.pending_totp(person, "another session") != key
 
 
 def test_a_printed_code_does_not_change_how_its_person_enters(
@@ -140,8 +167,9 @@ def test_a_printed_code_does_not_change_how_its_person_enters(
         assert 'action="/account/password"' not in page
         csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
         assert came.post("/account/password", data=told(csrf)).status_code == 403
-        phone = {"csrf": csrf, "old": PASSWORD, "code": "000000"}
-        assert came.post("/account/phone", data=phone).status_code == 403
+        for phone in ({"old": PASSWORD}, {"proof": "0" * 64, "code": "000000"}):
+            told_ = {"csrf": csrf, **phone}
+            assert came.post("/account/phone", data=told_).status_code == 403
     assert claire(served).password_hash == person.password_hash
 
 

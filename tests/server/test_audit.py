@@ -32,6 +32,25 @@ def test_the_database_refuses_to_change_or_remove_an_entry(store: SqlStore) -> N
             unit._connection.execute(statement)
 
 
+def test_sqlite_puts_nothing_in_the_place_of_an_entry(store: SqlStore) -> None:
+    """INSERT OR REPLACE removes a row without asking who guards removals."""
+    if store._engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no such statement: what ON CONFLICT does, it asks for")
+    structure = prepare(store)
+    before = entries(store, structure)
+    forged = sa.insert(tables.audit).prefix_with("OR REPLACE").values({**before[2], "actor": "x"})
+    refused = pytest.raises(sa.exc.DBAPIError, match="append-only")
+    with refused, store.unit(structure) as unit:
+        unit._connection.execute(forged)
+    assert entries(store, structure) == before
+
+
+def entries(store: SqlStore, structure: str) -> list[dict[str, object]]:
+    with store.unit(structure) as unit:
+        found = unit._connection.execute(sa.select(tables.audit).order_by("number"))
+        return [dict(row) for row in found.mappings()]
+
+
 def test_an_entry_that_was_changed_all_the_same_shows(store: SqlStore) -> None:
     structure = prepare(store)
     with tampering(store, structure, "audit") as db:

@@ -211,6 +211,16 @@ def test_the_database_refuses_to_change_or_remove_a_head(trail: Trail) -> None:
             unit._connection.execute(statement)
 
 
+def test_sqlite_puts_nothing_in_the_place_of_a_head(trail: Trail) -> None:
+    if trail.store._engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no such statement")
+    with trail.store.unit(trail.structure) as unit:
+        before = unit._connection.execute(sa.select(t.audit_head)).mappings().all()
+        forged = {**before[0], "signed": b"{}"}
+        unit._connection.execute(sa.insert(t.audit_head).prefix_with("OR REPLACE").values(forged))
+        assert unit._connection.execute(sa.select(t.audit_head)).mappings().all() == before
+
+
 def test_shipped_heads_are_verified_without_the_server(trail: Trail) -> None:
     lines = read_lines(trail.shipped)
     (alone,) = verify_shipped(lines, PUBLIC)

@@ -36,6 +36,9 @@ def test_heads_go_to_the_second_place_and_prove_that_nothing_was_cut_off(tmp_pat
     kept = next(usb.glob("heads-*.jsonl"))
     words = ("vault", "head", "--data", str(gate.data), "--check", str(kept))
     assert releve(*words, check=False).returncode == 0
+    emptied = tmp_path / "emptied.jsonl"
+    emptied.touch()
+    assert releve(*words[:-1], str(emptied), check=False).returncode == 2
     journal = gate.data / "receipts/journal.jsonl"
     whole = journal.read_bytes()
     journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))

@@ -169,3 +169,39 @@ def test_a_journal_without_end_is_read_to_its_signed_head(second: Second, source
     source.endless = True
     assert second.pull() == (0, "")
     assert len(source.lines) < 10
+
+
+OTHER = Repository(structure="hopital", host="srv9", generation="2026-11")
+
+
+@pytest.mark.parametrize("received", [True, False], ids=["received", "only enrolled"])
+def test_a_source_brings_nothing_into_what_another_fills_here(
+    second: Second, source: Source, *, received: bool
+) -> None:
+    """A strange index in a repository is enough that nothing of it can be restored without a view."""
+    second.gate.credential("srv9", structure="hopital", host="srv9")
+    if received:
+        digest = hashlib.sha256(b"own").hexdigest()
+        second.gate.vault().add(receipt(repository=OTHER, name=digest, sha256=digest, by="srv9"))
+    source.say(receipt(repository=OTHER, kind=ObjectKind.INDEX))
+    source.say(receipt(repository=_CHANGED(OTHER, generation="2026-12"), kind=ObjectKind.INDEX))
+    source.say(receipt())
+    second.pull()
+    assert second.objects() == [SUM]
+    assert not (second.gate.data / "repos" / "hopital").exists()
+    lost = [n for n in second.gate.notices() if n["notice"] == "copy_source_lost"]
+    assert len(lost) == 2
+    assert all("another" in str(n) for n in lost)
+
+
+def test_what_one_source_brought_no_other_adds_to(second: Second, source: Source) -> None:
+    source.say(receipt())
+    assert second.pull() == (0, "")
+    source.say(receipt(kind=ObjectKind.INDEX))
+    assert second.pull() == (0, "")  # its own: it goes on
+    digest = hashlib.sha256(b"own").hexdigest()
+    # The host of that source comes to this vault itself, in need: both may add then.
+    second.gate.vault().add(receipt(name=digest, sha256=digest, by="srv1"))
+    source.say(receipt(kind=ObjectKind.KEYS))
+    assert second.pull() == (0, "")
+    assert len(second.objects()) == 3

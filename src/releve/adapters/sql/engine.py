@@ -164,6 +164,11 @@ _FIXED = {"incident_entry": "id, host, at, body"}
 _LEFT = "EXISTS (SELECT 1 FROM erasure WHERE erased = OLD.structure)"
 _SQLITE_GUARD = """CREATE TRIGGER {table}_{verb} BEFORE {on} ON {table}{unless}
 BEGIN SELECT RAISE(ABORT, '{what}: append-only'); END"""
+# INSERT OR REPLACE removes the row of before without asking the guard of removals.
+_SQLITE_ONCE = """CREATE TRIGGER {table}_insert BEFORE INSERT ON {table}
+WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
+BEGIN SELECT RAISE({then}); END"""
+_PLAINLY = {"audit", "help_step", "admission", "erasure"}  # the others leave out what is there
 _POSTGRES_GUARDS = (
     """CREATE OR REPLACE FUNCTION {table}_is_append_only() RETURNS trigger AS $$
        BEGIN
@@ -190,6 +195,12 @@ def _guard_append_only(connection: sa.Connection) -> None:
             else:
                 for statement in _POSTGRES_GUARDS:
                     connection.exec_driver_sql(statement.format(**words))
+        if connection.dialect.name == "sqlite":
+            keys = [column.name for column in tables.metadata.tables[table].primary_key]
+            same = " AND ".join(f"{key} = NEW.{key}" for key in keys)
+            then = f"ABORT, '{what}: append-only'" if table in _PLAINLY else "IGNORE"
+            once = _SQLITE_ONCE.format(table=table, same=same, then=then)
+            _guard_sqlite(connection, f"{table}_insert", once)
 
 
 def _guard_sqlite(connection: sa.Connection, name: str, wanted: str) -> None:

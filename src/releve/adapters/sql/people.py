@@ -52,9 +52,9 @@ class PeopleRows:
         rows = self._connection.execute(query.order_by(t.session.c.expires_at.desc()))
         return [(r.hash, msgspec.json.decode(r.body, type=Session)) for r in rows]
 
-    def drop_session(self, secret_hash: str) -> None:
+    def drop_session(self, secret_hash: str) -> bool:
         own = (t.session.c.structure == self.structure) & (t.session.c.hash == secret_hash)
-        self._connection.execute(sa.delete(t.session).where(own))
+        return self._connection.execute(sa.delete(t.session).where(own)).rowcount == 1
 
     def drop_sessions_of(self, person: str) -> None:
         own = (t.session.c.structure == self.structure) & (t.session.c.person == person)

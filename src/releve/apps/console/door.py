@@ -265,27 +265,33 @@ async def let_in(
     """A new session in place of the old one, whose secret is worth nothing from now on.
 
     `how`: the way that was shown, as `open_session` takes it.
+
+    Raises: SignInNeededError: what was shown ended meanwhile. SheetRevoked.
     """
     context = visit.context
 
     def work() -> signin.SignedIn:
-        if visit.session is not None:
+        if visit.session is not None and "before" not in how:
             with context.store.unit(visit.session.structure) as unit:
                 unit.drop_session(signin.digest(visit.secret))
         return signin.open_session(
             context.store, person, stage, context.new_secret, visit.now, **how
         )
 
-    signed_in = await to_thread.run_sync(work)
+    try:
+        signed_in = await to_thread.run_sync(work)
+    except signin.WayEnded as error:
+        raise SignInNeededError from error
     response = page(visit, "recovery.html", codes=codes) if codes else go(then)
     keep_session(response, context, signed_in.secret, signed_in.session)
     return response
 
 
 def _way_of(session: Session, secret: str) -> dict[str, str]:
-    """How the stage before was reached: the one after it keeps it."""
+    """How the stage before was reached: the one after it keeps it, and takes its place."""
     token = opened(session.id_token, secret)
-    return {"by": session.by, "provider": session.provider, "sid": session.sid, "id_token": token}
+    how = {"by": session.by, "provider": session.provider, "sid": session.sid, "id_token": token}
+    return {**how, "before": secret}
 
 
 def address_of(request: Request[Any, Any, Any]) -> str:

@@ -11,9 +11,9 @@ from releve.apps.console.context import AnyRequest
 from releve.apps.console.door import SLOW, password_tried, totp_shown, weak
 from releve.apps.console.units import reading, writing
 from releve.apps.console.views import structure_name
-from releve.apps.console.web import Entered, form_of, go, page
+from releve.apps.console.web import Entered, SignInNeededError, form_of, go, page
 from releve.flow.server import own_means
-from releve.flow.server.ports import Person
+from releve.flow.server.ports import Person, Session
 
 
 @post("/account/password", status_code=200)
@@ -60,21 +60,24 @@ async def phone(request: AnyRequest) -> Response[str]:
 
 @post("/account/phone", status_code=200)
 async def change_phone(request: AnyRequest) -> Response[str]:
+    """First the password, which shows a key; then a code of that key."""
     entered = await at_home(request)
     fields = await form_of(request, entered.session)
-    shown, wrong = await _shown(request, entered, fields)
-    if shown is None:
-        return await _phone_page(entered, wrong=wrong)
-    visit, session, code = entered.visit, entered.session, fields.get("code", "")
-    new = visit.context.new_secret
+    visit, session = entered.visit, entered.session
+    if "proof" not in fields:
+        shown, wrong = await _shown(request, entered, fields)
+        proof = own_means.proof_of(shown, visit.secret) if shown is not None else ""
+        return await _phone_page(entered, proof, wrong=wrong)
+    _check_own_means(session)
+    proof, code, new = fields["proof"], fields.get("code", ""), visit.context.new_secret
     codes = await writing(
         entered,
         lambda unit: own_means.change_phone(
-            unit, session, visit.secret, shown, code, new, visit.now
+            unit, session, visit.secret, proof, code, new, visit.now
         ),
     )
     if not codes:
-        return await _phone_page(entered, wrong="code")
+        return await _phone_page(entered, proof, wrong="code")
     return page(visit, "recovery.html", codes=codes)
 
 
@@ -85,19 +88,27 @@ async def _shown(
     request: AnyRequest, entered: Entered, fields: dict[str, str]
 ) -> tuple[Person | None, str]:
     """Whose password the form tells, the own one; wrong ones count as at the door."""
-    if entered.session.by == "break_glass":
-        raise PermissionDeniedException(
-            "who came in by a printed code cannot change how they enter"
-        )
+    _check_own_means(entered.session)
     login, old = entered.session.login, fields.get("old", "")
     return await password_tried(request, entered.visit, login, old)
 
 
-async def _phone_page(entered: Entered, *, wrong: str = "") -> Response[str]:
+def _check_own_means(session: Session) -> None:
+    if session.by == "break_glass":
+        raise PermissionDeniedException(
+            "who came in by a printed code cannot change how they enter"
+        )
+
+
+async def _phone_page(entered: Entered, proof: str = "", *, wrong: str = "") -> Response[str]:
+    """With a good proof the key; without, the question for the password."""
     visit, session = entered.visit, entered.session
     name = await to_thread.run_sync(structure_name, visit.context.store, entered.structure)
-    known = await reading(entered, lambda unit: unit.person(session.person))
-    shown = totp_shown(own_means.pending_totp(visit.secret), session.login, name)
-    has_phone = known is not None and known.totp_confirmed
-    status = 422 if wrong else 200
-    return page(visit, "phone.html", status=status, wrong=wrong, has_phone=has_phone, **shown)
+    person = await reading(entered, lambda unit: unit.person(session.person))
+    if person is None:
+        raise SignInNeededError
+    facts = {"wrong": wrong, "has_phone": person.totp_confirmed, "proof": ""}
+    if own_means.is_proof(person, visit.secret, proof):
+        key = own_means.pending_totp(person, visit.secret)
+        facts |= {"proof": proof, **totp_shown(key, session.login, name)}
+    return page(visit, "phone.html", status=422 if wrong else 200, **facts)

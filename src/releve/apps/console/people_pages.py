@@ -11,9 +11,18 @@ from litestar.params import FromPath
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.units import reading, writing
 from releve.apps.console.views import structure_name
-from releve.apps.console.web import Entered, enter, form_of, go, keep_session, page
+from releve.apps.console.web import (
+    Entered,
+    SignInNeededError,
+    enter,
+    form_of,
+    go,
+    keep_session,
+    page,
+)
 from releve.flow.server import access
 from releve.flow.server.ports import Unit
+from releve.flow.server.signin import WayEnded
 from releve.model.access import Admission, Grant, Role, Verb
 
 
@@ -90,6 +99,8 @@ async def choose(request: AnyRequest) -> Response[str]:
 
     try:
         secret, moved = await to_thread.run_sync(move)
+    except WayEnded as error:
+        raise SignInNeededError from error
     except access.Refused as error:
         if error.why == "grant":
             raise NotFoundException from error

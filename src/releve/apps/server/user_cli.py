@@ -116,7 +116,7 @@ def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
     "--second-factor",
     "second",
     is_flag=True,
-    help="Phone lost: phone, recovery codes and passkeys go too; the next sign-in sets up a phone.",
+    help="Phone lost: phone, recovery codes, passkeys and linked accounts go too.",
 )
 @json_option
 def reset(
@@ -156,6 +156,7 @@ def _facts(structure: Structure, unit: Unit, grant: Grant) -> dict[str, object]:
         "second_factor": person is not None and person.totp_confirmed,
         "recovery_codes": len(person.recovery_hashes) if person else 0,
         "passkeys": len(unit.passkeys_of(grant.person)),
+        "linked_accounts": len(unit.identities(person=grant.person)),
         "since": grant.at.isoformat(),
     }
 
@@ -163,4 +164,5 @@ def _facts(structure: Structure, unit: Unit, grant: Grant) -> dict[str, object]:
 def _line(row: dict[str, object]) -> str:
     second = "second facteur / second factor" if row["second_factor"] else "à relier / to be set up"
     means = f"{second}, {row['recovery_codes']} codes, {row['passkeys']} passkeys"
+    means += f", {row['linked_accounts']} comptes reliés / linked accounts"
     return f"{row['structure']}  {row['login']}  {row['role']}  {means}"

@@ -27,7 +27,7 @@ from releve.apps.vault.show import (
     when,
 )
 from releve.flow.vault import heads as heads_core
-from releve.model.errors import ReleveError
+from releve.model.errors import ReleveError, UsageError
 from releve.model.vault import Deed, Generation, ObjectKind, Opening, Receipt, Repository, View
 from releve.recover.received import as_of
 
@@ -108,6 +108,8 @@ def head(checked: str | None, data: str, *, as_json: bool) -> None:
     if checked:
         public = vault.layout.key().public_key().public_bytes_raw()
         signed = kept_heads.read(Path(checked))
+        if not signed:  # one that was emptied would prove anything
+            raise UsageError(f"{checked} holds no signed head: nothing is proved.")
         opened = [heads_core.open_head(public, one) for one in signed]
         kept = [one for one in opened if one is not None]
         if len(kept) != len(signed):

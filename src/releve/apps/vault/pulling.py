@@ -16,7 +16,7 @@ from releve.flow.vault import copying
 from releve.flow.vault.copying import CopySourceError, CopyUnreachableError, ReplicaError, called
 from releve.flow.vault.names import is_place
 from releve.model.copies import Checked, Copy, Progress, Ran
-from releve.model.vault import AnyEntry, ObjectKind, Receipt, Repository
+from releve.model.vault import AnyEntry, CredentialKind, ObjectKind, Receipt, Repository
 
 log = structlog.get_logger()
 _BATCH = 64
@@ -32,6 +32,11 @@ class Pull:
         self._waiting: list[Receipt] = []
         self._lost: dict[int, str] = {}
         self._brought = self._bytes = 0
+        self._enrolled = {
+            (held.structure, held.host)
+            for held in vault.credentials.all()
+            if held.kind is CredentialKind.INGEST
+        }
 
     def run(self, tell: Tell = lambda _done, _all: None) -> Ran:
         """Mirror the chain, bring every receipted object that is not here.
@@ -119,6 +124,9 @@ class Pull:
             if held.sha256 and held.sha256 != receipt.sha256:
                 self._lost[receipt.seq] = f"{called(receipt)}: another config is here"
             return
+        if not self._may_bring(receipt.repository):
+            self._lost[receipt.seq] = f"{called(receipt)}: another one fills this host's place here"
+            return
         path = self._vault.layout.object(receipt.repository, receipt.kind, receipt.name)
         if not placing.is_as_received(path, receipt):  # else a crash came before its receipt
             free = shutil.disk_usage(self._vault.layout.repos).free
@@ -134,11 +142,21 @@ class Pull:
             self._brought, self._bytes = self._brought + 1, self._bytes + receipt.size
         self._waiting.append(receipt)
 
+    def _may_bring(self, where: Repository) -> bool:
+        """Not where a host of our own, or of another source, was first: a strange index spoils it all."""
+        first = self._vault.book.first_by(where.structure, where.host)
+        if not first:
+            return (where.structure, where.host) not in self._enrolled
+        others = {own_name(copy.name) for copy in self._copies.all()} - {own_name(self._copy.name)}
+        return first == own_name(self._copy.name) or (
+            first.startswith(own_name("")) and first not in others
+        )
+
     def _keep_receipts(self) -> None:
         """In our own chain, with our own time: a copy counts from when it was here."""
         own = [
             msgspec.structs.replace(
-                receipt, seq=0, received_ns=0, previous="", hash="", by=f"copy:{self._copy.name}"
+                receipt, seq=0, received_ns=0, previous="", hash="", by=own_name(self._copy.name)
             )
             for receipt in self._waiting
         ]
@@ -177,6 +195,11 @@ class Pull:
             bytes=self._progress.bytes + self._bytes,
         )
         self._copies.keep_progress(self._copy.name, self._progress)
+
+
+def own_name(copy: str) -> str:
+    """Who brought it, as receipts say."""
+    return f"copy:{copy}"
 
 
 def entries(remote: Remote) -> Iterator[AnyEntry]:

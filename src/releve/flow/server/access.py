@@ -7,7 +7,7 @@ import msgspec
 
 from releve.flow.server.id_token import opened, sealed
 from releve.flow.server.ports import NewSecret, Person, Session, Store, Unit
-from releve.flow.server.signin import digest
+from releve.flow.server.signin import WayEnded, digest
 from releve.model.access import Admission, Grant, Role, Verb
 
 SHORTEST_REASON = 10
@@ -191,7 +191,7 @@ def go_to(
     identity: str,
     now: dt.datetime,
 ) -> tuple[str, Session]:
-    """Act in another structure from now on: a new session in place of the old one. Raises: Refused.
+    """Act in another structure from now on: a new session in place of the old one. Raises: Refused, WayEnded.
 
     Whoever is of elsewhere is written down there first, in the trail and for its people.
     """
@@ -200,6 +200,7 @@ def go_to(
         _check(store, session, to, reason)
     fresh = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     with store.unit(to) as unit:
+        unit.hold()  # who ends the grant holds it too: either sees the other
         grant = unit.grant(session.person)
         if not is_home and (grant is None or grant.ended_at is not None):
             raise Refused("grant")
@@ -215,9 +216,13 @@ def go_to(
         )
         unit.put_session(digest(fresh), entered)
     with store.unit(session.structure) as unit:
-        unit.drop_session(digest(secret))
-        if not session.is_home:
+        was_there = unit.drop_session(digest(secret))
+        if was_there and not session.is_home:
             unit.record(now, session.login, "structure", "leave")
+    if not was_there:  # it was ended meanwhile: what came in its place, nobody could see yet
+        with store.unit(to) as unit:
+            unit.drop_session(digest(fresh))
+        raise WayEnded
     return fresh, entered
 
 

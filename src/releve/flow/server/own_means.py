@@ -12,6 +12,7 @@ from releve.flow.server.ports import NewSecret, Person, Session, Store, Unit
 from releve.flow.server.signin import digest, hasher, new_recovery_codes, with_totp
 
 _PENDING = b"releve second factor to come"
+_SHOWN = b"releve password shown"
 _TOTP_BYTES = 20  # RFC 4226: a key as long as SHA-1's output
 _changed = msgspec.structs.replace
 
@@ -29,7 +30,7 @@ def change_password(
         person = _as_shown(unit, shown)
         if person is None:
             return False
-        unit.put_person(_changed(person, password_hash=new))
+        unit.put_person(_with_password(person, new))
         unit.record(now, session.login, f"person/{person.id}", "change_password")
     this = digest(secret)
     sessions.end_where(store, shown.id, shown.structure, lambda hash_, _: hash_ != this)
@@ -49,29 +50,47 @@ def renew_codes(
     return codes
 
 
-def pending_totp(secret: str) -> str:
-    """The key that another phone is shown: it follows from this session, so none is kept before it works."""
-    key = hmac.digest(secret.encode(), _PENDING, "sha256")
+def pending_totp(person: Person, secret: str) -> str:
+    """The key that another phone is shown, to who has shown the password: none is kept before it works.
+
+    It follows from the session and from what the person enters by now. So who has only the session's
+    secret does not know it, and the next change has another key.
+    """
+    key = _bound(_PENDING, person, secret)
     return base64.b32encode(key[:_TOTP_BYTES]).decode()
+
+
+def proof_of(person: Person, secret: str) -> str:
+    """That the password was shown in this session; good until password or phone change."""
+    return _bound(_SHOWN, person, secret).hex()
+
+
+def is_proof(person: Person, secret: str, proof: str) -> bool:
+    return hmac.compare_digest(proof_of(person, secret).encode(), proof.encode())
+
+
+def _bound(to: bytes, person: Person, secret: str) -> bytes:
+    known = f"{person.password_hash}\n{person.totp_secret}\n{secret}"
+    return hmac.digest(known.encode(), to, "sha256")
 
 
 def change_phone(
     unit: Unit,
     session: Session,
     secret: str,
-    shown: Person,
+    proof: str,
     code: str,
     new_secret: NewSecret,
     now: dt.datetime,
 ) -> tuple[str, ...]:
     """The pending key in place of the old one, once a code of it is right; fresh recovery codes.
 
-    None when the code is wrong, or as `change_password`: the old phone stays.
+    None when the code or the proof is wrong: the old phone stays.
     """
-    person = _as_shown(unit, shown)
-    if person is None:
+    person = unit.person(session.person, lock=True)
+    if person is None or not is_proof(person, secret, proof):
         return ()
-    pending = _changed(person, totp_secret=pending_totp(secret), totp_last_step=0)
+    pending = _changed(person, totp_secret=pending_totp(person, secret), totp_last_step=0)
     checked = with_totp(pending, code.replace(" ", ""), now)
     if checked is None:
         return ()
@@ -86,21 +105,26 @@ def reset(
 ) -> int:
     """Let somebody in who cannot get in any more: a new password. How many sessions ended: all.
 
-    `second`: what else let the person in goes too (phone, recovery codes, passkeys); the next
-    sign-in sets up a phone.
+    `second`: what else let the person in goes too (phone, recovery codes, passkeys, linked accounts),
+    but for printed codes; the next sign-in sets up a phone.
     """
     new = hasher.hash(password)
     with store.unit(person.structure) as unit:
-        known = _changed(unit.person(person.id, lock=True) or person, password_hash=new)
+        # With the rest: one that is open still could add a passkey before it ends.
+        ended = len(unit.sessions_of(person.id))
+        unit.drop_sessions_of(person.id)
+        known = _with_password(unit.person(person.id, lock=True) or person, new)
         unit.put_person(_without_second(unit, known) if second else known)
         verb = "reset_second_factor" if second else "reset_password"
         unit.record(now, actor, f"person/{person.id}", verb, person.login)
-    return sessions.end_where(store, person.id, person.structure, lambda *_: True)
+    return ended + sessions.end_where(store, person.id, person.structure, lambda *_: True)
 
 
 def _without_second(unit: Unit, person: Person) -> Person:
     for key in unit.passkeys_of(person.id):
         unit.drop_passkey(key.id)
+    for link in unit.identities(person=person.id):
+        unit.drop_identity(link.id)
     return _changed(
         person,
         totp_secret=pyotp.random_base32(),
@@ -108,6 +132,13 @@ def _without_second(unit: Unit, person: Person) -> Person:
         totp_last_step=0,
         recovery_hashes=(),
     )
+
+
+def _with_password(person: Person, new: str) -> Person:
+    """A phone that is still to be set up gets another key: who had the old password may have seen it."""
+    if person.totp_confirmed:
+        return _changed(person, password_hash=new)
+    return _changed(person, password_hash=new, totp_secret=pyotp.random_base32())
 
 
 def _as_shown(unit: Unit, shown: Person) -> Person | None:

@@ -29,7 +29,7 @@ from webauthn.helpers.structs import (
 )
 
 from releve.flow.server.ports import NewSecret, Passkey, Person, Session, Store
-from releve.flow.server.signin import digest
+from releve.flow.server.signin import digest, is_open
 
 MOST = 10  # of one person
 ASKED_FOR = dt.timedelta(minutes=3)
@@ -129,6 +129,8 @@ def add(
     )
     with store.unit(session.structure) as unit:
         unit.person(session.person, lock=True)  # two that are added at once are counted
+        if not is_open(unit, session):
+            raise Refused("passkey")
         if len(unit.passkeys_of(session.person)) >= MOST:
             raise Refused("many")
         if not unit.add_passkey(made):

@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from releve.flow.server.id_token import sealed
-from releve.flow.server.ports import Attempts, NewSecret, Person, Session, Store, Structure
+from releve.flow.server.ports import Attempts, NewSecret, Person, Session, Store, Structure, Unit
 from releve.model.access import Grant, Role
 
 SHORTEST_PASSWORD = 12
@@ -56,6 +56,10 @@ class TooManyTries(Exception):  # noqa: N818  # a control value of this module
 
 class SheetRevoked(Exception):  # noqa: N818  # a control value of this module
     """A printed code was good a moment ago; its sheet is worth nothing any more."""
+
+
+class WayEnded(Exception):  # noqa: N818  # a control value of this module
+    """What was shown was good a moment ago: password, session or linked account ended meanwhile."""
 
 
 def digest(secret: str) -> str:
@@ -293,13 +297,15 @@ def open_session(
     sid: str = "",
     id_token: str = "",
     sheet: str = "",
+    before: str = "",
 ) -> SignedIn:
     """`by`: what was shown: "password" (and second factor), "passkey", "break_glass", "identity".
 
     `provider`, `sid`, `id_token`: of "identity", who vouched, a digest of the session there, by what.
-    `sheet`: of "break_glass", the one of the code.
+    `sheet`: of "break_glass", the one of the code. `before`: secret of the session that it takes the
+    place of: the stage before. `person`: as known when that was shown.
 
-    Raises: SheetRevoked.
+    Raises: SheetRevoked, WayEnded.
     """
     secret = base64.urlsafe_b64encode(new_secret()).decode().rstrip("=")
     session = Session(
@@ -317,6 +323,7 @@ def open_session(
         id_token=sealed(id_token, secret),
     )
     with store.unit(person.structure) as unit:
+        _check_still_good(unit, person, provider, before)
         if sheet:
             unit.hold()  # who revokes it holds it too: either sees the other
             if any(code.sheet == sheet and code.revoked_at for code in unit.break_glass()):
@@ -327,9 +334,30 @@ def open_session(
     return SignedIn(secret=secret, session=session)
 
 
+def _check_still_good(unit: Unit, person: Person, provider: str, before: str) -> None:
+    """Who ends a way in changes it first and ends its sessions then: either sees the other.
+
+    Raises: WayEnded.
+    """
+    kept = unit.person(person.id, lock=True)
+    if kept is None or kept.password_hash != person.password_hash:
+        raise WayEnded
+    if provider:
+        unit.hold()
+        if not any(link.provider == provider for link in unit.identities(person=person.id)):
+            raise WayEnded
+    if before and not unit.drop_session(digest(before)):
+        raise WayEnded
+
+
 def session_of(store: Store, secret: str, now: dt.datetime) -> Session | None:
     session = store.session(digest(secret)) if secret else None
     return session if session is not None and session.expires_at > now else None
+
+
+def is_open(unit: Unit, session: Session) -> bool:
+    """Whether it was not ended meanwhile. Its person is to be locked first: who ends it locks too."""
+    return any(own == session for _, own in unit.sessions_of(session.person))
 
 
 def close_session(store: Store, secret: str, session: Session, now: dt.datetime) -> None:

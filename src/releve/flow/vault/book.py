@@ -35,6 +35,7 @@ class Book:
         self._rooms: dict[Repository, _Room] = {}
         self._dropped: dict[Repository, Generation] = {}
         self._bytes: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._first_by: dict[tuple[str, str], str] = {}
         self.deeds: list[Deed] = []
         self.seq = 0
 
@@ -55,6 +56,10 @@ class Book:
         """Of all standing generations of a host."""
         return self._bytes[structure, host]
 
+    def first_by(self, structure: str, host: str) -> str:
+        """Who brought the first object of a host; empty while nobody has."""
+        return self._first_by.get((structure, host), "")
+
     def repositories(self) -> list[Repository]:
         return sorted(self._rooms)
 
@@ -74,6 +79,9 @@ class Book:
         return sorted((*standing, *self._dropped.values()), key=lambda told: told.first_ns)
 
     def _receive(self, receipt: Receipt) -> None:
+        if receipt.by:  # empty of one that was found: who left it, nobody knows
+            whose = (receipt.repository.structure, receipt.repository.host)
+            self._first_by.setdefault(whose, receipt.by)
         room = self._rooms.setdefault(receipt.repository, _Room())
         key = (receipt.kind, _key(receipt.kind, receipt.name))
         if key in room.objects:

@@ -8,6 +8,7 @@ from releve.flow.server import sessions
 from releve.flow.server.identity.entering import Refused
 from releve.flow.server.identity.tokens import account_digest, invite_digest, session_digest
 from releve.flow.server.ports import Person, Session, Store, Unit
+from releve.flow.server.signin import is_open
 from releve.model.identity import IdentityInvite, IdentityLink, Provider, Vouched
 
 INVITED_FOR = dt.timedelta(days=7)
@@ -52,6 +53,9 @@ def add(
     """Link for who signed in here by own means. Raises: Refused."""
     check_may_link(provider, session)
     with store.unit(session.structure) as unit:
+        unit.person(session.person, lock=True)
+        if not is_open(unit, session):
+            raise Refused("identity")
         if not _add(unit, provider, vouched, session.person, now):
             raise Refused("taken")
         unit.record(now, session.login, f"identity/{provider.name}", "link")
