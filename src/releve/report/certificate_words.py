@@ -197,6 +197,10 @@ REASONS: dict[str, Text] = {
         "{wanted} images non décodées : le module pydicom n’est pas installé",
         "{wanted} images not decoded: pydicom is not installed",
     ),
+    "dicom_folded": text(
+        "{seen} images dans une compression que cette machine ne sait pas déplier : leurs trames sont là, leurs pixels n’ont pas été décodés",
+        "{seen} images in a compression that this machine cannot unfold: their frames are there, their pixels were not decoded",
+    ),
     "dicom_bad": text(
         "{seen} images sur {wanted} ne se décodent pas", "{seen} images of {wanted} do not decode"
     ),
