@@ -10,11 +10,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
+    MPEG4HP41,
     UID,
     CTImageStorage,
     JPEGLosslessSV1,
     JPEGLSLossless,
-    MPEG4HP41,
     MPEGTransferSyntaxes,
     generate_uid,
 )

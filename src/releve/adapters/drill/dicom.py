@@ -93,7 +93,7 @@ def _decoded(path: str, deep: bool) -> bool | None:
 
 def _can_unfold(image: Any) -> bool:
     """Whether a decoder for its compression is here: for JPEG-LS, JPEG lossless or films there may be none."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import JPEGExtended12Bit
 
     syntax = image.file_meta.TransferSyntaxUID
@@ -102,8 +102,8 @@ def _can_unfold(image: Any) -> bool:
     except NotImplementedError:
         return False
     if syntax == JPEGExtended12Bit and image.BitsStored > _PILLOW_BITS:
-        return known.available_plugins != ("pillow",)
-    return known.is_available
+        return set(known.available_plugins) != {"pillow"}
+    return bool(known.is_available)
 
 
 def _has_frames(image: Any) -> bool:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from releve.flow.backup import Tell
+from releve.flow.backup import Tell, VaultRefusedError
 from releve.flow.drill.ports import (
     Engine,
     Examiner,
@@ -113,9 +113,10 @@ class DrillRun:
                 return _not_done(name)
             return self._steps()[name](snapshot, wanted)
         except ReleveError as error:
+            reason = Reason(kind="error", seen=type(error).__name__, wanted=str(error.status))
             return _failed(
                 name,
-                Reason(kind="error", seen=type(error).__name__, wanted=str(error.status)),
+                Reason(kind="read_refused") if isinstance(error, VaultRefusedError) else reason,
                 stop=name in (StepName.CHOOSE, StepName.ALL_LOCAL),
             )
 
