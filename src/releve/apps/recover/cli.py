@@ -207,7 +207,7 @@ def _why(last: str) -> str:
         told = msgspec.json.decode(last, type=_Said)
     except msgspec.DecodeError:
         return last or "it ended at once"
-    return f"{told.message} {told.remedy}".rstrip(" .")
+    return f"{told.message.rstrip('.')}. {told.remedy}".rstrip(" .")
 
 
 class _Said(msgspec.Struct):
