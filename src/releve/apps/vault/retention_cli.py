@@ -274,7 +274,9 @@ def forecast_(data: str, *, as_json: bool) -> None:
         words = f"{host.structure}/{host.host:24} {size(host.bytes_per_day):>10}/j{surge}"
         tell({"event": "host", **msgspec.to_builtins(host)}, words, as_json=as_json)
     left = "-" if told.days_left is None else f"{told.days_left:g} jours"
-    words = f"Libre {size(max(0, free))}, {size(told.bytes_per_day)}/j : {left} ({_LEVELS[told.level]})"
+    words = (
+        f"Libre {size(max(0, free))}, {size(told.bytes_per_day)}/j : {left} ({_LEVELS[told.level]})"
+    )
     facts = {"event": "forecast", **msgspec.to_builtins(told)}
     tell({name: said for name, said in facts.items() if name != "hosts"}, words, as_json=as_json)
     if told.level in {Level.WARN, Level.ALARM}:
