@@ -311,3 +311,12 @@ def test_a_weekly_drill_opens_its_own_right_by_the_path_agreed_for_drills(attack
     assert releve(*words, "--if-due", "--resume").returncode == 0, "the schedule asks for none"
     told = [n for n in attacked.gate.notices() if n["about"] == "essais"]
     assert [n["notice"] for n in told] == ["drill_opened", "drill_refused"]
+
+
+def test_a_start_in_the_background_that_ends_at_once_says_why_in_words(tmp_path):
+    missing = str(tmp_path / "droit.json")
+    words = ("--right", missing, "--plan", missing, "--background")
+    done = releve("recover", "start", str(tmp_path / "cabinet"), *words, check=False)
+    assert done.returncode == 33
+    assert f"{missing} cannot be used" in done.stderr
+    assert '{"type"' not in done.stderr

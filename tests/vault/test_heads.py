@@ -4,7 +4,10 @@ import json
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.adapters.vault.heads import Heads, read
+from releve.flow.vault.chain import FIRST, Link
 from tests.vault.conftest import Gate, address, releve
 
 pytestmark = [pytest.mark.restic, pytest.mark.timeout(120)]
@@ -45,3 +48,19 @@ def test_heads_go_to_the_second_place_and_prove_that_nothing_was_cut_off(tmp_pat
     assert releve(*words, check=False).returncode == 117
     journal.write_bytes(whole.replace(b'"size":1', b'"size":2', 1))
     assert releve(*words, check=False).returncode == 122
+
+
+def test_a_place_holds_the_heads_of_one_vault(tmp_path):
+    usb = tmp_path / "usb"
+    usb.mkdir()
+    end, told = Link(seq=0, hash=FIRST), []
+    for name in ("un", "deux", "un"):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        key = Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32))
+        kept = Heads(folder, key, (str(usb),))
+        told.append(kept.send(kept.sign(end, 10**18, 10**18)))
+    assert [list(failed) for failed in told] == [[], [str(usb)], []]
+    assert "a folder of its own" in told[1][str(usb)]
+    (list_of_one,) = usb.glob("heads-*.jsonl")
+    assert len(read(list_of_one)) == 2

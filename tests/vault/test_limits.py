@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from releve.flow.vault.rules import Bucket, Spent, may_begin, spend
-from tests.vault.conftest import address, objects_on
+from tests.vault.conftest import address, objects_on, releve
 
 pytestmark = [pytest.mark.restic, pytest.mark.timeout(120)]
 DAY_NS = 86_400_000_000_000
@@ -119,3 +119,21 @@ def test_a_generation_bears_the_month_of_the_vaults_clock() -> None:
     assert not may_begin("2026-11-10", at)
     assert not may_begin("2026-12", at)
     assert may_begin("2026-12", at.replace(day=30, hour=12))
+
+
+def test_a_drill_with_the_right_to_add_says_that_it_may_not_read_so_much(
+    own_gate, documents, tmp_path
+):
+    own_gate.start()
+    client = own_gate.client(own_gate.credential("srv", limits={"read_bytes_per_day": 3_000_000}))
+    (tmp_path / "secret").write_text(client.secret)
+    state = ("--state", str(tmp_path / "state"))
+    words = ("--user", "srv", "--http-password-file", str(tmp_path / "secret"))
+    url = own_gate.url.rstrip("/") + address("srv")
+    releve("backup", "setup", "--url", url, *words, "--folder", str(documents), *state)
+    releve("backup", "run", *state)
+    done = releve("drill", "run", *state, "--drills", str(tmp_path / "d"), "--json", check=False)
+    assert done.returncode == 103, done.stderr
+    made = json.loads(done.stdout.splitlines()[-1])["certificate"]
+    (brought,) = [one for one in made["checks"] if one["name"] == "all_local"]
+    assert [reason["kind"] for reason in brought["reasons"]] == ["read_refused"]

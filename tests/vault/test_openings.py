@@ -120,6 +120,14 @@ def test_a_path_that_does_not_stand_opens_nothing(held):
         on_path(msgspec.structs.replace(ASKED, agreement="nuit"), held)
 
 
+def test_a_path_for_every_host_opens_one_of_them_and_never_the_other_way():
+    asked = msgspec.structs.replace(ASKED, agreement="nuit", host="srv1")
+    assert on_path(asked, agreement(host="")).opened_ns
+    for host in ("", "srv2"):
+        with pytest.raises(OpeningError):
+            on_path(msgspec.structs.replace(asked, host=host), agreement(host="srv1"))
+
+
 def test_the_clean_rooms_proof_is_its_own_fresh_and_for_this_opening():
     asked = msgspec.structs.replace(ASKED, agreement="nuit")
     with pytest.raises(OpeningError):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.vault.conftest import month, releve, restic_at, same_tree
+from tests.vault.conftest import address, month, releve, restic_at, same_tree
 
 pytestmark = [pytest.mark.restic, pytest.mark.timeout(180)]
 
@@ -42,6 +42,23 @@ def test_a_poisoned_repository_restores_identically_through_the_view(
     assert same_tree(documents, tmp_path / "b" / str(documents).lstrip("/"))
     restic_at(made["folder"], "check", "--read-data")
     assert not list(tmp_path.glob("**/*.new"))
+
+
+def test_the_host_hears_what_broke_and_goes_on_in_a_new_generation(gate, host, documents, tmp_path):
+    client, state = gate.client(gate.credential(host)), ("--state", str(tmp_path / "state"))
+    (tmp_path / "secret").write_text(client.secret)
+    words = ("--user", host, "--http-password-file", str(tmp_path / "secret"))
+    url = gate.url.rstrip("/") + address(host)
+    releve("backup", "setup", "--url", url, *words, "--folder", str(documents), *state)
+    releve("backup", "run", *state)
+    assert client.put("index", b"abc", repository=address(host)) == 200
+    broken = releve("backup", "run", *state, check=False)
+    assert broken.returncode == 91
+    assert "ended with 2: panic: " in broken.stderr
+    assert "errgroup" not in broken.stderr
+    assert "releve key rotate" in broken.stderr
+    releve("key", "rotate", "--why", "index", "--yes", *state)
+    releve("backup", "run", *state)
 
 
 def test_forged_dates_of_snapshots_do_not_enter_the_view(gate, host, backed_up, tmp_path):

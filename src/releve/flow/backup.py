@@ -29,10 +29,13 @@ class VaultUnreachableError(ReleveError):
 
 
 class VaultRefusedError(ReleveError):
-    """The backup server refuses this machine's credential."""
+    """The backup server refuses this machine's credential, or refuses it to read so much."""
 
     status = 86
-    remedy = "Check user and password: `releve backup setup` writes them again."
+    remedy = (
+        "Check user and password: `releve backup setup` writes them again. What only adds reads little"
+        " a day: to read all, an opened right (`--right`) or an agreed path (`--agreed`)."
+    )
 
     def __init__(self, address: str, code: int) -> None:
         super().__init__(f"The backup server {address} refuses the credential (HTTP {code}).")
@@ -122,7 +125,11 @@ class EngineFailedError(ReleveError):
     """restic ended with an error that has no class of its own."""
 
     status = 91
-    remedy = "Read what it says; `releve backup check` tells whether the repository is sound."
+    remedy = (
+        "Read what it says; `releve backup check` tells whether the repository is sound. If somebody put"
+        " garbage into it, what was received before is whole (`releve vault view`); begin a new"
+        " generation: `releve key rotate`."
+    )
 
     def __init__(self, status: int, said: str) -> None:
         super().__init__(f"restic ended with {status}: {said}")

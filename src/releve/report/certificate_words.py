@@ -144,6 +144,10 @@ REASONS: dict[str, Text] = {
     ),
     "after_failure": text("Une étape antérieure a échoué", "An earlier step failed"),
     "error": text("Erreur {seen} (état {wanted})", "Error {seen} (status {wanted})"),
+    "read_refused": text(
+        "Le coffre refuse à ce droit de tout relire : il faut un droit ouvert ou un chemin convenu",
+        "The vault refuses this right to read all: it takes an opened right or an agreed path",
+    ),
     "no_file": text("La sauvegarde ne contient aucun fichier", "The backup holds no file"),
     "no_database": text("La sauvegarde ne contient aucune base", "The backup holds no database"),
     "patients_not_there": text(
@@ -196,6 +200,10 @@ REASONS: dict[str, Text] = {
     "dicom_missing": text(
         "{wanted} images non décodées : le module pydicom n’est pas installé",
         "{wanted} images not decoded: pydicom is not installed",
+    ),
+    "dicom_folded": text(
+        "{seen} images dans une compression que cette machine ne déplie pas : trames présentes, pixels non décodés",
+        "{seen} images in a compression that this machine cannot unfold: frames there, pixels not decoded",
     ),
     "dicom_bad": text(
         "{seen} images sur {wanted} ne se décodent pas", "{seen} images of {wanted} do not decode"

@@ -108,8 +108,11 @@ class RoomExaminer:
             return Check(name=StepName.DICOM, outcome=Outcome.ABSENT), ()
         step = max(1, len(images) // _DICOM_MOST)
         chosen = images[::step][:_DICOM_MOST]
-        depth, bad = dicom.decode(chosen)
-        reasons = [Reason(kind=f"dicom_{depth}", seen=str(len(chosen)), wanted=str(len(images)))]
+        depth, seen = dicom.decode(chosen)
+        bad, deep = seen.broken, len(chosen) - len(seen.folded)
+        reasons = [Reason(kind=f"dicom_{depth}", seen=str(deep), wanted=str(len(images)))]
+        if seen.folded:
+            reasons.append(Reason(kind="dicom_folded", seen=str(len(seen.folded))))
         if bad:
             reasons.append(Reason(kind="dicom_bad", seen=str(len(bad)), wanted=str(len(chosen))))
         outcome = Outcome.FAILED if bad else Outcome.PASSED

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path, PurePath
 from typing import BinaryIO, NoReturn
 
@@ -21,16 +22,18 @@ from releve.adapters.restic.said import (
     Summary,
     differs,
     found,
+    is_read_refused,
     listed,
-    plain,
     snapshots,
     understood,
+    why,
 )
 from releve.flow.backup import (
     EngineFailedError,
     RepositoryLockedError,
     RepositoryMissingError,
     Tell,
+    VaultRefusedError,
     VerificationFailedError,
     WrongPasswordError,
 )
@@ -306,16 +309,18 @@ class Restic:
             self._fail(ended)
 
     def _fail(self, ended: child.Ended) -> NoReturn:
-        said = "; ".join(plain(record) for record in ended.stderr[-3:]) or "it said nothing"
+        reason = why(ended.stderr)
         match ended.status:
             case 10:
                 raise RepositoryMissingError(self._repository.url)
             case 11:
-                raise RepositoryLockedError(said)
+                raise RepositoryLockedError(reason)
             case 12:
                 raise WrongPasswordError
+            case _ if is_read_refused(ended.stderr):
+                raise VaultRefusedError(self._repository.url, HTTPStatus.FORBIDDEN)
             case status:
-                raise EngineFailedError(status, said)
+                raise EngineFailedError(status, reason)
 
 
 def is_dump(folders: Sequence[str]) -> bool:

@@ -73,8 +73,13 @@ def load(file: Path) -> Iterator[Fingerprint]:
 
 
 def _files(folders: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
+    walked: set[str] = set()  # a folder may lie in another one
     for folder in folders:
         for parent, below, names in os.walk(folder):
+            if parent in walked:
+                below.clear()
+                continue
+            walked.add(parent)
             below[:] = sorted(name for name in below if not _excluded(parent, name, exclude))
             for name in sorted(names):
                 if not _excluded(parent, name, exclude):

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,12 @@ from releve.adapters.linux import mounts, samba_proc
 from releve.adapters.restic import child, said, tools
 from releve.adapters.restic.engine import pattern
 from releve.adapters.restic.shown import WHOLE_IDS, fusermount_in
-from releve.flow.backup import EngineFailedError, RepositoryMissingError, WrongPasswordError
+from releve.flow.backup import (
+    EngineFailedError,
+    RepositoryMissingError,
+    VaultRefusedError,
+    WrongPasswordError,
+)
 from releve.flow.recovery.errors import MountFailedError
 from releve.model.backup import Snapshot
 
@@ -315,8 +321,10 @@ class LentRepository:
                 raise RepositoryMissingError(self._lent.repository)
             case 12:
                 raise WrongPasswordError
+            case _ if said.is_read_refused(ended.stderr):
+                raise VaultRefusedError(self._lent.repository, HTTPStatus.FORBIDDEN)
             case status:
-                raise EngineFailedError(status, "; ".join(ended.stderr[-2:]) or "it said nothing")
+                raise EngineFailedError(status, said.why(ended.stderr))
 
 
 def same(left: str, right: str) -> bool:

@@ -1,10 +1,14 @@
 """What restic says: its JSON lines, parsed at the door."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
 from releve.model.backup import Snapshot
+
+_CRASHES = ("panic: ", "fatal error: ")  # Go's; what follows is where in its code
+_NO_READ = "unexpected HTTP response (403)"  # only what is loaded is refused in these words
 
 
 # What restic says; fields that we do not use are left out, unknown ones ignored.
@@ -90,6 +94,8 @@ class _LsSnapshot(msgspec.Struct, tag_field="message_type", tag="snapshot"):
     pass
 
 
+_CRASHES = ("panic: ", "fatal error: ")
+_NO_READ = "unexpected HTTP response (403)"  # only loading is answered so: see its rest backend
 _talk = msgspec.json.Decoder(Status | Error | Summary | ExitError).decode
 _snapshots = msgspec.json.Decoder(list[SnapshotSaid]).decode
 found = msgspec.json.Decoder(list[Found]).decode
@@ -127,3 +133,15 @@ def plain(record: str) -> str:
     if isinstance(said, ExitError):
         return said.message.strip().removeprefix("Fatal: ")
     return said.error.message if isinstance(said, Error) else record.strip()
+
+
+def why(stderr: Sequence[str]) -> str:
+    """Its last words as a reason for people; of a crash what it was, not where in its code."""
+    if crash := [line for line in stderr if line.startswith(_CRASHES)]:
+        return crash[-1].strip()
+    return "; ".join(plain(record) for record in stderr[-3:]) or "it said nothing"
+
+
+def is_read_refused(stderr: Sequence[str]) -> bool:
+    """Whether the vault gave none of the stored data: a budget that is used up, a right that ended."""
+    return any(_NO_READ in record for record in stderr)

@@ -77,6 +77,8 @@ def _keep(folder: str, line: bytes) -> str:
         place = Path(folder)
         if not place.is_dir():
             return "the folder is not there"
+        if _holds_another_vaults(place / "latest.json", heads.vault_of(line)):
+            return "another vault's heads are there: each vault needs a folder of its own"
         month = heads.month_of(line)
         with (place / f"heads-{month}.jsonl").open("ab") as file:
             file.write(line)
@@ -84,6 +86,12 @@ def _keep(folder: str, line: bytes) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def _holds_another_vaults(latest: Path, ours: str) -> bool:
+    """Mixed heads would prove nothing, and look like somebody else's in our place."""
+    there = heads.vault_of(latest.read_bytes()) if latest.exists() else ""
+    return there not in {"", ours}
 
 
 def as_facts(head: SignedHead) -> dict[str, str | int]:

@@ -195,10 +195,26 @@ def _in_background(home: RecoveryHome, *, as_json: bool, tells: bool) -> None:
         time.sleep(0.02)
     else:
         last = (home.path / "driver.out").read_text(errors="replace").strip().splitlines()
-        raise NoRecoveryError(str(home.target), last[-1] if last else "it ended at once")
+        raise NoRecoveryError(str(home.target), _why(last[-1] if last else ""))
     if tells:
         _brief(home.asked(), as_json=as_json)
     Teller(as_json=as_json)(told)
+
+
+def _why(last: str) -> str:
+    """What the driver said at its end, as words."""
+    try:
+        told = msgspec.json.decode(last, type=_Said)
+    except msgspec.DecodeError:
+        return last or "it ended at once"
+    return f"{told.message.rstrip('.')}. {told.remedy}".rstrip(" .")
+
+
+class _Said(msgspec.Struct):
+    """An error of ours, as `--json` tells it."""
+
+    message: str
+    remedy: str = ""
 
 
 class Teller:

@@ -262,7 +262,7 @@ def approve(file: str, approver: str, key: str, out: str, *, yes: bool, as_json:
 def forecast_(data: str, *, as_json: bool) -> None:
     """Quand le disque du coffre sera plein, par les reçus / when the vault's disk will be full.
 
-    Alerts below 90, 30 and 7 days; nothing is ever erased for room.
+    To be watched below 90 days, alerts below 30 and 7; nothing is ever erased for room.
 
     Example: releve vault forecast --json
     """
@@ -274,11 +274,21 @@ def forecast_(data: str, *, as_json: bool) -> None:
         words = f"{host.structure}/{host.host:24} {size(host.bytes_per_day):>10}/j{surge}"
         tell({"event": "host", **msgspec.to_builtins(host)}, words, as_json=as_json)
     left = "-" if told.days_left is None else f"{told.days_left:g} jours"
-    words = f"Libre {size(max(0, free))}, {size(told.bytes_per_day)}/j : {left} ({told.level})"
+    words = (
+        f"Libre {size(max(0, free))}, {size(told.bytes_per_day)}/j : {left} ({_LEVELS[told.level]})"
+    )
     facts = {"event": "forecast", **msgspec.to_builtins(told)}
     tell({name: said for name, said in facts.items() if name != "hosts"}, words, as_json=as_json)
     if told.level in {Level.WARN, Level.ALARM}:
         vault.notices.tell("disk_forecast", str(told.level), days_left=str(told.days_left))
+
+
+_LEVELS = {
+    Level.FINE: "rien à faire",
+    Level.WATCH: "à surveiller",
+    Level.WARN: "bientôt plein",
+    Level.ALARM: "presque plein",
+}
 
 
 def _hand_out(kept: Retaining, asked: Removal | Release, out: str, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from releve.flow.backup import Tell
+from releve.flow.backup import Tell, VaultRefusedError
 from releve.flow.drill.ports import (
     Engine,
     Examiner,
@@ -113,9 +113,10 @@ class DrillRun:
                 return _not_done(name)
             return self._steps()[name](snapshot, wanted)
         except ReleveError as error:
+            reason = Reason(kind="error", seen=type(error).__name__, wanted=str(error.status))
             return _failed(
                 name,
-                Reason(kind="error", seen=type(error).__name__, wanted=str(error.status)),
+                Reason(kind="read_refused") if isinstance(error, VaultRefusedError) else reason,
                 stop=name in (StepName.CHOOSE, StepName.ALL_LOCAL),
             )
 
@@ -212,10 +213,10 @@ class DrillRun:
                 kind="no_room", seen=str(free // 10**6), wanted=str(wanted.bytes // 10**6)
             )
             return _failed(StepName.ALL_LOCAL, reason, stop=True)
-        for folder in snapshot.folders:
+        for folder in _outermost(snapshot, wanted):
             if PurePath(folder).name != wanted.databases:
                 self._engine.restore(snapshot.id, folder, self._room.home(folder), self._hear)
-        brought = [*self._restored(snapshot).values(), self._room.folder("databases")]
+        brought = [*self._restored(snapshot, wanted).values(), self._room.folder("databases")]
         files, size = self._examiner.size(brought)
         reasons: tuple[Reason, ...] = ()
         if files < snapshot.files:
@@ -234,7 +235,7 @@ class DrillRun:
         folder = _named(snapshot, wanted.fingerprints)
         if not folder:
             return _one(StepName.HASHES, Outcome.ABSENT, Reason(kind="no_fingerprints"))
-        live = {f: place for f, place in self._restored(snapshot).items() if f != folder}
+        live = {f: place for f, place in self._restored(snapshot, wanted).items() if f != folder}
         place = str(PurePath(self._room.home(folder), PurePath(folder).name))
         return _examined(*self._examiner.hashes(live, place))
 
@@ -302,12 +303,13 @@ class DrillRun:
         self._engine.restore(snapshot.id, f"{folder}/{_MANIFEST}", into, self._hear)
         return self._examiner.manifest(into)
 
-    def _restored(self, snapshot: Snapshot) -> dict[str, str]:
-        """Live folder -> where it was restored."""
-        return {f: str(PurePath(self._room.home(f), PurePath(f).name)) for f in snapshot.folders}
+    def _restored(self, snapshot: Snapshot, wanted: Wanted) -> dict[str, str]:
+        """Live folder -> where it was restored; what lies in one of the others came with it."""
+        folders = _outermost(snapshot, wanted)
+        return {f: str(PurePath(self._room.home(f), PurePath(f).name)) for f in folders}
 
     def _people(self, snapshot: Snapshot, wanted: Wanted) -> list[str]:
-        places, special = self._restored(snapshot).items(), _special(wanted)
+        places, special = self._restored(snapshot, wanted).items(), _special(wanted)
         return [place for folder, place in places if PurePath(folder).name not in special]
 
     def _hear(self, progress: Progress) -> None:
@@ -325,6 +327,17 @@ class DrillRun:
 def _special(wanted: Wanted) -> tuple[str, ...]:
     """Folders of a snapshot that hold what the backup says of itself, not what people work with."""
     return wanted.databases, wanted.sources, wanted.fingerprints
+
+
+def _outermost(snapshot: Snapshot, wanted: Wanted) -> list[str]:
+    """Without those in another, an image store in the share: each file is restored and counted once."""
+    special = _special(wanted)
+    return [
+        folder
+        for folder in snapshot.folders
+        if PurePath(folder).name in special
+        or not any(o in PurePath(folder).parents for o in map(PurePath, snapshot.folders))
+    ]
 
 
 def _named(snapshot: Snapshot, name: str) -> str:

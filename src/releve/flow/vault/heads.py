@@ -63,3 +63,11 @@ def month_of(line: bytes) -> str:
     """YYYY-MM of a head's line, by the vault's clock."""
     at_ns = _head(read_line(line).head).at_ns
     return dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC).strftime("%Y-%m")
+
+
+def vault_of(line: bytes) -> str:
+    """Whose head a line says it is: the fingerprint of the vault's key; empty when it is no head."""
+    try:
+        return _head(read_line(line).head).vault
+    except msgspec.DecodeError:
+        return ""
