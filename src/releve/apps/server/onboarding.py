@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.content import playbooks
+from releve.adapters.content import law, playbooks
 from releve.adapters.durable import write
 from releve.adapters.pdf import PdfMissingError, pdf
 from releve.adapters.sql.store import SqlStore
@@ -207,9 +207,11 @@ class Reception:
     def _sheets(self, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
         """Printed anew only when a page says something else than the one that lies there."""
         folder.mkdir(mode=0o700, exist_ok=True)
-        is_new = False
+        is_new, outside = False, law().outside_help
         for playbook in playbooks().playbooks:
-            page = sheet(playbook, wanted.name, wanted.profile, now.date(), "fr").encode()
+            page = sheet(
+                playbook, wanted.name, wanted.profile, now.date(), "fr", outside=outside
+            ).encode()
             file = folder / f"{playbook.id}.fr.html"
             if file.exists() and file.read_bytes() == page:
                 continue
