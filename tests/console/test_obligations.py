@@ -38,6 +38,22 @@ def attacked(served: Running, kind: StructureKind = StructureKind.CLINIC) -> str
         return unit.open_incidents(host.id)[0].id
 
 
+def test_a_time_to_type_says_whose_clock_it_is_where_the_page_shows_another(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    of_incident, said = f"/incidents/{incident}/obligations", "à l’heure de Pacific/Noumea"
+    browser.post(of_incident, data={"csrf": csrf, "by": "Dr Martin"})
+    pages = (of_incident, "/obligations")
+    assert not any("à l’heure de" in browser.get(at).text for at in pages)
+    structure, now = served.store.structures()[0].id, served.context.clock.now()
+    far = msgspec.structs.replace(practice("serveur-fichiers"), timezone="Pacific/Noumea")
+    profiles.put(served.store, structure, far, actor="a", now=now)
+    for at in pages:
+        text = browser.get(at).text
+        assert text.count(said) == text.count('type="datetime-local"') > 0
+
+
 def test_from_the_declaration_to_the_attached_receipt(
     served: Running, browser: httpx.Client
 ) -> None:

@@ -1,6 +1,7 @@
 """What pages tell is for who reads them: named, in words of the field, and theirs to do."""
 
 import html
+import re
 
 import httpx
 import msgspec
@@ -40,6 +41,14 @@ def test_how_a_step_is_taken_back_is_no_instruction(served: Running, browser: ht
     text = read(browser, "/playbooks/ransomware")
     assert "Pour revenir en arrière : Levez l’isolement." in text
     assert ">Levez l’isolement." not in text
+
+
+def test_the_day_of_content_is_written_as_people_do(served: Running, browser: httpx.Client) -> None:
+    sign_in(served, browser)
+    for at in ("/playbooks", "/playbooks/ransomware", "/papers", f"/incidents/{attacked(served)}"):
+        text = read(browser, at).split("<main", 1)[1]
+        shown = re.sub(r"<[^>]*>", " ", text)
+        assert not re.search(r"\b20\d\d-\d\d-\d\d\b", shown), at
 
 
 def test_tokens_are_said_to_be_tokens_where_they_are_shown(

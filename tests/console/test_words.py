@@ -42,6 +42,8 @@ def test_numbers_sizes_and_times_follow_the_language() -> None:
     assert english.duration(1500) == "1.5\u00a0s"
     assert 'datetime="2026-11-22T01:00:00+00:00"' in french.moment(T0)
     assert french.ago(T0, T0 + dt.timedelta(minutes=5)) == "il y a 5\u00a0min"
+    assert french.day("2026-11-22") == french.day(dt.date(2026, 11, 22))
+    assert "2026-11-22" not in french.day("2026-11-22")
 
 
 @pytest.mark.parametrize(

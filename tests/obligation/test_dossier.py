@@ -56,6 +56,41 @@ def test_persons_in_two_data_sets_are_at_most_so_many() -> None:
     twice = profile(data_map=(FILES, msgspec.structs.replace(FILES, name="Images")))
     made = core.fill(form("cnil-initial"), case(profile=twice), "claire")
     assert made.values["person_count"].startswith("environ 4\u202f800 au plus")
+    assert made.values["person_categories"] == "patients : environ 4\u202f800 au plus"
+
+
+def test_a_minor_who_is_a_patient_is_counted_at_most_once_too_often() -> None:
+    from tests.obligation.declared import FILES
+
+    both = msgspec.structs.replace(FILES, persons={"patients": 2417, "minors": 301})
+    made = core.fill(form("cnil-initial"), case(profile=profile(data_map=(both,))), "claire")
+    assert made.values["person_count"].startswith("environ 2\u202f718 au plus")
+    assert made.values["person_categories"] == (
+        "patients : environ 2\u202f417, patients mineurs : environ 301"
+    )
+
+
+def test_what_the_data_map_does_not_say_of_borders_is_left_to_a_person() -> None:
+    from tests.obligation.declared import FILES
+
+    assert core.fill(form("cnil-initial"), case(), "claire").values["cross_border"] == ""
+    abroad = profile(data_map=(msgspec.structs.replace(FILES, leaves_eu=True),))
+    made = core.fill(form("cnil-initial"), case(profile=abroad), "claire")
+    assert "sortent de l’Union européenne" in made.values["cross_border"]
+
+
+def test_degraded_care_is_dated_no_more_surely_than_it_is_known() -> None:
+    yes = core.fill(form("psig"), case(told=told(answers={"disturbed": "yes"})), "claire")
+    assert yes.values["degraded"].startswith("oui, au plus tôt depuis le ")
+    no = core.fill(form("psig"), case(told=told(answers={"disturbed": "no"})), "claire")
+    assert no.values["degraded"] == "non"
+    assert core.fill(form("psig"), case(told=told(answers={})), "claire").values["degraded"] == ""
+
+
+def test_what_a_person_wrote_ends_before_the_figures_begin() -> None:
+    said = told(texts={"happened": "Un chiffrement a été vu"})
+    made = core.fill(form("cnil-initial"), case(told=said), "claire")
+    assert made.values["description"].startswith("Un chiffrement a été vu. Premier signe le ")
 
 
 @pytest.mark.parametrize("which", FORMS, ids=lambda f: f.id)

@@ -345,6 +345,15 @@ def test_a_phone_call_told_twice_is_one_and_its_clock_starts_at_the_first_ring(d
         assert known.course.opened_at == desk.clock.now()
 
 
+def test_one_line_is_one_caller_however_its_number_is_written(desk: Desk) -> None:
+    first = ring(desk, "c1", caller="+33 2 99 00 00 01")
+    written = ("+33299000001", "0033 2 99 00 00 01", "02.99.00.00.01", "+33 (0)2 99 00 00 01")
+    for call, caller in enumerate(written, 2):
+        assert ring(desk, f"c{call}", caller=caller).id == first.id, caller
+    assert ring(desk, "c8", caller="+32 2 99 00 00 01").id != first.id
+    assert ring(desk, "c9", caller="02 99 00 00 02").id != first.id
+
+
 def test_an_exchange_gone_mad_rings_people_so_many_times_and_no_more(desk: Desk) -> None:
     for n in range(20):
         ring(desk, f"c{n}", caller=f"02990000{n:02d}")

@@ -70,6 +70,7 @@ def test_from_the_declaration_to_the_receipt(
         == 0
     )
     assert out.read_bytes().startswith(b"%PDF")
+    assert out.stat().st_mode & 0o777 == 0o600  # it names people, with their numbers
     assert (
         run(
             [

@@ -76,7 +76,11 @@ def test_everything_works_that_was_made(
     assert enrol(store, request, "host1", T0) is not None
     sheets = {p.suffix for p in (folder / "fiches").iterdir()}
     assert sheets == {".html", ".pdf"}
-    assert "02 99 00 00 01" in next((folder / "fiches").glob("*.html")).read_text()
+    for printed in (folder / "fiches").glob("*.html"):
+        page = printed.read_text()
+        assert "02 99 00 00 01" in page
+        assert "17cyber.gouv.fr" in page
+        assert "09 72 43 91 25 (numéro non vérifié)" in page
     _every_step_can_be_typed(taken.by_hand)
 
 

@@ -228,6 +228,26 @@ def test_from_the_shell_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (row["hosts"], row["held_bytes"]) == ("1", "")
 
 
+def test_two_structures_in_one_folder_keep_a_statement_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    store = make_store(home)
+    month, told = f"{dt.datetime.now(dt.UTC):%Y-%m}", []
+    for name in ("Cabinet du Parc", "Cabinet du parc"):
+        add_host(store, "h", name)
+        words = ["--home", str(home.path), "--structure", name, "--month", month]
+        out = ["--out", str(tmp_path / "out"), "--json"]
+        assert run(["statement", "make", *words, *out]) == 0
+        told += [Path(file) for file in json.loads(capsys.readouterr().out)["files"]]
+    signed = [file for file in told if file.suffix == ".json"]
+    assert len(set(told)) == len(told)
+    for file, name in zip(signed, ("Cabinet du Parc", "Cabinet du parc"), strict=True):
+        assert run(["statement", "verify", str(file), "--home", str(home.path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["structure"] == name
+
+
 def test_usage_counts_what_the_vault_told(store: SqlStore) -> None:
     host = add_host(store, "serveur-fichiers")
     busy_vault(store, host, T0)

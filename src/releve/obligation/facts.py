@@ -58,7 +58,7 @@ def figures(case: Case) -> str:
 
 
 def description(case: Case) -> str:
-    parts = [case.told.texts.get("happened", "")]
+    parts = [words.sentence(case.told.texts.get("happened", ""))]
     if case.hosts:
         where = words.listed(case.hosts)
         parts.append(f"Premier signe le {first_signal(case)}, sur : {where}.")
@@ -117,21 +117,21 @@ def severity(case: Case) -> str:
 
 
 def persons(case: Case) -> str:
-    sums: dict[str, int] = {}
+    counts: dict[str, list[int]] = {}
     for entry in case.touched_data():
         for category, count in entry.persons.items():
-            sums[category] = sums.get(category, 0) + count
-    said = (f"{words.PERSONS.get(c, c)} : environ {words.number(n)}" for c, n in sums.items())
+            counts.setdefault(category, []).append(count)
+    said = (f"{words.PERSONS.get(c, c)} : {_about(ns)}" for c, ns in counts.items())
     return words.listed(said)
 
 
 def persons_count(case: Case) -> str:
-    entries = case.touched_data()
-    total = sum(n for entry in entries for n in entry.persons.values())
-    if not total:
+    """A sum over sets or categories is a bound: a minor is a patient, a patient has images."""
+    counts = [n for entry in case.touched_data() for n in entry.persons.values() if n]
+    if not counts:
         return ""
-    most = " au plus (une personne peut figurer dans plusieurs jeux)" if len(entries) > 1 else ""
-    return f"environ {words.number(total)}{most}"
+    twice = " (une personne peut figurer dans plusieurs jeux ou catégories)"
+    return _about(counts) + (twice if len(counts) > 1 else "")
 
 
 def records(case: Case) -> str:
@@ -156,10 +156,10 @@ def protection(case: Case) -> str:
 
 
 def leaves_eu(case: Case) -> str:
-    entries = case.touched_data()
-    if not entries:
-        return ""
-    return "oui" if any(e.leaves_eu for e in entries) else "non, d’après la carte des données"
+    """Only what the data map says: that data stay in the Union does not say where persons live."""
+    if any(e.leaves_eu for e in case.touched_data()):
+        return "des données sortent de l’Union européenne, d’après la carte des données"
+    return ""
 
 
 def endangered(case: Case) -> str:
@@ -172,9 +172,11 @@ def endangered(case: Case) -> str:
 
 
 def degraded(case: Case) -> str:
-    if case.told.answers.get("disturbed") != "yes":
-        return ""
-    return f"oui, depuis le {first_signal(case)}"
+    """Nobody says when it began: not before the first sign."""
+    said = case.told.answers.get("disturbed")
+    if said == "yes":
+        return f"oui, au plus tôt depuis le {first_signal(case)} (premier signe)"
+    return "non" if said == "no" else ""
 
 
 def care_lost(case: Case) -> str:
@@ -184,6 +186,11 @@ def care_lost(case: Case) -> str:
     lost = sum(s.consultations_per_hour for s in services)
     names = words.listed(s.name for s in services)
     return f"{names} : jusqu’à {lost:g} consultations par heure".replace(".", ",")
+
+
+def _about(counts: list[int]) -> str:
+    most = " au plus" if len(counts) > 1 else ""
+    return f"environ {words.number(sum(counts))}{most}"
 
 
 def _files(n: int) -> str:

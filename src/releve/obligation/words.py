@@ -56,6 +56,11 @@ def listed(parts: Iterable[str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def sentence(text: str) -> str:
+    """What a person wrote, closed, so that another sentence may follow it."""
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def counted(n: int, one: str, many: str) -> str:
     return f"{number(n)} {one if n < 2 else many}"
 

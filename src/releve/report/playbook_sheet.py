@@ -1,7 +1,9 @@
 """A playbook on paper: the steps in order, boxes to tick, and the structure's own phone numbers."""
 
 import datetime as dt
+from collections.abc import Sequence
 
+from releve.model.law import Mark, OutsideHelp
 from releve.model.playbook import Playbook, PlaybookStep
 from releve.model.structure import Profile
 from releve.report.markup import EMPTY, Html, el, esc, join
@@ -18,6 +20,7 @@ body {{ font-size: 9.4pt; line-height: 1.35; }}
 .phones dt, .phones dd {{ border: 0; padding: 0; }}
 .phones dt {{ font-size: 7.5pt; color: {SOFT}; font-weight: 400; }}
 .phones dd.number {{ font-weight: 700; font-size: 11pt; }}
+.outside {{ font-size: 8.5pt; margin: -1.5mm 0 3.5mm; }}
 .steps {{ list-style: none; margin: 0; padding: 0; }}
 .steps li {{ display: grid; grid-template-columns: 6mm 6mm 1fr 21mm 17mm; gap: 2mm; max-width: none; margin: 0;
   border-top: 0.5pt solid {LINE}; padding: 1.3mm 0; break-inside: avoid; }}
@@ -54,6 +57,8 @@ _WORDS = {
         "steps": "Dans cet ordre",
         "phones": "À appeler, par un téléphone qui n’est pas touché",
         "policy": "Contrat",
+        "outside": "Hors de la structure :",
+        "unverified": "numéro non vérifié",
         "foot": "Relève, fiche réflexe. Notez l’heure de chaque étape. Aucun nom de patient ici.",
     },
     "en": {
@@ -68,15 +73,26 @@ _WORDS = {
         "steps": "In this order",
         "phones": "Whom to call, by a phone that was not hit",
         "policy": "Policy",
+        "outside": "Outside the structure:",
+        "unverified": "number not verified",
         "foot": "Relève, playbook. Note the time of each step. No patient’s name here.",
     },
 }
 
 
 def sheet(
-    playbook: Playbook, structure: str, profile: Profile | None, day: dt.date, lang: str
+    playbook: Playbook,
+    structure: str,
+    profile: Profile | None,
+    day: dt.date,
+    lang: str,
+    *,
+    outside: Sequence[OutsideHelp],
 ) -> str:
-    """The whole page, self-contained; room for numbers where the structure told none."""
+    """The whole page, self-contained; room for numbers where the structure told none.
+
+    `outside`: who helps when nobody of one's own can be reached.
+    """
     said = _WORDS[lang]
     title = f"{playbook.title.of(lang)} — {structure}"
     head = printed_head(title, _MORE + footer_rule(said["foot"]))
@@ -85,7 +101,12 @@ def sheet(
     body = el(
         "body",
         _mast(playbook, structure, day, lang),
-        el("section", el("h3", esc(said["phones"])), _phones(profile, lang)),
+        el(
+            "section",
+            el("h3", esc(said["phones"])),
+            _phones(profile, lang),
+            _outside(outside, lang),
+        ),
         el("div", safe, class_="safe"),
         el("section", el("h3", esc(said["steps"])), el("ol", *steps, class_="steps")),
         el("p", esc(" · ".join(playbook.sources)), class_="sources"),
@@ -129,6 +150,18 @@ def _phones(profile: Profile | None, lang: str) -> Html:
             )
         )
     return el("dl", *boxes, class_="phones")
+
+
+def _outside(outside: Sequence[OutsideHelp], lang: str) -> Html:
+    """Steps name them: on paper nobody can look their numbers up."""
+    told = []
+    for one in outside:
+        way = one.url.removeprefix("https://")
+        if one.phone:
+            doubt = "" if one.mark is Mark.VERIFIED else f" ({_WORDS[lang]['unverified']})"
+            way = f"{one.phone}{doubt}, {way}"
+        told.append(el("span", el("b", esc(one.name)), esc(f" {way}")))
+    return el("p", esc(_WORDS[lang]["outside"] + " "), join(told, " · "), class_="outside")
 
 
 def _step(number: int, step: PlaybookStep, lang: str) -> Html:

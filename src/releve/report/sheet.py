@@ -114,7 +114,8 @@ section.one_page {{ font-size: var(--one-page, 8.4pt); }}
   .story {{ font-size: 0.95rem; }}
   th, .kind {{ font-size: 0.78rem; }}
   dl {{ font-size: 1rem; }}
-  .one_page table {{ min-width: 52rem; }}
+  .one_page table {{ min-width: 52rem; margin-bottom: 1.6rem; }}
+  .one_page caption, .one_page p {{ padding-bottom: 0.5rem; }}
   @media (max-width: 40rem) {{
     .tiles {{ grid-template-columns: repeat(2, 1fr); }}
     .story li, dl {{ grid-template-columns: 1fr; gap: 0; }}

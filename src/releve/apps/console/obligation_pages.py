@@ -27,8 +27,13 @@ WRONGS = ("incomplete", "changed")
 async def clocks(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
     law, now = entered.visit.context.law, entered.visit.now
-    view = await reading(entered, lambda unit: views.clocks_page(unit, law, now))
-    return page(entered.visit, "obligations.html", view=view, law=law, wrong=wrong_of(request))
+
+    def read(unit: Unit) -> tuple[views.ClocksPage, dt.tzinfo]:
+        return views.clocks_page(unit, law, now), zone_of(unit)
+
+    view, zone = await reading(entered, read)
+    wrong = wrong_of(request)
+    return page(entered.visit, "obligations.html", view=view, law=law, zone=zone, wrong=wrong)
 
 
 @get("/obligations/register")

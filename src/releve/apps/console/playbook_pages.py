@@ -37,7 +37,8 @@ async def playbook(request: AnyRequest, name: FromPath[str]) -> Response[str]:
     wanted = _named(request, name)
     profile = await reading(entered, lambda unit: unit.profile())
     contacts = [c for c in profile.contacts if c.phone] if profile else []
-    return page(entered.visit, "playbook.html", playbook=wanted, contacts=contacts)
+    outside = entered.visit.context.law.outside_help
+    return page(entered.visit, "playbook.html", playbook=wanted, contacts=contacts, outside=outside)
 
 
 @get("/playbooks/{name:str}/sheet.pdf")
@@ -113,4 +114,5 @@ def _doer(entered: Entered) -> running.Doer:
 
 def _sheet(wanted: Playbook, title: str, profile: Profile | None, entered: Entered) -> str:
     visit = entered.visit
-    return sheet(wanted, title, profile, visit.now.date(), visit.words.language)
+    lang, outside = visit.words.language, visit.context.law.outside_help
+    return sheet(wanted, title, profile, visit.now.date(), lang, outside=outside)

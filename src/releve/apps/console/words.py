@@ -55,8 +55,10 @@ class Words(words.Words):
         hours, rest = divmod(int(seconds), _HOUR)
         return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
 
-    def day(self, day: dt.date) -> str:
-        return self._day(dt.datetime.combine(day, dt.time(12), words.ZONE))
+    def day(self, day: dt.date | str) -> str:
+        """As a person writes it; content gives its days as text (2026-11-22)."""
+        date = dt.date.fromisoformat(day) if isinstance(day, str) else day
+        return self._day(dt.datetime.combine(date, dt.time(12), words.ZONE))
 
     def moment_ns(self, ns: int) -> Markup:
         """A time of the vault's clock; a dash for none."""

@@ -1,6 +1,7 @@
 """`releve dossier`: make, show, sign, receipt. Never sent: a person files."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def show(
             raise DossierUnknownError(kind)
         body = file_of(unit, law(), form, made, file)
     if out is not None:
-        out.write_bytes(body)
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as kept:
+            kept.write(body)
         return
     if file in ("pdf", "docx") and sys.stdout.isatty():
         raise UsageError("a PDF or a DOCX is no text: give --out FILE")

@@ -6,6 +6,8 @@ import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from releve.flow.server.enrol import digest
+
 _VAULT_WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -69,3 +71,8 @@ def plain_word(name: str) -> str:
     """A name in letters, digits and hyphens; different names may give one."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "x"
+
+
+def file_word(name: str) -> str:
+    """A file's or a folder's name; a word at its end keeps apart what looks alike without its accents."""
+    return f"{plain_word(name)}-{digest(name.encode())[:6]}"

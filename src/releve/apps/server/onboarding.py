@@ -13,13 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from releve.adapters.content import playbooks
+from releve.adapters.content import law, playbooks
 from releve.adapters.durable import write
 from releve.adapters.pdf import PdfMissingError, pdf
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import new_id
 from releve.apps.server.home import Home
-from releve.apps.server.onboard_steps import by_hand, plain_word
+from releve.apps.server.onboard_steps import by_hand, file_word
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
 from releve.flow.server.assist import rotas
@@ -88,7 +88,7 @@ class Reception:
         """Raises: OnboardTakenError."""
         is_known = any(one.name == wanted.name for one in self._store.structures())
         owner = ensure_structure(self._store, wanted.name, new_id(), now)
-        folder = self._out / _slug(wanted.name)
+        folder = self._out / file_word(wanted.name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         steps = [("structure", not is_known), ("profile", self._profile(owner, wanted, now))]
         if wanted.rota is not None:
@@ -115,7 +115,7 @@ class Reception:
         with self._store.unit(owner.id, writes=False) as unit:
             enrolled = {one.name for one in unit.hosts()}
         waiting = {
-            host: f"{folder}/installer-{_slug(host)}.sh"
+            host: f"{folder}/installer-{file_word(host)}.sh"
             for host in wanted.hosts
             if host not in enrolled
         }
@@ -123,7 +123,7 @@ class Reception:
             wanted.name,
             hosts=wanted.hosts,
             installers=waiting,
-            vault_token=f"{folder}/coffre-{_slug(wanted.vault_name)}.token"
+            vault_token=f"{folder}/coffre-{file_word(wanted.vault_name)}.token"
             if wanted.vault_key
             else "",
             url=self._url,
@@ -152,7 +152,7 @@ class Reception:
         with self._store.unit(owner.id, writes=False) as unit:
             if any(one.name == host for one in unit.hosts()):
                 return False
-        file = folder / f"installer-{_slug(host)}.sh"
+        file = folder / f"installer-{file_word(host)}.sh"
         secret = _secret_in(file) or secrets.token_bytes(32)
         if self._store.structure_of_token(digest(secret)) is not None:
             return False
@@ -176,7 +176,7 @@ class Reception:
         )
 
     def _vault(self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
-        file = folder / f"coffre-{_slug(wanted.vault_name)}.token"
+        file = folder / f"coffre-{file_word(wanted.vault_name)}.token"
         token = file.read_text().strip() if file.exists() else secrets.token_urlsafe(32)
         with self._store.unit(owner.id, writes=False) as unit:
             names = {one.name for one in unit.vaults() if one.removed_at is None}
@@ -199,7 +199,7 @@ class Reception:
             raise OnboardTakenError(login)
         if known is not None:
             return False
-        file = folder / f"mot-de-passe-{_slug(login)}.txt"
+        file = folder / f"mot-de-passe-{file_word(login)}.txt"
         password = file.read_text().strip() if file.exists() else secrets.token_urlsafe(18)
         write(file, (password + "\n").encode())
         return create_person(self._store, owner, login, password, new_id(), now) is not None
@@ -207,9 +207,11 @@ class Reception:
     def _sheets(self, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
         """Printed anew only when a page says something else than the one that lies there."""
         folder.mkdir(mode=0o700, exist_ok=True)
-        is_new = False
+        is_new, outside = False, law().outside_help
         for playbook in playbooks().playbooks:
-            page = sheet(playbook, wanted.name, wanted.profile, now.date(), "fr").encode()
+            page = sheet(
+                playbook, wanted.name, wanted.profile, now.date(), "fr", outside=outside
+            ).encode()
             file = folder / f"{playbook.id}.fr.html"
             if file.exists() and file.read_bytes() == page:
                 continue
@@ -227,8 +229,3 @@ def _secret_in(file: Path) -> bytes:
     found = _TOKEN.search(file.read_text()) if file.exists() else None
     token = read_token(found[1]) if found else None
     return token.secret if token else b""
-
-
-def _slug(name: str) -> str:
-    """A file's name; a word at its end keeps apart what looks alike without its accents."""
-    return f"{plain_word(name)}-{digest(name.encode())[:6]}"

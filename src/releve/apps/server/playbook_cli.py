@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from releve.adapters.content import playbooks
+from releve.adapters.content import law, playbooks
 from releve.adapters.durable import write
 from releve.adapters.pdf import pdf
 from releve.adapters.system import new_id
@@ -148,7 +148,8 @@ def sheet(
     at, wanted = desk(home, db, structure), _named(name)
     with at.unit(writes=False) as unit:
         profile = unit.profile()
-    page = sheet_page(wanted, structure, profile, at.now.date(), lang)
+    outside = law().outside_help
+    page = sheet_page(wanted, structure, profile, at.now.date(), lang, outside=outside)
     body = pdf(page) if out.suffix == ".pdf" else page.encode()
     write(out, body)
     answer({"sheet": str(out), "bytes": len(body)}, as_json=as_json)

@@ -12,6 +12,7 @@ from releve.adapters.durable import write
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.console.statement_files import KIND, Maker, make_statement
 from releve.apps.server.home import Home
+from releve.apps.server.onboard_steps import file_word
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
@@ -57,7 +58,12 @@ def statement() -> None:
 @db_option
 @structure_option
 @_month
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A folder; the structure gets its own in it.",
+)
 @json_option
 def make(home: Path, db: str, structure: str, month: str, out: Path, as_json: bool) -> None:
     """Mesurer, imprimer et signer le mois d'une structure / measure, print and sign a month.
@@ -68,10 +74,11 @@ def make(home: Path, db: str, structure: str, month: str, out: Path, as_json: bo
     store = open_store(place, db)
     who = Maker(actor="admin", now=SystemClock().now(), key=place.signing_key())
     kept = make_statement(store, find_structure(store, structure), month, who)
-    out.mkdir(parents=True, exist_ok=True)
+    folder = out / file_word(structure)  # pages of two structures have the same names
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in kept.files.items():
-        write(out / name, content)
-    files = [str(out / name) for name in kept.files]
+        write(folder / name, content)
+    files = [str(folder / name) for name in kept.files]
     facts = {"month": kept.month, "version": kept.version, "files": files}
     click.echo(json.dumps(facts) if as_json else "\n".join(files))
 

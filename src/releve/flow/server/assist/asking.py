@@ -81,7 +81,7 @@ def take_ring(store: Store, structure: str, ring: PhoneRing, now: dt.datetime) -
         if known is not None:
             return known
         rings = [r for r in recent(unit, now) if r.source == _PHONE]
-        own = [r for r in rings if caller and r.phone == caller]
+        own = [r for r in rings if caller and _line_of(r.phone) == _line_of(caller)]
         told = next((r for r in own if _has_told(unit, r, identity)), None)
         if told is not None:
             return told
@@ -221,3 +221,15 @@ def _number(text: str) -> str:
     """A number to call; empty for anything else: messages say it, and a link has no place there."""
     number = " ".join(text.split())
     return number if len(number) <= LONGEST_PHONE and _NUMBER.fullmatch(number) else ""
+
+
+def _line_of(number: str) -> str:
+    """The same line however an exchange writes it: +33 2 99…, 0033299…, 02.99…; else as dialled in France."""
+    digits = "".join(c for c in number if c.isdigit())
+    if number.startswith("+"):
+        abroad = digits
+    elif digits.startswith("00"):
+        abroad = digits[2:]
+    else:
+        return digits
+    return f"0{abroad[2:].lstrip('0')}" if abroad.startswith("33") else f"+{abroad}"
