@@ -21,7 +21,10 @@ from releve.model.access import Grant, Role
 from releve.model.errors import ReleveError
 
 _password_option = click.option(
-    "--password-file", type=click.File(), default="-", help="One line; - is stdin."
+    "--password-file",
+    type=click.File(),
+    default="-",
+    help="One line; - is stdin: a terminal is asked.",
 )
 
 
@@ -140,8 +143,12 @@ def reset(
 
 
 def _password_in(file: TextIO) -> str:
-    """Raises: WeakPasswordError."""
-    password = file.readline().rstrip("\n")
+    """A person at a terminal is asked, twice and unseen. Raises: WeakPasswordError."""
+    if file.isatty():
+        what, twice = "Nouveau mot de passe / new password", "Encore / again"
+        password: str = click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
+    else:
+        password = file.readline().rstrip("\n")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WeakPasswordError(len(password))
     return password
