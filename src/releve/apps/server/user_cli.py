@@ -91,7 +91,10 @@ def create(
     facts = {"structure": owner.id, "login": person.login, "role": role}
     if show_totp:
         facts["totp_secret"] = person.totp_secret
-    click.echo(json.dumps(facts) if as_json else "\n".join(facts.values()))
+    told = f"{person.login}  {role}  {owner.name}"
+    if show_totp:
+        told += f"\nclé du second facteur / second factor's key: {person.totp_secret}"
+    click.echo(json.dumps(facts) if as_json else told)
 
 
 @user.command("list")
