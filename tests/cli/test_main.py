@@ -193,3 +193,10 @@ def test_a_command_and_its_children_leave_no_core():
         [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60
     )
     assert ran.stdout == "(1, 1)\n"
+
+
+def test_wrong_words_lead_to_the_help_of_the_very_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.run(["incident", "list", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["remedy"] == "See `releve incident list --help`."

@@ -1,6 +1,10 @@
 """One's own password, recovery codes and phone, over HTTP; and an account that is let in again."""
 
+import contextlib
 import datetime as dt
+import os
+import pty
+import sys
 
 import httpx
 import msgspec
@@ -15,8 +19,10 @@ from releve.flow.server import access, own_means, sessions, signin
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Person
 from releve.model.access import Grant, Role
+from tests.console.story import RELEVE
 from tests.console.test_pages import PASSWORD, sign_in
 from tests.console.test_ways_in import account_of
+from tests.server.test_access import grant
 from tests.server.test_break_glass import sheet_of
 from tests.server.world import T0, Running
 
@@ -226,3 +232,48 @@ def _another(store: SqlStore, person: Person, now: dt.datetime) -> None:
             person=person.id, login=person.login, role=Role.OPERATOR, is_home=False, by="x", at=now
         )
         unit.put_grant(given)
+
+
+@pytest.mark.parametrize("where", ["codes", "password"])
+def test_a_wrong_password_leaves_the_form_open_that_it_was_given_in(
+    served: Running, browser: httpx.Client, where: str
+) -> None:
+    csrf = sign_in(served, browser)
+    account_of(served)
+    page = browser.post(f"/account/{where}", data=told(csrf, old="une phrase tout autre"))
+    _, *opened = page.text.split("<details open>")
+    assert len(opened) == 1
+    assert f'action="/account/{where}"' in opened[0].partition("</details>")[0]
+
+
+def test_whoever_is_elsewhere_is_told_where_the_own_account_is(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    clinic = ensure_structure(served.store, "Clinique", "clinique", T0)
+    grant(served.store, clinic.id, claire(served), Role.AUDITOR)
+    said = "Votre compte se gère dans votre propre structure"
+    assert said not in browser.get("/structures?for=account").text
+    browser.post("/structures", data={"csrf": csrf, "structure": clinic.id, "reason": ""})
+    assert said in browser.get("/account").text
+
+
+def test_a_password_is_asked_for_at_a_terminal_unseen_and_twice(
+    served: Running, browser: httpx.Client
+) -> None:
+    sign_in(served, browser)
+    words = ("--home", str(served.home.path), "--login", "claire")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [*RELEVE, "server", "user", "reset", *words])
+    shown = b""
+    for prompt in (b"new password: ", b"again: "):
+        while not shown.endswith(prompt):
+            shown += os.read(terminal, 4096)
+        os.write(terminal, NEW.encode() + b"\n")
+    with contextlib.suppress(OSError):  # the other end is closed: the program ended
+        while more := os.read(terminal, 4096):
+            shown += more
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert NEW.encode() not in shown
+    assert signin.check_password(served.store, "claire", NEW) is not None

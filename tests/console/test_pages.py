@@ -276,7 +276,7 @@ def test_the_figures_of_an_incident_are_named_apart(served: Running, browser: ht
         "la remise en état trouve et défait la suite",
         "Rétablis en tout",
         "3\u00a0fichiers vus touchés à cet instant.",
-        "2 attaques : la dernière est arrêtée",
+        "2 attaques\u00a0: la dernière est arrêtée",
         "Réaction la plus lente",
     ):
         assert said in text, said

@@ -39,7 +39,7 @@ def read(client: httpx.Client, at: str) -> str:
 def test_how_a_step_is_taken_back_is_no_instruction(served: Running, browser: httpx.Client) -> None:
     sign_in(served, browser)
     text = read(browser, "/playbooks/ransomware")
-    assert "Pour revenir en arrière : Levez l’isolement." in text
+    assert "Pour revenir en arrière\u00a0: Levez l’isolement." in text
     assert ">Levez l’isolement." not in text
 
 

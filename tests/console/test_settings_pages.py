@@ -102,7 +102,7 @@ def test_a_lead_consents_sees_who_looked_and_withdraws(served: Running) -> None:
     assert "walker-insurer" in page
     assert "Beta" in page
     ended = send(client, "/settings/circles/beta/leave").text
-    assert "rien n’est montré" in ended or "fermé" in ended
+    assert "rien n’est montré" in ended or "retiré le" in ended
     assert "Chiffres retenus" in ines.get("/insurer").text
 
 

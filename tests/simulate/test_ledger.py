@@ -97,14 +97,17 @@ def test_ctrl_c_leaves_nothing_behind() -> None:
     words = [sys.executable, "-m", "releve.apps.cli.main", "simulate", "--only", "slow"]
     process = subprocess.Popen(
         [*words, "--fs", "ext4", "--files", "60"],
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
     file = _ledger_of(process.pid)
     _wait(lambda: len(psutil.Process(process.pid).children(recursive=True)) > 2)
     inside = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith(("interrompu", "interrupted"))
     assert not file.exists()
     assert not [pid for pid in inside if ledger.process_started(pid) is not None]
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")

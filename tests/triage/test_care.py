@@ -91,6 +91,17 @@ AFTER = (
 )
 
 
+def test_an_attack_that_was_over_is_not_told_as_a_stopped_program() -> None:
+    first, second = INCIDENT.stops
+    gone = msgspec.structs.replace(first, action="over")
+    mixed = msgspec.structs.replace(INCIDENT, stops=(gone, second))
+    said = [reason.said.fr for reason in reasons(mixed, (), totals(mixed))]
+    assert "Programmes hostiles arrêtés : 1." in said
+    alone = msgspec.structs.replace(INCIDENT, stops=(gone,))
+    said = [reason.said.fr for reason in reasons(alone, (), totals(alone))]
+    assert not any("Programmes hostiles arrêtés" in line for line in said)
+
+
 def test_closing_begins_a_watch_and_closing_again_makes_nothing_twice() -> None:
     shut = msgspec.structs.replace(INCIDENT, closed_at=T0, closed_by="dr")
     made = watch(shut, AFTER, ())

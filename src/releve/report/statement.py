@@ -9,7 +9,7 @@ from releve.model.statement import Spread, Statement, VaultFigures
 from releve.report import statement_words as said
 from releve.report.document import Block, Cell, Document, Prose, Section, Table, Terms
 from releve.report.html import render
-from releve.report.text import MONTHS, Lang, Text, Voice
+from releve.report.text import Lang, Text, Voice, said_month
 
 ANCHOR = "releve"
 _MOST_SERVICES, _MOST_HOSTS = 5, 3
@@ -43,7 +43,7 @@ def statement_document(made: Statement, lang: Lang, seal: Seal) -> Document:
         title=made.name,
         kind=voice.say(said.KIND),
         about=(
-            (voice.say(said.MONTH), _month(made.month.name, lang)),
+            (voice.say(said.MONTH), said_month(made.month.name, lang)),
             (voice.say(said.MADE), _moment(made.made_at, made, voice)),
             (voice.say(said.ZONE), made.month.zone),
         ),
@@ -236,10 +236,6 @@ def _services(made: Statement, voice: Voice) -> Table:
         rows.append((Cell(main=voice.say(said.MORE_SERVICES, n=more)), empty, empty, empty))
     head = tuple(map(voice.say, said.SERVICES_HEAD))
     return Table(caption=voice.say(said.SERVICES), head=head, rows=tuple(rows))
-
-
-def _month(name: str, lang: Lang) -> str:
-    return f"{MONTHS[lang].split()[int(name[5:]) - 1]} {name[:4]}"
 
 
 def _moment(at: dt.datetime, made: Statement, voice: Voice) -> str:

@@ -148,6 +148,11 @@ class Voice:
         return f"{day} {month} {when.year}".replace(" ", NBSP)
 
 
+def said_month(name: str, lang: Lang) -> str:
+    """A month told as 2026-11, as a person writes it."""
+    return f"{MONTHS[lang].split()[int(name[5:]) - 1]}{NBSP}{name[:4]}"
+
+
 def typeset(line: str, lang: Lang) -> str:
     """French keeps `: ; ? ! »` and `«` with their neighbour; English needs nothing."""
     if lang == "en":

@@ -152,12 +152,13 @@ def _of_files(incident: Incident, sums: Totals) -> list[Reason]:
                 f"Hostile programs that are not stopped, or wait for a decision: {free}.",
             )
         )
-    if sums.stops > free:
+    stopped = sums.stops - free - sums.over
+    if stopped > 0:
         found.append(
             _reason(
                 Severity.SERIOUS,
-                f"Programmes hostiles arrêtés : {sums.stops - free}.",
-                f"Hostile programs stopped: {sums.stops - free}.",
+                f"Programmes hostiles arrêtés : {stopped}.",
+                f"Hostile programs stopped: {stopped}.",
             )
         )
     return found

@@ -182,7 +182,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         if as_json:
             usage = ReleveError(error.format_message())
-            usage.status, usage.remedy = error.exit_code, "See `releve --help`."
+            where = getattr(error, "ctx", None)
+            words = where.command_path if where else "releve"
+            usage.status, usage.remedy = error.exit_code, f"See `{words} --help`."
             click.echo(describe(usage, as_json=True), err=True)
         else:
             error.show()

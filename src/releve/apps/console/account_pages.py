@@ -21,7 +21,7 @@ async def at_home(request: AnyRequest) -> Entered:
     """An account is of the person's own structure: whoever is in another one goes back first."""
     entered = await enter(request)
     if not entered.session.is_home:
-        raise SignInNeededError("/structures")
+        raise SignInNeededError("/structures?for=account")
     return entered
 
 
@@ -30,7 +30,10 @@ async def account(request: AnyRequest) -> Response[str]:
     return await account_page(request, await at_home(request))
 
 
-async def account_page(request: AnyRequest, entered: Entered, *, wrong: str = "") -> Response[str]:
+async def account_page(
+    request: AnyRequest, entered: Entered, *, wrong: str = "", where: str = "password"
+) -> Response[str]:
+    """`where`: the form that what is wrong was sent by; it is shown open."""
     visit, session = entered.visit, entered.session
     providers = await to_thread.run_sync(links.open_to, visit.context.store, session)
 
@@ -56,6 +59,7 @@ async def account_page(request: AnyRequest, entered: Entered, *, wrong: str = ""
         "account.html",
         status=422 if wrong else 200,
         wrong=wrong,
+        where=where,
         cannot=cannot,
         may_add=not cannot,
         may_change=session.by != "break_glass",

@@ -25,6 +25,15 @@ from releve.respond.playbooks import PlaybookError
 
 _LONGEST = 500
 _MOST_SKIPPED = 1_000_000
+# Where on the long page a form was sent from, and goes on from there.
+_PARTS = {
+    "playbooks": "#playbooks",
+    "tasks": "#tasks",
+    "evidence": "#evidence",
+    "hand-over": "#evidence",
+    "ransom": "#ransom",
+    "care": "#care-title",
+}
 
 
 @get("/incidents")
@@ -141,14 +150,15 @@ async def case_page(
 async def changed(
     entered: Entered, identity: str, change: Callable[[Unit], str | None]
 ) -> Response[str]:
-    """Back to the incident that `change` names after it; not done, its page says why."""
+    """Back to where it was asked on the incident that `change` names; not done, its page says why."""
     try:
         at = await writing(entered, change)
     except (HandlingError, CaseError, PlaybookError) as error:
         return await case_page(entered, identity, wrong=error.why)
     if at is None:
         raise NotFoundException
-    return go(f"/incidents/{at}")
+    what = entered.visit.path.removeprefix(f"/incidents/{identity}/").split("/")[0]
+    return go(f"/incidents/{at}{_PARTS.get(what, '')}")
 
 
 def word_of(entered: Entered, why: str) -> Word:

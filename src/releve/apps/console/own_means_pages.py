@@ -43,14 +43,14 @@ async def renew_codes(request: AnyRequest) -> Response[str]:
     fields = await form_of(request, entered.session)
     shown, wrong = await _shown(request, entered, fields)
     if shown is None:
-        return await account_page(request, entered, wrong=wrong)
+        return await account_page(request, entered, wrong=wrong, where="codes")
     visit, session, new = entered.visit, entered.session, entered.visit.context.new_secret
     codes = await writing(
         entered, lambda unit: own_means.renew_codes(unit, session, shown, new, visit.now)
     )
     if not codes:
-        return await account_page(request, entered, wrong="password")
-    return page(visit, "recovery.html", codes=codes)
+        return await account_page(request, entered, wrong="password", where="codes")
+    return page(visit, "recovery.html", codes=codes, done="codes")
 
 
 @get("/account/phone")
@@ -78,7 +78,7 @@ async def change_phone(request: AnyRequest) -> Response[str]:
     )
     if not codes:
         return await _phone_page(entered, proof, wrong="code")
-    return page(visit, "recovery.html", codes=codes)
+    return page(visit, "recovery.html", codes=codes, done="phone")
 
 
 ROUTES: list[Any] = [change_password, renew_codes, phone, change_phone]

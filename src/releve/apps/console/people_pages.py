@@ -74,7 +74,8 @@ async def end(request: AnyRequest, person: FromPath[str]) -> Response[str]:
 @get("/structures")
 async def structures(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
-    return await _choices(entered, wanted=request.query_params.get("to", ""))
+    asked = request.query_params
+    return await _choices(entered, wanted=asked.get("to", ""), wish=asked.get("for", ""))
 
 
 @post("/structures", status_code=200)
@@ -113,8 +114,10 @@ async def choose(request: AnyRequest) -> Response[str]:
 ROUTES: list[Any] = [people, end, structures, choose]
 
 
-async def _choices(entered: Entered, *, wanted: str = "", wrong: str = "") -> Response[str]:
-    """`wrong`: the structure whose reason was too short."""
+async def _choices(
+    entered: Entered, *, wanted: str = "", wrong: str = "", wish: str = ""
+) -> Response[str]:
+    """`wrong`: the structure whose reason was too short; `wish`: what is to be had at home only."""
     choices = await to_thread.run_sync(_granted, entered)
     return page(
         entered.visit,
@@ -122,6 +125,7 @@ async def _choices(entered: Entered, *, wanted: str = "", wrong: str = "") -> Re
         status=422 if wrong else 200,
         choices=choices,
         wrong=wrong,
+        is_for_account=wish == "account" and not entered.session.is_home,
         wanted=wanted or wrong,
         hours=_hours(),
         shortest=access.SHORTEST_REASON,
@@ -135,7 +139,7 @@ def _granted(entered: Entered) -> list[Choice]:
     roles = {at: grant.role for at, grant in store.grants_of(session.person) if at != home}
     return [
         Choice(id=s.id, name=s.name, role=roles.get(s.id), is_here=s.id == session.structure)
-        for s in sorted(store.structures(), key=lambda s: (s.id != home, s.name))
+        for s in sorted(store.structures(), key=lambda s: (s.id != home, s.name.casefold()))
         if s.id == home or s.id in roles
     ]
 

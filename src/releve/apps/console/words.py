@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from releve.apps.web import words
 from releve.apps.web.words import LANGUAGES, choose_language
+from releve.report.text import said_month
 
 __all__ = ["LANGUAGES", "Words", "all_texts", "choose_language"]
 
@@ -55,10 +56,14 @@ class Words(words.Words):
         hours, rest = divmod(int(seconds), _HOUR)
         return self("span.hours", n=hours, minutes=f"{rest // _MINUTE:02d}")
 
+    def month(self, name: str) -> str:
+        """A month told as 2026-11, as people say it."""
+        return said_month(name, "en" if self.language == "en" else "fr")
+
     def day(self, day: dt.date | str) -> str:
         """As a person writes it; content gives its days as text (2026-11-22)."""
-        date = dt.date.fromisoformat(day) if isinstance(day, str) else day
-        return self._day(dt.datetime.combine(date, dt.time(12), words.ZONE))
+        day = dt.date.fromisoformat(day) if isinstance(day, str) else day
+        return self._day(dt.datetime.combine(day, dt.time(12), words.ZONE))
 
     def moment_ns(self, ns: int) -> Markup:
         """A time of the vault's clock; a dash for none."""

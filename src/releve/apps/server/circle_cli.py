@@ -186,4 +186,11 @@ def _say(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        click.echo("  ".join(f"{key}: {value}" for key, value in facts.items()))
+        click.echo("  ".join(f"{key}: {_word(value)}" for key, value in facts.items()))
+
+
+def _word(value: object) -> object:
+    """What is not known is a dash, a yes or no is said in both languages."""
+    if isinstance(value, bool):
+        return "oui / yes" if value else "non / no"
+    return "-" if value in (None, {}, []) else value

@@ -22,6 +22,12 @@ from releve.model.errors import ReleveError, UsageError
 from releve.model.help import HelpRequest
 
 _SHORT = 8
+_PHASES = {  # of a call that nobody has taken
+    "ringing": "on appelle / ringing",
+    "ended": "personne n'est venu / nobody came",
+    "closed": "close sans réponse / closed without an answer",
+    "acknowledged": "prise / taken",
+}
 
 
 class HelpUnknownError(ReleveError):
@@ -145,8 +151,8 @@ def _facts(structure: Structure, request: HelpRequest, now: dt.datetime) -> dict
 
 
 def _line(facts: dict[str, object]) -> str:
-    who = facts["comes"] or facts["phase"]
-    return f"{str(facts['id'])[:_SHORT]}  {facts['structure']}  {facts['seconds']} s  {who}"
+    who = facts["comes"] or _PHASES[str(facts["phase"])]
+    return f"{str(facts['id'])[:_SHORT]}  {facts['structure']}  {facts['seconds']:.0f} s  {who}"
 
 
 def _say(structure: Structure, request: HelpRequest, now: dt.datetime, *, as_json: bool) -> None:

@@ -70,7 +70,7 @@ def onboard(
         return
     for one in taken:
         click.echo(
-            f"{one.structure} : {len(one.new)} nouveau, {len(one.kept)} déjà là ; {one.folder}"
+            f"{one.structure} : étapes faites : {len(one.new)}, déjà là : {len(one.kept)} ; {one.folder}"
         )
         for line in one.by_hand:
             click.echo(f"  à faire : {line}")

@@ -21,7 +21,10 @@ from releve.model.access import Grant, Role
 from releve.model.errors import ReleveError
 
 _password_option = click.option(
-    "--password-file", type=click.File(), default="-", help="One line; - is stdin."
+    "--password-file",
+    type=click.File(),
+    default="-",
+    help="One line; - is stdin: a terminal is asked.",
 )
 
 
@@ -88,7 +91,10 @@ def create(
     facts = {"structure": owner.id, "login": person.login, "role": role}
     if show_totp:
         facts["totp_secret"] = person.totp_secret
-    click.echo(json.dumps(facts) if as_json else "\n".join(facts.values()))
+    told = f"{person.login}  {role}  {owner.name}"
+    if show_totp:
+        told += f"\nclé du second facteur / second factor's key: {person.totp_secret}"
+    click.echo(json.dumps(facts) if as_json else told)
 
 
 @user.command("list")
@@ -140,8 +146,12 @@ def reset(
 
 
 def _password_in(file: TextIO) -> str:
-    """Raises: WeakPasswordError."""
-    password = file.readline().rstrip("\n")
+    """A person at a terminal is asked, twice and unseen. Raises: WeakPasswordError."""
+    if file.isatty():
+        what, twice = "Nouveau mot de passe / new password", "Encore / again"
+        password: str = click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
+    else:
+        password = file.readline().rstrip("\n")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WeakPasswordError(len(password))
     return password

@@ -89,6 +89,10 @@ def add(
     if needs_leave(parts.scheme, parts.hostname or ""):
         click.echo(_NEEDS_LEAVE, err=True)
     facts = {"id": made.id, "url": made.url, "secret": signing.told_key(key)}
+    if not as_json:
+        click.echo(
+            "Identifiant, puis clé, dite cette fois / id, then key, told this once:", err=True
+        )
     click.echo(json.dumps(facts) if as_json else f"{made.id}\n{facts['secret']}")
 
 
@@ -130,7 +134,7 @@ def test(home: Path, db: str, structure: str, wait: float, webhook_id: str, as_j
     if ended.taken_at is None:
         raise WebhookNotTakenError(ended.why)
     facts = {"id": ended.id, "taken_at": ended.taken_at.isoformat()}
-    click.echo(json.dumps(facts) if as_json else facts["taken_at"])
+    click.echo(json.dumps(facts) if as_json else f"pris / taken {facts['taken_at']}")
 
 
 @webhook.command()

@@ -135,10 +135,12 @@ def _run(wishes: Wishes) -> None:
     try:
         result, failures = _measure(wishes, plan, table, book, chain)
         lost = _conclude(wishes, table, result, book.run)
-    except BaseException:
+    except BaseException as error:
         if chain:
             chain.release()
         book.clear()
+        if isinstance(error, KeyboardInterrupt):
+            table.say("interrupted")
         raise
     _leave(wishes, table, book, chain)
     if lost:

@@ -7,6 +7,10 @@ Lang = Literal["fr", "en"]
 
 _WORDS: dict[str, tuple[str, str]] = {
     "title": ("Relève : simulation d'attaques réelles", "Relève: simulation of real attacks"),
+    "interrupted": (
+        "interrompu : tout ce que la simulation avait lancé est arrêté et rangé",
+        "interrupted: all that the simulation had started is stopped and cleared away",
+    ),
     "cleaned": ("nettoyé après une fin brutale : {}", "cleaned after a hard end: {}"),
     "building": ("construction du partage : {} fichiers", "building the share: {} files"),
     "attacks": ("Attaques", "Attacks"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from releve.report.text import FRANCE
+from releve.report.text import FRANCE, typeset
 
 LANGUAGES = ("fr", "en")
 _THIN, _HARD = "\u202f", "\u00a0"
@@ -41,7 +41,8 @@ def _load(packages: tuple[str, ...], language: str) -> dict[str, str]:
         for section, rows in tomllib.loads(text).items():
             for key, value in rows.items():
                 # A number is never parted from what it counts.
-                flat[f"{section}.{key}"] = value.replace("{n} ", "{n}" + _HARD)
+                counted = value.replace("{n} ", "{n}" + _HARD)
+                flat[f"{section}.{key}"] = typeset(counted, "en" if language == "en" else "fr")
     return flat
 
 
