@@ -24,6 +24,7 @@ from tests.console.test_pages import PASSWORD, sign_in
 from tests.console.test_ways_in import account_of
 from tests.server.test_access import grant
 from tests.server.test_break_glass import sheet_of
+from tests.server.test_passkeys import added
 from tests.server.world import T0, Running
 
 NEW = "une autre phrase assez longue"
@@ -202,6 +203,19 @@ def test_who_was_reset_enters_by_the_new_password_and_sets_up_a_phone(
     answer = browser.post("/login", data={"login": "claire", "password": NEW})
     assert answer.url.path == "/enrol"
     assert "reset_second_factor" in verbs(served)
+
+
+def test_who_learnt_the_password_of_a_person_with_a_passkey_shows_no_phone_of_his_own(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, httpx.Client())
+    assert csrf
+    added(served.store, claire(served))
+    answer = browser.post("/login", data={"login": "claire", "password": PASSWORD})
+    assert answer.status_code == 422
+    assert "clé d’accès" in answer.text
+    assert browser.get("/enrol").url.path == "/login"
+    assert "releve" not in browser.cookies
 
 
 def test_sessions_end_in_whatever_structure_they_act(

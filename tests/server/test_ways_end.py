@@ -120,6 +120,21 @@ def test_a_reset_with_the_second_factor_takes_linked_accounts_too(store: SqlStor
         links.person_of(store, PROVIDER, Vouched(subject="of a thief"), T0)
 
 
+def test_a_password_alone_sets_up_no_phone_for_who_enters_otherwise(store: SqlStore) -> None:
+    person = person_in(store)
+    assert not signin.enters_otherwise(store, person)
+    added(store, person)
+    assert signin.enters_otherwise(store, person)
+    assert signin.enters_otherwise(store, person, linked=False)
+    reset(store, person, second=True)
+    assert not signin.enters_otherwise(store, now_of(store, person))
+    links.keep_provider(store, PROVIDER, actor="admin", now=T0)
+    after = now_of(store, person)
+    links.add(store, PROVIDER, Vouched(subject="u1"), session_of(store, after)[0], T0)
+    assert signin.enters_otherwise(store, after)
+    assert not signin.enters_otherwise(store, after, linked=False)
+
+
 def test_the_key_of_a_phone_not_set_up_yet_goes_with_the_password_that_showed_it(
     store: SqlStore,
 ) -> None:

@@ -159,6 +159,8 @@ async def login(request: AnyRequest) -> Response[str]:
         return await door_page(request, visit, wrong=wrong, login=name)
     if person.totp_confirmed:
         return await let_in(visit, person, "password", "/login/second")
+    if await to_thread.run_sync(signin.enters_otherwise, visit.context.store, person):
+        return await door_page(request, visit, wrong="otherwise", login=name)
     return await let_in(visit, person, "enrol", "/enrol")
 
 

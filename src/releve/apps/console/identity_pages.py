@@ -141,6 +141,12 @@ async def _entered(visit: Visit, provider: Provider, answer: Answer) -> Response
     told(context, person.structure)
     stage, then = ("full", "/") if provider.is_strong else ("password", "/login/second")
     if stage == "password" and not person.totp_confirmed:
+        # The service stands for a password here: who has a passkey enters by that.
+        only = await to_thread.run_sync(
+            lambda: signin.enters_otherwise(context.store, person, linked=False)
+        )
+        if only:
+            raise Refused("otherwise")
         stage, then = "enrol", "/enrol"
     sid = session_digest(provider, vouched.session)
     how = {"by": "identity", "provider": provider.name, "sid": sid, "id_token": answer.id_token}

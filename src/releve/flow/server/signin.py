@@ -239,6 +239,17 @@ def _place(address: str) -> str:
     return str(known)
 
 
+def enters_otherwise(store: Store, person: Person, *, linked: bool = True) -> bool:
+    """Without a phone, by a passkey or (`linked`) an account elsewhere: a password alone sets up none.
+
+    Else who learnt it would show a phone of their own, and be in.
+    """
+    if person.totp_confirmed:
+        return False
+    with store.unit(person.structure, writes=False) as unit:
+        return bool(unit.passkeys_of(person.id) or (linked and unit.identities(person=person.id)))
+
+
 def create_person(
     store: Store,
     structure: Structure,

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 class Refused(Exception):  # noqa: N818  # a control value of this room
     """`why`: "identity" (not verified), or "identity_" and "down", "denied" (there), "weak", "unknown".
 
-    Of linking also "taken", "own_means", "not_open", "last".
+    "otherwise": the person enters by a passkey alone. Of linking also "taken", "own_means", "not_open", "last".
     """
 
     def __init__(self, why: str) -> None:
