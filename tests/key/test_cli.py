@@ -241,6 +241,8 @@ def test_each_sheet_is_one_page_of_a4_that_reads_the_same_as_the_screen(
         shown = re.findall(r"<td>([0-9A-Za-z-]+)</td>", file.with_suffix(".html").read_text())
         assert len(shown) == (23 if words else 6)
         assert all(word in text for word in shown)
+        options = ("--url", "--user", "--http-password-file", *words)
+        assert all(option in text for option in options), "what is typed is broken by no line's end"
 
 
 def test_on_a_terminal_a_wrong_row_is_asked_again_and_nothing_is_echoed(printed, state):

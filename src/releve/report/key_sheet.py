@@ -28,7 +28,7 @@ body {{ font-size: 9pt; line-height: 1.38; }}
 .both h2 {{ font-size: 12.5pt; margin: 0 0 1.5mm; }}
 .both ol {{ margin: 0 0 2.5mm; padding-left: 4.5mm; }}
 .both li {{ margin-bottom: 1mm; }}
-.both code {{ overflow-wrap: anywhere; }}
+.both code {{ overflow-wrap: anywhere; }} .option {{ white-space: nowrap; }}
 .kept {{ border-top: 0.75pt solid {INK}; padding-top: 2mm; }}
 .tried {{ width: 100%; margin: 1mm 0 0; }} .tried td {{ height: 6.5mm; }}
 """
@@ -114,7 +114,7 @@ def _night(key: PaperKey) -> Html:
         esc(
             "Ne pas taper cette clé sur une machine touchée par l’attaque. Prendre une machine saine."
         ),
-        join([esc("Vérifier la clé, elle sera demandée : "), el("code", esc(command))]),
+        join([esc("Vérifier la clé, elle sera demandée : "), _typed(command)]),
         esc(
             "FICHIER : le mot de passe de restauration du coffre, ouvert pour l’incident "
             "(releve vault credential open)."
@@ -136,6 +136,15 @@ def _night(key: PaperKey) -> Html:
         _steps("At 3 a.m.", english, "en"),
         class_="both",
     )
+
+
+def _typed(command: str) -> Html:
+    """To be typed from paper: no line ends within an option, where it would read as two words."""
+    words = [
+        el("span", esc(word), class_="option") if word.startswith("--") else esc(word)
+        for word in command.split(" ")
+    ]
+    return el("code", Html(" ".join(words)))
 
 
 def _steps(title: str, steps: list[Html], lang: str) -> Html:
