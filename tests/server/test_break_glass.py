@@ -4,8 +4,9 @@ import os
 import pytest
 
 from releve.adapters.sql.store import SqlStore
-from releve.flow.server import break_glass, sessions, signin
+from releve.flow.server import access, break_glass, sessions, signin
 from releve.flow.server.ports import Person
+from releve.model.access import Role
 from tests.server.test_passkeys import new, person_in, session_of
 from tests.server.world import T0
 
@@ -125,3 +126,23 @@ def test_own_sessions_are_listed_and_ended_one_by_one_or_all_others(store: SqlSt
     assert signin.session_of(store, secret, T0) is not None
     assert signin.session_of(store, other.secret, T0) is not None
     assert signin.session_of(store, opened[3].secret, T0) is None
+    with store.unit(person.structure, writes=False) as unit:
+        told = [e.detail for e in unit.trail() if e.verb == "end_sessions"]
+    assert told == ["2 (others)", f"1 ({one.name})"]
+    assert sessions.own_sessions(store, mine, secret, mine.expires_at) == []
+
+
+def test_own_sessions_in_another_structure_are_listed_with_its_name_and_ended(
+    store: SqlStore,
+) -> None:
+    person, far = person_in(store), person_in(store, "dora", "s2").structure
+    with store.unit(far) as unit:
+        access.give(unit, person, Role.AUDITOR, actor="dora", now=T0)
+    mine, secret = session_of(store, person)
+    there, used = session_of(store, person)
+    gone, _ = access.go_to(store, there, used, far, "", new_secret=new, identity="a1", now=T0)
+    listed = sessions.own_sessions(store, mine, secret, T0)
+    assert [own.elsewhere for own in listed if not own.is_this] == ["s2"]
+    assert sessions.end(store, mine, secret, "others", T0) == 1
+    assert signin.session_of(store, gone, T0) is None
+    assert signin.session_of(store, secret, T0) is not None

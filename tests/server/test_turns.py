@@ -9,6 +9,11 @@ import sqlalchemy as sa
 
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.turns import Turns
+from releve.apps.server.home import Home
+from releve.apps.server.opening import make_store
+from releve.flow.server.enrol import ensure_structure
+from releve.model.structure import Profile, StructureKind
+from tests.server.world import T0
 
 
 def test_turns_go_round_in_order_and_who_gives_up_leaves_the_row() -> None:
@@ -92,3 +97,30 @@ def test_a_writing_that_fails_gives_its_turn_back(engine: sa.Engine) -> None:
     assert time.monotonic() - began < 5
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM seen").scalar_one() == 1
+
+
+def test_who_said_to_write_nothing_is_refused_and_the_next_on_that_connection_writes(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path / "server")
+    home.make()
+    store = make_store(home)
+    structure = ensure_structure(store, "A", "s1", T0).id
+    profile = Profile(kind=StructureKind.PRACTICE, legal_name="A")
+
+    def write_in_a_reading() -> None:
+        with store.unit(structure, writes=False) as unit:
+            unit.put_profile(profile)
+
+    def known() -> Profile | None:
+        with store.unit(structure, writes=False) as unit:
+            return unit.profile()
+
+    for before in (None, profile):
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            write_in_a_reading()
+        assert known() == before
+        with store.unit(structure) as unit:
+            unit.put_profile(profile)
+    assert known() == profile
+    store.close()

@@ -118,6 +118,8 @@ def test_a_grave_alert_opens_one() -> None:
 
 def test_a_would_be_stop_of_watch_mode_is_no_incident() -> None:
     assert run(stopped("f1", 0, action="would_stop")) == []
+    (incident,) = run(stopped("f1", 0), stopped("f2", 1, action="would_stop"))
+    assert [e.kind for e in incident.timeline] == ["stopped"]  # nor a line in another's
 
 
 def test_the_same_finding_twice_changes_nothing() -> None:

@@ -16,6 +16,7 @@ from releve.adapters.sql.turns import Turns, turns_of
 from releve.model.errors import ReleveError
 
 _TURN = "turn"  # of a connection that writes
+_ONLY_READS = "only_reads"  # of a connection that refuses to write
 
 
 class ServerRunningError(ReleveError):
@@ -130,11 +131,16 @@ def _without_nul(
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A reader that later writes could fail at once with "database is locked": writers say so first.
-    writes = connection.get_execution_options().get("writes", False)
+    writes = connection.get_execution_options().get("writes")
     if writes and _TURN not in connection.info:
         turns = turns_of(os.path.realpath(connection.engine.url.database or ""))
         if turns.take():  # else SQLite says that it is locked
             connection.info[_TURN] = turns
+    # Who said to write nothing would write past the turns of the others: refused, not done.
+    only_reads = writes is False
+    if connection.info.get(_ONLY_READS, False) is not only_reads:
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if only_reads else 'OFF'}")
+        connection.info[_ONLY_READS] = only_reads
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

@@ -35,6 +35,7 @@ class SqlStore(
     def __init__(self, engine: sa.Engine, seal: Seal) -> None:
         super().__init__(engine)
         self._seal = seal
+        self._reading: sa.Engine = engine.execution_options(writes=False)
 
     def leavings(self) -> Leavings:
         """For a structure that leaves."""
@@ -45,7 +46,7 @@ class SqlStore(
 
     @contextmanager
     def unit(self, structure: str, *, writes: bool = True) -> Iterator[SqlUnit]:
-        engine = self._writing if writes else self._engine
+        engine = self._writing if writes else self._reading
         with engine.begin() as connection:
             yield SqlUnit(connection, structure, self._seal)
 

@@ -512,7 +512,10 @@ class Store(CircleStore, IdentityStore, MailStore, ToolStore, Protocol):
     """The database. The few questions that come before a structure is known are here."""
 
     def unit(self, structure: str, *, writes: bool = True) -> AbstractContextManager[Unit]:
-        """Commits durably when the block ends well, else undoes all of it."""
+        """Commits durably when the block ends well, else undoes all of it.
+
+        `writes` False: it says to write nothing; SQLite then refuses what it would write.
+        """
         ...
 
     def structures(self) -> list[Structure]: ...
