@@ -67,7 +67,15 @@ def every_table(served: Running, page: Page) -> tuple[str, ...]:
         "all => all.map(a => a.getAttribute('href'))"
     )
     assert links
-    rest = ("/posture", "/settings", "/papers", "/tools", "/help/file", "/nothing")
+    rest = (
+        "/posture",
+        "/settings",
+        "/papers",
+        "/tools",
+        "/help/file",
+        "/account/phone",
+        "/nothing",
+    )
     return (*addresses(case), *rest, f"/incidents/{case}?skip=3", *sorted(set(links)))
 
 
