@@ -86,7 +86,7 @@ class Guard:
             hold=Desk(merge, steady), big=Desk(merge, steady), judge=Desk(merge, steady)
         )
         self._stages = Stages(say, parts.report_bug)
-        self._intake = Intake(parts.watcher, parts.clock)
+        self._intake = Intake(parts.watcher, parts.clock, limits)
         self.originals = Originals(ground)
         quiet = Quiet(self._intake, desks, parts.clock)
         self.holder = Holder(ground, desks)
