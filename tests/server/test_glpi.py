@@ -100,7 +100,7 @@ def test_a_call_is_one_ticket_and_each_change_is_told_once(
     hospital.tickets.look()
     assert glpi.names() == ["ticket", "assigned"]
     (made,) = glpi.bodies("ticket")
-    assert made["name"] == "Soins bloqués : demande d’aide (Relève abcdef01)"
+    assert made["name"] == "Soins bloqués\xa0: demande d’aide (Relève abcdef01)"
     assert (made["type"], made["urgency"], made["entities_id"], made["itilcategories_id"]) == (
         1,
         5,

@@ -161,10 +161,10 @@ def test_the_message_names_the_structure_and_the_link_and_nothing_else(clocks: C
     ((structure, request),) = clocks.driver.waking()
     (call,) = clocks.driver.move(structure, request)
     said = telling("https://releve.example")(call)
-    assert said.title == "Relève : échéance légale"
+    assert said.title == "Relève\xa0: échéance légale"
     assert said.body.splitlines() == [
         "Une échéance légale de Cabinet A approche ou est passée.",
-        f"Je m’en charge : https://releve.example/a/{call.code}",
+        f"Je m’en charge\xa0: https://releve.example/a/{call.code}",
     ]
     invited = answering.look(clocks.store, call.code, clocks.clock.now())
     assert invited is not None

@@ -90,7 +90,14 @@ def unpack(path: Path, into: Path) -> StateManifest:
                     raise StateFileError(path, f"{member.name} is not what was backed up")
             while packed.read(_CHUNK):
                 pass  # to the end: the checksum of the whole, the list included, stands there
-    except (OSError, EOFError, zlib.error, tarfile.TarError, msgspec.DecodeError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        tarfile.TarError,
+        msgspec.DecodeError,
+    ) as error:
         raise StateFileError(path, str(error) or type(error).__name__) from error
     if left:
         raise StateFileError(path, f"{min(left)} is missing")
