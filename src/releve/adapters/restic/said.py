@@ -94,8 +94,6 @@ class _LsSnapshot(msgspec.Struct, tag_field="message_type", tag="snapshot"):
     pass
 
 
-_CRASHES = ("panic: ", "fatal error: ")
-_NO_READ = "unexpected HTTP response (403)"  # only loading is answered so: see its rest backend
 _talk = msgspec.json.Decoder(Status | Error | Summary | ExitError).decode
 _snapshots = msgspec.json.Decoder(list[SnapshotSaid]).decode
 found = msgspec.json.Decoder(list[Found]).decode

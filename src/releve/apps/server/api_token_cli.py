@@ -11,7 +11,7 @@ from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
-from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.structure_cli import find_structure, structures_meant
 from releve.flow.server.ports import Structure
 from releve.flow.server.tools import tokens
 from releve.model.errors import ReleveError, UsageError
@@ -91,8 +91,7 @@ def add(
 def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
     """Les jetons, et quand ils ont servi / tokens, and when they were last used."""
     store, now = open_store(Home(home), db), SystemClock().now()
-    wanted = [find_structure(store, structure)] if structure else store.structures()
-    for known in wanted:
+    for known in structures_meant(store, structure):
         with store.unit(known.id, writes=False) as unit:
             found = unit.api_tokens()
         for one in found:
@@ -108,7 +107,7 @@ def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
 def revoke(home: Path, db: str, structure: str, token: str, as_json: bool) -> None:
     """Fermer le jeton TOKEN (son id), tout de suite / end the token TOKEN (its id), at once."""
     store, now = open_store(Home(home), db), SystemClock().now()
-    wanted = [find_structure(store, structure)] if structure else store.structures()
+    wanted = structures_meant(store, structure)
     ended = []
     for known in wanted:
         with store.unit(known.id) as unit:

@@ -10,7 +10,7 @@ from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
-from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.structure_cli import find_structure, structures_meant
 from releve.flow.server import access
 from releve.flow.server.ports import Person, Structure
 from releve.model.access import Grant, Role
@@ -95,8 +95,7 @@ def remove(home: Path, db: str, structure: str, login: str, as_json: bool) -> No
 def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
     """Les accès en cours / the grants in force."""
     store = open_store(Home(home), db)
-    wanted = [find_structure(store, structure)] if structure else store.structures()
-    for known in wanted:
+    for known in structures_meant(store, structure):
         with store.unit(known.id, writes=False) as unit:
             there = access.in_force(unit)
         for one in there:

@@ -121,3 +121,8 @@ def find_structure(store: SqlStore, name: str) -> Structure:
         if known.name == name:
             return known
     raise StructureUnknownError(name)
+
+
+def structures_meant(store: SqlStore, name: str) -> list[Structure]:
+    """The one of that name, or all of them when none is named. Raises: StructureUnknownError."""
+    return [find_structure(store, name)] if name else store.structures()

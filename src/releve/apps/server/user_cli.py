@@ -13,7 +13,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import make_store, open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.owner import owner_of
-from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.structure_cli import structures_meant
 from releve.flow.server import access, own_means
 from releve.flow.server.ports import Structure, Unit
 from releve.flow.server.signin import LONGEST_PASSWORD, SHORTEST_PASSWORD, create_person
@@ -105,8 +105,7 @@ def create(
 def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
     """Les comptes, et par quoi ils entrent / accounts, and what lets them in."""
     store = open_store(Home(home), db)
-    wanted = [find_structure(store, structure)] if structure else store.structures()
-    for known in wanted:
+    for known in structures_meant(store, structure):
         with store.unit(known.id, writes=False) as unit:
             rows = [_facts(known, unit, grant) for grant in access.in_force(unit) if grant.is_home]
         for row in rows:

@@ -14,7 +14,7 @@ from releve.adapters.system import SystemClock, new_id
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
-from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.structure_cli import find_structure, structures_meant
 from releve.flow.server.ports import Structure
 from releve.flow.server.tools import signing, webhooks
 from releve.model.errors import ReleveError, UsageError
@@ -104,8 +104,7 @@ def add(
 def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
     """Les adresses prévenues, et si elles répondent / addresses that are told, and whether they answer."""
     store = open_store(Home(home), db)
-    wanted = [find_structure(store, structure)] if structure else store.structures()
-    for known in wanted:
+    for known in structures_meant(store, structure):
         with store.unit(known.id, writes=False) as unit:
             found = unit.webhooks()
         for one in found:
