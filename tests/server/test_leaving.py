@@ -23,7 +23,6 @@ from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
 from releve.apps.server.leaving import (
-    CERTIFICATE,
     MANIFEST,
     Decided,
     Office,
@@ -33,6 +32,7 @@ from releve.apps.server.leaving import (
 )
 from releve.apps.server.opening import make_store
 from releve.flow.sealed import is_document, open_
+from releve.flow.server.certificate import CERTIFICATE
 from releve.flow.server.ports import Structure
 from releve.model.identity import Provider
 from releve.model.leaving import Erasure

@@ -14,7 +14,18 @@ FaultKind = Literal[
     "head_replaced",  # two heads of one `seq` differ, or one covers less than the one before
     "head_forged",  # no key that was named signed this head
     "shipped_missing",  # between two heads that were shipped one is not there
-    "structure_gone",  # heads were shipped of a structure that the server does not know any more
+    "structure_gone",  # of a structure that the server does not know any more, and no certificate explains it
+    "certificate_forged",  # a certificate of erasure that was given: no key that was named signed it
+]
+CertificateLack = Literal[
+    "none",  # none of this structure was given
+    "silent",  # it names no end of the trail: a Relève of before made it
+    "not_whole",  # the trail was not whole any more when the structure left
+    "older",  # heads were shipped after the last one that it names
+    "newer",  # it names a later head than the last that is among those shipped
+    "incomplete",  # heads are missing among those shipped: whether the others are its own, cannot be told
+    "other",  # heads that were shipped are not those that the server held when the structure left
+    "other_key",  # not by the key that signed the last head
 ]
 
 
@@ -29,9 +40,13 @@ class AuditHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """`first` to `last`: entries, for heads their `seq`. It came about after `since`, when that is known."""
+    """`first` to `last`: entries, for heads their `seq`, for certificates their place among those given.
+
+    It came about after `since`, when that is known. `lack`: why no certificate explains `structure_gone`.
+    """
 
     what: FaultKind
     first: int
     last: int
     since: dt.datetime | None = None
+    lack: CertificateLack | None = None

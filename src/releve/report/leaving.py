@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from releve.model.leaving import Erasure
+from releve.model.leaving import Erasure, TrailEnd
 from releve.report.document import Bullets, Cell, Document, Lead, Prose, Section, Table, Terms
 from releve.report.html import render
 from releve.report.text import FRANCE, Voice
@@ -15,7 +15,8 @@ STAYS = (
     ),
     (
         "Les têtes signées du journal d’audit envoyées ailleurs (releve server run --ship-heads) : des "
-        "empreintes, l’identifiant de la structure, des dates. Elles ne disent rien d’une personne."
+        "empreintes, l’identifiant de la structure, des dates. Elles ne disent rien d’une personne. "
+        "Ce certificat explique à releve audit verify pourquoi la structure n’est plus là."
     ),
     (
         "Les sauvegardes du serveur faites avant (releve server backup) : elles contiennent encore la "
@@ -73,6 +74,7 @@ def readme(name: str, rows: Mapping[str, int], left_out: Mapping[str, int]) -> s
         "",
         "tables/NOM.jsonl : une ligne JSON (UTF-8) par enregistrement ; heures en UTC (ISO 8601).",
         "documents/ : dossiers et relevés de service, en HTML, PDF et JSON.",
+        "tetes.jsonl : les têtes signées du journal d’audit, telles qu’elles sont envoyées ailleurs.",
         "manifest.json : le SHA-256 de chaque fichier, signé (Ed25519) par le serveur.",
         "",
         "Tables et nombre d’enregistrements :",
@@ -106,8 +108,13 @@ def erasure_html(made: Erasure, print_: str) -> str:
                 ("Raison", made.reason),
                 ("Le", _FRENCH.moment(made.at.astimezone(FRANCE))),
                 ("Remis avant (SHA-256 du manifeste)", made.export),
+                *_trail(made.trail),
                 ("Clé qui signe", print_),
                 ("Vérifier", "releve leave --verify effacement.json"),
+                (
+                    "Vérifier avec les têtes envoyées ailleurs",
+                    "releve audit verify --heads DOSSIER --left effacement.json",
+                ),
             )
         ),
         Table(
@@ -128,3 +135,16 @@ def erasure_html(made: Erasure, print_: str) -> str:
             description="Ce qui a été effacé du serveur, et ce qui reste ailleurs.",
         )
     )
+
+
+def _trail(end: TrailEnd | None) -> tuple[tuple[str, str], ...]:
+    """Nothing of a certificate of before, which did not say."""
+    if end is None:
+        return ()
+    whole = "entier" if not end.faults else f"pas entier : {end.faults} défauts"
+    said = f"{_FRENCH.number(end.entries)} inscriptions, {whole}"
+    head = "aucune"
+    if end.head is not None:
+        at = _FRENCH.moment(end.head.at.astimezone(FRANCE))
+        head = f"n° {end.head.seq}, jusqu’à l’inscription {end.head.number}, le {at}"
+    return (("Journal d’audit au départ", said), ("Dernière tête signée", head))

@@ -95,8 +95,16 @@ class Leavings:
 
     def erasure(self, name: str) -> KeptErasure | None:
         """The newest of a structure of that name."""
-        query = sa.select(t.erasure).where(t.erasure.c.name == name)
-        query = query.order_by(t.erasure.c.at.desc()).limit(1)
+        return self._erasure(t.erasure.c.name == name)
+
+    def erasure_of(self, structure: str) -> KeptErasure | None:
+        """By its id; None too in a database of before there were any."""
+        if not sa.inspect(self._engine).has_table(t.erasure.name):
+            return None
+        return self._erasure(t.erasure.c.erased == structure)
+
+    def _erasure(self, which: sa.ColumnElement[bool]) -> KeptErasure | None:
+        query = sa.select(t.erasure).where(which).order_by(t.erasure.c.at.desc()).limit(1)
         with self._engine.begin() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:

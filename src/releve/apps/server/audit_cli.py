@@ -1,13 +1,16 @@
 """`releve audit`: the trail that cannot be changed unseen: read it, verify it, its public key."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
 
 from releve.adapters.audit_heads import read_lines
+from releve.adapters.sql.store import SqlStore
 from releve.apps.server.home import Home
+from releve.apps.server.left_papers import LACKS, files_of, missing_paper, read_files, unexplained
 from releve.apps.server.opening import open_to_look
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.flow.server.verify import Verified, verify, verify_shipped
@@ -25,7 +28,9 @@ _WORDS: dict[FaultKind, str] = {
     "head_forged": "tête que la clé n'a pas signée / head that the key did not sign",
     "shipped_missing": "tête qui manque parmi les transmises / head missing among those shipped",
     "structure_gone": "structure effacée du serveur / structure erased from the server",
+    "certificate_forged": "certificat que la clé n'a pas signé / certificate that the key did not sign",
 }
+_OF_PAPER = ("structure_gone", "certificate_forged")
 
 
 class TrailNotWholeError(ReleveError):
@@ -37,8 +42,9 @@ class TrailNotWholeError(ReleveError):
         " before the time that is named, and do not trust this server meanwhile."
     )
 
-    def __init__(self, faults: int) -> None:
+    def __init__(self, faults: int, remedy: str = "") -> None:
         super().__init__(f"{faults} faults in the audit trail; each is listed above.")
+        self.remedy = remedy or self.remedy
 
 
 @click.group()
@@ -54,7 +60,14 @@ def audit() -> None:
     "--heads",
     "heads",
     type=click.Path(path_type=Path),
-    help="Heads that were shipped: the folder, a file of it, or a syslog file.",
+    multiple=True,
+    help="Heads that were shipped: the folder, a file of it, or a syslog file. Several: one each.",
+)
+@click.option(
+    "--left",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    help="The certificate of erasure of a structure that left, or a folder of them; not the server's copy.",
 )
 @click.option(
     "--key",
@@ -68,7 +81,8 @@ def verify_(
     home: Path,
     db: str,
     structure: str,
-    heads: Path | None,
+    heads: tuple[Path, ...],
+    left: tuple[Path, ...],
     keys: tuple[str, ...],
     heads_only: bool,
     as_json: bool,
@@ -76,12 +90,16 @@ def verify_(
     """Vérifier le journal de bout en bout / verify the trail from end to end.
 
     Without --heads nothing shows that somebody who owns the database rewrote the trail and took its
-    heads away, or, with the server's key, made new ones.
+    heads away, or, with the server's key, made new ones. A structure that is gone is explained by its
+    certificate of erasure (`releve leave`), as it was handed out.
 
-    Example: releve audit verify --heads /mnt/temoin --json
+    Example: releve audit verify --heads /mnt/temoin --left /srv/certificats --json
     """
     trusted = [_key(words) for words in keys] or [_own_key(home)]
-    shipped = None if heads is None else read_lines(heads)
+    shipped = [line for place in heads for line in read_lines(place)] if heads else None
+    if left and (structure or heads_only or not heads):
+        raise UsageError("--left goes with --heads, without --structure or --heads-only.")
+    papers, remedy = files_of(left), ""
     if heads_only:
         if shipped is None or not keys:
             raise UsageError("--heads-only needs --heads and --key.")
@@ -90,16 +108,18 @@ def verify_(
         store = open_to_look(Home(home), db)
         if structure and structure not in [s.name for s in store.structures()]:
             raise UsageError(f"No structure is named {structure}.")
-        found = verify(store, trusted, shipped, structure)
+        found = verify(store, trusted, shipped, structure, read_files(papers, trusted))
+        remedy = _remedy(found, store, trusted)
     faults = sum(len(one.faults) for one in found)
     if as_json:
         facts = {"whole": not faults, "keys": [key.hex() for key in trusted], "structures": found}
+        facts["certificates"] = [str(file) for file in papers]
         click.echo(msgspec.json.encode(facts))
     else:
         for one in found:
-            _say(one)
+            _say(one, papers)
     if faults:
-        raise TrailNotWholeError(faults)
+        raise TrailNotWholeError(faults, remedy)
 
 
 @audit.command()
@@ -141,13 +161,30 @@ def key(home: Path, as_json: bool) -> None:
     click.echo(json.dumps({"key": public}) if as_json else public)
 
 
-def _say(one: Verified) -> None:
+def _remedy(found: Sequence[Verified], store: SqlStore, keys: Sequence[bytes]) -> str:
+    """Where structures are gone and all else is whole, which paper is missing."""
+    faults = [fault for one in found for fault in one.faults]
+    gone = unexplained(found)
+    if not gone or any(fault.what not in _OF_PAPER for fault in faults):
+        return ""
+    return _printable(missing_paper(gone, store.leavings(), keys))
+
+
+def _say(one: Verified, papers: Sequence[Path]) -> None:
     shipped = "" if one.shipped is None else f", {one.shipped} transmises / shipped"
     facts = f"{one.entries} inscriptions / entries, {one.heads} têtes / heads{shipped}"
     verdict = "PAS ENTIER / NOT WHOLE" if one.faults else "entier / whole"
-    click.echo(f"{one.name or one.structure or '--heads'}  {facts} : {verdict}")
+    click.echo(_printable(f"{one.name or one.structure or '--heads, --left'}  {facts} : {verdict}"))
+    if one.left is not None:
+        day, by, why = f"{one.left.at:%Y-%m-%d}", one.left.by, one.left.reason
+        said = f"  partie le {day}, décidé par {by} ({why}) : certificat valable / left on {day},"
+        click.echo(_printable(f"{said} decided by {by}: valid certificate"))
     for fault in one.faults:
-        click.echo(f"  {_place(fault)}  {_WORDS[fault.what]}{_since(fault)}")
+        place = _place(fault)
+        if fault.what == "certificate_forged":
+            place = _printable(str(papers[fault.first - 1]))
+        lack = "" if fault.lack is None else f" ; {LACKS[fault.lack]}"
+        click.echo(f"  {place}  {_WORDS[fault.what]}{_since(fault)}{lack}")
 
 
 def _place(fault: Fault) -> str:

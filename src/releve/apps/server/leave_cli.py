@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import msgspec
 
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.leaving import (
-    CERTIFICATE,
     Decided,
     Office,
     erase,
@@ -20,9 +18,9 @@ from releve.apps.server.leaving import (
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
-from releve.flow.sealed import SealBroken, fingerprint, open_
+from releve.flow.sealed import SealBroken, fingerprint
+from releve.flow.server.certificate import read
 from releve.model.errors import ReleveError, UsageError
-from releve.model.leaving import Erasure
 from releve.report.text import Voice
 
 
@@ -136,14 +134,14 @@ def _left(place: Home, db: str, name: str, out: Path, decided: Decided | None) -
 def _verified(file: Path, key: str, home: Path) -> dict[str, object]:
     """Raises: ErasureBadError."""
     try:
-        sealed = open_(CERTIFICATE, file.read_bytes())
-        made = msgspec.json.decode(sealed.body, type=Erasure)
-    except (SealBroken, msgspec.MsgspecError) as error:
+        found = read(file.read_bytes())
+    except SealBroken as error:
         raise ErasureBadError(file.name, str(error)) from error
     if not key and not Home(home).has_key():
         raise UsageError(f"{home} holds no key of a server: name one with --key.")
-    if sealed.public_key != (key or Home(home).public_key().hex()):
-        raise ErasureBadError(file.name, f"the key {fingerprint(sealed.public_key)} is unknown")
+    if found.public_key != (key or Home(home).public_key().hex()):
+        raise ErasureBadError(file.name, f"the key {fingerprint(found.public_key)} is unknown")
+    made = found.made
     return {"structure": made.name, "at": made.at.isoformat(), "rows": sum(made.rows.values())}
 
 

@@ -16,13 +16,15 @@ from releve.adapters.pdf import PdfMissingError
 from releve.adapters.sql.leaving import KEYS_ONLY, Leaving
 from releve.adapters.sql.store import SqlStore
 from releve.apps.console.dossier_files import file_of
-from releve.flow.sealed import Kind, fingerprint, open_, public_hex, seal
+from releve.flow.sealed import Kind, fingerprint, public_hex, seal
+from releve.flow.server.certificate import CERTIFICATE, read
 from releve.flow.server.ports import Structure, Unit
+from releve.flow.server.verify import end_of
 from releve.model.leaving import Erasure, KeptErasure
 from releve.report.leaving import erasure_html, readme
 
 MANIFEST = Kind(b"releve-leave-manifest-v1\n", "manifest")
-CERTIFICATE = Kind(b"releve-erasure-v1\n", "erasure")
+HEADS = "tetes.jsonl"  # as they are shipped: for a place that lacks the last ones
 _DOSSIER_FORMS = ("json", "html", "pdf")
 
 
@@ -64,6 +66,7 @@ def erase(office: Office, structure: Structure, decided: Decided, out: Path) -> 
                 at=office.now,
                 rows=leaving.count(),
                 export=digest,
+                trail=end_of(leaving.unit, structure.id, [_public(office.key)]),
             )
             # The export lies in its place before anything of it is gone.
             folder.rename(target)
@@ -73,13 +76,16 @@ def erase(office: Office, structure: Structure, decided: Decided, out: Path) -> 
 
 
 def write_certificate(kept: KeptErasure, folder: Path) -> tuple[Path, Path]:
-    """As file and as page, as often as anybody asks: always the same bytes."""
-    sealed = open_(CERTIFICATE, kept.certificate)
-    made = msgspec.json.decode(sealed.body, type=Erasure)
-    folder.mkdir(parents=True, exist_ok=True)
-    file, page = folder / "effacement.json", folder / "effacement.html"
+    """As file and as page, as often as anybody asks: always the same bytes.
+
+    In a folder of that structure: the certificate of another that left stays.
+    """
+    found = read(kept.certificate)
+    own = folder / f"releve-{kept.structure}-effacement"
+    own.mkdir(parents=True, exist_ok=True)
+    file, page = own / "effacement.json", own / "effacement.html"
     write(file, kept.certificate)
-    write(page, erasure_html(made, fingerprint(sealed.public_key)).encode())
+    write(page, erasure_html(found.made, fingerprint(found.public_key)).encode())
     return file, page
 
 
@@ -88,6 +94,10 @@ def _certified(made: Erasure, key: Ed25519PrivateKey) -> KeptErasure:
     documents = {"effacement.html": page.encode()}
     content = seal(CERTIFICATE, msgspec.json.encode(made), documents, key)
     return KeptErasure(structure=made.structure, name=made.name, at=made.at, certificate=content)
+
+
+def _public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes_raw()
 
 
 def _place(out: Path, structure: Structure, now: dt.datetime) -> Path:
@@ -148,6 +158,8 @@ def _write_rows(office: Office, structure: Structure, leaving: Leaving, folder: 
     told = {name: n for name, n in counts.items() if name not in KEYS_ONLY}
     left_out = {name: n for name, n in counts.items() if name in KEYS_ONLY}
     write(folder / "LISEZMOI.txt", readme(structure.name, told, left_out).encode())
+    heads = b"".join(head.signed for head in leaving.unit.audit_heads())
+    write(folder / HEADS, heads)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {str(path.relative_to(folder)): _sha256(path) for path in files}
     body = msgspec.json.encode(

@@ -35,6 +35,14 @@ def digest(entry: AuditEntry, previous: str) -> str:
     return hashlib.sha256(msgspec.json.encode((*parts, entry.detail))).hexdigest()
 
 
+def digest_of(heads: Iterable[AuditHead]) -> str:
+    """SHA-256 over all heads of a structure, by `seq`: who has them all can compare."""
+    ordered = sorted(heads, key=lambda head: head.seq)
+    return hashlib.sha256(
+        b"".join(msgspec.json.encode(head) + b"\n" for head in ordered)
+    ).hexdigest()
+
+
 def sign(key: Ed25519PrivateKey, head: AuditHead) -> bytes:
     """The head as one line, as it is kept and shipped."""
     body = msgspec.json.encode(head)
