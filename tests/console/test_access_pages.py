@@ -1,6 +1,7 @@
 """Choosing a structure, who came in, the situation: in the pages as people use them."""
 
 import contextlib
+import datetime as dt
 import re
 import time
 from pathlib import Path
@@ -8,14 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from releve.assist.escalation import Acknowledged
 from releve.flow.server import access, situations
-from releve.flow.server.assist import asking
+from releve.flow.server.assist import answering, asking
 from releve.flow.server.live import MOST_WATCHED
 from releve.flow.server.ports import Person
 from releve.model.access import Role
 from tests.server.test_access import REASON, browser
 from tests.server.test_structures_apart import fill
-from tests.server.world import Running, running
+from tests.server.world import T0, Running, running
 
 
 def token(text: str) -> str:
@@ -81,7 +83,8 @@ def worst_first(served: Running) -> None:
     now = served.context.clock.now()
     with served.store.unit(hit.structure) as unit:
         access.give(unit, olga, Role.OPERATOR, actor="admin", now=now)
-    asked = asking.Asked(id="late-help", source="console", by="x", text="", at=now)
+    longest = T0 - dt.timedelta(hours=1)  # the others' calls are of T0
+    asked = asking.Asked(id="late-help", source="console", by="x", text="", at=longest)
     asking.ask(served.store, hit.structure, asked, now)
     assert not situations.renew(served.store, hit.structure, now)  # the call wrote it
     for path in ("/situation", "/situation/wall", "/situation?lang=en"):
@@ -90,6 +93,22 @@ def worst_first(served: Running) -> None:
         assert "Ailleurs" not in text
         assert other.structure not in text
     assert "1 demande attend" in client.get("/situation?lang=fr").text.replace("\u00a0", " ")
+    assert "Soins bloqués" not in client.get("/situation?lang=fr").text
+    blocked = asking.Asked(id="blocked", source="console", by="x", at=now, is_blocked=True)
+    asking.ask(served.store, calm.structure, blocked, now)
+    for path in ("/situation", "/situation/wall"):
+        text = client.get(f"{path}?lang=fr").text
+        assert text.index("Calme") < text.index("Touché"), path
+        assert text.count("Soins bloqués") == 1, path
+        assert text.index("Calme") < text.index("Soins bloqués") < text.index("Touché"), path
+        assert "Care at a standstill" in client.get(f"{path}?lang=en").text
+    with served.store.unit(calm.structure) as unit:
+        for request in unit.help_requests(is_open=True):
+            answering.acknowledge(unit, request.id, Acknowledged(now, "olga", "Olga"))
+    assert situations.renew(served.store, calm.structure, now)
+    text = client.get("/situation?lang=fr").text
+    assert text.index("Touché") < text.index("Calme")
+    assert "quelqu’un s’en occupe" in text
     assert 'href="/situation"' in client.get("/structures").text
     with client.stream("GET", "/situation/live") as answer:
         assert "Touché" in next(answer.iter_text())

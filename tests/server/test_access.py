@@ -11,11 +11,15 @@ import pytest
 
 from releve.adapters.sql.store import SqlStore
 from releve.apps.console.app import console_parts
+from releve.apps.console.situation_pages import situation_page
 from releve.apps.console.verbs import OPEN, VERBS
+from releve.assist.escalation import Acknowledged
 from releve.flow.server import access, signin
 from releve.flow.server.access import AdmissionEnded, NotAllowed, Refused, check, may
+from releve.flow.server.assist import answering, asking
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Person, Session
+from releve.flow.server.situations import renew
 from releve.model.access import Role, Verb
 from tests.server.test_structures_apart import PASSWORD, ask, fill, kept
 from tests.server.world import T0, Running, running
@@ -208,6 +212,41 @@ def test_only_the_granted_situations_are_there(
     assert store.situations_of(dora.id) == []  # a grant, but not of the operator
     ((_, summed),) = store.situations_of(olga.id)
     assert (summed.incidents, summed.hosts, summed.severity is None) == (1, 1, False)
+
+
+def test_the_structure_where_care_stands_still_comes_first_then_the_longest_wait(
+    store: SqlStore, two: tuple[str, str, Person]
+) -> None:
+    provider, practice, olga = two
+    places = {"Cabinet": practice}
+    for name in ("Attaqué", "Bloqué", "Depuis longtemps"):
+        places[name] = ensure_structure(store, name, name, T0).id
+        grant(store, places[name], olga, Role.OPERATOR)
+
+    def call(name: str, minutes: int, *, blocked: bool = False) -> str:
+        at = T0 - dt.timedelta(minutes=minutes)
+        asked = asking.Asked(
+            id=f"{name}{minutes}", source="console", by="x", at=at, is_blocked=blocked
+        )  # fmt: skip
+        return asking.ask(store, places[name], asked, T0).id
+
+    def order() -> list[str]:
+        for structure in places.values():
+            renew(store, structure, T0)
+        return [row.name for row in situation_page(store, olga.id, provider, T0).rows]
+
+    with store.unit(practice) as unit:
+        for request in unit.help_requests(is_open=True):
+            answering.close(unit, request.id, "", actor="olga", now=T0)
+    assert order()[0] == "Cabinet"  # its incident
+    call("Attaqué", 2)
+    call("Depuis longtemps", 50)
+    assert order()[:3] == ["Depuis longtemps", "Attaqué", "Cabinet"]
+    blocked = call("Bloqué", 1, blocked=True)
+    assert order()[:3] == ["Bloqué", "Depuis longtemps", "Attaqué"]
+    with store.unit(places["Bloqué"]) as unit:
+        answering.acknowledge(unit, blocked, Acknowledged(T0, "olga", "Olga"))
+    assert order()[:3] == ["Depuis longtemps", "Attaqué", "Bloqué"]
 
 
 def test_an_admission_is_never_changed(store: SqlStore, two: tuple[str, str, Person]) -> None:

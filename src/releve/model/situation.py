@@ -21,6 +21,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     watching: int = 0  # the guard only watches
     help_waiting: int = 0  # nobody came yet
     help_since: dt.datetime | None = None  # the oldest of these
+    care_blocked: int = 0  # open calls whose caller said that care stands still
+    blocked_since: dt.datetime | None = None  # the oldest of these that nobody came to yet
     clocks_late: int = 0
     clock_next: dt.datetime | None = None  # the next legal delay to end
     backup_at: dt.datetime | None = None  # the last good one of the host that is furthest behind

@@ -12,7 +12,7 @@ from releve.model.situation import Situation
 from releve.triage.outlook import BACKUP_LATE_AFTER, is_silent, lacks_backup, lacks_drill
 
 _GRAVITY = list(Severity)
-Rank = tuple[bool, bool, int, int, bool, int, str]
+Rank = tuple[float, float, bool, bool, int, int, bool, int, str]
 
 
 def sum_up(
@@ -24,7 +24,8 @@ def sum_up(
     now: dt.datetime,
 ) -> Situation:
     """From what is open: incidents, calls for help; and all hosts and legal clocks."""
-    waiting = [c.course.opened_at for c in calls if c.course.acknowledged_at is None]
+    nobody = [c for c in calls if c.course.acknowledged_at is None]
+    waiting = [c.course.opened_at for c in nobody]
     due = [c.due_at for c in clocks if c.state is State.RUNNING and c.due_at is not None]
     silent = [is_silent(host, now) for host in hosts]
     told = [h.state.backup for h in hosts if h.state.backup is not None]
@@ -43,6 +44,8 @@ def sum_up(
         watching=sum(h.state.guard == "watching" for h in hosts),
         help_waiting=len(waiting),
         help_since=min(waiting, default=None),
+        care_blocked=sum(c.is_blocked for c in calls),
+        blocked_since=min((c.course.opened_at for c in nobody if c.is_blocked), default=None),
         clocks_late=sum(at <= now for at in due),
         clock_next=min((at for at in due if at > now), default=None),
         backup_at=min((b.last_good_at for b in told if b.last_good_at is not None), default=None),
@@ -56,7 +59,8 @@ def sum_up(
 def mood(situation: Situation, now: dt.datetime) -> str:
     """Answers "down" (somebody looks now), "watching" (today), "setup" (not all is there) or "well"."""
     grave = situation.severity in (Severity.CRITICAL, Severity.SERIOUS)
-    if grave or situation.help_waiting or situation.clocks_late or situation.guard_down:
+    waits = situation.help_waiting or situation.care_blocked
+    if grave or waits or situation.clocks_late or situation.guard_down:
         return "down"
     is_behind = situation.no_backup or backup_is_late(situation, now)
     if situation.incidents or situation.silent or is_behind:
@@ -70,10 +74,16 @@ def backup_is_late(situation: Situation, now: dt.datetime) -> bool:
 
 
 def rank(situation: Situation, name: str, now: dt.datetime) -> Rank:
-    """The smallest is looked at first: who waits for help, then the gravest attack, then the rest."""
+    """The smallest is looked at first.
+
+    Who waits for help with care at a standstill, then who waits for help, each time the longest wait
+    first; where somebody came and care still stands; late legal clocks; the gravest attack; the rest.
+    """
     gravity = -1 if situation.severity is None else _GRAVITY.index(situation.severity)
     return (
-        not situation.help_waiting,
+        _waited(situation.blocked_since, now),
+        _waited(situation.help_since, now),
+        not situation.care_blocked,
         not situation.clocks_late,
         -gravity,
         -situation.guard_down - situation.silent,
@@ -81,3 +91,8 @@ def rank(situation: Situation, name: str, now: dt.datetime) -> Rank:
         -situation.incidents,
         name.casefold(),
     )
+
+
+def _waited(since: dt.datetime | None, now: dt.datetime) -> float:
+    """The longer, the smaller; who does not wait comes after all who do, whatever clocks say."""
+    return 1.0 if since is None else min((since - now).total_seconds(), 0.0)

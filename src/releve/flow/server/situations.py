@@ -9,6 +9,8 @@ from releve.triage.situation import sum_up
 
 # A structure whose hosts talk all the time is summed up this often; what was found does not wait.
 PACE = dt.timedelta(seconds=5)
+# They come newest first: a flood of calls is not to hide who waits the longest.
+_MOST_CALLS = 1000
 
 
 def keep(unit: Unit, now: dt.datetime) -> None:
@@ -51,7 +53,7 @@ def summed(unit: Unit, now: dt.datetime) -> Situation:
         unit.structure,
         unit.hosts(),
         unit.open_incidents(),
-        unit.help_requests(is_open=True),
+        unit.help_requests(is_open=True, most=_MOST_CALLS),
         unit.obligations(),
         now,
     )

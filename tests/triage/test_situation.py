@@ -1,0 +1,70 @@
+"""Which structure is looked at first: care at a standstill, then who waits the longest, then the attack."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.model.finding import Severity
+from releve.model.help import Course, HelpRequest
+from releve.model.situation import Situation
+from releve.triage.situation import mood, rank, sum_up
+
+T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
+
+
+def call(minutes: float, *, blocked: bool = False, answered: bool = False) -> HelpRequest:
+    """One that began so long before T0."""
+    at = T0 - dt.timedelta(minutes=minutes)
+    course = Course(opened_at=at, due_at=at, acknowledged_at=T0 if answered else None)
+    return HelpRequest(
+        id=f"r{minutes}", structure="s", source="console", asked_by="x", is_blocked=blocked,
+        course=course,
+    )  # fmt: skip
+
+
+def seen(*calls: HelpRequest) -> Situation:
+    return sum_up("s", (), (), calls, (), T0)
+
+
+def test_the_summary_tells_blocked_care_and_since_when_nobody_came_to_it() -> None:
+    one = seen(call(90), call(9, blocked=True), call(30, blocked=True, answered=True))
+    assert (one.help_waiting, one.help_since) == (2, T0 - dt.timedelta(minutes=90))
+    assert (one.care_blocked, one.blocked_since) == (2, T0 - dt.timedelta(minutes=9))
+    none = seen(call(5, answered=True))
+    assert (none.help_waiting, none.help_since) == (0, None)
+    assert (none.care_blocked, none.blocked_since) == (0, None)
+
+
+def test_the_order_of_structures() -> None:
+    attacked = Situation(structure="s", incidents=1, severity=Severity.CRITICAL, first_sign=T0)
+    worst_first = {
+        "blocked, an hour": seen(call(60, blocked=True)),
+        "blocked a minute, another call for a day": seen(call(1440), call(1, blocked=True)),
+        "waits two hours": seen(call(120)),
+        "waits an hour, and blocked care is in hand": seen(
+            call(60), call(9, blocked=True, answered=True)
+        ),
+        "waits a minute": seen(call(1)),
+        "waits since now, by a clock that is ahead": seen(call(-3)),
+        "blocked, somebody came": seen(call(60, blocked=True, answered=True)),
+        "a legal clock is late": Situation(structure="s", clocks_late=1),
+        "attacked": attacked,
+        "a call in hand": seen(call(60, answered=True)),
+    }
+    by_name = sorted(worst_first, key=str.casefold)
+    assert by_name != list(worst_first)
+    found = sorted(by_name, key=lambda name: rank(worst_first[name], name, T0))
+    assert found == list(worst_first)
+
+
+def test_blocked_care_is_looked_at_now_until_its_call_is_closed() -> None:
+    assert mood(seen(call(1, blocked=True, answered=True)), T0) == "down"
+    assert mood(seen(call(1, answered=True)), T0) == "setup"
+
+
+def test_a_row_of_before_is_read_and_says_nothing_of_blocked_care() -> None:
+    told = msgspec.to_builtins(seen(call(5)))
+    for name in ("care_blocked", "blocked_since"):
+        del told[name]
+    found = msgspec.json.decode(msgspec.json.encode(told), type=Situation)
+    assert (found.help_waiting, found.care_blocked, found.blocked_since) == (1, 0, None)
