@@ -85,6 +85,22 @@ def test_the_page_says_what_happened_what_is_safe_and_what_to_do(visitor: Visito
     assert "The attack touches 2 hosts" in english
 
 
+def test_the_playbook_of_the_attack_is_proposed_until_it_is_started(visitor: Visitor) -> None:
+    french, english = visitor.page(), visitor.page(f"{visitor.at}?lang=en")
+    assert re.findall(r'<option value="([^"]*)" selected>([^<]*)<', french) == [
+        ("ransomware", "Rançongiciel ou effacement (proposée)")
+    ]
+    assert "Fiche proposée" in french
+    assert "Ransomware or wiping (proposed)" in english
+    assert "Proposed playbook: Ransomware or wiping" in english
+    visitor.post("/playbooks", playbook="ransomware")
+    after = visitor.page(f"{visitor.at}?lang=fr")
+    assert "proposée" not in after
+    assert '<option value="">Choisissez une fiche</option><option value="data-leak">' in after
+    assert '<option value="ransomware"' not in after
+    assert visitor.post("/playbooks", playbook="").status_code == 404
+
+
 def test_a_playbook_is_followed_from_the_page(visitor: Visitor) -> None:
     visitor.post("/playbooks", playbook="ransomware")
     assert "Nommez une personne qui mène" in visitor.page()

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from releve.adapters.content import playbooks
+from releve.detect import guard_findings, vault_findings
 from releve.model.event import HiddenPath
 from releve.model.finding import Severity
-from releve.model.incident import Incident, Stop
+from releve.model.incident import Entry, Incident, Rest, Stop
 from releve.model.order import Action, Isolate, Release, RestoreFile, StopFamily
 from releve.model.playbook import ACTIONS, WHO, Playbook, PlaybookRun, StepWord
 from releve.respond.orders import agree, is_agreed, people_needed
-from releve.respond.playbooks import PlaybookError, Proposal, proposals, say, undoing
+from releve.respond.playbooks import PlaybookError, Proposal, proposals, proposed, say, undoing
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 KINDS = {
@@ -179,3 +180,51 @@ def test_the_advice_never_to_pay_stands_in_the_content() -> None:
     assert "ne jamais payer" in ransom.advice.fr
     assert "never to pay" in ransom.advice.en
     assert msgspec.to_builtins(ransom)["dated"]
+
+
+def with_findings(*kinds: str) -> Incident:
+    lines = tuple(
+        Entry(at=T0, kind=kind, finding=f"f-{kind}", severity=Severity.SERIOUS) for kind in kinds
+    )
+    return msgspec.structs.replace(INCIDENT, stops=(), timeline=lines)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "playbook"),
+    [
+        (("stopped",), "ransomware"),
+        (("slow_score", "backup_failed"), "ransomware"),
+        (("vault_seal_broken",), "intrusion"),
+        (("vault_read_budget_used_up",), "data-leak"),
+        (("vault_seal_broken", "vault_read_budget_used_up"), "intrusion"),
+        (("vault_read_budget_used_up", "vault_proof_changed", "rolled_back"), "ransomware"),
+    ],
+)
+def test_an_incident_proposes_the_playbook_that_its_findings_speak_for(
+    kinds: tuple[str, ...], playbook: str
+) -> None:
+    found = proposed(playbooks(), with_findings(*kinds))
+    assert found is not None
+    assert found.id == playbook
+
+
+def test_where_no_finding_speaks_for_a_playbook_none_is_proposed() -> None:
+    assert proposed(playbooks(), with_findings()) is None
+    assert proposed(playbooks(), with_findings("store_full", "note", "internal_error")) is None
+
+
+def test_a_stop_counts_although_its_line_is_not_kept_in_the_incident_any_more() -> None:
+    assert proposed(playbooks(), INCIDENT) == named("ransomware")
+    summed = msgspec.structs.replace(INCIDENT, stops=(), rest=Rest(stops=3))
+    assert proposed(playbooks(), summed) == named("ransomware")
+
+
+def test_what_proposes_is_a_finding_that_there_is_and_proposes_one_playbook() -> None:
+    of_vault = {f"vault_{name}" for name in vault_findings.NOTICES}
+    of_vault |= {f"vault_proof_{name}" for name in vault_findings.PROOFS}
+    there_are = {"stopped", "rolled_back", *guard_findings.ALERTS, *of_vault}
+    rows = playbooks().proposed
+    named_there = [kind for row in rows for kind in row.findings]
+    assert set(named_there) <= there_are
+    assert len(named_there) == len(set(named_there))
+    assert {row.playbook for row in rows} <= KINDS

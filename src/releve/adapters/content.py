@@ -13,7 +13,7 @@ from releve.model.dossier import Form
 from releve.model.errors import ReleveError
 from releve.model.identity import Preset
 from releve.model.law import Law
-from releve.model.playbook import AfterTask, Playbook, Playbooks, Ransom
+from releve.model.playbook import AfterTask, Playbook, Playbooks, Proposed, Ransom
 from releve.model.privacy import KeptPolicy, PrivacyPaper
 from releve.report.certificate import Care
 from releve.report.promises import Promises
@@ -76,6 +76,7 @@ def playbooks() -> Playbooks:
         playbooks=tuple(found),
         after=_as(_After, _table("after.toml"), "after.toml").tasks,
         ransom=_as(Ransom, _table("ransom.toml"), "ransom.toml"),
+        proposed=_as(_Proposed, _table("proposed.toml"), "proposed.toml").rows,
     )
 
 
@@ -100,6 +101,12 @@ def privacy_papers(lang: str = "fr") -> tuple[PrivacyPaper, ...]:
     names = {name.removesuffix(".toml"): f"{folder}/{name}" for name in sorted(_names(folder))}
     found = ((id_, _as(PrivacyPaper, _table(name), name)) for id_, name in names.items())
     return tuple(msgspec.structs.replace(paper, id=id_) for id_, paper in found)
+
+
+class _Proposed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    dated: str
+    source: str
+    rows: tuple[Proposed, ...]
 
 
 class _After(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

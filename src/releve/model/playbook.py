@@ -37,6 +37,13 @@ class Playbook(_Written, frozen=True, kw_only=True):
         return next((s for s in self.steps if s.id == step), None)
 
 
+class Proposed(_Written, frozen=True, kw_only=True):
+    """Which playbook an incident with one of these findings proposes."""
+
+    playbook: str
+    findings: tuple[str, ...]  # their kinds
+
+
 class AfterTask(_Written, frozen=True, kw_only=True):
     """What is looked at again, so many days after an incident was closed."""
 
@@ -59,6 +66,7 @@ class Playbooks(msgspec.Struct, frozen=True, kw_only=True):
     playbooks: tuple[Playbook, ...]
     after: tuple[AfterTask, ...]
     ransom: Ransom
+    proposed: tuple[Proposed, ...] = ()  # the first that fits is proposed
 
     def named(self, playbook: str) -> Playbook | None:
         return next((p for p in self.playbooks if p.id == playbook), None)

@@ -6,7 +6,7 @@ import msgspec
 
 from releve.model.incident import Incident
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily
-from releve.model.playbook import Playbook, PlaybookRun, PlaybookStep, StepWord
+from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.respond.orders import undo
 
 _STATES = ("done", "skipped", "undone")
@@ -26,6 +26,15 @@ class Proposal(msgspec.Struct, frozen=True):
 
     host: str
     task: AnyTask
+
+
+def proposed(content: Playbooks, incident: Incident) -> Playbook | None:
+    """The playbook that the incident's findings speak for; None: none of them does."""
+    kinds = {entry.kind for entry in incident.timeline}
+    if incident.stops or incident.rest.stops:
+        kinds.add("stopped")  # its line may be older than those that are kept in the incident
+    fitting = (row.playbook for row in content.proposed if not kinds.isdisjoint(row.findings))
+    return content.named(next(fitting, ""))
 
 
 def say(run: PlaybookRun, playbook: Playbook, word: StepWord) -> PlaybookRun:

@@ -1,6 +1,7 @@
 """One incident as its page and `releve incident show` tell it: what happened, care, what to do next."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.model.structure import DataSetEntry
 from releve.obligation.clocks import Look
+from releve.respond.playbooks import proposed
 from releve.triage import care
 from releve.triage.outlook import Totals, totals
 from releve.triage.stops import first_hostile_write
@@ -70,6 +72,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     hand_overs: tuple[HandOver, ...]
     ransom: tuple[RansomDecision, ...]
     runs: tuple[RunView, ...]
+    proposed: Playbook | None  # to start with; None: no finding speaks for one, or it was started
     recoveries: tuple[IncidentRecovery, ...]
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
@@ -123,11 +126,19 @@ def case_view(
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),
         runs=tuple(v for run in runs if (v := _run_view(unit, run, content))),
+        proposed=_proposed(incident, runs, content),
         recoveries=recoveries,
         calls=call_clocks(calls, now),
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
     )
+
+
+def _proposed(
+    incident: Incident, runs: Sequence[PlaybookRun], content: Playbooks
+) -> Playbook | None:
+    found = None if incident.closed_at else proposed(content, incident)
+    return None if found and any(run.playbook == found.id for run in runs) else found
 
 
 def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:

@@ -31,6 +31,9 @@ def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
         + (f", repris, dit par {c.resumed.by}" if c.resumed else ", en cours")
         for c in view.care
     ]
+    if view.proposed is not None:
+        start = f"releve playbook start {one.id} {view.proposed.id}"
+        found.append(f"{_T('case.start_proposed', name=view.proposed.title.fr)} ({start})")
     found += [_recovery(recovery, view) for recovery in view.recoveries]
     parts = templates("releve.apps.console").get_template("_parts.html").module
     found += [f"{_local(e.at, zone)}  {_said(parts, e)}" for e in reversed(view.entries)]
