@@ -1,5 +1,6 @@
 """Pages offer only what one may do: every form and link that they show is followed, as each role."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -8,11 +9,13 @@ import pytest
 
 from releve.apps.console.verbs import VERBS, verb_at
 from releve.flow.server import access, circles
+from releve.flow.server.ingest import take
+from releve.model import event as ev
 from releve.model.access import Role
 from releve.model.circle import CircleKind
 from tests.server.test_access import browser
 from tests.server.test_structures_apart import fill
-from tests.server.world import Running
+from tests.server.world import Running, add_host, batch
 
 # What a page of each role must offer, so that a walk over empty pages proves nothing.
 OFFERS = {
@@ -138,6 +141,54 @@ def test_the_situation_is_in_the_navigation_of_who_may_see_several(served: Runni
     with served.store.unit(far.structure) as unit:
         access.give(unit, who, Role.OPERATOR, actor="admin", now=served.context.clock.now())
     assert 'href="/situation"' in lead.get("/").text
+
+
+def test_changing_structure_is_offered_to_who_has_another_one(served: Running) -> None:
+    lead = browser(served, Role.LEAD)
+    change = 'href="/structures"'
+    for at in ("/", "/account", "/structures"):
+        assert change not in lead.get(at).text
+    assert change not in lead.get("/group").text  # the page that says no
+    far = fill(served.store, "Loin")
+    who = served.store.person_by_login("walker-lead")
+    assert who is not None
+    now = served.context.clock.now()
+    with served.store.unit(far.structure) as unit:
+        access.give(unit, who, Role.DPO, actor="admin", now=now)
+    assert change in lead.get("/").text
+    chosen = {"csrf": lead.headers["x-csrf"], "structure": far.structure, "reason": ""}
+    come = lead.post("/structures", data=chosen)
+    lead.cookies.set("releve", come.cookies["releve"])
+    assert change in lead.get("/obligations").text  # there, the way home
+    assert change not in browser(served, Role.STAFF).get("/").text
+
+
+def test_a_doctor_reads_the_window_in_words_and_an_operator_its_figure(served: Running) -> None:
+    host = add_host(served.store, "serveur", "A")
+    now = served.context.clock.now()
+    folder = ev.FolderFacts(
+        folder="k1:a", label="1", mode="copy", attribution="exact", room_bytes=1, held_bytes=1
+    )
+    window = ev.WindowMeasured(
+        seen_at=now, folder="k1:a", saves=250, p50_ms=3, p99_ms=420, worst_ms=900, held_bytes=1,
+        room_bytes=1,
+    )  # fmt: skip
+    told = batch(ev.GuardReady(seen_at=now, folders=(folder,), enforce=True), window)
+    take(served.store, host.structure, host.id, told, now)
+    lead, operator = browser(served, Role.LEAD), browser(served, Role.OPERATOR)
+    french, english = (
+        html.unescape(lead.get(f"/?lang={lang}").text).replace("\xa0", " ") for lang in ("fr", "en")
+    )
+    assert (
+        "Un fichier enregistré est tenu à l’abri</dt><dd>99 fois sur 100 en 0,42 s au plus"
+        in french
+    )
+    assert "sur 250 enregistrements" in french
+    assert "A saved file is held safe</dt><dd>99 times out of 100 within 0.42 s" in english
+    assert "p99" not in french + english
+    exact = html.unescape(operator.get("/?lang=fr").text).replace("\xa0", " ")
+    assert "Fenêtre de garde, p99</dt><dd>420 ms" in exact
+    assert "99 fois sur 100" not in exact
 
 
 def test_a_dossier_is_shown_as_signed_once_it_is(served: Running) -> None:

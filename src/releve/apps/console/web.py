@@ -54,6 +54,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None = None
     role: Role | None = None  # in the structure acted in
     is_operator: bool = False  # of any structure
+    has_elsewhere: bool = False  # another structure to act in
 
 
 class Entered(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,17 +110,20 @@ async def enter(request: AnyRequest) -> Entered:
 def allowed(visit: Visit, session: Session, verb: Verb) -> Entered:
     """Raises: NotOfRoleError, SignInNeededError (another structure is to be chosen)."""
     store = visit.context.store
-    is_operator = access.is_operator(store, session.person)
+    granted = store.grants_of(session.person)
+    known = msgspec.structs.replace(
+        visit,
+        is_operator=access.operates(granted),
+        has_elsewhere=access.has_elsewhere(session, granted),
+    )
     try:
         role = access.check(store, session, verb, visit.now)
     except access.NotAllowed as error:
         role = access.check(store, session, Verb.OWN_ACCOUNT, visit.now)
-        known = msgspec.structs.replace(visit, role=role, is_operator=is_operator)
-        raise NotOfRoleError(known) from error
+        raise NotOfRoleError(msgspec.structs.replace(known, role=role)) from error
     except access.AdmissionEnded as error:
         raise SignInNeededError("/structures") from error
-    known = msgspec.structs.replace(visit, role=role, is_operator=is_operator)
-    return Entered(visit=known, session=session, verb=verb)
+    return Entered(visit=msgspec.structs.replace(known, role=role), session=session, verb=verb)
 
 
 async def form_of(request: AnyRequest, session: Session | None) -> dict[str, str]:
@@ -154,6 +158,7 @@ def render(visit: Visit, template: str, **facts: Any) -> str:
             now=visit.now,
             session=visit.session,
             path=visit.path,
+            has_elsewhere=visit.has_elsewhere,
             can_open=lambda address: offers(visit, "GET", address),
             can_send=lambda address: offers(visit, "POST", address),
             asset=asset,

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
@@ -105,7 +106,17 @@ def check(store: Store, session: Session, verb: Verb, now: dt.datetime) -> Role 
 
 def is_operator(store: Store, person: str) -> bool:
     """Of any structure."""
-    return any(grant.role is Role.OPERATOR for _, grant in store.grants_of(person))
+    return operates(store.grants_of(person))
+
+
+def operates(granted: Sequence[tuple[str, Grant]]) -> bool:
+    return any(grant.role is Role.OPERATOR for _, grant in granted)
+
+
+def has_elsewhere(session: Session, granted: Sequence[tuple[str, Grant]]) -> bool:
+    """Whether there is another structure to act in than the one acted in; `granted`: the person's."""
+    home = session.home or session.structure
+    return not session.is_home or any(structure != home for structure, _ in granted)
 
 
 def _role(store: Store, session: Session, now: dt.datetime) -> Role | None:
