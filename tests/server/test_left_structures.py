@@ -259,7 +259,9 @@ def test_from_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     for name in ("Part", "Aussi"):
         why = ["--erase", "--by", "A. Martin", "--reason", "fin", "--json"]
         assert main.run(["leave", *at, "--structure", name, "--out", str(out), *why]) == 0
-        papers.append(json.loads(capsys.readouterr().out)["certificate"])
+        told = json.loads(capsys.readouterr().out)
+        assert told["trail_faults"] == 0
+        papers.append(told["certificate"])
     words = ["audit", "verify", *at, "--heads", str(away)]
     assert main.run([*words, "--left", str(out)]) == 0
     said = capsys.readouterr().out

@@ -141,8 +141,8 @@ def _trail(end: TrailEnd | None) -> tuple[tuple[str, str], ...]:
     """Nothing of a certificate of before, which did not say."""
     if end is None:
         return ()
-    whole = "entier" if not end.faults else f"pas entier : {end.faults} défauts"
-    said = f"{_FRENCH.number(end.entries)} inscriptions, {whole}"
+    whole = "entier" if not end.faults else f"pas entier (défauts : {end.faults})"
+    said = f"inscriptions : {_FRENCH.number(end.entries)} ; {whole}"
     head = "aucune"
     if end.head is not None:
         at = _FRENCH.moment(end.head.at.astimezone(FRANCE))

@@ -100,6 +100,7 @@ _SAID = {
     "at": "Effacée le",
     "rows": "Enregistrements effacés",
     "rows_left": "Enregistrements restés",
+    "trail_faults": "Défauts du journal d'audit au départ, dits par le certificat",
 }
 
 
@@ -157,4 +158,6 @@ def _prove(office: Office, name: str, out: Path) -> dict[str, object]:
     file, page = write_certificate(kept, out)
     if not leavings.wipe():
         raise RowsLeftError(name, "the server was reading, so traces may be in the database's log")
-    return {"erased": True, "rows_left": 0, "certificate": str(file), "page": str(page)}
+    facts = {"erased": True, "rows_left": 0, "certificate": str(file), "page": str(page)}
+    trail = read(kept.certificate).made.trail
+    return facts if trail is None else facts | {"trail_faults": trail.faults}
