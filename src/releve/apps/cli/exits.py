@@ -12,6 +12,7 @@ _LINUX, _STORE = "releve.adapters.linux", "releve.adapters.private"
 _GUARD, _GUARD_CLI = "releve.apps.guard.wiring", "releve.apps.guard.cli"
 _BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
 _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
+_ENROLLING = "releve.apps.agent.enrolling"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _USER_CLI, _RESTORE = "releve.apps.server.user_cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
@@ -71,6 +72,11 @@ _SOURCE = (
 _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
+_JOINS = (
+    *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
+    *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),
+    *_of(_ENROLLING, "BadTokenError", "ServerUnreachableError"),
+)
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _TO_LOOK = (
     *_of("releve.apps.server.opening", "DatabaseMissingError"),
@@ -314,11 +320,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "vault scrub": (*_VAULT, *_of("releve.apps.vault.look", "ScrubFoundError")),
     "vault clock": _VAULT,
     "vault standing": (*_VAULT, *_of("releve.apps.vault.standing", "StandingNotTakenError")),
-    "agent enrol": (
-        *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
-        *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),
-        *_of(_AGENT_CLI, "BadTokenError", "ServerUnreachableError"),
-    ),
+    "agent enrol": _JOINS,
     "agent run": (
         *_ENROLLED, *_ONE_AGENT, *_of(_HTTP, "PlainHttpError"),
         *_of(_AGENT_CLI, "GuardStaysError"),
@@ -326,7 +328,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "agent stop-guard": (*_ENROLLED, *_ONE_AGENT),
     "agent status": _ENROLLED,
     "agent feed": (
-        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
+        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_ENROLLING, "ServerUnreachableError"),
     ),
     "agent names": _ENROLLED,
     "server run": (
@@ -496,7 +498,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "desk rota holes": (*_ROTA, *_of(_ROTA_CLI, "RotaHolesError")),
     "help install": (*_ENROLLED, *_of("releve.apps.web.links", "PagesMissingError")),
     "help ask": (
-        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
+        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_ENROLLING, "ServerUnreachableError"),
         *_of("releve.apps.agent.help_cli", "NobodyCameError"),
     ),
     "simulate": (
