@@ -12,6 +12,7 @@ _LINUX, _STORE = "releve.adapters.linux", "releve.adapters.private"
 _GUARD, _GUARD_CLI = "releve.apps.guard.wiring", "releve.apps.guard.cli"
 _BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
 _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
+_INSTALL = "releve.apps.install"
 _ENROLLING = "releve.apps.agent.enrolling"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _USER_CLI, _RESTORE = "releve.apps.server.user_cli", "releve.apps.restore.cli"
@@ -483,6 +484,10 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_cli", "OnboardFileError"),
         *_of("releve.apps.server.onboarding", "OnboardTakenError"),
     ),
+    "install": (
+        *_of(f"{_INSTALL}.cli", "PlanError", "InstallUnfinishedError"),
+        *_of(f"{_AGENT}.config", "AgentConfigError"),
+    ),
     "leave": (
         *_ON_CLOCKS, *_of("releve.apps.server.leave_cli", "RowsLeftError", "ErasureBadError"),
     ),
@@ -513,7 +518,15 @@ EXITS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # What no command of a user ends with, and why: the reason stands beside the name.
+_STEP = "a step of `releve install` says it; the command itself ends with InstallUnfinishedError"
 NOWHERE: dict[str, str] = {
+    "OtherHostError": _STEP,
+    "NoTokenError": _STEP,
+    "DepositMissingError": _STEP,
+    "NoVaultError": _STEP,
+    "OtherBackupError": _STEP,
+    "FolderAbsentError": _STEP,
+    "StepFailedError": _STEP,
     "HarmfulVersionError": "the page of `releve restore serve` says it",
     "WrongHashError": "scripts/tools.py, which `make setup` runs",
     "NoSourceError": "scripts/tools.py, which `make setup` runs",

@@ -10,6 +10,7 @@ import msgspec
 from releve.adapters.durable import write
 from releve.apps.vault.access import VaultNameError, check_name
 from releve.apps.vault.opened import Vault
+from releve.flow.vault.names import is_word
 from releve.model.installer import Deposit
 from releve.model.vault import Credential, CredentialKind, Deed, Limits
 
@@ -60,6 +61,10 @@ def lay(vault: Vault, name: str, structure: str, host: str, limits: Limits, file
     for word in (name, structure, host):
         check_name(word)
     known, laid = vault.credentials.get(name), _read(file, name)
+    if laid is not None and laid.user != name:
+        if not _stands(vault, laid, structure, host):
+            raise VaultNameError(name, f"{file} is {laid.user}'s")
+        return Laid.KEPT  # one that was lost was followed by another
     if known is not None:
         if known.closed_ns or (known.structure, known.host) != (structure, host):
             raise VaultNameError(name, "it is closed, or another host's")
@@ -94,9 +99,18 @@ def _read(file: Path, name: str) -> Deposit | None:
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise VaultNameError(name, f"{file} is no such file ({error})") from error
-    if found.user != name:
-        raise VaultNameError(name, f"{file} is {found.user}'s")
     return found
+
+
+def _stands(vault: Vault, laid: Deposit, structure: str, host: str) -> bool:
+    """Whether it is an open right of that very host."""
+    held = vault.credentials.get(laid.user) if is_word(laid.user) else None
+    return (
+        held is not None
+        and not held.closed_ns
+        and (held.structure, held.host) == (structure, host)
+        and held.secret_sha256 == _digest(laid.secret)
+    )
 
 
 def _digest(secret: str) -> str:

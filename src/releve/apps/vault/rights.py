@@ -81,8 +81,8 @@ def credential_add(
     )
     if out:
         laid = lay(vault, name, structure, host, limits, Path(out))
-        told = {"event": "credential", "credential": name, "file": out, "state": laid.value}
-        tell(told, f"{name} : {_LAID[laid].format(out)}", as_json=as_json)
+        kept = {"event": "credential", "credential": name, "file": out, "state": laid.value}
+        tell(kept, f"{name} : {_LAID[laid].format(out)}", as_json=as_json)
         return
     secret = add(vault, name, structure, host, limits)
     facts = {"event": "credential", "credential": name, "secret": secret}
