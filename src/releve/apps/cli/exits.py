@@ -481,7 +481,8 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "statement usage": (*_DATABASE, *_of(_MONTHS, "MonthError")),
     "onboard": (
-        *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_cli", "OnboardFileError"),
+        *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_plan", "OnboardFileError"),
+        *_of("releve.apps.server.onboard_vault", "OnboardVaultError"),
         *_of("releve.apps.server.onboarding", "OnboardTakenError"),
     ),
     "install": (
