@@ -15,7 +15,7 @@ _TEXT = """\
 #!/bin/sh
 # {about}
 # {once}Relancer reprend où on en était / run again, it goes on.
-# sh CE_FICHIER (root), avec {deposit} à côté. --help dit le reste.
+# sh CE_FICHIER (root){beside}. --help dit le reste.
 set -e
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 exec "${{RELEVE:-releve}}" install --beside "$here" "$@" - <<'{end}'
@@ -30,7 +30,8 @@ def write_text(plan: HostPlan) -> bytes:
     until = f"Jeton bon une fois, jusqu'au / good once, until {plan.until}. " if plan.token else ""
     body = msgspec.json.format(msgspec.json.encode(plan)).decode()
     text = _TEXT.format(
-        about=about, once=until, deposit=plan.deposit if plan.folders else "rien", end=_END,
+        about=about, once=until, end=_END,
+        beside=f", avec {plan.deposit} à côté" if plan.deposit else "",
         body=body,
     )  # fmt: skip
     return text.encode()

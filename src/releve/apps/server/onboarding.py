@@ -220,7 +220,8 @@ class Reception:
             ).encode()
             for earlier in (".fr.html", ".fr.pdf"):  # its name of before, with numbers of then
                 (folder / f"{playbook.id}{earlier}").unlink(missing_ok=True)
-            file = folder / f"fiche-{plain_word(playbook.title.fr)}.html"
+            title = playbook.title.fr.replace("’", " ")
+            file = folder / f"fiche-{plain_word(title)}.html"
             if file.exists() and file.read_bytes() == page:
                 continue
             is_new = True

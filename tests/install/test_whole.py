@@ -1,0 +1,228 @@
+"""One onboarding from its file to a proved backup: real server, real vault, real restic, on loopback."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from releve.apps.server.home import Home as ServerHome
+from releve.apps.server.opening import make_store
+from releve.model.host import Host
+from tests.agent.test_with_server import Site
+from tests.vault.conftest import Gate
+
+pytestmark = [pytest.mark.restic, pytest.mark.timeout(300)]
+OWNER, HOST = "Cabinet du Parc", "Serveur du cabinet"
+PLAN = """
+url = "{url}"
+
+[[structures]]
+name = "{owner}"
+hosts = ["accueil", {{ name = "{host}", folders = ["{docs}"], guard = "off" }}]
+vault_name = "coffre"
+vault_url = "{vault_url}"
+{vault}
+
+[structures.profile]
+kind = "practice"
+legal_name = "Cabinet du Parc"
+timezone = "Europe/Paris"
+
+[[structures.profile.contacts]]
+name = "Dr Camille Martin"
+role = "lead"
+phone = "02 99 00 00 01"
+"""
+
+
+class Practice:
+    """A server that runs, a vault's folder, a host's folders, and what is carried between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.site, self.gate = folder, Site(folder), Gate(folder / "vault")
+        self.docs, self.out = folder / "docs", folder / "accueil"
+        (self.docs / "lettres").mkdir(parents=True)
+        for number in range(12):
+            (self.docs / "lettres" / f"CR {number}.txt").write_bytes(os.urandom(300))
+        self.command = folder / "releve"
+        self.command.write_text(f'#!/bin/sh\nexec {sys.executable} -m releve.apps.cli.main "$@"\n')
+        self.command.chmod(0o755)
+        self.said = ""  # by all commands, both streams
+
+    def serve_vault(self, *words: str) -> str:
+        """Over TLS by an authority of its own; its address."""
+        return str(self.gate.start("--tls", *words)["url"])
+
+    def close(self) -> None:
+        self.gate.stop()
+        self.site.close()
+
+    def run(self, *words: str | Path, status: int = 0) -> str:
+        done = subprocess.run(
+            [str(word) for word in words],
+            env=os.environ | {"RELEVE": str(self.command)},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        self.said += done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    def onboard(self, vault_url: str, vault: str) -> dict:
+        plan = self.folder / "clients.toml"
+        plan.write_text(
+            PLAN.format(
+                url=self.site.url, owner=OWNER, host=HOST, docs=self.docs, vault_url=vault_url,
+                vault=vault,
+            )
+        )  # fmt: skip
+        words = ("onboard", plan, "--out", self.out, "--home", self.site.server_home, "--json")
+        return json.loads(self.run(self.command, *words))
+
+    def structure_folder(self) -> Path:
+        (found,) = [one for one in self.out.iterdir() if one.is_dir()]
+        return found
+
+    def carry(self) -> Path:
+        """What the technician takes to the host: the installer, and the vault's file beside it."""
+        bag = self.folder / "stick"
+        bag.mkdir(exist_ok=True)
+        for one in self.structure_folder().glob("*serveur-du-cabinet*"):
+            shutil.copy(one, bag / one.name)
+        return bag
+
+    def install(self, bag: Path, status: int = 0) -> dict[str, dict]:
+        """The installer in its own folders; each step's end by its name."""
+        (installer,) = bag.glob("installer-*.sh")
+        host = self.folder / "host"
+        words = [f"--{name}={host / name}" for name in ("state", "drills", "sheets", "units")]
+        said = self.run(
+            "sh", installer, f"--home={host / 'agent'}", *words, "--json", status=status
+        )
+        steps = [json.loads(line) for line in said.splitlines()]
+        return {step["name"]: step for step in steps}
+
+    def known(self) -> Host:
+        """The host as the console's pages have it."""
+        store = make_store(ServerHome(self.site.server_home))
+        (owner,) = store.structures()
+        with store.unit(owner.id, writes=False) as unit:
+            (host,) = unit.hosts()
+        store.close()
+        return host
+
+    def digests(self, *folders: Path) -> dict[str, str]:
+        files = [p for folder in folders for p in folder.rglob("*") if p.is_file()]
+        return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture
+def practice(tmp_path: Path) -> Iterator[Practice]:
+    made = Practice(tmp_path)
+    made.site.serve()
+    yield made
+    made.close()
+
+
+def states(steps: dict[str, dict]) -> dict[str, str]:
+    return {name: step["state"] for name, step in steps.items()}
+
+
+ALL_DONE = {
+    "enrol": "done", "backup_setup": "done", "first_backup": "done", "first_drill": "done",
+    "key_sheet": "done",
+}  # fmt: skip
+
+
+def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
+    """The vault elsewhere: one script there, its files carried to the hosts."""
+    vault_url = practice.serve_vault()
+    key = (practice.gate.data / "head.pub").read_text().strip()
+    told = practice.onboard(vault_url, f'vault_key = "{key}"')
+    folder = practice.structure_folder()
+    (script,) = map(Path, told["scripts"])
+    assert stat.S_IMODE(script.stat().st_mode) == 0o700
+    assert not list(folder.glob("coffre-*.json")), "made at the vault, not here"
+    # At the vault: the script alone is there.
+    there = practice.folder / "there"
+    there.mkdir()
+    shutil.copy(script, there / script.name)
+    practice.run("sh", there / script.name, practice.gate.data)
+    (laid,) = there.glob("*/coffre-*.json")
+    assert stat.S_IMODE(laid.stat().st_mode) == 0o600
+    before = practice.digests(there, practice.gate.data / "credentials")
+    practice.run("sh", there / script.name, practice.gate.data)
+    assert practice.digests(there, practice.gate.data / "credentials") == before
+    shutil.copy(laid, folder / laid.name)
+    assert laid.parent.name == folder.name
+    # At the host.
+    bag = practice.carry()
+    steps = practice.install(bag)
+    assert states(steps).items() >= ALL_DONE.items()
+    what_was_made(practice, laid)
+    second_run_changes_nothing(practice, bag)
+    lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
+    assert not [line for line in lines if HOST in line], "the server heard that all is done"
+    assert any(line.startswith("accueil : ") for line in lines)
+
+
+def what_was_made(practice: Practice, laid: Path) -> None:
+    host = practice.folder / "host"
+    listed = practice.run(practice.command, "backup", "list", "--state", host / "state", "--json")
+    assert len(listed.splitlines()) == 1, "in the vault, read back from there"
+    assert [str(g.repository.host) for g in practice.gate.vault().book.generations()] == [
+        "serveur-du-cabinet"
+    ]
+    known = practice.known()
+    assert known.name == HOST
+    assert known.state.backup is not None
+    assert known.state.backup.last_good_at is not None
+    assert known.state.drill is not None
+    assert known.state.drill.last_good_at is not None
+    assert (host / "drills/certificates" / f"{known.state.drill.good_drill}.json").exists()
+    assert list((host / "sheets").glob("cle-*.html"))
+    config = json.loads((host / "agent/agent.json").read_bytes())
+    assert config["backup"] == ["--state", str(host / "state")]
+    assert config["drill"] == ["--drills", str(host / "drills")]
+    nowhere_else(practice, laid)
+
+
+def nowhere_else(practice: Practice, laid: Path) -> None:
+    """Secrets stay where they belong."""
+    secret = json.loads(laid.read_bytes())["secret"]
+    password = (practice.folder / "host/state/password").read_text()
+    for one in practice.site.server_home.rglob("*"):
+        if one.is_file():
+            content = one.read_bytes()
+            assert secret.encode() not in content
+            assert password.encode() not in content, "the backup's key never leaves the host"
+    for one in (practice.out, practice.gate.data):
+        for file in one.rglob("*"):
+            assert not file.is_file() or password.encode() not in file.read_bytes()
+    assert secret not in practice.said
+    assert password not in practice.said
+
+
+def second_run_changes_nothing(practice: Practice, bag: Path) -> None:
+    host, gate = practice.folder / "host", practice.gate
+    kept = (gate.data / "repos", gate.data / "credentials", host / "sheets", host / "drills/certificates")
+    files = [host / "agent/agent.json", host / "state/config.json", host / "state/password"]
+    before = practice.digests(*kept), [file.read_bytes() for file in files], practice.known()
+    (bag / next(bag.glob("coffre-*.json")).name).unlink()  # spent: it is needed once
+    steps = practice.install(bag)
+    assert set(states(steps).values()) == {"kept", "none"}, steps
+    assert states(steps)["service"] == "none"
+    assert "agent run" in steps["service"]["hand"], "no systemd here: the command is said"
+    after = practice.digests(*kept), [file.read_bytes() for file in files], practice.known()
+    assert [before[0], before[1]] == [after[0], after[1]]
+    assert before[2].state.backup == after[2].state.backup
+    assert before[2].id == after[2].id
