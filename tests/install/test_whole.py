@@ -175,6 +175,78 @@ def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
     assert any(line.startswith("accueil : ") for line in lines)
 
 
+def test_a_vault_that_is_down_is_said_and_again_later_it_goes_on(practice: Practice) -> None:
+    """The vault on the server's machine: onboarding lays the rights itself."""
+    vault_url = practice.serve_vault()
+    practice.gate.stop()
+    vault = f'vault_home = "{practice.gate.data}"'
+    told = practice.onboard(vault_url, vault)
+    assert told["scripts"] == []
+    assert f"right/{HOST}" in told["structures"][0]["new"]
+    (laid,) = practice.structure_folder().glob("coffre-*.json")
+    assert stat.S_IMODE(laid.stat().st_mode) == 0o600
+    assert told["structures"][0]["new"]
+    again = practice.onboard(vault_url, vault)["structures"][0]
+    assert again["new"] == []
+    bag = practice.carry()
+    steps = practice.install(bag, status=69)
+    assert states(steps) == {
+        "enrol": "done", "backup_setup": "failed", "first_backup": "waits", "first_drill": "waits",
+        "key_sheet": "waits", "service": "none",
+    }  # fmt: skip
+    down = steps["backup_setup"]
+    assert down["status"] == 85
+    assert "le coffre ne répond pas" in down["said"]
+    assert down["remedy"]
+    identity = practice.known().id
+    practice.serve_vault("--listen", vault_url.rpartition("//")[2].strip("/"))
+    steps = practice.install(bag)
+    assert states(steps).items() >= (ALL_DONE | {"enrol": "kept"}).items()
+    assert practice.known().id == identity
+    assert practice.known().state.drill.last_good_at is not None
+    nowhere_else(practice, laid)
+
+
+def test_what_lacks_is_said_with_its_remedy(practice: Practice) -> None:
+    vault_url = practice.serve_vault()
+    practice.onboard(vault_url, f'vault_home = "{practice.gate.data}"')
+    bag = practice.carry()
+    (laid,) = bag.glob("coffre-*.json")
+    laid.rename(bag / "aside")
+    lacking = practice.install(bag, status=69)["backup_setup"]
+    assert (lacking["status"], laid.name in lacking["said"]) == (63, True)
+    other = json.loads((bag / "aside").read_bytes()) | {"host": "another"}
+    laid.write_text(json.dumps(other))
+    assert "another" in practice.install(bag, status=69)["backup_setup"]["said"]
+    (bag / "aside").rename(laid)
+    practice.docs.rename(practice.docs.with_name("away"))
+    lacking = practice.install(bag, status=69)["backup_setup"]
+    assert (lacking["status"], str(practice.docs) in lacking["said"]) == (66, True)
+    (installer,) = bag.glob("installer-*.sh")
+    text = installer.read_text()
+    installer.write_text(text.replace(f'"host": "{HOST}"', '"host": "Radio"'))
+    assert practice.install(bag, status=69)["enrol"]["status"] == 61
+    installer.write_text(text.replace('"folders"', '"unknown"'))
+    practice.install(bag, status=68)
+    practice.docs.with_name("away").rename(practice.docs)
+    installer.write_text(text)
+    assert states(practice.install(bag)).items() >= (ALL_DONE | {"enrol": "kept"}).items()
+
+
+def test_a_host_without_folders_backs_nothing_up_and_says_so(practice: Practice) -> None:
+    practice.onboard("https://coffre:8440", f'vault_home = "{practice.gate.data}"')
+    bag = practice.folder / "stick"
+    bag.mkdir()
+    (installer,) = practice.structure_folder().glob("installer-accueil-*.sh")
+    shutil.copy(installer, bag)
+    steps = practice.install(bag)
+    assert states(steps) == {"enrol": "done", "backup_setup": "none", "service": "none"}
+    assert "ne sauvegarde rien" in steps["backup_setup"]["said"]
+    config = json.loads((practice.folder / "host/agent/agent.json").read_bytes())
+    assert (config["backup"], config["guard"]) == ([], [])
+    assert not (practice.folder / "host/state").exists()
+
+
 def what_was_made(practice: Practice, laid: Path) -> None:
     host = practice.folder / "host"
     listed = practice.run(practice.command, "backup", "list", "--state", host / "state", "--json")
