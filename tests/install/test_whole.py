@@ -286,7 +286,12 @@ def nowhere_else(practice: Practice, laid: Path) -> None:
 
 def second_run_changes_nothing(practice: Practice, bag: Path) -> None:
     host, gate = practice.folder / "host", practice.gate
-    kept = (gate.data / "repos", gate.data / "credentials", host / "sheets", host / "drills/certificates")
+    kept = (
+        gate.data / "repos",
+        gate.data / "credentials",
+        host / "sheets",
+        host / "drills/certificates",
+    )
     files = [host / "agent/agent.json", host / "state/config.json", host / "state/password"]
     before = practice.digests(*kept), [file.read_bytes() for file in files], practice.known()
     (bag / next(bag.glob("coffre-*.json")).name).unlink()  # spent: it is needed once

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from releve.apps.server.onboard_names import right_of, vault_word
 from releve.apps.server.rota_cli import unknown_address
 from releve.apps.server.written import NotOfFormError, read_written
 from releve.flow.server import profiles
 from releve.flow.server.assist import rotas
+from releve.flow.vault.names import right_of, vault_word
 from releve.model.errors import ReleveError
 from releve.model.help import Rota
 from releve.model.installer import Guarding

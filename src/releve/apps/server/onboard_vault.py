@@ -13,14 +13,9 @@ from pathlib import Path
 import msgspec
 
 from releve.adapters.durable import write
-from releve.apps.server.onboard_names import (
-    deposit_name,
-    file_word,
-    plain_word,
-    right_of,
-    vault_word,
-)
+from releve.apps.server.onboard_names import deposit_name, file_word
 from releve.apps.server.onboard_plan import Wanted
+from releve.flow.vault.names import plain_word, right_of, vault_word
 from releve.model.errors import ReleveError
 
 _RELEVE = (sys.executable, "-P", "-m", "releve.apps.cli.main")

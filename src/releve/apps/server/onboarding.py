@@ -18,13 +18,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import new_id
 from releve.apps.server import installers
 from releve.apps.server.home import Home
-from releve.apps.server.onboard_names import (
-    deposit_name,
-    file_word,
-    installer_name,
-    plain_word,
-    vault_word,
-)
+from releve.apps.server.onboard_names import deposit_name, file_word, installer_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.apps.server.onboard_steps import by_hand
 from releve.apps.server.onboard_vault import make_here
@@ -34,6 +28,7 @@ from releve.flow.server.assist import rotas
 from releve.flow.server.enrol import digest, ensure_structure, make_token
 from releve.flow.server.ports import Structure
 from releve.flow.server.signin import create_person
+from releve.flow.vault.names import plain_word, vault_word
 from releve.model.errors import ReleveError
 from releve.model.help import Rota
 from releve.model.host import Host
