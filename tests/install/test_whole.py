@@ -1,5 +1,6 @@
 """One onboarding from its file to a proved backup: real server, real vault, real restic, on loopback."""
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -12,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from releve.apps.console.vault_views import HostRow, vault_page
 from releve.apps.server.home import Home as ServerHome
 from releve.apps.server.opening import make_store
 from releve.model.host import Host
+from tests.agent.hands import wait_for
 from tests.agent.test_with_server import Site
 from tests.vault.conftest import Gate
+from tests.vault.test_telling import quicken
 
 pytestmark = [pytest.mark.restic, pytest.mark.timeout(300)]
 OWNER, HOST = "Cabinet du Parc", "Serveur du cabinet"
@@ -164,14 +168,19 @@ def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
     assert practice.digests(there, practice.gate.data / "credentials") == before
     shutil.copy(laid, folder / laid.name)
     assert laid.parent.name == folder.name
+    practice.gate.stop()  # it heeds from its next start on which server hears it
+    quicken(practice.gate)
+    practice.serve_vault("--listen", vault_url.rpartition("//")[2].strip("/"))
     # At the host.
     bag = practice.carry()
     steps = practice.install(bag)
     assert states(steps).items() >= ALL_DONE.items()
     what_was_made(practice, laid)
     second_run_changes_nothing(practice, bag)
+    the_console_shows_one_host_with_what_its_vault_has(practice)
     lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
     assert not [line for line in lines if HOST in line], "the server heard that all is done"
+    assert not [line for line in lines if "coffre" in line], "the vault tells the server"
     assert any(line.startswith("accueil : ") for line in lines)
 
 
@@ -282,6 +291,20 @@ def nowhere_else(practice: Practice, laid: Path) -> None:
             assert not file.is_file() or password.encode() not in file.read_bytes()
     assert secret not in practice.said
     assert password not in practice.said
+
+
+def the_console_shows_one_host_with_what_its_vault_has(practice: Practice) -> None:
+    def rows() -> dict[str, HostRow]:
+        store = make_store(ServerHome(practice.site.server_home))
+        (owner,) = store.structures()
+        page = vault_page(store, owner.id, dt.datetime.now(dt.UTC))
+        store.close()
+        return {row.name: row for row in page.hosts}
+
+    wait_for(lambda: any(row.kept for row in rows().values()), 30)
+    assert list(rows()) == [HOST]
+    assert rows()[HOST].backup is not None
+    assert rows()[HOST].drill is not None
 
 
 def second_run_changes_nothing(practice: Practice, bag: Path) -> None:

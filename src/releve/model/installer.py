@@ -36,3 +36,12 @@ class Deposit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     structure: str  # as the vault names them
     host: str
     authority: str = ""  # PEM of the vault's own authority; empty: the machine's own ones hold
+
+
+class ServerLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which server hears of a vault for one structure, and the token that it is told with."""
+
+    structure: str  # as the vault names it
+    url: str
+    token: str
+    authority: str = ""  # PEM of the server's own authority

@@ -297,6 +297,10 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "vault keep": (*_VAULT, *_of("releve.apps.vault.keeping", "KeeperRunningError")),
     "vault init": _NAMED,
+    "vault report-to": (
+        *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
+        *_of("releve.apps.vault.access", "VaultNameError"),
+    ),
     "vault serve": (*_VAULT, *_TOOL, *_of("releve.apps.vault.opened", "GateRunningError")),
     "vault status": _VAULT,
     "vault credential add": _NAMED,

@@ -11,7 +11,7 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.onboard_plan import read
 from releve.apps.server.onboard_vault import write_scripts
-from releve.apps.server.onboarding import Reception
+from releve.apps.server.onboarding import Reception, heard_at
 from releve.apps.server.opening import make_store
 from releve.apps.server.options import db_option, home_option, json_option
 
@@ -41,7 +41,7 @@ def onboard(
     store = make_store(place, db)
     reception = Reception(store, place, plan.url, out, lambda line: click.echo(line, err=True))
     taken = [reception.take(wanted, clock.now()) for wanted in plan.structures]
-    scripts = write_scripts(plan.structures, out)
+    scripts = write_scripts(plan.structures, out, heard_at(plan.url, place))
     seconds = round(time.monotonic() - begun, 1)
     known = {one.name: one.id for one in store.structures()}
     typed = "" if minutes is None else f", {minutes:g} min (technicien / technician)"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from releve.apps.server.onboard_names import deposit_name, file_word, installer_name
+from releve.apps.server.onboard_names import deposit_name, installer_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.apps.server.onboard_vault import script_of
 
@@ -14,12 +14,15 @@ _NO_VAULT = (
 
 
 def by_hand(
-    wanted: Wanted, *, folder: Path, waiting: Sequence[WantedHost], url: str
+    wanted: Wanted, *, folder: Path, waiting: Sequence[WantedHost], is_heard: bool
 ) -> tuple[str, ...]:
-    """In the order in which they can be done. `waiting`: whose installer has not done all yet."""
+    """In the order in which they can be done.
+
+    `waiting`: whose installer has not done all yet. `is_heard`: the vault told the server of itself.
+    """
     has_rota, login = wanted.rota is not None, wanted.login
     return (
-        *_of_vault(wanted, folder, waiting, url),
+        *_of_vault(wanted, folder, waiting, is_heard=is_heard),
         *(_on_host(wanted, one, folder) for one in waiting),
         *([] if has_rota else ["l'astreinte : releve desk rota template"]),
         *([f"remettre le mot de passe de {login} en main propre"] if login else []),
@@ -27,23 +30,22 @@ def by_hand(
     )
 
 
-def _of_vault(wanted: Wanted, folder: Path, waiting: Sequence[WantedHost], url: str) -> list[str]:
+def _of_vault(
+    wanted: Wanted, folder: Path, waiting: Sequence[WantedHost], *, is_heard: bool
+) -> list[str]:
     if not wanted.vault_key:
-        if not wanted.keeping():
-            return []
-        return [_NO_VAULT]
-    token = folder / f"coffre-{file_word(wanted.vault_name)}.token"
-    told = f"releve vault init --server-url {url} --server-token-file {token}"
-    lines = [f"au coffre : {told}, et les mots de la première fois"]
+        return [_NO_VAULT] if wanted.keeping() else []
+    restart = "redémarrer sa porte (releve vault serve) : le serveur ne l'entend pas encore"
+    if wanted.vault_home:
+        return [] if is_heard else [f"au coffre : {restart}"]
     absent = [
         one for one in waiting if one.folders and not (folder / deposit_name(one.name)).exists()
     ]
-    if absent and not wanted.vault_home:
-        lines.append(
-            f"au coffre : sh {script_of(wanted, folder.parent)}, puis remettre ici, dans {folder}, les"
-            f" fichiers secrets qu'il a faits ({len(absent)})"
-        )
-    return lines
+    if is_heard and not absent:
+        return []
+    run = f"au coffre (root) : sh {script_of(wanted, folder.parent)}"
+    carry = f"remettre dans {folder} les fichiers secrets qu'il a faits ({len(absent)})"
+    return ["\u00a0; ".join([run, *([carry] if absent else []), *([] if is_heard else [restart])])]
 
 
 def _on_host(wanted: Wanted, host: WantedHost, folder: Path) -> str:

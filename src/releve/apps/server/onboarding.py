@@ -21,7 +21,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.onboard_names import deposit_name, file_word, installer_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.apps.server.onboard_steps import by_hand
-from releve.apps.server.onboard_vault import make_here
+from releve.apps.server.onboard_vault import Heard, link_here, make_here, token_file
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
 from releve.flow.server.assist import rotas
@@ -84,6 +84,8 @@ class Reception:
         if wanted.vault_key:
             steps.append((f"vault/{wanted.vault_name}", self._vault(owner, wanted, folder, now)))
         if wanted.vault_home:
+            heard = heard_at(self._url, self._home)
+            steps.append(("vault/report", link_here(wanted, folder, heard)))
             names = [one.name for one in wanted.keeping()]
             steps += [(f"right/{name}", make_here(wanted, name, folder)) for name in names]
         if wanted.login:
@@ -102,11 +104,13 @@ class Reception:
     def _by_hand(self, owner: Structure, wanted: Wanted, folder: Path) -> tuple[str, ...]:
         with self._store.unit(owner.id, writes=False) as unit:
             known = {one.name: one for one in unit.hosts()}
+            vaults_ = [one for one in unit.vaults() if one.removed_at is None]
+        own = [one for one in vaults_ if one.name == wanted.vault_name]
         return by_hand(
             wanted,
             folder=folder,
             waiting=[one for one in wanted.machines() if not is_set_up(one, known.get(one.name))],
-            url=self._url,
+            is_heard=any(one.head is not None for one in own),
         )
 
     def _profile(self, owner: Structure, wanted: Wanted, now: dt.datetime) -> bool:
@@ -177,7 +181,7 @@ class Reception:
         )
 
     def _vault(self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
-        file = folder / f"coffre-{file_word(wanted.vault_name)}.token"
+        file = token_file(wanted, folder)
         token = file.read_text().strip() if file.exists() else secrets.token_urlsafe(32)
         with self._store.unit(owner.id, writes=False) as unit:
             names = {one.name for one in unit.vaults() if one.removed_at is None}
@@ -189,6 +193,7 @@ class Reception:
             structure=owner.id,
             name=wanted.vault_name,
             public_key=wanted.vault_key.lower(),
+            within=vault_word(wanted.name),
             enrolled_at=now,
         )
         return vaults.enrol(self._store, made, token, now, "admin")
@@ -226,6 +231,11 @@ class Reception:
                 file.with_suffix(".pdf").unlink(missing_ok=True)
             write(file, page)
         return is_new
+
+
+def heard_at(url: str, home: Home) -> Heard:
+    """The server as its vaults reach it."""
+    return Heard(url, home.authority().decode() if url.startswith("https:") else "")
 
 
 def is_set_up(wanted: WantedHost, known: Host | None) -> bool:
