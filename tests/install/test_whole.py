@@ -8,7 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,13 +107,27 @@ class Practice:
     def install(self, bag: Path, status: int = 0) -> dict[str, dict]:
         """The installer in its own folders; each step's end by its name."""
         (installer,) = bag.glob("installer-*.sh")
-        host = self.folder / "host"
-        words = [f"--{name}={host / name}" for name in ("state", "drills", "sheets", "units")]
-        said = self.run(
-            "sh", installer, f"--home={host / 'agent'}", *words, "--json", status=status
-        )
+        said = self.run("sh", installer, *self.folders(), "--json", status=status)
         steps = [json.loads(line) for line in said.splitlines()]
         return {step["name"]: step for step in steps}
+
+    def kill_installer(self, bag: Path, when: Callable[[], bool]) -> None:
+        """Killed -9 at that moment; what it had started goes on, as after any kill."""
+        (installer,) = bag.glob("installer-*.sh")
+        process = subprocess.Popen(
+            ["sh", installer, *self.folders()],
+            env=os.environ | {"RELEVE": str(self.command)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(when)
+        process.kill()
+        process.wait()
+
+    def folders(self) -> list[str]:
+        host = self.folder / "host"
+        words = [f"--{name}={host / name}" for name in ("state", "drills", "sheets", "units")]
+        return [f"--home={host / 'agent'}", *words]
 
     def known(self) -> Host:
         """The host as the console's pages have it."""
@@ -201,7 +215,7 @@ def test_a_vault_that_is_down_is_said_and_again_later_it_goes_on(practice: Pract
     steps = practice.install(bag, status=69)
     assert states(steps) == {
         "enrol": "done", "backup_setup": "failed", "first_backup": "waits", "first_drill": "waits",
-        "key_sheet": "waits", "service": "none",
+        "key_sheet": "waits", "service": "hand",
     }  # fmt: skip
     down = steps["backup_setup"]
     assert down["status"] == 85
@@ -214,6 +228,24 @@ def test_a_vault_that_is_down_is_said_and_again_later_it_goes_on(practice: Pract
     assert practice.known().id == identity
     assert practice.known().state.drill.last_good_at is not None
     nowhere_else(practice, laid)
+
+
+def test_killed_three_times_it_goes_on_and_nothing_is_there_twice(practice: Practice) -> None:
+    vault_url = practice.serve_vault()
+    practice.onboard(vault_url, f'vault_home = "{practice.gate.data}"')
+    bag, host = practice.carry(), practice.folder / "host"
+    practice.kill_installer(bag, (host / "agent/agent.key").exists)
+    practice.kill_installer(bag, (host / "state/lock").exists)
+    practice.kill_installer(bag, (host / "drills/drills.db").exists)
+    steps = practice.install(bag)
+    assert set(states(steps).values()) <= {"done", "kept", "hand"}, steps
+    assert practice.known().state.drill.last_good_at is not None
+    book = practice.gate.vault().book
+    assert len(list(book.generations())) == 1
+    credentials = list((practice.gate.data / "credentials").iterdir())
+    assert len(credentials) == 1
+    assert len(list((host / "sheets").glob("cle-*.html"))) == 1
+    assert states(practice.install(bag)).items() >= dict.fromkeys(ALL_DONE, "kept").items()
 
 
 def test_what_lacks_is_said_with_its_remedy(practice: Practice) -> None:
@@ -249,7 +281,7 @@ def test_a_host_without_folders_backs_nothing_up_and_says_so(practice: Practice)
     (installer,) = practice.structure_folder().glob("installer-accueil-*.sh")
     shutil.copy(installer, bag)
     steps = practice.install(bag)
-    assert states(steps) == {"enrol": "done", "backup_setup": "none", "service": "none"}
+    assert states(steps) == {"enrol": "done", "backup_setup": "none", "service": "hand"}
     assert "ne sauvegarde rien" in steps["backup_setup"]["said"]
     config = json.loads((practice.folder / "host/agent/agent.json").read_bytes())
     assert (config["backup"], config["guard"]) == ([], [])
@@ -319,8 +351,8 @@ def second_run_changes_nothing(practice: Practice, bag: Path) -> None:
     before = practice.digests(*kept), [file.read_bytes() for file in files], practice.known()
     (bag / next(bag.glob("coffre-*.json")).name).unlink()  # spent: it is needed once
     steps = practice.install(bag)
-    assert set(states(steps).values()) == {"kept", "none"}, steps
-    assert states(steps)["service"] == "none"
+    assert set(states(steps).values()) == {"kept", "hand"}, steps
+    assert states(steps)["service"] == "hand"
     assert "agent run" in steps["service"]["hand"], "no systemd here: the command is said"
     after = practice.digests(*kept), [file.read_bytes() for file in files], practice.known()
     assert [before[0], before[1]] == [after[0], after[1]]

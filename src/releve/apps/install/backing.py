@@ -1,6 +1,9 @@
 """The host's backup: set up with the vault's secret, made once, proved once. Its keys stay here."""
 
 import datetime as dt
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import anyio
@@ -18,9 +21,12 @@ from releve.apps.install.telling import State as End
 from releve.apps.key.wiring import books_of, place_of
 from releve.flow.agent.backup import LONGEST_SECONDS, back_up_once
 from releve.flow.agent.drill import drill_once
+from releve.flow.backup import BackupRunningError
+from releve.flow.drill.ports import DrillRunningError
 from releve.model.errors import ReleveError
 from releve.model.installer import Deposit, HostPlan
 from releve.model.keys import KeyKind
+from releve.report.text import Voice
 
 SETUP, FIRST, DRILL, SHEET = "backup_setup", "first_backup", "first_drill", "key_sheet"
 _deposit = msgspec.json.Decoder(Deposit).decode
@@ -170,6 +176,7 @@ def _kept_secret(state: State) -> str:
 def first_backup(places: Places, commands: ShownCommands) -> Step:
     """Made once, as the agent makes it, and told to the server. Raises: StepFailedError."""
     state = places.state()
+    _after(state.alone, BackupRunningError, commands)
     if (good := state.load().good_at) is not None:
         return Step(name=FIRST, state=End.KEPT, said=f"{good.astimezone():%d/%m/%Y %H:%M}")
     config = places.agent().config()
@@ -180,12 +187,17 @@ def first_backup(places: Places, commands: ShownCommands) -> Step:
         spool.close()
     if not ran.ok:
         raise StepFailedError("La sauvegarde n'a pas réussi", commands.said, commands.remedy)
-    said = f"{ran.files} fichiers, {ran.bytes / 1e6:.1f} Mo en {ran.ms / 1000:.0f} s"
-    return Step(name=FIRST, state=End.DONE, said=said.replace(".", ","))
+    voice = Voice("fr")
+    said = (
+        f"{voice.number(ran.files)} fichiers, {voice.size(ran.bytes)} en {voice.duration(ran.ms)}"
+    )
+    return Step(name=FIRST, state=End.DONE, said=said)
 
 
 def first_drill(places: Places, commands: ShownCommands) -> Step:
     """One that passed, certified here and told to the server. Raises: StepFailedError."""
+    if is_made(str(places.drills)):
+        _after(DrillHome(str(places.drills)).journal().alone, DrillRunningError, commands)
     if passed := _passed(places):
         return Step(name=DRILL, state=End.KEPT, said=passed)
     config = places.agent().config()
@@ -200,6 +212,24 @@ def first_drill(places: Places, commands: ShownCommands) -> Step:
     if not (passed := _passed(places)):
         raise StepFailedError("L'essai n'a pas réussi", commands.said, commands.remedy)
     return Step(name=DRILL, state=End.DONE, said=passed)
+
+
+def _after(
+    alone: Callable[[], AbstractContextManager[None]],
+    running: type[ReleveError],
+    commands: ShownCommands,
+) -> None:
+    """Wait for one that runs already: the agent's, or what an interrupted installer left at work."""
+    is_told = False
+    while True:
+        try:
+            with alone():
+                return
+        except running:
+            if not is_told:
+                commands.tell("Il y en a un en cours ; on attend sa fin.")
+            is_told = True
+            time.sleep(1)
 
 
 def _passed(places: Places) -> str:

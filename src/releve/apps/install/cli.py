@@ -12,8 +12,9 @@ from releve.apps.agent.config import DEFAULT_HOME
 from releve.apps.backup import state as backup_state
 from releve.apps.drill import state as drill_state
 from releve.apps.install import backing, joining, service
+from releve.apps.install.failing import failed
 from releve.apps.install.places import Places
-from releve.apps.install.telling import ShownCommands, State, Step, Teller, failed
+from releve.apps.install.telling import ShownCommands, State, Step, Teller
 from releve.flow.agent.ports import TemporaryError
 from releve.model.errors import ReleveError
 from releve.model.installer import HostPlan

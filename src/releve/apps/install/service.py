@@ -56,14 +56,11 @@ def started(places: Places, *, is_changed: bool) -> Step:
     has_systemd = _RUNNING.is_dir() and shutil.which("systemctl") is not None
     works = is_working(places.agent())
     if not has_systemd:
-        again = " (à relancer : ses mots ont changé)" if works and is_changed else ""
-        said = f"l'agent travaille déjà{again}" if works else "systemd n'est pas là"
-        hand = (
-            ""
-            if works and not is_changed
-            else f"lancer, et relancer à chaque démarrage : {command(places)}"
-        )
-        return Step(name=NAME, state=State.KEPT if works else State.NONE, said=said, hand=hand)
+        again = " (à relancer : ses mots ont changé)" if is_changed else ""
+        if works:
+            return Step(name=NAME, state=State.KEPT, said=f"l'agent travaille{again}")
+        hand = f"lancer, et relancer à chaque démarrage : {command(places)}"
+        return Step(name=NAME, state=State.HAND, said="systemd n'est pas là", hand=hand)
     is_new = not file.exists() or file.read_text() != text
     if is_new:
         places.units.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from releve.apps.cli.called import to_type
 from releve.flow.agent.ports import Outcome
-from releve.model.errors import ReleveError
+from releve.report.text import Voice
 
 _EVERY_S = 2.0
 _MOST_OUTPUT = 1024 * 1024
@@ -29,6 +29,7 @@ class State(StrEnum):
     FAILED = "failed"
     WAITS = "waits"  # for a step that failed
     NONE = "none"  # the plan asks for nothing here
+    HAND = "hand"  # a person does it
 
 
 _SAID = {
@@ -37,6 +38,7 @@ _SAID = {
     State.FAILED: "ÉCHEC",
     State.WAITS: "attend",
     State.NONE: "rien à faire",
+    State.HAND: "à faire à la main",
 }
 
 
@@ -82,7 +84,7 @@ class ShownCommands:
     """Runs a command as the agent does, and shows its lines of progress while it works."""
 
     def __init__(self, shown: Callable[[str], None]) -> None:
-        self._shown = shown
+        self.tell = shown
         self.said = ""  # the error of the last command, for people
         self.remedy = ""
 
@@ -133,14 +135,15 @@ class ShownCommands:
         )
 
     def _progress(self) -> Callable[[bytes], None]:
-        last = [time.monotonic()]
+        last, shown = [time.monotonic()], [""]
 
         def show(line: bytes) -> None:
             if time.monotonic() - last[0] < _EVERY_S:
                 return
-            if said := _progress_of(line):
-                last[0] = time.monotonic()
-                self._shown(said)
+            said = _progress_of(line)
+            if said and said != shown[0]:
+                last[0], shown[0] = time.monotonic(), said
+                self.tell(said)
 
         return show
 
@@ -169,7 +172,8 @@ def _progress_of(line: bytes) -> str:
         return ""
     percent = found.get("percent")
     part = f"{percent:.0f} %, " if isinstance(percent, int | float) else ""
-    return f"{part}{found.get('files', 0)} fichiers"
+    count = found.get("bytes")
+    return f"{part}{Voice('fr').size(count)}" if isinstance(count, int) and count else ""
 
 
 def _facts(line: bytes) -> dict[str, object]:
@@ -178,24 +182,3 @@ def _facts(line: bytes) -> dict[str, object]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def failed(name: str, error: ReleveError) -> Step:
-    """A step that an error for people ended."""
-    said = in_french(error)
-    return Step(name=name, state=State.FAILED, said=said, remedy=error.remedy, status=error.status)
-
-
-def in_french(error: ReleveError) -> str:
-    """The sentence for the technician, with the error's own words behind it."""
-    led = _FRENCH.get(type(error).__name__, "")
-    return f"{led} ({error})" if led else str(error)
-
-
-_FRENCH = {
-    "VaultUnreachableError": "le coffre ne répond pas ; rien n'est perdu, relancer quand il répond",
-    "VaultRefusedError": "le coffre refuse le droit de cette machine",
-    "ServerUnreachableError": "le serveur Relève ne répond pas",
-    "EnrolmentRefusedError": "le jeton de l'installateur ne vaut plus ; relancer `releve onboard`",
-    "ToolMissingError": "restic manque sur cette machine",
-}
