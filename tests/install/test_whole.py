@@ -271,7 +271,14 @@ def test_what_lacks_is_said_with_its_remedy(practice: Practice) -> None:
     practice.install(bag, status=68)
     practice.docs.with_name("away").rename(practice.docs)
     installer.write_text(text)
-    assert states(practice.install(bag)).items() >= (ALL_DONE | {"enrol": "kept"}).items()
+    known = json.loads(laid.read_bytes())
+    laid.write_text(json.dumps(known | {"reads_per_day": 1000}))
+    drill = practice.install(bag)["first_drill"]
+    assert (drill["state"], "dépasse ce qu'il rend" in drill["hand"]) == ("hand", True)
+    assert practice.known().state.drill is None, "none was begun that the vault would cut off"
+    laid.write_text(json.dumps(known))
+    assert known["reads_per_day"] == 256 << 20
+    assert states(practice.install(bag))["first_drill"] == "done"
 
 
 def test_a_host_without_folders_backs_nothing_up_and_says_so(practice: Practice) -> None:

@@ -20,7 +20,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import cli, run
 from releve.apps.server import installers
 from releve.apps.server.home import Home
-from releve.apps.server.onboard_plan import Plan
+from releve.apps.server.onboard_plan import Plan, WantedHost
 from releve.apps.server.onboard_vault import Heard, write_scripts
 from releve.apps.server.onboarding import OnboardTakenError, Reception, Taken
 from releve.apps.server.opening import make_store
@@ -154,12 +154,14 @@ def test_one_script_for_a_vault_of_several_structures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = msgspec.toml.decode(plan_text(capsys), type=Plan).structures[0]
-    two = msgspec.structs.replace(one, name="Cabinet Éole")
+    big = WantedHost(name="serveur-cabinet", folders=("/srv/a",), reads="20G")
+    two = msgspec.structs.replace(one, name="Cabinet Éole", hosts=(big, "accueil"))
     (file,) = write_scripts((one, two), tmp_path, Heard("https://releve:8443")).values()
     lines = [line for line in file.read_text().splitlines() if "credential add" in line]
     assert [line.split()[4] for line in lines] == [
         "serveur-cabinet.cabinet-du-parc", "serveur-cabinet.cabinet-eole",
     ]  # fmt: skip
+    assert ["--reads 20G" in line for line in lines] == [False, True]
     assert subprocess.run(["sh", "-n", file], check=False).returncode == 0
 
 
@@ -249,6 +251,7 @@ def test_killed_and_run_again_it_is_whole_and_single(
         ('"/srv/cabinet"', '"/srv/cabinet", "/srv/cabinet/a"'),
         ('"/srv/cabinet"', '"/var/lib"'),
         ('"enforce"\n', '"always"\n'),
+        ('"enforce"\n', '"enforce"\nreads = "beaucoup"\n'),
         ("https://coffre:8440", "coffre"),
         ("https://coffre:8440", "http://coffre:8440"),
         ('vault_key = "' + "ab" * 32, 'vault_home = "/nowhere'),

@@ -36,6 +36,7 @@ class Deposit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     structure: str  # as the vault names them
     host: str
     authority: str = ""  # PEM of the vault's own authority; empty: the machine's own ones hold
+    reads_per_day: int = 0  # bytes that the vault gives back a day by this right; 0: not said
 
 
 class ServerLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -29,6 +29,7 @@ from releve.model.keys import KeyKind
 from releve.report.text import Voice
 
 SETUP, FIRST, DRILL, SHEET = "backup_setup", "first_backup", "first_drill", "key_sheet"
+_READS = "reads-per-day"  # in the backup's folder
 _deposit = msgspec.json.Decoder(Deposit).decode
 _WHY_BY_HAND = "la clé n'est écrite nulle part ailleurs, et une imprimante partagée la garderait"
 
@@ -112,7 +113,10 @@ def set_up(plan: HostPlan, places: Places) -> Step:
     secret = deposit.secret if deposit else _kept_secret(state)
     if not secret or (before is None and deposit is None):
         raise DepositMissingError(places.deposit(plan), "there is no such file")
+    places.backup.mkdir(mode=0o700, parents=True, exist_ok=True)
     after = _config(plan, places, before, deposit, wanted)
+    if deposit is not None:
+        write(places.backup / _READS, str(deposit.reads_per_day).encode())
     is_same = after == before and secret == _kept_secret(state)
     if not is_same:
         state.configure(after, secret)
@@ -128,7 +132,6 @@ def _config(
 ) -> Config:
     authority = str(places.backup / "authority.pem")
     if deposit is not None and deposit.authority:
-        places.backup.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not Path(authority).exists() or Path(authority).read_text() != deposit.authority:
             write(Path(authority), deposit.authority.encode())
     ca_file = authority if deposit is not None and deposit.authority else ""
@@ -200,6 +203,8 @@ def first_drill(places: Places, commands: ShownCommands) -> Step:
         _after(DrillHome(str(places.drills)).journal().alone, DrillRunningError, commands)
     if passed := _passed(places):
         return Step(name=DRILL, state=End.KEPT, said=passed)
+    if hand := _too_large(places):
+        return Step(name=DRILL, state=End.HAND, hand=hand)
     config = places.agent().config()
     words = [word for word in wiring.drill_command(config) if word != "--if-due"]
     if not _is_open(places):
@@ -212,6 +217,25 @@ def first_drill(places: Places, commands: ShownCommands) -> Step:
     if not (passed := _passed(places)):
         raise StepFailedError("L'essai n'a pas réussi", commands.said, commands.remedy)
     return Step(name=DRILL, state=End.DONE, said=passed)
+
+
+def _too_large(places: Places) -> str:
+    """Why the vault would not give the whole backup back today; empty: it does."""
+    made = places.state().load().backup
+    try:
+        most = int((places.backup / _READS).read_text())
+    except (OSError, ValueError):
+        return ""
+    if not most or made is None or made.bytes_added <= most:
+        return ""
+    voice = Voice("fr")
+    return (
+        f"la sauvegarde ({voice.size(made.bytes_added)} au coffre) dépasse ce qu'il rend à cette"
+        f" machine par jour ({voice.size(most)}) : un essai relit tout. Dans une salle propre,"
+        " `releve drill run --envelope … --private-key … --right …`, par un droit que deux personnes"
+        " ouvrent (`releve vault credential open`), ou chaque semaine par un chemin convenu"
+        " (docs/drills.md)"
+    )
 
 
 def _after(

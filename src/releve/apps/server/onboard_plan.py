@@ -1,5 +1,6 @@
 """The onboarding file: what a person may write in it, and what does not hold."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from releve.model.structure import Profile
 
 _HEX_KEY = 64
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_SIZE = re.compile(r"[1-9]\d*[KMGT]?")
 _OWN = PurePosixPath("/var/lib/releve")
 
 
@@ -27,6 +29,7 @@ class WantedHost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str
     folders: tuple[str, ...] = ()
     guard: Guarding = Guarding.ENFORCE
+    reads: str = ""  # what the vault gives back to it a day; empty: as the vault does
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,6 +122,8 @@ def _wrong(one: Wanted) -> str:
 
 
 def _wrong_host(host: WantedHost) -> str:
+    if host.reads and not _SIZE.fullmatch(host.reads):
+        return f"{host.name}: reads is a size, such as 20G"
     places = [PurePosixPath(folder) for folder in host.folders]
     for folder, place in zip(host.folders, places, strict=True):
         is_plain = folder.isprintable() and folder.rstrip("/") == str(place)

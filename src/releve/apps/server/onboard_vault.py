@@ -14,7 +14,7 @@ import msgspec
 
 from releve.adapters.durable import write
 from releve.apps.server.onboard_names import deposit_name, file_word
-from releve.apps.server.onboard_plan import Wanted
+from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.flow.vault.names import plain_word, right_of, vault_word
 from releve.model.errors import ReleveError
 from releve.model.installer import ServerLink
@@ -53,12 +53,13 @@ class OnboardVaultError(ReleveError):
         super().__init__(f"The vault in {home} did not do it: {said}")
 
 
-def words_for(wanted: Wanted, host: str, folder: Path | str) -> tuple[str, ...]:
+def words_for(wanted: Wanted, host: WantedHost, folder: Path | str) -> tuple[str, ...]:
     """The command, after `releve`, that makes one host's right and lays its secret into the folder."""
     return (
-        "vault", "credential", "add", right_of(wanted.name, host),
-        "--structure", vault_word(wanted.name), "--host", vault_word(host),
-        "--out", f"{folder}/{deposit_name(host)}",
+        "vault", "credential", "add", right_of(wanted.name, host.name),
+        "--structure", vault_word(wanted.name), "--host", vault_word(host.name),
+        *(("--reads", host.reads) if host.reads else ()),
+        "--out", f"{folder}/{deposit_name(host.name)}",
     )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def link_of(wanted: Wanted, folder: Path, server: Heard) -> ServerLink | None:
     )
 
 
-def make_here(wanted: Wanted, host: str, folder: Path) -> bool:
+def make_here(wanted: Wanted, host: WantedHost, folder: Path) -> bool:
     """Have the vault of this machine make a host's right; False: it was there.
 
     Raises: OnboardVaultError.
@@ -135,7 +136,7 @@ def _script(key: str, structures: Sequence[Wanted], file: Path, server: Heard) -
     lines = [_HEAD.format(name=" ".join(own[0].vault_name.split()), file=file.name)]
     for one in own:
         folder = file_word(one.name)
-        rights = [words_for(one, host.name, folder) for host in one.keeping()]
+        rights = [words_for(one, host, folder) for host in one.keeping()]
         lines += [f'"$releve" {shlex.join(words)}\n' for words in rights]
         if link := link_of(one, file.parent / folder, server):
             body = msgspec.json.format(msgspec.json.encode(link)).decode()

@@ -86,8 +86,9 @@ class Reception:
         if wanted.vault_home:
             heard = heard_at(self._url, self._home)
             steps.append(("vault/report", link_here(wanted, folder, heard)))
-            names = [one.name for one in wanted.keeping()]
-            steps += [(f"right/{name}", make_here(wanted, name, folder)) for name in names]
+            steps += [
+                (f"right/{one.name}", make_here(wanted, one, folder)) for one in wanted.keeping()
+            ]
         if wanted.login:
             steps.append((f"person/{wanted.login}", self._person(owner, wanted.login, folder, now)))
         steps.append(("sheets", self._sheets(wanted, folder / "fiches", now)))

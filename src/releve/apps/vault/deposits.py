@@ -81,6 +81,7 @@ def lay(vault: Vault, name: str, structure: str, host: str, limits: Limits, file
         structure=structure,
         host=host,
         authority=authority.read_text() if authority.exists() else "",
+        reads_per_day=(known.limits if known else limits).read_bytes_per_day,
     )
     if whole != laid:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
