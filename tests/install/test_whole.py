@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from releve.apps.agent.config import Home
 from releve.apps.console.vault_views import HostRow, vault_page
+from releve.apps.install.joining import is_working
 from releve.apps.server.home import Home as ServerHome
 from releve.apps.server.opening import make_store
 from releve.model.host import Host
@@ -191,6 +194,7 @@ def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
     assert states(steps).items() >= ALL_DONE.items()
     what_was_made(practice, laid)
     second_run_changes_nothing(practice, bag)
+    the_command_that_was_said_runs_the_agent(practice, bag)
     the_console_shows_one_host_with_what_its_vault_has(practice)
     lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
     assert not [line for line in lines if HOST in line], "the server heard that all is done"
@@ -344,6 +348,20 @@ def the_console_shows_one_host_with_what_its_vault_has(practice: Practice) -> No
     assert list(rows()) == [HOST]
     assert rows()[HOST].backup is not None
     assert rows()[HOST].drill is not None
+
+
+def the_command_that_was_said_runs_the_agent(practice: Practice, bag: Path) -> None:
+    said = practice.install(bag)["service"]["hand"].partition(" : ")[2]
+    agent = subprocess.Popen(
+        shlex.split(said), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        home = Home(practice.folder / "host/agent")
+        wait_for(lambda: is_working(home))
+        assert states(practice.install(bag))["service"] == "kept"
+    finally:
+        agent.terminate()
+        agent.wait(30)
 
 
 def second_run_changes_nothing(practice: Practice, bag: Path) -> None:

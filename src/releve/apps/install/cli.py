@@ -11,7 +11,7 @@ from releve.adapters.system import log_to_stderr
 from releve.apps.agent.config import DEFAULT_HOME
 from releve.apps.backup import state as backup_state
 from releve.apps.drill import state as drill_state
-from releve.apps.install import backing, joining, service
+from releve.apps.install import backing, joining, proving, service
 from releve.apps.install.failing import failed
 from releve.apps.install.places import Places
 from releve.apps.install.telling import ShownCommands, State, Step, Teller
@@ -24,9 +24,9 @@ _plan = msgspec.json.Decoder(HostPlan).decode
 _TITLES = {
     joining.NAME: "Rattachement",
     backing.SETUP: "Sauvegarde réglée",
-    backing.FIRST: "Première sauvegarde",
-    backing.DRILL: "Premier essai de restauration",
-    backing.SHEET: "Feuille de clé",
+    proving.FIRST: "Première sauvegarde",
+    proving.DRILL: "Premier essai de restauration",
+    proving.SHEET: "Feuille de clé",
     service.NAME: "Service de l'agent",
 }
 _NO_FOLDERS = "aucun dossier dans le fichier d'accueil : cette machine ne sauvegarde rien"
@@ -119,12 +119,12 @@ class Installing:
         if plan.folders:
             is_set_up = self._do(backing.SETUP, lambda: backing.set_up(plan, places), joining.NAME)
             is_made = is_set_up and self._do(
-                backing.FIRST, lambda: backing.first_backup(places, commands)
+                proving.FIRST, lambda: proving.first_backup(places, commands)
             )
             if is_made:
-                self._do(backing.DRILL, lambda: backing.first_drill(places, commands))
+                self._do(proving.DRILL, lambda: proving.first_drill(places, commands))
             if is_set_up:
-                self._do(backing.SHEET, lambda: backing.key_sheet(plan, places, commands))
+                self._do(proving.SHEET, lambda: proving.key_sheet(plan, places, commands))
         else:
             self._end(Step(name=backing.SETUP, state=State.NONE, said=_NO_FOLDERS))
         if with_service:
@@ -158,7 +158,7 @@ class Installing:
         if joining.is_working(self._places.agent()):
             return
         try:
-            backing.tell_server(self._places)
+            proving.tell_server(self._places)
         except TemporaryError as error:
             self._teller.went_on(f"Le serveur l'apprendra de l'agent plus tard ({error}).")
 

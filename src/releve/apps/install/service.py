@@ -8,9 +8,9 @@ from pathlib import Path
 
 from releve.adapters.durable import replacing
 from releve.apps.agent.wiring import RELEVE
-from releve.apps.install.backing import StepFailedError
 from releve.apps.install.joining import is_working
 from releve.apps.install.places import Places
+from releve.apps.install.proving import StepFailedError
 from releve.apps.install.telling import State, Step
 
 NAME, UNIT = "service", "releve-agent.service"
