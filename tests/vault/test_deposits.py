@@ -1,5 +1,6 @@
 """A host's right laid into a file: once, again, lost, and of another."""
 
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -40,6 +41,18 @@ def test_a_right_is_made_once_and_its_secret_is_only_in_the_file(
     assert json.loads(capsys.readouterr().out)["state"] == "kept"
     assert json.loads(file.read_bytes()) == laid | {"authority": "PEM"}, "made since"
     assert Vault(data).book.seq == before[1]
+
+
+def test_without_a_file_the_secret_is_told_once(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["vault", "credential", "add", "srv", "--structure", "cabinet", "--host", "srv"]
+    assert run([*words, "--quota", "1G", "--data", str(data), "--json"]) == 0
+    secret = json.loads(capsys.readouterr().out)["secret"]
+    kept = Vault(data).credentials.get("srv")
+    assert kept.secret_sha256 == hashlib.sha256(secret.encode()).hexdigest()
+    assert (kept.limits.quota_bytes, kept.limits.read_bytes_per_day) == (1 << 30, 256 << 20)
+    assert run([*words, "--data", str(data)]) == 118
 
 
 def test_a_kill_between_file_and_right_is_completed_with_the_same_secret(
