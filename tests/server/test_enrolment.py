@@ -26,7 +26,11 @@ def test_a_token_enrols_one_host_once(store: SqlStore) -> None:
     reply = enrol(store, REQUEST, "h1", T0)
     assert reply is not None
     assert (reply.structure, reply.structure_name) == (structure, "Cabinet")
-    assert enrol(store, REQUEST, "h2", T0) is None
+    other = EnrolRequest(secret=SECRET, public_key=b"q" * 32, name="h")
+    assert enrol(store, other, "h2", T0) is None
+    again = enrol(store, REQUEST, "h3", T0 + dt.timedelta(days=1))
+    assert again is not None, "its answer was lost: told again, to the same key"
+    assert again.host == "h1"
     with store.unit(structure, writes=False) as unit:
         assert [h.id for h in unit.hosts()] == ["h1"]
 

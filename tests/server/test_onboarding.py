@@ -1,5 +1,6 @@
 """Structures taken in from one file: once, again, and after a kill; on both databases."""
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -17,8 +18,11 @@ from click.testing import CliRunner
 
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import cli, run
+from releve.apps.server import installers
 from releve.apps.server.home import Home
-from releve.apps.server.onboarding import OnboardTakenError, Plan, Reception, Taken
+from releve.apps.server.onboard_plan import Plan, WantedHost
+from releve.apps.server.onboard_vault import Heard, write_scripts
+from releve.apps.server.onboarding import OnboardTakenError, Reception, Taken
 from releve.apps.server.opening import make_store
 from releve.flow.envelope import read_token
 from releve.flow.server.enrol import enrol
@@ -28,13 +32,19 @@ from releve.flow.wire import EnrolRequest
 from tests.server.test_structures_apart import dump
 from tests.server.world import T0
 
-VAULT = '\nvault_name = "coffre"\nvault_key = "' + "ab" * 32 + '"\n'
+VAULT = (
+    'login = "camille"\nvault_name = "coffre"\nvault_url = "https://coffre:8440"\nvault_key = "'
+    + "ab" * 32
+    + '"\n'
+)
+TOKEN = re.compile(r"releve1\.[\w-]+")
+RADIO = '[[structures.hosts]]\nname = "radio"\nfolders = ["/srv/images"]\n\n[structures.profile]'
 _names = itertools.count(1)
 
 
 def plan_text(capsys: pytest.CaptureFixture[str]) -> str:
     assert run(["onboard", "template"]) == 0
-    return capsys.readouterr().out.replace('login = "camille"', 'login = "camille"' + VAULT)
+    return capsys.readouterr().out.replace('login = "camille"', VAULT)
 
 
 def take(store: SqlStore, home: Home, text: str, out: Path) -> tuple[Taken, list[str]]:
@@ -68,12 +78,14 @@ def test_everything_works_that_was_made(
     token = next(folder.glob("coffre-*.token")).read_text().strip()
     assert who(store, token).structure == owner.id
     words = next(folder.glob("installer-accueil-*.sh")).read_text()
-    known = read_token(re.search(r"--token (\S+)", words)[1])
+    known = read_token(TOKEN.search(words)[0])
     assert known.server_key == home.public_key()
     request = EnrolRequest(
         secret=known.secret, public_key=b"k" * 32, name="accueil", carries_care=True
     )
     assert enrol(store, request, "host1", T0) is not None
+    assert {p.name.partition("-")[0] for p in (folder / "fiches").iterdir()} == {"fiche"}
+    assert (folder / "fiches/fiche-rancongiciel-ou-effacement.html").exists()
     sheets = {p.suffix for p in (folder / "fiches").iterdir()}
     assert sheets == {".html", ".pdf"}
     for printed in (folder / "fiches").glob("*.html"):
@@ -84,21 +96,73 @@ def test_everything_works_that_was_made(
     _every_step_can_be_typed(taken.by_hand)
 
 
-COMMANDS = ("vault init", "vault credential add", "backup setup", "backup run", "drill run",
-            "key sheet", "agent run")  # fmt: skip
-
-
 def _every_step_can_be_typed(lines: tuple[str, ...]) -> None:
-    """Commands with their options, in an order in which they work; a host has one name everywhere."""
+    """Commands with their options, in an order in which they work; the hosts' own work is not among them."""
     said = " ; ".join(lines)
-    places = [said.index(f"releve {command}") for command in COMMANDS]
-    assert places == sorted(places)
-    for command, begin, end in zip(COMMANDS, places, [*places[1:], len(said)], strict=True):
-        words = re.sub("'.*?'", "", said[begin:end].split(" (")[0].split(" ; ")[0])
-        page = CliRunner().invoke(cli, [*command.split(), "--help"]).output
-        assert all(option in page for option in re.findall("--[a-z-]+", words)), words
-    assert "add serveur-cabinet --structure cabinet-du-parc --host serveur-cabinet" in said
-    assert "/cabinet-du-parc/MACHINE/2026-11/" in said
+    assert said.index("coffre-coffre-ababab.sh") < said.index("installer-serveur")
+    assert said.index("installer-serveur") < said.index("installer-accueil")
+    assert "backup setup" not in said
+    assert "drill run" not in said
+    for command in re.findall("releve ([a-z ]+)", said):
+        assert CliRunner().invoke(cli, [*command.split(), "--help"]).exit_code == 0, command
+
+
+def test_what_each_host_is_to_do_is_in_its_installer(
+    store: SqlStore, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plan_text(capsys)
+    taken, _ = take(store, home, text, tmp_path)
+    folder = Path(taken.folder)
+    (file,) = folder.glob("installer-serveur-*.sh")
+    plan = installers.read(file)
+    assert (plan.structure, plan.host) == ("Cabinet du Parc", "serveur-cabinet")
+    assert (plan.folders, plan.guard) == (("/srv/cabinet",), "enforce")
+    assert (plan.vault_url, plan.vault_place) == (
+        "https://coffre:8440", "cabinet-du-parc/serveur-cabinet",
+    )  # fmt: skip
+    assert plan.call == "Dr Camille Martin, 02 99 00 00 01"
+    (other,) = folder.glob("installer-accueil-*.sh")
+    assert installers.read(other).folders == ()
+    # Other folders: the same token, a new installer; for a host that is enrolled, too.
+    more = text.replace('"/srv/cabinet"', '"/srv/cabinet", "/srv/images"')
+    assert take(store, home, more, tmp_path)[0].new == ("host/serveur-cabinet",)
+    assert installers.read(file).token == plan.token
+    secret = read_token(plan.token).secret
+    request = EnrolRequest(secret=secret, public_key=b"k" * 32, name="serveur-cabinet")
+    assert enrol(store, request, "h1", T0) is not None
+    again, _ = take(store, home, text, tmp_path)
+    assert again.new == ("host/serveur-cabinet",)
+    assert installers.read(file) == plan
+    assert [line for line in again.by_hand if "installer-serveur" in line], "not backed up yet"
+
+
+def test_an_installer_whose_time_is_over_gets_a_new_token(
+    store: SqlStore, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plan_text(capsys)
+    plan = msgspec.toml.decode(text, type=Plan)
+    folder = Path(take(store, home, text, tmp_path)[0].folder)
+    (file,) = folder.glob("installer-accueil-*.sh")
+    first = installers.read(file)
+    later = T0 + dt.timedelta(days=40)
+    Reception(store, home, plan.url, tmp_path, lambda _: None).take(plan.structures[0], later)
+    assert installers.read(file).token != first.token
+    assert installers.read(file).until > first.until
+
+
+def test_one_script_for_a_vault_of_several_structures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = msgspec.toml.decode(plan_text(capsys), type=Plan).structures[0]
+    big = WantedHost(name="serveur-cabinet", folders=("/srv/a",), reads="20G")
+    two = msgspec.structs.replace(one, name="Cabinet Éole", hosts=(big, "accueil"))
+    (file,) = write_scripts((one, two), tmp_path, Heard("https://releve:8443")).values()
+    lines = [line for line in file.read_text().splitlines() if "credential add" in line]
+    assert [line.split()[4] for line in lines] == [
+        "serveur-cabinet.cabinet-du-parc", "serveur-cabinet.cabinet-eole",
+    ]  # fmt: skip
+    assert ["--reads 20G" in line for line in lines] == [False, True]
+    assert subprocess.run(["sh", "-n", file], check=False).returncode == 0
 
 
 def test_again_nothing_is_doubled_and_what_is_new_is_said(
@@ -115,7 +179,7 @@ def test_again_nothing_is_doubled_and_what_is_new_is_said(
     assert again.new == ()
     assert dump(store, owner.id) == before
     assert {p: p.read_bytes() for p in files} == files
-    more, _ = take(store, home, text.replace('"accueil"]', '"accueil", "radio"]'), tmp_path)
+    more, _ = take(store, home, text.replace("[structures.profile]", RADIO), tmp_path)
     assert more.new == ("host/radio",)
 
 
@@ -128,7 +192,7 @@ def test_a_login_of_another_structure_is_not_taken_over(
         take(
             store,
             home,
-            text.replace('name = "Cabinet du Parc"\nhosts', 'name = "B"\nhosts'),
+            text.replace('name = "Cabinet du Parc"\nlogin', 'name = "B"\nlogin'),
             tmp_path,
         )
 
@@ -162,12 +226,12 @@ def test_killed_and_run_again_it_is_whole_and_single(
         assert "25 min" in unit.trail(most=1)[0].detail
         tokens = unit._connection.exec_driver_sql("SELECT count(*) FROM token").scalar_one()
     assert tokens == 2
-    (folder,) = out.iterdir()
+    (folder,) = [one for one in out.iterdir() if one.is_dir()]
     password = next(folder.glob("mot-de-passe-*.txt")).read_text().strip()
     assert check_password(store, "camille", password) is not None
     assert who(store, next(folder.glob("coffre-*.token")).read_text().strip()) is not None
     for file in folder.glob("installer-*.sh"):
-        secret = read_token(re.search(r"--token (\S+)", file.read_text())[1]).secret
+        secret = read_token(TOKEN.search(file.read_text())[0]).secret
         request = EnrolRequest(secret=secret, public_key=b"k" * 32, name="h", carries_care=True)
         assert enrol(store, request, f"host{next(_names)}", owner.created_at) is not None
     store.close()
@@ -180,7 +244,17 @@ def test_killed_and_run_again_it_is_whole_and_single(
         ('timezone = "Europe/Paris"', 'timezone = "Mars"'),
         ("ntfys://", "nothing://"),
         ("ab" * 32, "ab"),
-        ('"accueil"]', '"serveur-cabinet"]'),
+        ('name = "accueil"', 'name = "serveur-cabinet"'),
+        ('"/srv/cabinet"', '"srv/cabinet"'),
+        ('"/srv/cabinet"', '"/"'),
+        ('"/srv/cabinet"', '"/srv/../etc"'),
+        ('"/srv/cabinet"', '"/srv/cabinet", "/srv/cabinet/a"'),
+        ('"/srv/cabinet"', '"/var/lib"'),
+        ('"enforce"\n', '"always"\n'),
+        ('"enforce"\n', '"enforce"\nreads = "beaucoup"\n'),
+        ("https://coffre:8440", "coffre"),
+        ("https://coffre:8440", "http://coffre:8440"),
+        ('vault_key = "' + "ab" * 32, 'vault_home = "/nowhere'),
     ],
 )
 def test_a_file_that_cannot_be_used_makes_nothing(

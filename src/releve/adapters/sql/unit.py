@@ -226,6 +226,11 @@ class SqlUnit(
         update = sa.update(t.token).where(good).values(used_at=text(now), host=host)
         return self._connection.execute(update).rowcount == 1
 
+    def host_of_token(self, secret_hash: str) -> str:
+        query = self._select(t.token).where(t.token.c.hash == secret_hash)
+        row = self._connection.execute(query).one_or_none()
+        return str(row.host) if row is not None and row.host else ""
+
 
 def _record(row: sa.Row[Any]) -> ActionRecord:
     return ActionRecord(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import shlex
 import sys
 import time
@@ -14,47 +13,18 @@ import anyio
 import click
 import msgspec
 
-from releve.adapters.durable import write
-from releve.adapters.http.client import HttpServer, NotTheServerError, check_url, fetch_authority
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.system import log_to_stderr
 from releve.apps.agent import wiring
-from releve.apps.agent.config import (
-    AlreadyEnrolledError,
-    Config,
-    Home,
-    public_bytes,
-)
+from releve.apps.agent.config import Config, Home
+from releve.apps.agent.enrolling import Joining, ServerUnreachableError, join
 from releve.apps.agent.options import home_option as _home
 from releve.apps.agent.options import json_option as _json
 from releve.flow.agent.guard_words import differences, words_of
 from releve.flow.agent.ports import TemporaryError
-from releve.flow.envelope import read_token
-from releve.flow.wire import EnrolReply, EnrolRequest
 from releve.model.errors import ReleveError
-from releve.model.token import EnrolmentToken
 
 _STOP_SECONDS = 30.0
-
-
-class BadTokenError(ReleveError):
-    """The words are not an enrolment token."""
-
-    status = 48
-    remedy = "Copy the whole line that `releve server token create` printed."
-
-    def __init__(self) -> None:
-        super().__init__("This is not an enrolment token.")
-
-
-class ServerUnreachableError(ReleveError):
-    """The server did not answer, or not as itself."""
-
-    status = 49
-    remedy = "Check that `releve server run` runs and that its address is reachable from here."
-
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(f"{url} was not reached ({why}).")
 
 
 class GuardStaysError(ReleveError):
@@ -109,58 +79,18 @@ def enrol(  # click hands every option over by its name
     as_json: bool,
 ) -> None:
     """Relier cette machine à sa structure / enrol this machine."""
-    place = Home(home)
-    known = read_token(token)
-    if known is None:
-        raise BadTokenError
-    if place.is_enrolled():
-        raise AlreadyEnrolledError(home)
-    place.make()
-    url = (url or known.url).rstrip("/")
-    request = EnrolRequest(
-        secret=known.secret,
-        public_key=public_bytes(place.key()),
-        name=name or platform.node() or "poste",
-        carries_care=care,
-        care_role=care_role,
-    )
-    reply = _enrol(place, url, known, request)
-    place.write_config(
-        Config(
-            url=url,
-            structure=reply.structure,
-            structure_name=reply.structure_name,
-            host=reply.host,
-            host_name=request.name,
-            server_key=known.server_key,
-            has_authority=bool(known.ca_sha256),
-            guard=tuple(shlex.split(guard)),
-            backup=tuple(shlex.split(backup)),
-            demonstration=demonstration,
+    made = join(
+        Home(home),
+        token,
+        Joining(
+            url=url, name=name, carries_care=care, care_role=care_role, guard=shlex.split(guard),
+            backup=shlex.split(backup), is_demonstration=demonstration,
             labels=dict(pair.split("=", 1) for pair in labels if "=" in pair),
-        )
-    )
-    facts = {"structure": reply.structure, "host": reply.host, "name": request.name}
-    words = f"{request.name} est relié à {reply.structure_name} / is enrolled ({reply.host})."
+        ),
+    )  # fmt: skip
+    facts = {"structure": made.structure, "host": made.host, "name": made.host_name}
+    words = f"{made.host_name} est relié à {made.structure_name} / is enrolled ({made.host})."
     _say(as_json, facts, words)
-
-
-def _enrol(place: Home, url: str, known: EnrolmentToken, request: EnrolRequest) -> EnrolReply:
-    check_url(url)
-    authority = None
-    try:
-        if known.ca_sha256:
-            text = fetch_authority(url, known.ca_sha256)
-            write(place.authority, text.encode())
-            authority = place.authority
-        elif url.startswith("https:"):
-            raise NotTheServerError("authority")
-        server = HttpServer(
-            url, agent="new", key=place.key(), server_key=known.server_key, authority=authority
-        )
-        return anyio.run(server.enrol, request)
-    except TemporaryError as error:
-        raise ServerUnreachableError(url, str(error)) from error
 
 
 @agent.command()

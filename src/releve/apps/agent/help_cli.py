@@ -10,8 +10,8 @@ import msgspec
 from releve.adapters.http.client import HttpServer
 from releve.adapters.system import log_to_stderr, new_id
 from releve.apps.agent import wiring
-from releve.apps.agent.cli import ServerUnreachableError
 from releve.apps.agent.config import Home
+from releve.apps.agent.enrolling import ServerUnreachableError
 from releve.apps.agent.options import home_option, json_option
 from releve.apps.web.links import need_pages
 from releve.flow.agent.ports import TemporaryError

@@ -12,6 +12,8 @@ _LINUX, _STORE = "releve.adapters.linux", "releve.adapters.private"
 _GUARD, _GUARD_CLI = "releve.apps.guard.wiring", "releve.apps.guard.cli"
 _BACKUP, _TOOLS = "releve.flow.backup", "releve.adapters.restic.tools"
 _AGENT, _AGENT_CLI = "releve.apps.agent", "releve.apps.agent.cli"
+_INSTALL = "releve.apps.install"
+_ENROLLING = "releve.apps.agent.enrolling"
 _HTTP, _SQL = "releve.adapters.http.client", "releve.adapters.sql"
 _USER_CLI, _RESTORE = "releve.apps.server.user_cli", "releve.apps.restore.cli"
 _STRUCTURE_CLI = "releve.apps.server.structure_cli"
@@ -71,6 +73,11 @@ _SOURCE = (
 _DRILL_HOME = _of(_STORE, "StoreNotPrivateError", "StoreReadOnlyError")
 _SOURCE_NAME = _of("releve.flow.sources", "SourceNameError")
 _ENROLLED = _of(f"{_AGENT}.config", "NotEnrolledError", "AgentConfigError")
+_JOINS = (
+    *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
+    *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),
+    *_of(_ENROLLING, "BadTokenError", "ServerUnreachableError"),
+)
 _ONE_AGENT = _of(f"{_AGENT}.wiring", "AgentRunningError")
 _TO_LOOK = (
     *_of("releve.apps.server.opening", "DatabaseMissingError"),
@@ -290,6 +297,10 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "vault keep": (*_VAULT, *_of("releve.apps.vault.keeping", "KeeperRunningError")),
     "vault init": _NAMED,
+    "vault report-to": (
+        *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
+        *_of("releve.apps.vault.access", "VaultNameError"),
+    ),
     "vault serve": (*_VAULT, *_TOOL, *_of("releve.apps.vault.opened", "GateRunningError")),
     "vault status": _VAULT,
     "vault credential add": _NAMED,
@@ -314,11 +325,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "vault scrub": (*_VAULT, *_of("releve.apps.vault.look", "ScrubFoundError")),
     "vault clock": _VAULT,
     "vault standing": (*_VAULT, *_of("releve.apps.vault.standing", "StandingNotTakenError")),
-    "agent enrol": (
-        *_of(_HTTP, "PlainHttpError", "NotTheServerError", "EnrolmentRefusedError"),
-        *_of(f"{_AGENT}.config", "AlreadyEnrolledError"),
-        *_of(_AGENT_CLI, "BadTokenError", "ServerUnreachableError"),
-    ),
+    "agent enrol": _JOINS,
     "agent run": (
         *_ENROLLED, *_ONE_AGENT, *_of(_HTTP, "PlainHttpError"),
         *_of(_AGENT_CLI, "GuardStaysError"),
@@ -326,7 +333,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "agent stop-guard": (*_ENROLLED, *_ONE_AGENT),
     "agent status": _ENROLLED,
     "agent feed": (
-        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
+        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_ENROLLING, "ServerUnreachableError"),
     ),
     "agent names": _ENROLLED,
     "server run": (
@@ -478,8 +485,13 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "statement usage": (*_DATABASE, *_of(_MONTHS, "MonthError")),
     "onboard": (
-        *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_cli", "OnboardFileError"),
+        *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_plan", "OnboardFileError"),
+        *_of("releve.apps.server.onboard_vault", "OnboardVaultError"),
         *_of("releve.apps.server.onboarding", "OnboardTakenError"),
+    ),
+    "install": (
+        *_of(f"{_INSTALL}.cli", "PlanError", "InstallUnfinishedError"),
+        *_of(f"{_AGENT}.config", "AgentConfigError"),
     ),
     "leave": (
         *_ON_CLOCKS, *_of("releve.apps.server.leave_cli", "RowsLeftError", "ErasureBadError"),
@@ -496,7 +508,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "desk rota holes": (*_ROTA, *_of(_ROTA_CLI, "RotaHolesError")),
     "help install": (*_ENROLLED, *_of("releve.apps.web.links", "PagesMissingError")),
     "help ask": (
-        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_AGENT_CLI, "ServerUnreachableError"),
+        *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_ENROLLING, "ServerUnreachableError"),
         *_of("releve.apps.agent.help_cli", "NobodyCameError"),
     ),
     "simulate": (
@@ -511,7 +523,15 @@ EXITS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # What no command of a user ends with, and why: the reason stands beside the name.
+_STEP = "a step of `releve install` says it; the command itself ends with InstallUnfinishedError"
 NOWHERE: dict[str, str] = {
+    "OtherHostError": _STEP,
+    "NoTokenError": _STEP,
+    "DepositMissingError": _STEP,
+    "NoVaultError": _STEP,
+    "OtherBackupError": _STEP,
+    "FolderAbsentError": _STEP,
+    "StepFailedError": _STEP,
     "HarmfulVersionError": "the page of `releve restore serve` says it",
     "WrongHashError": "scripts/tools.py, which `make setup` runs",
     "NoSourceError": "scripts/tools.py, which `make setup` runs",

@@ -91,6 +91,9 @@ COMMANDS: dict[str, Row] = {
     "onboard": Row(
         "releve.apps.server.onboard_cli:onboard", "Accueillir des structures, d'un seul fichier."
     ),
+    "install": Row(
+        "releve.apps.install.cli:install", "Installer une machine, avec ce que l'accueil a écrit."
+    ),
     "leave": Row(
         "releve.apps.server.leave_cli:leave", "Une structure s'en va : remettre, effacer, prouver."
     ),

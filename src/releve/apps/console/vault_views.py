@@ -8,6 +8,7 @@ import msgspec
 from releve.apps.console.views import structure_name, told_vaults
 from releve.flow.server.ports import Store
 from releve.flow.vault.copying import PROOF_DAYS
+from releve.flow.vault.names import vault_word
 from releve.model.finding import Finding
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.standing import CopyStanding, HostStanding, OpeningStanding, Standing
@@ -130,7 +131,10 @@ def host_rows(
                 known = _kept(one.vault.name, one.standing, standing)
                 kept.setdefault(standing.host, []).append(known)
     rows = [
-        _host_row(host.name, host, tuple(kept.pop(_word(host.name), ())), now) for host in hosts
+        _host_row(
+            host.name, host, tuple(k for w in _words(host.name) for k in kept.pop(w, ())), now
+        )
+        for host in hosts
     ]
     rows += [_host_row(name, None, tuple(own), now) for name, own in kept.items()]
     return tuple(sorted(rows, key=lambda row: row.name.lower()))
@@ -143,7 +147,7 @@ def _host_row(name: str, host: Host | None, kept: tuple[Kept, ...], now: dt.date
     loss = _loss(backup, kept, now)
     return HostRow(
         name=name,
-        anchor=_word(name),
+        anchor=_words(name)[0],
         role=host.care_role if host else "",
         mood=_mood(backup, drill, kept, loss, is_late=late),
         kept=kept,
@@ -244,6 +248,6 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _word(name: str) -> str:
-    """The name as a vault writes it: an agent's host may be called by its full name, or in capitals."""
-    return name.lower().partition(".")[0]
+def _words(name: str) -> tuple[str, ...]:
+    """The name as a vault may write it: an agent's host may be called by its full name, or in capitals."""
+    return tuple(dict.fromkeys((name.lower().partition(".")[0], vault_word(name))))

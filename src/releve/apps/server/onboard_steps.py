@@ -1,78 +1,56 @@
 """What a technician does by hand after `releve onboard`: nobody can do it from the server."""
 
-import datetime as dt
-import re
-import shlex
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
-from releve.flow.server.enrol import digest
+from releve.apps.server.onboard_names import deposit_name, installer_name
+from releve.apps.server.onboard_plan import Wanted, WantedHost
+from releve.apps.server.onboard_vault import script_of
 
-_VAULT_WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_NO_VAULT = (
+    "le coffre : releve vault init, puis vault_name, vault_url et vault_key (ou vault_home) dans le"
+    " fichier, et relancer"
+)
 
 
 def by_hand(
-    structure: str,
-    *,
-    hosts: Sequence[str],
-    installers: Mapping[str, str],
-    vault_token: str,
-    url: str,
-    login: str,
-    has_rota: bool,
-    sheets: str,
-    month: dt.datetime,
+    wanted: Wanted, *, folder: Path, waiting: Sequence[WantedHost], is_heard: bool
 ) -> tuple[str, ...]:
-    """In the order in which they can be done, as commands; what is in capitals is for the technician to say.
+    """In the order in which they can be done.
 
-    `installers`: by host, of those that are not enrolled yet. `vault_token`: empty when no vault is known.
+    `waiting`: whose installer has not done all yet. `is_heard`: the vault told the server of itself.
     """
-    address = f"https://COFFRE:8440/{_vault_word(structure)}/MACHINE/{month:%Y-%m}/"
-    setup = (
-        f"releve backup setup --url {address} --user MACHINE --http-password-file SECRET"
-        f" --ca-file authority.pem --folder DOSSIER --structure {shlex.quote(structure)}"
-    )
-    run = (
-        "releve agent run --guard '--protect DOSSIER --enforce'"
-        " --backup '--state /var/lib/releve/backup'"
-    )
+    has_rota, login = wanted.rota is not None, wanted.login
     return (
-        *_of_vault(structure, hosts, vault_token, url),
-        *(f"{host} : sh {file} (root)" for host, file in installers.items()),
-        f"sur chaque machine qui sauvegarde : {setup}",
-        "puis : releve backup run (première sauvegarde), releve drill run (premier essai)",
-        "puis : releve key sheet (la feuille de clé ne se fait pas sur le serveur)",
-        f"sur chaque machine, par un service : {run} (sans --backup là où rien n'est sauvegardé)",
+        *_of_vault(wanted, folder, waiting, is_heard=is_heard),
+        *(_on_host(wanted, one, folder) for one in waiting),
         *([] if has_rota else ["l'astreinte : releve desk rota template"]),
         *([f"remettre le mot de passe de {login} en main propre"] if login else []),
-        f"imprimer {sheets}",
+        f"imprimer {folder}/fiches",
     )
 
 
-def _of_vault(structure: str, hosts: Sequence[str], token: str, url: str) -> list[str]:
-    if not token:
-        return ["le coffre : releve vault init, puis vault_name et vault_key dans le fichier"]
-    told = f"releve vault init --server-url {url} --server-token-file {token}"
-    # The page "Coffre" joins what vault and agent tell of a host by its name.
-    add, words = "releve vault credential add", [_vault_word(host) for host in hosts]
-    place = f"--structure {_vault_word(structure)}"
-    return [
-        f"au coffre : {told}, et les mots de la première fois",
-        *(f"au coffre : {add} {word} {place} --host {word}" for word in words),
+def _of_vault(
+    wanted: Wanted, folder: Path, waiting: Sequence[WantedHost], *, is_heard: bool
+) -> list[str]:
+    if not wanted.vault_key:
+        return [_NO_VAULT] if wanted.keeping() else []
+    restart = "redémarrer sa porte (releve vault serve) : le serveur ne l'entend pas encore"
+    if wanted.vault_home:
+        return [] if is_heard else [f"au coffre : {restart}"]
+    absent = [
+        one for one in waiting if one.folders and not (folder / deposit_name(one.name)).exists()
     ]
+    if is_heard and not absent:
+        return []
+    run = f"au coffre (root) : sh {script_of(wanted, folder.parent)}"
+    carry = f"remettre dans {folder} les fichiers secrets qu'il a faits ({len(absent)})"
+    return ["\u00a0; ".join([run, *([carry] if absent else []), *([] if is_heard else [restart])])]
 
 
-def _vault_word(name: str) -> str:
-    """As the vault names it: the name itself where it can."""
-    return name if _VAULT_WORD.fullmatch(name) else plain_word(name)
-
-
-def plain_word(name: str) -> str:
-    """A name in letters, digits and hyphens; different names may give one."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "x"
-
-
-def file_word(name: str) -> str:
-    """A file's or a folder's name; a word at its end keeps apart what looks alike without its accents."""
-    return f"{plain_word(name)}-{digest(name.encode())[:6]}"
+def _on_host(wanted: Wanted, host: WantedHost, folder: Path) -> str:
+    installer = folder / installer_name(host.name)
+    if not host.folders:
+        return f"{host.name} : sh {installer} (root ; sans dossiers, elle ne sauvegarde rien)"
+    beside = f", avec {deposit_name(host.name)} à côté" if wanted.vault_key else ""
+    return f"{host.name} : sh {installer} (root){beside} ; imprimer la feuille de clé qu'il fait"

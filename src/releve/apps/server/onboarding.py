@@ -5,9 +5,7 @@ by the next one with the same secret, and nothing is doubled.
 """
 
 import datetime as dt
-import re
 import secrets
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,42 +16,28 @@ from releve.adapters.durable import write
 from releve.adapters.pdf import PdfMissingError, pdf
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import new_id
+from releve.apps.server import installers
 from releve.apps.server.home import Home
-from releve.apps.server.onboard_steps import by_hand, file_word
+from releve.apps.server.onboard_names import deposit_name, file_word, installer_name
+from releve.apps.server.onboard_plan import Wanted, WantedHost
+from releve.apps.server.onboard_steps import by_hand
+from releve.apps.server.onboard_vault import Heard, link_here, make_here, token_file
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
 from releve.flow.server.assist import rotas
 from releve.flow.server.enrol import digest, ensure_structure, make_token
 from releve.flow.server.ports import Structure
 from releve.flow.server.signin import create_person
+from releve.flow.vault.names import plain_word, vault_word
 from releve.model.errors import ReleveError
 from releve.model.help import Rota
+from releve.model.host import Host
+from releve.model.installer import HostPlan
 from releve.model.standing import EnrolledVault
-from releve.model.structure import Profile
 from releve.model.token import EnrolmentToken
 from releve.report.playbook_sheet import sheet
 
 _TOKEN_DAYS = 30
-_TOKEN = re.compile(r"--token (\S+)")
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One structure, as a person wrote it."""
-
-    name: str
-    profile: Profile
-    hosts: tuple[str, ...] = ()
-    login: str = ""
-    vault_name: str = ""
-    vault_key: str = ""
-    rota: Rota | None = None
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One file. `url`: the server's address as hosts see it."""
-
-    url: str
-    structures: tuple[Wanted, ...]
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +69,7 @@ class Reception:
         self._store, self._home, self._url, self._out, self._tell = store, home, url, out, tell
 
     def take(self, wanted: Wanted, now: dt.datetime) -> Taken:
-        """Raises: OnboardTakenError."""
+        """Raises: OnboardTakenError, OnboardVaultError."""
         is_known = any(one.name == wanted.name for one in self._store.structures())
         owner = ensure_structure(self._store, wanted.name, new_id(), now)
         folder = self._out / file_word(wanted.name)
@@ -93,9 +77,18 @@ class Reception:
         steps = [("structure", not is_known), ("profile", self._profile(owner, wanted, now))]
         if wanted.rota is not None:
             steps.append(("rota", self._rota(owner, wanted.rota, now)))
-        steps += [(f"host/{h}", self._host(owner, h, folder, now)) for h in wanted.hosts]
+        steps += [
+            (f"host/{one.name}", self._host(owner, wanted, one, folder, now))
+            for one in wanted.machines()
+        ]
         if wanted.vault_key:
             steps.append((f"vault/{wanted.vault_name}", self._vault(owner, wanted, folder, now)))
+        if wanted.vault_home:
+            heard = heard_at(self._url, self._home)
+            steps.append(("vault/report", link_here(wanted, folder, heard)))
+            steps += [
+                (f"right/{one.name}", make_here(wanted, one, folder)) for one in wanted.keeping()
+            ]
         if wanted.login:
             steps.append((f"person/{wanted.login}", self._person(owner, wanted.login, folder, now)))
         steps.append(("sheets", self._sheets(wanted, folder / "fiches", now)))
@@ -106,31 +99,19 @@ class Reception:
             folder=str(folder),
             new=tuple(name for name, is_new in steps if is_new),
             kept=tuple(name for name, is_new in steps if not is_new),
-            by_hand=self._by_hand(owner, wanted, folder, now),
+            by_hand=self._by_hand(owner, wanted, folder),
         )
 
-    def _by_hand(
-        self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime
-    ) -> tuple[str, ...]:
+    def _by_hand(self, owner: Structure, wanted: Wanted, folder: Path) -> tuple[str, ...]:
         with self._store.unit(owner.id, writes=False) as unit:
-            enrolled = {one.name for one in unit.hosts()}
-        waiting = {
-            host: f"{folder}/installer-{file_word(host)}.sh"
-            for host in wanted.hosts
-            if host not in enrolled
-        }
+            known = {one.name: one for one in unit.hosts()}
+            vaults_ = [one for one in unit.vaults() if one.removed_at is None]
+        own = [one for one in vaults_ if one.name == wanted.vault_name]
         return by_hand(
-            wanted.name,
-            hosts=wanted.hosts,
-            installers=waiting,
-            vault_token=f"{folder}/coffre-{file_word(wanted.vault_name)}.token"
-            if wanted.vault_key
-            else "",
-            url=self._url,
-            login=wanted.login,
-            has_rota=wanted.rota is not None,
-            sheets=f"{folder}/fiches",
-            month=now,
+            wanted,
+            folder=folder,
+            waiting=[one for one in wanted.machines() if not is_set_up(one, known.get(one.name))],
+            is_heard=any(one.head is not None for one in own),
         )
 
     def _profile(self, owner: Structure, wanted: Wanted, now: dt.datetime) -> bool:
@@ -147,36 +128,61 @@ class Reception:
             rotas.keep(self._store, owner.id, rota, actor="admin", now=now)
         return not is_same
 
-    def _host(self, owner: Structure, host: str, folder: Path, now: dt.datetime) -> bool:
-        """A file per host that is not enrolled yet; its token is good once."""
+    def _host(
+        self, owner: Structure, wanted: Wanted, host: WantedHost, folder: Path, now: dt.datetime
+    ) -> bool:
+        """An installer per host, written again when it would say something else.
+
+        Its token is good once; that of a host that is enrolled stays as it is.
+        """
         with self._store.unit(owner.id, writes=False) as unit:
-            if any(one.name == host for one in unit.hosts()):
-                return False
-        file = folder / f"installer-{file_word(host)}.sh"
-        secret = _secret_in(file) or secrets.token_bytes(32)
-        if self._store.structure_of_token(digest(secret)) is not None:
+            is_enrolled = any(one.name == host.name for one in unit.hosts())
+        file = folder / installer_name(host.name)
+        before = installers.read(file)
+        if is_enrolled and before is None and not host.folders:
             return False
+        plan = self._plan_of(wanted, host, before)
+        if is_enrolled:
+            return _put(file, plan)
+        secret = _secret_of(plan.token, plan.until, now) or secrets.token_bytes(32)
+        is_known = self._store.structure_of_token(digest(secret)) is not None
+        if is_known and plan.until:
+            return _put(file, plan)
         until = now + dt.timedelta(days=_TOKEN_DAYS)
-        write(file, self._installer(owner, host, secret, until).encode())
-        make_token(self._store, owner.id, secret, now, until)
+        token = self._token(secret)
+        _put(file, msgspec.structs.replace(plan, token=token, until=f"{until:%Y-%m-%d}"))
+        if not is_known:
+            make_token(self._store, owner.id, secret, now, until)
         return True
 
-    def _installer(self, owner: Structure, host: str, secret: bytes, until: dt.datetime) -> str:
-        token = EnrolmentToken(
-            url=self._url,
-            secret=secret,
-            server_key=self._home.public_key(),
-            ca_sha256=self._home.authority_digest() if self._url.startswith("https:") else b"",
+    def _plan_of(self, wanted: Wanted, host: WantedHost, before: HostPlan | None) -> HostPlan:
+        has_vault = bool(wanted.vault_key and host.folders)
+        called = next((one for one in wanted.profile.contacts if one.phone), None)
+        return HostPlan(
+            structure=wanted.name,
+            host=host.name,
+            token=before.token if before else "",
+            until=before.until if before else "",
+            folders=tuple(folder.rstrip("/") for folder in host.folders),
+            guard=host.guard,
+            vault_url=wanted.vault_url.rstrip("/") if has_vault else "",
+            vault_place=f"{vault_word(wanted.name)}/{vault_word(host.name)}" if has_vault else "",
+            deposit=deposit_name(host.name) if has_vault else "",
+            call=f"{called.name}, {called.phone}" if called and host.folders else "",
         )
-        name = shlex.quote(host)
-        about = f"{host} -> {owner.name}".replace("\n", " ")
-        return (
-            f"#!/bin/sh\n# {about}. Bon une fois, jusqu'au / good once, until {until:%Y-%m-%d}.\n"
-            f"set -e\nreleve agent enrol --name {name} --token {write_token(token)}\n"
+
+    def _token(self, secret: bytes) -> str:
+        return write_token(
+            EnrolmentToken(
+                url=self._url,
+                secret=secret,
+                server_key=self._home.public_key(),
+                ca_sha256=self._home.authority_digest() if self._url.startswith("https:") else b"",
+            )
         )
 
     def _vault(self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
-        file = folder / f"coffre-{file_word(wanted.vault_name)}.token"
+        file = token_file(wanted, folder)
         token = file.read_text().strip() if file.exists() else secrets.token_urlsafe(32)
         with self._store.unit(owner.id, writes=False) as unit:
             names = {one.name for one in unit.vaults() if one.removed_at is None}
@@ -188,6 +194,7 @@ class Reception:
             structure=owner.id,
             name=wanted.vault_name,
             public_key=wanted.vault_key.lower(),
+            within=vault_word(wanted.name),
             enrolled_at=now,
         )
         return vaults.enrol(self._store, made, token, now, "admin")
@@ -212,7 +219,10 @@ class Reception:
             page = sheet(
                 playbook, wanted.name, wanted.profile, now.date(), "fr", outside=outside
             ).encode()
-            file = folder / f"{playbook.id}.fr.html"
+            for earlier in (".fr.html", ".fr.pdf"):  # its name of before, with numbers of then
+                (folder / f"{playbook.id}{earlier}").unlink(missing_ok=True)
+            title = playbook.title.fr.replace("’", " ")
+            file = folder / f"fiche-{plain_word(title)}.html"
             if file.exists() and file.read_bytes() == page:
                 continue
             is_new = True
@@ -224,8 +234,31 @@ class Reception:
         return is_new
 
 
-def _secret_in(file: Path) -> bytes:
-    """Of an installer that a run before wrote; empty: there is none."""
-    found = _TOKEN.search(file.read_text()) if file.exists() else None
-    token = read_token(found[1]) if found else None
-    return token.secret if token else b""
+def heard_at(url: str, home: Home) -> Heard:
+    """The server as its vaults reach it."""
+    return Heard(url, home.authority().decode() if url.startswith("https:") else "")
+
+
+def is_set_up(wanted: WantedHost, known: Host | None) -> bool:
+    """Whether the server heard all that its installer is to do: enrolled, backed up, proved."""
+    if known is None:
+        return False
+    backup, drill = known.state.backup, known.state.drill
+    has_both = backup is not None and backup.last_good_at and drill is not None
+    return not wanted.folders or bool(has_both and drill is not None and drill.last_good_at)
+
+
+def _put(file: Path, plan: HostPlan) -> bool:
+    """False: it says just that already."""
+    text = installers.write_text(plan)
+    if file.exists() and file.read_bytes() == text:
+        return False
+    write(file, text)
+    return True
+
+
+def _secret_of(text: str, until: str, now: dt.datetime) -> bytes:
+    """Of an installer that a run before wrote; empty: there is none, or its time is over."""
+    token = read_token(text) if text else None
+    is_over = bool(until) and until < f"{now:%Y-%m-%d}"
+    return token.secret if token and not is_over else b""

@@ -12,7 +12,7 @@ from releve.adapters.durable import write
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.console.statement_files import KIND, Maker, make_statement
 from releve.apps.server.home import Home
-from releve.apps.server.onboard_steps import file_word
+from releve.apps.server.onboard_names import file_word
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure

@@ -84,7 +84,9 @@ def _allowed(of: type, place: str) -> list[str]:
 
 def _below(here: inspect.Type | None, step: str) -> inspect.Type | None:
     if isinstance(here, inspect.UnionType):
-        here = next(one for one in here.types if not isinstance(one, inspect.NoneType))
+        # Of a word or a table, the table: only that one has something below.
+        some = [one for one in here.types if not isinstance(one, inspect.NoneType)]
+        here = next((one for one in some if isinstance(one, inspect.StructType)), some[0])
     if isinstance(here, inspect.Metadata):
         here = here.type
     if isinstance(here, inspect.StructType):

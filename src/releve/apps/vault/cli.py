@@ -20,6 +20,7 @@ from releve.apps.vault.deciders import agreement, approver
 from releve.apps.vault.keeping import keep, schedule, unit
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate
+from releve.apps.vault.reporting import report_to
 from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
 from releve.apps.vault.rights import credential
@@ -44,6 +45,7 @@ def vault() -> None:
 
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
     vault.add_command(command)
+vault.add_command(report_to)
 for command in (retention, approve, forecast_, copy, standing, seal, keep, schedule, unit):
     vault.add_command(command)
 

@@ -1,9 +1,7 @@
 """`releve vault credential`: who may add, and who may read back, for how long."""
 
 import datetime as dt
-import hashlib
 import json
-import secrets
 from pathlib import Path
 
 import click
@@ -12,17 +10,24 @@ import msgspec
 from releve.adapters.durable import write
 from releve.apps.vault.access import Access, Granted, VaultNameError, check_name
 from releve.apps.vault.deciders import read_private
+from releve.apps.vault.deposits import Laid, add, lay
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
 from releve.flow.vault import openings, signoffs
 from releve.flow.vault.openings import OpeningError
 from releve.model.vault import (
     Credential,
-    CredentialKind,
     Deed,
     Limits,
     Opening,
 )
+
+_LAID = {
+    Laid.MADE: "droit fait, secret dans {}",
+    Laid.KEPT: "déjà là, secret dans {}",
+    Laid.CARRIED: "déjà là ; {} a été emporté. S'il est perdu : `releve vault credential add` avec un"
+    " autre nom, le même --host et le même --out, puis `credential close` pour celui-ci",
+}
 
 
 @click.group()
@@ -38,6 +43,12 @@ def credential() -> None:
 @click.option("--rate", type=Size(), default="0", help="Octets par seconde (20M) ; 0 : sans.")
 @click.option("--requests", type=int, default=0, help="Requêtes par seconde ; 0 : sans.")
 @click.option("--reads", type=Size(), help="Octets de données relus par jour (256M).")
+@click.option(
+    "--out",
+    default="",
+    metavar="FILE",
+    help="Secret dans ce fichier (0600) et nulle part ailleurs ; à refaire sans risque.",
+)
 @data_option
 @json_option
 def credential_add(
@@ -48,38 +59,32 @@ def credential_add(
     rate: int,
     requests: int,
     reads: int | None,
+    out: str,
     data: str,
     *,
     as_json: bool,
 ) -> None:
     """Droit de dépôt d'une machine ; le secret n'est dit qu'une fois.
 
-    An ingest credential for one host: it adds, and reads little. Its secret is told once.
+    An ingest credential for one host: it adds, and reads little. Its secret is told once; with
+    --out it goes into a file for the host's installer (`releve onboard`) and is not shown.
 
     Example: releve vault credential add srv1 --structure cabinet --host srv1 --quota 500G
     """
     vault = Vault(data)
-    for word in (name, structure, host):
-        check_name(word)
-    if vault.credentials.get(name) is not None:
-        raise VaultNameError(name, "there is such a credential, open or closed")
-    usual, secret = vault.config.ingest, secrets.token_urlsafe(32)
-    made = Credential(
-        id=name,
-        kind=CredentialKind.INGEST,
-        structure=structure,
-        host=host,
-        secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
-        made_ns=vault.clock.now_ns(),
-        limits=Limits(
-            quota_bytes=quota or usual.quota_bytes,
-            bytes_per_s=rate or usual.bytes_per_s,
-            requests_per_s=requests or usual.requests_per_s,
-            read_bytes_per_day=usual.read_bytes_per_day if reads is None else reads,
-        ),
+    usual = vault.config.ingest
+    limits = Limits(
+        quota_bytes=quota or usual.quota_bytes,
+        bytes_per_s=rate or usual.bytes_per_s,
+        requests_per_s=requests or usual.requests_per_s,
+        read_bytes_per_day=usual.read_bytes_per_day if reads is None else reads,
     )
-    vault.credentials.put(name, made)
-    vault.add(Deed(what="person:credential:added", structure=structure, host=host, by=name))
+    if out:
+        laid = lay(vault, name, structure, host, limits, Path(out))
+        kept = {"event": "credential", "credential": name, "file": out, "state": laid.value}
+        tell(kept, f"{name} : {_LAID[laid].format(out)}", as_json=as_json)
+        return
+    secret = add(vault, name, structure, host, limits)
     facts = {"event": "credential", "credential": name, "secret": secret}
     tell(facts, f"{name}\n{secret}", as_json=as_json)
     if not as_json:

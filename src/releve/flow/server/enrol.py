@@ -33,13 +33,25 @@ def make_token(
 def enrol(
     store: Store, request: EnrolRequest, identity: str, now: dt.datetime
 ) -> EnrolReply | None:
-    """The new host's place; None for a token that is unknown, used or expired (they look alike)."""
+    """The new host's place; None for a token that is unknown, used or expired (they look alike).
+
+    Whom the token enrolled, by its key, is told its place again: the answer may have been lost.
+    """
     structure = store.structure_of_token(digest(request.secret))
     if structure is None:
         return None
+    names = {s.id: s.name for s in store.structures()}
     with store.unit(structure) as unit:
         if not unit.use_token(digest(request.secret), identity, now):
-            return None
+            known = unit.host(unit.host_of_token(digest(request.secret)))
+            if known is None or known.public_key != request.public_key:
+                return None
+            return EnrolReply(
+                structure=structure,
+                structure_name=names[structure],
+                host=known.host.id,
+                server_time=now,
+            )
         host = Host(
             id=identity,
             structure=structure,
@@ -50,7 +62,6 @@ def enrol(
         )
         unit.put_host(HostRecord(host=host, public_key=request.public_key))
         unit.record(now, f"token/{digest(request.secret)[:8]}", f"host/{identity}", "enrol")
-    names = {s.id: s.name for s in store.structures()}
     return EnrolReply(
         structure=structure, structure_name=names[structure], host=identity, server_time=now
     )

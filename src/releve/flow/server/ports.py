@@ -284,6 +284,10 @@ class Unit(CircleUnit, IdentityUnit, MailUnit, TicketUnit, ToolUnit, Protocol):
         """True once: for a token that exists, was never used and has not expired."""
         ...
 
+    def host_of_token(self, secret_hash: str) -> str:
+        """Whom it enrolled; empty: nobody."""
+        ...
+
     def vaults(self) -> list[EnrolledVault]:
         """Those that were removed too, by name."""
         ...

@@ -1,6 +1,8 @@
 """What a request means: repository or view, kind, name. Whatever is not exactly so is refused."""
 
+import hashlib
 import re
+import unicodedata
 
 import msgspec
 
@@ -27,6 +29,30 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def is_word(name: str) -> bool:
     """Fit for a structure, a host, a credential, a view."""
     return bool(_WORD.match(name)) and name not in _TAKEN and ".." not in name
+
+
+def plain_word(name: str) -> str:
+    """A name in letters, digits and hyphens; different names may give one."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "x"
+
+
+def vault_word(name: str) -> str:
+    """As onboarding names a structure or host at the vault: the name itself where it can."""
+    if is_word(name):
+        return name
+    plain = plain_word(name)
+    return plain if is_word(plain) else f"{plain[:50].strip('-')}-{_mark(name)}"
+
+
+def right_of(structure: str, host: str) -> str:
+    """The name of a host's right to deposit; one vault keeps several structures with a host `accueil`."""
+    whole = f"{vault_word(host)}.{vault_word(structure)}"
+    return whole if is_word(whole) else f"{whole[:50].strip('.-')}-{_mark(whole)}"
+
+
+def _mark(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:6]
 
 
 def is_generation(name: str) -> bool:

@@ -1,0 +1,174 @@
+"""`releve install`: one host set up as `releve onboard` wrote it; again, it goes on where it was."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeVar
+
+import click
+import msgspec
+
+from releve.adapters.system import log_to_stderr
+from releve.apps.agent.config import DEFAULT_HOME
+from releve.apps.backup import state as backup_state
+from releve.apps.drill import state as drill_state
+from releve.apps.install import backing, joining, proving, service
+from releve.apps.install.failing import failed
+from releve.apps.install.places import Places
+from releve.apps.install.telling import ShownCommands, State, Step, Teller
+from releve.flow.agent.ports import TemporaryError
+from releve.model.errors import ReleveError
+from releve.model.installer import HostPlan
+
+F = TypeVar("F", bound=Callable[..., object])
+_plan = msgspec.json.Decoder(HostPlan).decode
+_TITLES = {
+    joining.NAME: "Rattachement",
+    backing.SETUP: "Sauvegarde réglée",
+    proving.FIRST: "Première sauvegarde",
+    proving.DRILL: "Premier essai de restauration",
+    proving.SHEET: "Feuille de clé",
+    service.NAME: "Service de l'agent",
+}
+_NO_FOLDERS = "aucun dossier dans le fichier d'accueil : cette machine ne sauvegarde rien"
+
+
+class PlanError(ReleveError):
+    """The installer's file is not one that `releve onboard` wrote."""
+
+    status = 68
+    remedy = "Run `releve onboard FILE` on the server again, and bring its installer here."
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The installer cannot be read: {why}.")
+
+
+class InstallUnfinishedError(ReleveError):
+    """Some steps of the installation are not done; what each lacks stands above."""
+
+    status = 69
+    remedy = "Mend what is said above, then run the same file again: what is done stays done."
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"Restent à faire / not done: {', '.join(names)}.")
+
+
+def _folder(name: str, default: str | Path, envvar: str, help_: str) -> Callable[[F], F]:
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option(
+        name, type=kind, default=Path(default), show_default=True, envvar=envvar or None, help=help_
+    )
+
+
+@click.command()
+@click.argument("source", metavar="FILE|-", type=click.File("rb"))
+@_folder("--beside", ".", "", "Où est l'installateur, avec le secret du coffre (coffre-….json).")
+@_folder("--home", DEFAULT_HOME, "RELEVE_AGENT_HOME", "Dossier de l'agent.")
+@_folder("--state", backup_state.DEFAULT, backup_state.ENVIRONMENT, "Dossier de la sauvegarde.")
+@_folder("--drills", drill_state.DEFAULT, drill_state.ENVIRONMENT, "Dossier des essais.")
+@_folder("--sheets", "/run/releve-key-sheet", "", "Où écrire la feuille de clé à imprimer.")
+@_folder("--units", service.UNITS, "", "Où systemd lit ses unités.")
+@click.option("--service/--no-service", "with_service", default=True, help="Installer le service.")
+@click.option("--json", "as_json", is_flag=True, help="Un objet JSON par étape.")
+def install(
+    source: IO[bytes],
+    beside: Path,
+    home: Path,
+    state: Path,
+    drills: Path,
+    sheets: Path,
+    units: Path,
+    *,
+    with_service: bool,
+    as_json: bool,
+) -> None:
+    """Installer cette machine, de bout en bout / set this host up (root).
+
+    Enrols, sets the backup up with the vault's secret that lies beside, backs up, drills, writes
+    the key's sheet, starts the agent's service. The installer that `releve onboard` wrote calls
+    it: sh installer-….sh. Run again it goes on where it was; what is done stays.
+    """
+    log_to_stderr()
+    try:
+        plan = _plan(source.read())
+    except msgspec.DecodeError as error:
+        raise PlanError(str(error)) from error
+    places = Places(
+        beside=beside.absolute(),
+        home=home.absolute(),
+        backup=state.absolute(),
+        drills=drills.absolute(),
+        sheets=sheets.absolute(),
+        units=units.absolute(),
+    )
+    Installing(plan, places, Teller(as_json=as_json)).run(with_service=with_service)
+
+
+class Installing:
+    """The steps in their order; one that fails holds up only those that need it."""
+
+    def __init__(self, plan: HostPlan, places: Places, teller: Teller) -> None:
+        self._plan, self._places, self._teller = plan, places, teller
+        self._commands = ShownCommands(teller.went_on)
+        self._ended: dict[str, Step] = {}
+
+    def run(self, *, with_service: bool) -> None:
+        """Raises: InstallUnfinishedError."""
+        plan, places, commands = self._plan, self._places, self._commands
+        is_joined = self._do(joining.NAME, lambda: joining.enrolled(plan, places))
+        is_changed = is_joined and joining.keep_words(plan, places)
+        if plan.folders:
+            is_set_up = self._do(backing.SETUP, lambda: backing.set_up(plan, places), joining.NAME)
+            is_made = is_set_up and self._do(
+                proving.FIRST, lambda: proving.first_backup(places, commands)
+            )
+            if is_made:
+                self._do(proving.DRILL, lambda: proving.first_drill(places, commands))
+            if is_set_up:
+                self._do(proving.SHEET, lambda: proving.key_sheet(plan, places, commands))
+        else:
+            self._end(Step(name=backing.SETUP, state=State.NONE, said=_NO_FOLDERS))
+        if with_service:
+            self._do(
+                service.NAME,
+                lambda: service.started(places, is_changed=is_changed),
+                joining.NAME,
+            )
+        if is_joined:
+            self._tell_server()
+        self._wait_for_what_failed(with_service=with_service)
+
+    def _do(self, name: str, work: Callable[[], Step], needs: str = "") -> bool:
+        """Whether it stands after this, now or from before."""
+        if needs and self._ended[needs].state is State.FAILED:
+            return False
+        self._teller.begins(list(_TITLES).index(name) + 1, len(_TITLES), _TITLES[name])
+        try:
+            step = work()
+        except ReleveError as error:
+            step = failed(name, error)
+        self._end(step)
+        return step.state is not State.FAILED
+
+    def _end(self, step: Step) -> None:
+        self._ended[step.name] = step
+        self._teller.ended(step, _TITLES[step.name])
+
+    def _tell_server(self) -> None:
+        """What was made is in the agent's spool; a working agent sends it by itself."""
+        if joining.is_working(self._places.agent()):
+            return
+        try:
+            proving.tell_server(self._places)
+        except TemporaryError as error:
+            self._teller.went_on(f"Le serveur l'apprendra de l'agent plus tard ({error}).")
+
+    def _wait_for_what_failed(self, *, with_service: bool) -> None:
+        names = [name for name in _TITLES if with_service or name != service.NAME]
+        if not self._plan.folders:
+            names = [name for name in names if name in (joining.NAME, service.NAME)]
+        for name in names:
+            if name not in self._ended:
+                self._end(Step(name=name, state=State.WAITS, said="une étape d'avant a échoué"))
+        bad = (State.FAILED, State.WAITS)
+        if lacking := [_TITLES[name] for name in names if self._ended[name].state in bad]:
+            raise InstallUnfinishedError(lacking)

@@ -1,0 +1,92 @@
+"""What the installer gives the agent to run, and the service that runs it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from releve.apps.agent.config import Config
+from releve.apps.install import joining, service
+from releve.apps.install.places import Places
+from releve.apps.install.telling import State
+from releve.model.installer import Guarding, HostPlan
+
+PLAN = HostPlan(structure="Cabinet", host="srv", folders=("/srv/a", "/srv/b"))
+CONFIG = Config(
+    url="http://127.0.0.1:1",
+    structure="s1",
+    structure_name="Cabinet",
+    host="h1",
+    host_name="srv",
+    server_key=b"k" * 32,
+    has_authority=False,
+)
+
+
+def places(folder: Path, **more: Path) -> Places:
+    known = {
+        "beside": folder, "home": folder / "agent", "backup": folder / "state",
+        "drills": folder / "drills", "sheets": folder / "sheets", "units": folder / "units",
+    }  # fmt: skip
+    made = Places(**(known | more))
+    made.agent().make()
+    made.agent().write_config(CONFIG)
+    return made
+
+
+def test_the_agent_gets_the_folders_and_keeps_what_a_person_said(tmp_path: Path) -> None:
+    here = places(tmp_path)
+    assert joining.keep_words(PLAN, here)
+    config = here.agent().config()
+    assert config.guard == ("--protect", "/srv/a", "--protect", "/srv/b", "--enforce")
+    assert config.backup == ("--state", str(tmp_path / "state"))
+    assert config.drill == ("--drills", str(tmp_path / "drills"))
+    assert not joining.keep_words(PLAN, here)
+    by_hand = ("--protect", "/srv/a", "--care", "/opt/pacs")
+    here.agent().write_config(
+        msgspec.structs.replace(config, guard=by_hand, backup=("--no-judge",))
+    )
+    assert joining.keep_words(PLAN, here)
+    config = here.agent().config()
+    assert config.guard == (*by_hand, "--protect", "/srv/b"), "whether it acts is the person's word"
+    assert config.backup == ("--no-judge",)
+
+
+@pytest.mark.parametrize(
+    ("guard", "words"),
+    [(Guarding.OFF, ()), (Guarding.WATCH, ("--protect", "/srv/a", "--protect", "/srv/b"))],
+)
+def test_a_guard_that_only_watches_or_none(
+    tmp_path: Path, guard: Guarding, words: tuple[str, ...]
+) -> None:
+    here = places(tmp_path)
+    joining.keep_words(msgspec.structs.replace(PLAN, guard=guard), here)
+    assert here.agent().config().guard == words
+
+
+def test_an_installer_of_another_host_changes_nothing(tmp_path: Path) -> None:
+    here = places(tmp_path)
+    for other in ({"host": "radio"}, {"structure": "Clinique"}):
+        with pytest.raises(joining.OtherHostError):
+            joining.enrolled(msgspec.structs.replace(PLAN, **other), here)
+    assert joining.enrolled(PLAN, here).state is State.KEPT
+    empty = places(tmp_path / "new")
+    (tmp_path / "new/agent/agent.json").unlink()
+    with pytest.raises(joining.NoTokenError):
+        joining.enrolled(PLAN, empty)
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    text = service.unit(places(tmp_path, home=tmp_path / "50% agent"))
+    (tmp_path / "50% agent").mkdir(exist_ok=True)
+    assert "KillMode=process" in text, "the guard outlives the agent"
+    file = tmp_path / service.UNIT
+    file.write_text(text)
+    if (verify := shutil.which("systemd-analyze")) is not None:
+        done = subprocess.run(
+            [verify, "verify", file], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert "50%% agent" in text

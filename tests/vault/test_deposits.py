@@ -1,0 +1,121 @@
+"""A host's right laid into a file: once, again, lost, and of another."""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.vault.layout import Layout
+from releve.apps.cli.main import run
+from releve.apps.vault.opened import Vault
+from tests.vault.conftest import releve
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    releve("vault", "init", "--name", "coffre", "--data", str(tmp_path / "vault"))
+    return tmp_path / "vault"
+
+
+def add(data: Path, name: str, file: Path, *, host: str = "srv", status: int = 0) -> None:
+    words = ["vault", "credential", "add", name, "--structure", "cabinet", "--host", host]
+    assert run([*words, "--out", str(file), "--data", str(data), "--json"]) == status
+
+
+def test_a_right_is_made_once_and_its_secret_is_only_in_the_file(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "there/coffre-srv.json"
+    add(data, "srv.cabinet", file)
+    laid = json.loads(file.read_bytes())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (laid["user"], laid["structure"], laid["host"]) == ("srv.cabinet", "cabinet", "srv")
+    said = capsys.readouterr()
+    assert json.loads(said.out)["state"] == "made"
+    assert laid["secret"] not in said.out + said.err
+    before = file.read_bytes(), Vault(data).book.seq
+    (data / "authority.pem").write_text("PEM")
+    add(data, "srv.cabinet", file)
+    assert json.loads(capsys.readouterr().out)["state"] == "kept"
+    assert json.loads(file.read_bytes()) == laid | {"authority": "PEM"}, "made since"
+    assert Vault(data).book.seq == before[1]
+
+
+def test_without_a_file_the_secret_is_told_once(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["vault", "credential", "add", "srv", "--structure", "cabinet", "--host", "srv"]
+    assert run([*words, "--quota", "1G", "--data", str(data), "--json"]) == 0
+    secret = json.loads(capsys.readouterr().out)["secret"]
+    kept = Vault(data).credentials.get("srv")
+    assert kept.secret_sha256 == hashlib.sha256(secret.encode()).hexdigest()
+    assert (kept.limits.quota_bytes, kept.limits.read_bytes_per_day) == (1 << 30, 256 << 20)
+    assert run([*words, "--data", str(data)]) == 118
+
+
+def test_a_kill_between_file_and_right_is_completed_with_the_same_secret(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "coffre-srv.json"
+    add(data, "srv.cabinet", file)
+    secret = json.loads(file.read_bytes())["secret"]
+    (data / "credentials/srv.cabinet.json").unlink()  # as before it was written
+    capsys.readouterr()
+    add(data, "srv.cabinet", file)
+    assert json.loads(capsys.readouterr().out)["state"] == "made"
+    assert json.loads(file.read_bytes())["secret"] == secret
+
+
+def test_one_that_was_carried_away_is_not_made_anew_and_a_lost_one_gets_a_follower(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "coffre-srv.json"
+    add(data, "srv.cabinet", file)
+    file.unlink()
+    capsys.readouterr()
+    add(data, "srv.cabinet", file)
+    assert json.loads(capsys.readouterr().out)["state"] == "carried"
+    assert not file.exists()
+    add(data, "srv.cabinet-2", file)
+    capsys.readouterr()
+    add(data, "srv.cabinet", file)  # the script, run again
+    assert json.loads(capsys.readouterr().out)["state"] == "kept"
+    assert json.loads(file.read_bytes())["user"] == "srv.cabinet-2"
+
+
+def test_another_hosts_name_or_file_is_refused(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "coffre-srv.json"
+    add(data, "srv.cabinet", file)
+    add(data, "srv.cabinet", tmp_path / "new.json", host="radio", status=118)
+    add(data, "radio.cabinet", file, host="radio", status=118)
+    changed = json.loads(file.read_bytes()) | {"secret": "another"}
+    file.write_text(json.dumps(changed))
+    add(data, "srv.cabinet", file, status=118)
+    file.write_text("{}")
+    add(data, "srv.cabinet", file, status=118)
+    assert not (tmp_path / "new.json").exists()
+
+
+def test_which_server_hears_is_added_and_the_rest_of_the_configuration_stays(
+    data: Path, tmp_path: Path
+) -> None:
+    releve("vault", "init", "--name", "coffre", "--head-place", str(tmp_path), "--data", str(data))
+    link = {"structure": "cabinet", "url": "https://releve:8443", "token": "t1", "authority": "PEM"}
+    file = tmp_path / "link.json"
+    for structure, token in (("cabinet", "t1"), ("clinique", "t2"), ("cabinet", "t3")):
+        file.write_text(json.dumps(link | {"structure": structure, "token": token}))
+        assert run(["vault", "report-to", str(file), "--data", str(data), "--json"]) == 0
+    config = Layout(data).config()
+    assert config.head_places == (str(tmp_path),)
+    assert config.server_url == "https://releve:8443"
+    assert (data / "server.tokens").read_text() == "clinique t2\ncabinet t3\n"
+    assert stat.S_IMODE((data / "server.tokens").stat().st_mode) == 0o600
+    assert (data / "server-authority.pem").read_text() == "PEM"
+    file.write_text(json.dumps(link | {"url": "https://other:1"}))
+    assert run(["vault", "report-to", str(file), "--data", str(data)]) == 2
+    (data / "server.tokens").write_text("one-for-all\n")
+    file.write_text(json.dumps(link))
+    assert run(["vault", "report-to", str(file), "--data", str(data)]) == 2
+    assert (data / "server.tokens").read_text() == "one-for-all\n"
