@@ -9,7 +9,8 @@ from releve.model.held import Judged
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
-_IDLE_NS = 5_000_000_000  # what nobody added to for so long, and was judged sound, is packed
+_IDLE_NS = 5_000_000_000  # what nobody added to for so long, and was not judged bad, is packed
+_AT_ONCE = 64  # the reader waits for no more than that
 
 
 _Touches = dict[bytes, Touch | bytes]  # bytes: packed
@@ -52,17 +53,25 @@ class Book:
                 del touches[file]
 
     def pack(self, now_ns: int) -> None:
-        """Pack the sound touches that nobody asked for since the last time; called every few seconds."""
+        """Pack the idle touches that nobody asked for since the last time; called every few seconds."""
         with self._lock:
             lent, self._lent = self._lent, set()
             processes = list(self._touches)
         for process in processes:
             with self._lock:
-                touches = self._touches.get(process, {})
-                for file, touch in touches.items():
-                    if isinstance(touch, Touch) and _is_idle(touch, now_ns):
-                        if id(touch) not in lent and id(touch) not in self._lent:
-                            touches[file] = pack(touch)
+                touches = list(self._touches.get(process, {}).items())
+            idle = [f for f, t in touches if isinstance(t, Touch) and _is_idle(t, now_ns)]
+            for start in range(0, len(idle), _AT_ONCE):
+                self._pack(process, idle[start : start + _AT_ONCE], lent, now_ns)
+
+    def _pack(self, process: Process, files: list[bytes], lent: set[int], now_ns: int) -> None:
+        with self._lock:
+            touches = self._touches.get(process, {})
+            for file in files:
+                touch = touches.get(file)
+                if isinstance(touch, Touch) and _is_idle(touch, now_ns):
+                    if id(touch) not in lent and id(touch) not in self._lent:
+                        touches[file] = pack(touch)
 
     def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` is the last who changed the content of `file`, as was noticed now."""
@@ -147,7 +156,7 @@ class Book:
 
 
 def _is_idle(touch: Touch, now_ns: int) -> bool:
-    return touch.judged is Judged.CLEAN and now_ns - touch.last_ns > _IDLE_NS
+    return touch.judged is not Judged.BAD and now_ns - touch.last_ns > _IDLE_NS
 
 
 def _seen(touches: _Touches, file: bytes) -> Touch:
