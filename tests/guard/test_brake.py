@@ -69,6 +69,47 @@ def test_the_next_halt_comes_after_four_times_as_many_files() -> None:
     assert not halts.still
 
 
+def test_what_is_read_of_one_who_is_halted_does_not_put_off_his_next_halt() -> None:
+    """A reader that was behind hears of a hundred files of a halted encryptor at once."""
+    clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
+    brake = Brake(clock, LIMITS, halts.halt, halts.resume)
+    for _ in range(140):
+        brake.note(process)
+    assert halts.count == 1
+    brake.looked(process, is_last=True)
+    work(brake, clock, process, 6, SOON)
+    assert halts.count == 2
+
+
+def test_who_is_known_to_come_to_his_second_original_is_halted_before() -> None:
+    clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
+    brake = Brake(clock, LIMITS, halts.halt, halts.resume)
+    brake.ahead(process, 1)
+    assert halts.count == 0
+    brake.note(process)
+    clock.now += LIMITS.brake_within_s * 2
+    brake.ahead(process, 1)  # the first of a read may be long after the last of the one before
+    assert halts.count == 0
+    brake.ahead(process, 2)
+    assert halts.count == 1
+    brake.looked(process, is_last=True)
+    brake.ahead(process, 2)
+    assert halts.count == 1, "the next comes after four times as many"
+    brake.suspect(process)
+    brake.ahead(process, 1)
+    assert halts.count == 2
+
+
+def test_who_could_not_be_halted_this_time_is_halted_soon() -> None:
+    """Somebody else was just being stopped: the reader does not wait, nor forget."""
+    clock, halts, process = DrivenClock(), Halts(may=False), Process(7, 1)
+    brake = Brake(clock, LIMITS, halts.halt, halts.resume)
+    work(brake, clock, process, 2, SOON)
+    halts.may = True
+    work(brake, clock, process, 6, SOON)
+    assert halts.count == 1
+
+
 def test_after_a_long_pause_it_is_counted_anew() -> None:
     clock, halts, process = DrivenClock(), Halts(), Process(7, 1)
     brake = Brake(clock, LIMITS, halts.halt, halts.resume)

@@ -27,6 +27,12 @@ def one_malloc_arena() -> None:
         _libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
+def give_memory_back() -> None:
+    """The holes of the heap go back to the system (malloc_trim(3)). Without glibc nothing happens."""
+    with contextlib.suppress(AttributeError):
+        _libc.malloc_trim(0)
+
+
 def fanotify_init(flags: int, event_flags: int) -> int:
     """Make a notification group: see fanotify_init in section 2 of the manual."""
     fd: int = _libc.fanotify_init(ctypes.c_uint(flags), ctypes.c_uint(event_flags))

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 import releve
-from releve.apps.cli.called import to_type
+from releve.apps.cli.called import describe
 from releve.apps.cli.exits import exits_of
 from releve.model.errors import ReleveError, UsageError
 
@@ -158,19 +158,6 @@ def tell_statuses(command: click.Command, words: str) -> None:
         rows[error.status] = (error.__doc__ or error.__name__).partition("\n")[0]
     lines = "\n".join(f"  {status:3}  {said}" for status, said in sorted(rows.items()))
     command.epilog = f"\b\nEXIT STATUS\n{lines}\n\n{more}"
-
-
-def describe(error: ReleveError, *, as_json: bool) -> str:
-    """What stderr says of an error for people."""
-    if as_json:
-        facts = {
-            "type": "error",
-            "status": error.status,
-            "message": str(error),
-            "remedy": error.remedy,
-        }
-        return msgspec.json.encode(facts).decode()
-    return f"releve: {error}\n  {to_type(error.remedy)}".rstrip()
 
 
 def run(arguments: Sequence[str]) -> int:

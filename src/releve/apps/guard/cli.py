@@ -5,12 +5,8 @@ import getpass
 import os
 import pwd
 import shutil
-import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
-from types import FrameType
 
 import click
 import msgspec
@@ -135,53 +131,27 @@ def run(
     as_json: bool,
 ) -> None:
     """Guard folders in the foreground until SIGTERM."""
-    from releve.adapters.control import ControlServer
-    from releve.apps.guard.config import GuardConfig
-    from releve.apps.guard.desk import ControlDesk
-    from releve.apps.guard.show import person_printer
-    from releve.apps.guard.wiring import build, line_printer
-    from releve.apps.guard.witnesses import tend
+    from releve.apps.guard.alone import become
+    from releve.apps.guard.config import Asked, GuardConfig
 
-    sys.setswitchinterval(
-        0.0001
-    )  # three stages share one interpreter: none may wait 5 ms for another
-    ending = threading.Event()
-
-    started = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ending.set()
-        if not started.is_set():
-            raise SystemExit(0)  # in mid-baseline: what is held stays held, the next start goes on
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGIO, signal.SIG_IGN)  # lease probes must not kill us
-    config = GuardConfig(
-        protect=protect,
-        box=box,
-        enforce=enforce and not watch_hours,
-        store=store,
-        scope=scope,
-        portable=portable,
-        copy=copy,
-        care_programs=care,
-        never_block=never_block,
+    asked = Asked(
+        guard=GuardConfig(
+            protect=protect,
+            box=box,
+            enforce=enforce and not watch_hours,
+            store=store,
+            scope=scope,
+            portable=portable,
+            copy=copy,
+            care_programs=care,
+            never_block=never_block,
+        ),
+        enforce_after_s=watch_hours * 3600 if enforce else 0.0,
+        canaries=canaries,
+        as_json=as_json,
+        called=sys.argv[0],
     )
-    desk = ControlDesk(line_printer() if as_json else person_printer())
-    watched, folders, where = build(config, desk.say)
-    desk.guard, desk.describe = watched, folders
-    tend(watched, canaries=canaries)
-    watched.start(folders, os.getpid(), where)
-    started.set()
-    control = ControlServer(where, desk.handle)
-    enforce_at = time.monotonic() + watch_hours * 3600 if enforce and watch_hours else 0.0
-    while not ending.wait(1.0):
-        if enforce_at and time.monotonic() > enforce_at:
-            enforce_at = 0.0
-            watched.enforce()
-    control.close()
-    watched.close()
+    become(msgspec.json.encode(asked).decode())
 
 
 def _store(store: str, protect: str) -> str:

@@ -28,6 +28,16 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limits: Limits = Limits()
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The guard, and how its process goes about it."""
+
+    guard: GuardConfig
+    enforce_after_s: float = 0.0  # so long it only watches; 0: what `guard` says from the start
+    canaries: bool = False
+    as_json: bool = False
+    called: str = "releve"  # the command, as it was called
+
+
 class NoContain:
     """No remote clients on this host."""
 

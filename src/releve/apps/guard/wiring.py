@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from releve.adapters.clock import SystemClock
-from releve.adapters.linux import libc, procfs
+from releve.adapters.linux import procfs
 from releve.adapters.linux.hands import LinuxHands
 from releve.adapters.linux.lineage import Lineage
 from releve.adapters.linux.openers import MapsOpeners
@@ -118,7 +118,6 @@ def build(
 
         Locks(folders)  # kept open by the descriptors until this process ends
         return build_portable(config, folders, _scope(config.scope), say)
-    libc.one_malloc_arena()
     if os.geteuid() != 0:
         raise NotRootError("The exact mode (fanotify)")
     Locks(folders)  # kept open by the descriptors until this process ends

@@ -1,35 +1,16 @@
 """Who touched what: kept per process for as long as a roll-back may need it."""
 
-import heapq
 import threading
 from collections.abc import Iterable
 
-import msgspec
-
+from releve.flow.guard.authors import Authors
 from releve.flow.guard.packed import pack, unpack
 from releve.model.held import Judged
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
-_FILES = 50_000
-_OLDER_SAVES = 3
-_IDLE_NS = 5_000_000_000  # what nobody added to for so long, and was judged sound, is packed
-
-
-class _File(msgspec.Struct, gc=False):
-    """What is remembered of one file, whoever touches it; there are many, so it is flat."""
-
-    wrote_ns: int = 0
-    last: Process | None = None
-    made_ns: int = 0
-    maker: Process | None = None
-    saved_ns: int = 0
-    saver: Process | None = None
-    older: tuple[tuple[Process, int], ...] = ()  # saves of others before that one
-
-    def last_ns(self) -> int:
-        """When it was last heard of."""
-        return max(self.wrote_ns, self.made_ns, self.saved_ns)
+_IDLE_NS = 5_000_000_000  # what nobody added to for so long, and was not judged bad, is packed
+_AT_ONCE = 64  # the reader waits for no more than that
 
 
 _Touches = dict[bytes, Touch | bytes]  # bytes: packed
@@ -45,7 +26,7 @@ class Book:
     def __init__(self, memory_ns: int) -> None:
         self._memory_ns = memory_ns
         self._touches: dict[Process, _Touches] = {}  # in the order of their first
-        self._files: dict[bytes, _File] = {}
+        self._authors = Authors()
         self._lent: set[int] = set()  # touches that somebody may be adding to, by id()
         self._lock = threading.Lock()
 
@@ -55,6 +36,7 @@ class Book:
             touches = self._touches.setdefault(process, {})
             touch = _whole(touches, file)
             if touch is None:
+                file = self._authors.same(file)
                 touch = touches[file] = Touch(
                     file=file, folder=folder, first_ns=now_ns, last_ns=now_ns
                 )
@@ -71,78 +53,61 @@ class Book:
                 del touches[file]
 
     def pack(self, now_ns: int) -> None:
-        """Pack the sound touches that nobody asked for since the last time; called every few seconds."""
+        """Pack the idle touches that nobody asked for since the last time; called every few seconds."""
         with self._lock:
             lent, self._lent = self._lent, set()
             processes = list(self._touches)
         for process in processes:
             with self._lock:
-                touches = self._touches.get(process, {})
-                for file, touch in touches.items():
-                    if isinstance(touch, Touch) and _is_idle(touch, now_ns):
-                        if id(touch) not in lent and id(touch) not in self._lent:
-                            touches[file] = pack(touch)
+                touches = list(self._touches.get(process, {}).items())
+            idle = [f for f, t in touches if isinstance(t, Touch) and _is_idle(t, now_ns)]
+            for start in range(0, len(idle), _AT_ONCE):
+                self._pack(process, idle[start : start + _AT_ONCE], lent, now_ns)
 
-    def _file(self, file: bytes) -> _File:
-        known = self._files.get(file)
-        if known is None:
-            if len(self._files) >= _FILES:  # many at once: finding the oldest takes a while
-                for oldest in heapq.nsmallest(_FILES // 8, self._files, key=self._last_ns):
-                    del self._files[oldest]
-            known = self._files[file] = _File()
-        return known
-
-    def _last_ns(self, file: bytes) -> int:
-        return self._files[file].last_ns()
+    def _pack(self, process: Process, files: list[bytes], lent: set[int], now_ns: int) -> None:
+        with self._lock:
+            touches = self._touches.get(process, {})
+            for file in files:
+                touch = touches.get(file)
+                if isinstance(touch, Touch) and _is_idle(touch, now_ns):
+                    if id(touch) not in lent and id(touch) not in self._lent:
+                        touches[file] = pack(touch)
 
     def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` is the last who changed the content of `file`, as was noticed now."""
         with self._lock:
-            known = self._file(file)
-            known.last, known.wrote_ns = process, now_ns
+            self._authors.wrote(process, file, now_ns)
 
     def wrote_ns(self, file: bytes) -> int:
         """When it was last noticed that somebody changed its content."""
         with self._lock:
-            known = self._files.get(file)
-            return known.wrote_ns if known is not None else 0
+            return self._authors.wrote_ns(file)
 
     def saved(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` closed `file` after writing."""
         with self._lock:
-            known = self._file(file)
-            if known.saver is not None and known.saver is not process:
-                older = (*known.older, (known.saver, known.saved_ns))
-                known.older = older[-_OLDER_SAVES:]
-            known.saver, known.saved_ns = process, now_ns
+            self._authors.saved(process, file, now_ns)
 
     def made(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` made `file`."""
         with self._lock:
-            known = self._file(file)
-            known.maker, known.made_ns = process, now_ns
+            self._authors.made(process, file, now_ns)
 
     def maker(self, file: bytes) -> tuple[Process, int] | None:
         """Who made a file, and when, if that is not long ago."""
         with self._lock:
-            known = self._files.get(file)
-            if known is None or known.maker is None:
-                return None
-            return known.maker, known.made_ns
+            return self._authors.maker(file)
 
     def last_writer(self, file: bytes) -> Process | None:
+        """Who changed its content last, if that is not long ago."""
         with self._lock:
-            known = self._files.get(file)
-            return known.last if known is not None else None
+            return self._authors.writer(file)
 
     def saves_of_others(self, family: set[Process], file: bytes) -> list[int]:
         """When people outside the family last saved it (ns), oldest first; a few are remembered."""
         with self._lock:
-            known = self._files.get(file)
-            if known is None or known.saver is None:
-                return []
-            saves = (*known.older, (known.saver, known.saved_ns))
-            return [at for process, at in saves if process not in family]
+            saves = self._authors.saves(file)
+        return [at for process, at in saves if process not in family]
 
     def has(self, process: Process) -> bool:
         return process in self._touches
@@ -191,7 +156,7 @@ class Book:
 
 
 def _is_idle(touch: Touch, now_ns: int) -> bool:
-    return touch.judged is Judged.CLEAN and now_ns - touch.last_ns > _IDLE_NS
+    return touch.judged is not Judged.BAD and now_ns - touch.last_ns > _IDLE_NS
 
 
 def _seen(touches: _Touches, file: bytes) -> Touch:

@@ -15,10 +15,11 @@ _LOOK_S = 0.005
 class _Count:
     """The originals that one process changed in quick succession."""
 
-    __slots__ = ("at_s", "files", "is_suspect", "looks", "makes", "next", "suspect_s")
+    __slots__ = ("at_s", "files", "is_suspect", "looks", "makes", "next", "step", "suspect_s")
 
     def __init__(self, files: int) -> None:
         self.files, self.next, self.at_s, self.is_suspect = 0, files, -1e9, False
+        self.step = files  # from one halt to the next
         self.makes, self.suspect_s = False, -1e9
         self.looks = 0  # since it was halted
 
@@ -27,8 +28,9 @@ class Brake:
     """Halts a process that changes one original after the other, until they were looked at.
 
     A look takes longer than an encryptor needs for a file: without the pause it goes on while its
-    first files are judged. Honest programs wait ever more seldom: the next pause comes after
-    four times as many files. Who was found to have destroyed one is halted at each further one.
+    first files are judged. Honest programs wait ever more seldom: from one pause to the next it
+    takes four times as many files, and those that are read of while it is halted do not count for
+    it. Who was found to have destroyed one is halted at each further one.
 
     Args:
         halt: stops this very process now; False where that must not be.
@@ -71,30 +73,47 @@ class Brake:
 
     def note(self, process: Process) -> None:
         """It began to change another original."""
-        now, limits = self._clock.steady(), self._limits
-        count = self._count(process)
-        if now - count.at_s > limits.brake_forget_s:
-            count.files, count.next = 0, limits.brake_files
+        now, count = self._clock.steady(), self._count(process)
+        count.files = self._after(count, 1, now)
+        count.at_s = now
+        if count.is_suspect or count.files >= count.next:
+            self._stop(process, count, now)
+
+    def ahead(self, process: Process, files: int) -> None:
+        """So many originals more are among what was just read; each is noted when its turn comes."""
+        now, count = self._clock.steady(), self._count(process)
+        if count.is_suspect or self._after(count, files, now) >= count.next:
+            self._stop(process, count, now)
+
+    def _after(self, count: _Count, files: int, now: float) -> int:
+        """How many there are with so many more, of which only the first may come after a pause."""
+        limits, paused_s = self._limits, now - count.at_s
+        if paused_s > limits.brake_forget_s:
+            count.files, count.next, count.step = 0, limits.brake_files, limits.brake_files
         if now - count.suspect_s > limits.family_memory_s:
             count.is_suspect = False
-        if count.is_suspect or now - count.at_s <= limits.brake_within_s:
-            count.files += 1
-        else:
-            count.files = max(count.files, 1)
-        count.at_s = now
-        if not count.is_suspect:
-            if count.files < count.next:
-                return
-            count.next = count.files * limits.brake_growth
+        if count.is_suspect or paused_s <= limits.brake_within_s:
+            return count.files + files
+        return max(count.files, 1) + files - 1
+
+    def _stop(self, process: Process, count: _Count, now: float) -> None:
         if not self._lock.acquire(blocking=False):
             return  # the reader waits for nobody
         try:
             count.looks = 0
-            if process not in self._halted and self._halt(process):
-                self._halted[process] = now + limits.suspect_s
+            if process in self._halted:
+                return
+            if self._halt(process):
+                self._halted[process] = now + self._limits.suspect_s
                 self._any.set()
+            else:
+                self._next(count)
         finally:
             self._lock.release()
+
+    def _next(self, count: _Count) -> None:
+        count.next = max(count.files, count.next) + count.step * (self._limits.brake_growth - 1)
+        count.step *= self._limits.brake_growth
 
     def suspect(self, process: Process) -> None:
         """One original that it changed was found destroyed."""
@@ -141,4 +160,7 @@ class Brake:
     def _release(self, process: Process) -> None:
         with self._lock:
             if self._halted.pop(process, None) is not None:
+                count = self._counts.get(process)
+                if count is not None and not count.is_suspect:
+                    self._next(count)
                 self._resume(process)

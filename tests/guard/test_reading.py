@@ -1,0 +1,130 @@
+"""The reader: who changes several originals is halted before the rest of one read is routed."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from releve.adapters.clock import SystemClock
+from releve.adapters.linux.watcher import FanotifyWatcher
+from releve.detect.ransom.limits import Limits
+from releve.detect.ransom.score import Scores
+from releve.flow.guard.book import Book
+from releve.flow.guard.desk import Desk
+from releve.flow.guard.ground import Desks, Ground
+from releve.flow.guard.pace import Pace
+from releve.flow.guard.read.brake import Brake
+from releve.flow.guard.read.reading import Reader
+from releve.flow.guard.work import Volume, merge
+from releve.model.process import Process
+from releve.sense import fanotify
+from releve.sense.fanotify import Change
+from tests.guard.contract_keeper import Kept, place_of
+
+LIMITS = Limits()
+ORIGINALS = 30
+DECOY, OTHER = 70_001, 70_002
+
+
+class Table:
+    """Every pid is a process of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Process] = {}
+
+    def get(self, pid: int) -> Process:
+        return self._known.setdefault(pid, Process(pid, 1))
+
+
+class Scene:
+    """A real folder under a real watcher; the reader routes what the test hands it."""
+
+    def __init__(self, base: Path) -> None:
+        folder = base / "share"
+        folder.mkdir()
+        self.files = [folder / f"{number}.txt" for number in range(ORIGINALS)]
+        for path in self.files:
+            path.write_bytes(b"contenu " * 40)
+        self.kept = Kept(folder, base / "store", place_of("handle", str(folder)), copy=False)
+        self.kept.baseline()
+        self.watcher, self.table, clock = FanotifyWatcher(), Table(), SystemClock()
+        fsid = self.watcher.mark(str(folder))
+        volume = Volume(fsid=fsid, keeper=self.kept.keeper, give_back=self.kept.give)
+        ground = Ground(
+            volumes={fsid: volume}, book=Book(10**12), scores=Scores(LIMITS), clock=clock,
+            limits=LIMITS, pace=Pace(clock, LIMITS, lambda _share: None), say=lambda _line: None,
+        )  # fmt: skip
+        desks = Desks(**{name: Desk(merge, clock.steady) for name in ("hold", "big", "judge")})
+        self.halted: list[tuple[int, int]] = []  # pid, changes routed by then
+        self.reader = Reader(
+            ground, desks, self.table,  # type: ignore[arg-type] # asked for nothing but `get`
+            own=frozenset(), on_overflow=lambda: None, on_tree=lambda *_: None, sees_all=True,
+            on_late=lambda _process: None, brake=Brake(clock, LIMITS, self._halt, lambda _p: None),
+        )  # fmt: skip
+
+    def _halt(self, process: Process) -> bool:
+        self.halted.append((process.pid, self.reader.events))
+        return True
+
+    def told(self) -> list[Change]:
+        """All that happened since the last time."""
+        found: list[Change] = []
+        while changes := self.watcher.read(0.2):
+            found += changes
+        return found
+
+    def close(self) -> None:
+        self.watcher.close()
+        self.kept.close()
+
+
+@pytest.fixture
+def scene(on: Callable[[str], Path]) -> Iterator[Scene]:
+    there = Scene(on("ext4"))
+    yield there
+    there.close()
+
+
+def by(changes: list[Change], pid: int) -> list[Change]:
+    """As if that process had done it."""
+    return [msgspec.structs.replace(change, pid=pid) for change in changes]
+
+
+def overwrite(paths: list[Path], *, text: bytes = b"autre") -> None:
+    for path in paths:
+        with path.open("r+b") as file:
+            file.write(text)
+
+
+@pytest.mark.root
+def test_who_changes_many_originals_in_one_read_is_halted_before_it_is_routed(scene: Scene) -> None:
+    overwrite(scene.files[:1])
+    overwrite(scene.files[:1], text=b"encore")
+    decoys = by(scene.told(), DECOY)
+    overwrite(scene.files[5:])
+    scene.reader.route([*decoys * 50, *scene.told()])
+    assert scene.halted == [(os.getpid(), 0)]
+
+
+@pytest.mark.root
+def test_own_new_files_and_what_was_changed_before_count_for_nothing(scene: Scene) -> None:
+    made = [scene.kept.folder / f"neuf {number}" for number in range(20)]
+    for path in made:
+        path.write_bytes(b"x")
+    overwrite(made)
+    scene.reader.route(scene.told())
+    overwrite(made, text=b"encore")  # known from the read before
+    scene.reader.route(scene.told())
+    assert scene.halted == []
+
+
+@pytest.mark.root
+def test_one_original_each_by_many_halts_nobody(scene: Scene) -> None:
+    overwrite(scene.files)
+    changes = [c for c in scene.told() if c.mask & fanotify.MODIFY]
+    assert len(changes) >= ORIGINALS
+    pids = {file: OTHER + number for number, file in enumerate({c.file for c in changes})}
+    scene.reader.route([by([c], pids[c.file])[0] for c in changes])
+    assert scene.halted == []
