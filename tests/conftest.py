@@ -36,7 +36,16 @@ _ALONE = ("bench", "box", "guard", "simulate")
 _BESIDE_OTHERS = {
     "bench": ("assist_bench", "obligation_bench", "timers_bench", "vault_bench"),
     "box": ("isolation", "server", "share"),
-    "guard": ("authors", "keeper", "openers", "portable_parts", "pure", "putback_safety", "show", "watcher"),
+    "guard": (
+        "authors",
+        "keeper",
+        "openers",
+        "portable_parts",
+        "pure",
+        "putback_safety",
+        "show",
+        "watcher",
+    ),
     "simulate": ("corpus", "honest", "manifest", "mark", "plan", "table", "words"),
 }
 _TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
