@@ -53,15 +53,15 @@ def gzip(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
     payload, ended = opened
     if not ended and len(payload) < limits.inflate_bytes and len(packed) == data.size:
         return broken("gzip", "ends before its stream does")
-    if (ended or spots) and not _inflates_to(data, max(spots, default=0), limits):
-        return broken("gzip", "does not inflate at a changed place, or behind its end")
+    if (ended or spots) and (wrong := _beyond(data, max(spots, default=0), limits)):
+        return wrong
     if payload_is_uniform(payload, limits):
         return carrier("gzip", "inflates to uniform bytes")
     return valid("gzip")
 
 
-def _inflates_to(data: Bytes, spot: int, limits: ContentLimits) -> bool:
-    """Whether the streams decode past a place (or as far as we can afford), sums included.
+def _beyond(data: Bytes, spot: int, limits: ContentLimits) -> Check | None:
+    """What is wrong up to a place (or as far as we can afford); None: all streams decode, sums included.
 
     A small whole stream may stand before what is none: gzip itself passes over that.
     """
@@ -76,12 +76,15 @@ def _inflates_to(data: Bytes, spot: int, limits: ContentLimits) -> bool:
             if stream.eof:
                 at -= len(stream.unused_data)
                 if data.read(at, 2) != b"\x1f\x8b":
-                    return not _hides(data, at, limits)
+                    is_more = _hides(data, at, limits)
+                    return carrier("gzip", "something else behind its end") if is_more else None
                 left -= limits.inflate_bytes  # else a million streams of nothing would be for free
                 stream = zlib.decompressobj(31)
     except zlib.error:
-        return False
-    return stream.eof or at < data.size or left <= 0
+        return broken("gzip", "does not inflate at a changed place, or behind its end")
+    if stream.eof or at < data.size or left <= 0:
+        return None
+    return broken("gzip", "ends before its stream does")
 
 
 def _hides(data: Bytes, end: int, limits: ContentLimits) -> bool:
@@ -134,7 +137,7 @@ def zstd(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check
                 return broken("zstd", "a block leads out of the file")
         at = _past_marks(data, at + (4 if descriptor & 0x04 else 0), limits)
     if left > 0 and _hides(data, at, limits):
-        return broken("zstd", "something else behind its end")
+        return carrier("zstd", "something else behind its end")
     return valid("zstd")
 
 
