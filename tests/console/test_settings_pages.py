@@ -200,6 +200,14 @@ def test_into_a_group_nobody_goes_by_the_page(served: Running) -> None:
     assert send(client, "/settings/circles/nothing/leave").status_code == 404
 
 
+def test_a_group_that_one_was_never_in_is_not_named(served: Running) -> None:
+    now, client = served.context.clock.now(), lead(served)
+    circles.make(served.store, "Alpha", CircleKind.GROUP, identity="alpha", actor="admin", now=now)
+    assert "Alpha" not in client.get("/settings").text
+    insurer(served)
+    assert "Beta" in client.get("/settings").text  # there is one to consent to
+
+
 def compared(served: Running) -> httpx.Client:
     """A group of two with their days; one of its people."""
     store, now = served.store, served.context.clock.now()
