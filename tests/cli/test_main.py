@@ -97,6 +97,20 @@ def test_ctrl_c_has_its_status(failing):
     assert main.run(["fail"]) == main.INTERRUPTED
 
 
+def test_a_reader_who_leaves_is_told_nothing_and_has_its_status(failing, capsys):
+    failing(BrokenPipeError())
+    assert main.run(["fail"]) == main.BROKEN_PIPE == 128 + 13
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_what_a_command_ends_with_is_the_status_of_the_process(failing, words):
+    failing(click.exceptions.Exit(43))  # as `ctx.exit(43)` of those that found something
+    assert main.run(["fail", *words]) == 43
+    failing(click.exceptions.Exit(0))
+    assert main.run(["fail", *words]) == 0
+
+
 @pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["nonsense", "--json"]])
 def test_a_wrong_word_is_status_2(words, capsys):
     assert main.run(words) == 2

@@ -1,5 +1,6 @@
 """Every command that works on a server's home, named one that is not there: refused, and nothing made."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,22 @@ def test_it_says_that_no_server_is_there(
     assert said.out == ""
     assert to_type(error.remedy) in said.err
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("words", ["audit show", "audit verify"])
+def test_a_database_of_something_else_is_none_of_a_server_and_gets_no_table(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "nowhere"
+    home.mkdir()
+    with sqlite3.connect(home / "releve.db") as other:
+        other.execute("CREATE TABLE note (text)")
+    other.close()
+    assert main.run(words_of(words, COMMANDS[words], tmp_path)) == DatabaseMissingError.status
+    assert "holds no database of a server" in capsys.readouterr().err
+    with sqlite3.connect(home / "releve.db") as other:
+        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("note",)]
+    other.close()
 
 
 def test_those_that_make_a_server_are_commands_too() -> None:

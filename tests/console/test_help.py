@@ -4,16 +4,19 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from releve.flow.server.assist import rotas
-from releve.model.help import Rota
+from releve.model.access import Role
+from releve.model.help import ClockCall, Rota
 from releve.model.structure import Contact, Profile, StructureKind
 from tests.assist.people import always, person
 from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
 from tests.server.help_world import Inbox, web_inbox
+from tests.server.test_access import browser as of_role
 from tests.server.world import Running
 
 
@@ -126,6 +129,37 @@ def test_a_call_wants_the_form_s_token_and_some_word(
     for path in ("/", "/incidents", "/vault", "/health", "/desk", "/help", at):
         assert 'class="help-link"' in browser.get(path).text, path
     assert browser.get("/help/none").status_code == 404
+
+
+def test_what_a_colleague_asks_is_read_by_who_answers_and_a_clock_by_who_minds_it(
+    served: Running,
+) -> None:
+    staff, dpo = of_role(served, Role.STAFF), of_role(served, Role.DPO)
+    form = {"text": "Mes fichiers ont disparu.", "csrf": staff.headers["x-csrf"]}
+    at = staff.post("/help", data=form).headers["location"]
+    for who, may in ((staff, True), (of_role(served, Role.OPERATOR), True), (dpo, False)):
+        page, listed = who.get(at), who.get("/help").text
+        assert (page.status_code == 200) is may
+        assert ("Mes fichiers" in page.text) is may
+        assert (f'href="{at}"' in listed) is may
+        if not may:
+            assert who.get(f"{at}/live").status_code == 404
+    lead = of_role(served, Role.LEAD)
+    form = {"text": "Le serveur fume.", "csrf": lead.headers["x-csrf"]}
+    other = lead.post("/help", data=form).headers["location"]
+    assert staff.get(other).status_code == 404
+    call = served.store.person_by_login("walker-lead")
+    assert call is not None
+    with served.store.unit(call.structure) as unit:
+        found = unit.help_request(other.rpartition("/")[2])
+        assert found is not None
+        clock = ClockCall(
+            incident="i", duty="L1", name="CNIL", name_en="CNIL", mark="90",
+            at=found.course.opened_at,
+        )  # fmt: skip
+        unit.put_help(msgspec.structs.replace(found, clocks=(clock,)), None)
+    assert dpo.get(other).status_code == 200
+    assert staff.get(other).status_code == 404
 
 
 def test_with_nobody_on_duty_the_page_says_so_and_whom_to_turn_to(

@@ -2,16 +2,18 @@
 
 import datetime as dt
 import html
+from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from releve.flow.server import access, circles, situations, sums
+from releve.flow.server import access, circles, profiles, situations, sums
 from releve.model.access import Role
 from releve.model.circle import Circle, CircleKind
 from releve.model.posture import Posture
+from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.console.test_accessible import violations
 from tests.server.test_access import browser
 from tests.server.world import Running, add_host
@@ -57,8 +59,12 @@ def test_a_structure_says_who_it_is_whom_to_call_and_what_comes_back_first(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"timezone": "Mars/Phobos"}, {"legal_name": " "}, {"kind": "x"}, {"staff": "-1"}]
-)
+    "wrong",
+    [
+        {"timezone": "Mars/Phobos"}, {"legal_name": " "}, {"kind": "x"}, {"staff": "-1"},
+        {"address": "a" * 301},
+    ],
+)  # fmt: skip
 def test_what_is_wrong_is_said_and_not_kept(served: Running, wrong: dict[str, str]) -> None:
     client = lead(served)
     refused = send(client, "/settings/identity", **(IDENTITY | wrong))
@@ -66,6 +72,86 @@ def test_what_is_wrong_is_said_and_not_kept(served: Running, wrong: dict[str, st
     assert 'role="alert"' in refused.text
     assert 'action="/settings/contacts"' not in refused.text
     assert send(client, "/settings/contacts", **{"name-0": "x"}).status_code == 422
+
+
+WHOLE = Profile(
+    kind=StructureKind.HOSPITAL,
+    legal_name="Hôpital",
+    is_ose=True,
+    has_nis2_on=True,
+    contacts=(Contact(name="Le veilleur", role="veille", phone="02"),),
+    services=tuple(
+        CareService(
+            id=f"s{n}", name=f"Soins {n}", data_sets=("dossiers",),
+            hosts=tuple(f"poste-des-soins-{n}-{m}" for m in range(40)),
+        )
+        for n in range(70)
+    ),
+    data_map=(DataSetEntry(name="dossiers"),),
+)  # fmt: skip
+
+
+def kept(served: Running) -> tuple[str, Profile]:
+    who = served.store.person_by_login("walker-lead")
+    assert who is not None
+    with served.store.unit(who.structure, writes=False) as unit:
+        profile = unit.profile()
+    assert profile is not None
+    return who.structure, profile
+
+
+def test_a_page_that_is_saved_as_it_came_loses_nothing_of_what_a_file_said(
+    served: Running,
+) -> None:
+    """More lines and longer ones than a page is made for, and what no page asks."""
+    client = lead(served)
+    who = served.store.person_by_login("walker-lead")
+    assert who is not None
+    now = served.context.clock.now()
+    profiles.put(served.store, who.structure, WHOLE, actor="admin", now=now)
+    for part in ("identity", "contacts", "services"):
+        forms = Filled(client.get("/settings").text).forms
+        assert send(client, f"/settings/{part}", **forms[f"/settings/{part}"]).status_code == 200
+    assert kept(served)[1] == WHOLE
+
+
+class Filled(HTMLParser):
+    """The forms of a page with what a browser would send of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.forms: dict[str, dict[str, str]] = {}
+        self._form: dict[str, str] = {}
+        self._select, self._takes_text = "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        facts = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._form = self.forms.setdefault(facts["action"], {})
+        elif tag == "input" and facts["name"] != "csrf":
+            self._form[facts["name"]] = facts.get("value", "")
+        elif tag == "select":
+            self._select = facts["name"]
+        elif tag == "option" and "selected" in facts:
+            self._form[self._select] = facts.get("value", "")
+            self._takes_text = "value" not in facts
+
+    def handle_data(self, data: str) -> None:
+        if self._takes_text:
+            self._form[self._select], self._takes_text = data, False
+
+
+def test_of_a_service_what_is_wrong_is_refused_and_what_is_empty_left_out(served: Running) -> None:
+    client = lead(served)
+    send(client, "/settings/identity", **IDENTITY)
+    for wrong in ({"rate-0": "inf"}, {"rate-0": "nan"}, {"rate-0": "-1"}, {"name-1": "soins"}):
+        row = {"name-0": "Soins", **wrong}
+        assert send(client, "/settings/services", **row).status_code == 422, wrong
+    assert kept(served)[1].services == ()
+    rows = {"name-0": " ", "rank-0": "1", "name-2": "Soins", "hosts-2": "a,, b ,"}
+    assert send(client, "/settings/services", **rows).status_code == 200
+    assert [(s.name, s.hosts) for s in kept(served)[1].services] == [("Soins", ("a", "b"))]
 
 
 def insurer(served: Running) -> Circle:
@@ -112,6 +198,14 @@ def test_into_a_group_nobody_goes_by_the_page(served: Running) -> None:
     client = lead(served)
     assert send(client, "/settings/circles/alpha/join").status_code == 404
     assert send(client, "/settings/circles/nothing/leave").status_code == 404
+
+
+def test_a_group_that_one_was_never_in_is_not_named(served: Running) -> None:
+    now, client = served.context.clock.now(), lead(served)
+    circles.make(served.store, "Alpha", CircleKind.GROUP, identity="alpha", actor="admin", now=now)
+    assert "Alpha" not in client.get("/settings").text
+    insurer(served)
+    assert "Beta" in client.get("/settings").text  # there is one to consent to
 
 
 def compared(served: Running) -> httpx.Client:

@@ -69,6 +69,38 @@ def test_zero_is_singular_in_french_and_plural_in_english() -> None:
     assert Words("en")("stop.touched", n=0) == "0\u00a0files seen touched at that moment."
 
 
+def test_a_span_is_rounded_down_and_a_legal_delay_counts_its_hours() -> None:
+    french, english = Words("fr"), Words("en")
+    hour = 3600
+    assert french.lasting(47 * hour) == "47\u00a0h 00"
+    assert french.lasting(2.9 * 24 * hour) == "2\u00a0jours"  # not three
+    assert french.hours(71.99 * hour) == "71\u00a0h 59"
+    assert english.hours(120 * hour) == "120\u00a0h 00"
+    ages = ((59, "à l’instant"), (60, "1\u00a0min"), (3600, "1\u00a0h"), (7100, "1\u00a0h"))
+    for seconds, said in (*ages, (86400, "1\u00a0jour"), (-5, "à l’instant")):
+        assert said in french.ago(T0, T0 + dt.timedelta(seconds=seconds)), seconds
+
+
+@pytest.mark.parametrize(
+    ("hours", "french", "english"),
+    [
+        (-0.5, "aujourd’hui à\u00a001:30", "today at\u00a001:30"),
+        (-1.5, "aujourd’hui à\u00a000:30", "today at\u00a000:30"),  # yesterday in UTC
+        (-2.5, "hier à\u00a023:30", "yesterday at\u00a023:30"),
+        (23, "lundi 23\u00a0nov.\u00a02026 à\u00a001:00", "Monday 23\u00a0Nov\u00a02026 at\u00a001:00"),
+    ],
+)  # fmt: skip
+def test_a_day_is_called_as_it_is_in_france(hours: float, french: str, english: str) -> None:
+    at = T0 + dt.timedelta(hours=hours)
+    assert Words("fr").when(at, T0).striptags() == french.replace("\u00a0", " ")
+    assert Words("en").when(at, T0).striptags() == english.replace("\u00a0", " ")
+
+
+def test_a_time_that_is_not_known_is_a_dash_and_not_1970() -> None:
+    assert Words("fr").moment_ns(0) == "—"
+    assert "22\u00a0nov.\u00a02026" in Words("fr").moment_ns(int(T0.timestamp() * 1e9))
+
+
 @pytest.mark.parametrize(
     ("query", "cookie", "accept", "chosen"),
     [

@@ -10,8 +10,9 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,6 +198,53 @@ class KeeperContract:
         assert (during.settled, after.settled) == (False, True)
         assert after.id == during.id  # nothing changed: one copy is enough
         assert kept.content(after) == b"avant"
+
+    def test_what_stays_open_for_writing_does_not_settle_by_being_looked_at(
+        self, kept: Kept
+    ) -> None:
+        path = kept.folder / "a"
+        path.write_bytes(b"avant")
+        with path.open("r+b"):
+            time.sleep(0.05)  # the same times prove that it is the same
+            first, again = (kept.hold(path).generation for _ in range(2))
+            assert first is not None
+            assert again is not None
+            assert (first.settled, again.settled) == (False, False)
+            assert again.id == first.id
+
+    def test_what_changed_while_it_was_copied_is_torn(
+        self, kept: Kept, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The writer was quick: closed again before anybody asked whether somebody writes."""
+        path, objects = kept.folder / "a", kept.keeper.objects
+        path.write_bytes(b"avant" * 50)
+        for name in ("clone", "copy"):
+            take = getattr(objects, name)
+
+            def taken(*args: Any, take: Callable[..., Any] = take) -> Any:
+                time.sleep(0.02)  # older kernels stamp changes by ticks
+                path.write_bytes(b"apres" * 50)
+                return take(*args)
+
+            monkeypatch.setattr(objects, name, taken)
+        torn = kept.hold(path).generation
+        assert torn is not None
+        assert not torn.settled
+        monkeypatch.undo()
+        whole = kept.hold(path).generation
+        assert whole is not None
+        assert whole.settled
+        assert kept.content(whole) == b"apres" * 50
+
+    def test_what_lives_on_only_in_a_program_that_has_it_open_is_gone(self, kept: Kept) -> None:
+        path = kept.folder / "a"
+        path.write_bytes(b"un")
+        key = kept.key(path)
+        with path.open("rb"):
+            path.unlink()
+            result = kept.keeper.hold(key, "7-1", folder=0)
+        assert (result.refused, result.generation) == ("gone", None)
+        assert kept.keeper.node(key) is None
 
     def test_what_is_gone_is_said_to_be_gone(self, kept: Kept) -> None:
         path = kept.folder / "a"

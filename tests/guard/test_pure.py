@@ -332,3 +332,15 @@ def test_a_record_of_the_kernel_is_read() -> None:
     (change,) = fanotify.parse(data)
     assert (change.pid, change.mask, change.name) == (42, fanotify.CREATE, b"nom.txt")
     assert change.directory == b"F" * 8 + struct.pack("=i", 1) + b"HAND"
+
+
+def test_what_another_kernel_tells_besides_does_not_hide_what_comes_after_it() -> None:
+    """A record of a pidfd, one of an error, one of a kind of later: each before the name."""
+    handle = b"F" * 8 + struct.pack("=Ii", 4, 1) + b"HAND"
+    info = struct.pack("=BBH", 2, 0, 4 + len(handle) + 8) + handle + b"nom.txt\0"
+    for kind, size in ((4, 8), (5, 12), (99, 28)):
+        foreign = struct.pack("=BBH", kind, 0, size) + bytes(size - 4)
+        body = foreign + info
+        data = struct.pack("=IBBHQii", 24 + len(body), 3, 0, 24, fanotify.CREATE, -1, 42) + body
+        (change,) = fanotify.parse(data)
+        assert change.name == b"nom.txt", kind

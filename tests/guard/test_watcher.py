@@ -1,5 +1,6 @@
 """The watcher's contract, kept by fanotify and by watchfiles."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,6 +65,17 @@ class TestFanotifyOnBtrfs(WatcherContract):
     @pytest.fixture
     def watched(self, on: Callable[[str], Path]) -> Iterator[Watched]:
         yield from _by_fanotify(on("btrfs"))
+
+
+@pytest.mark.root
+class TestFanotifyInASubvolume(WatcherContract):
+    """Only the top level of a btrfs can be marked; it is mounted for that moment."""
+
+    @pytest.fixture
+    def watched(self, on: Callable[[str], Path]) -> Iterator[Watched]:
+        base = on("btrfs") / "sub"
+        subprocess.run(["btrfs", "subvolume", "create", str(base)], check=True, capture_output=True)
+        yield from _by_fanotify(base)
 
 
 class TestWatchfiles(WatcherContract):

@@ -33,6 +33,45 @@ def test_the_delays_are_those_that_were_read() -> None:
     assert (begun["L6"], begun["L13"]) == (dt.date(2022, 4, 29), dt.date(2023, 4, 24))
 
 
+# As the texts were read: what starts it, which answer stops it, how sure that is, since when, and where.
+SERIOUS = ("care_safety", "health_data", "disturbed", "territory", "others")
+NETWORKS = ("care_safety", "disturbed", "territory", "others")
+READ = {
+    "L1": ("aware_at", "personal_data=no risk=none", (), "verified", "2018-05-25", "S1 S2"),
+    "L2": ("partial:L1", "", (), "verified", "2018-05-25", "S1 S3"),
+    "L3": ("aware_at", "personal_data=no", ("risk",), "verified", "2018-05-25", "S1"),
+    "L4": ("aware_at", "personal_data=no", (), "verified", "2018-05-25", "S1"),
+    "L5": ("aware_at", "", (), "verified", "2018-05-25", "S1 S31"),
+    "L6": ("significant_at", "", SERIOUS, "verified", "2022-04-29", "S5 S6 S7 S8 S9 S10 S11"),
+    "L7": ("sent:L6", "", (), "unverified", "2022-04-29", "NV"),
+    "L8": ("aware_at", "", ("patient_harm",), "verified", "2016-11-28", "S12"),
+    "L8-2": ("sent:L8", "", (), "verified", "2016-11-28", "S12"),
+    "L9": ("significant_at", "", NETWORKS, "verified", "2018-02-27", "S13 S14"),
+    "L10": ("significant_at", "", SERIOUS, "secondary", "2024-10-18", "S15"),
+    "L11": ("significant_at", "", SERIOUS, "secondary", "2024-10-18", "S15"),
+    "L12": ("sent:L11", "", (), "unverified", "2024-10-18", "S15"),
+    "L13": ("aware_at", "malicious=no", (), "verified", "2023-04-24", "S16 S17 S26"),
+    "L14": ("aware_at", "", (), "unverified", "1990-05-01", "NV"),
+    "L16": ("first_signal", "", ("continuity",), "verified", "2016-10-07", "S19"),
+    "L17": ("aware_at", "", ("device",), "unverified", "2000-06-22", "NV"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("duty", LAW.duty, ids=lambda d: d.id)
+def test_a_duty_is_as_it_was_read_and_no_surer(duty: Duty) -> None:
+    unless = " ".join(f"{question}={answer}" for question, answer in duty.unless.items())
+    said = (duty.starts, unless, tuple(duty.any_of), duty.mark.value, str(duty.valid_from))
+    assert (*said, " ".join(duty.sources)) == READ[duty.id]
+    assert duty.valid_to is None  # of the wordings that count today none has ended
+    assert set(duty.any_of.values()) <= ({"high"} if duty.id == "L3" else {"yes"})
+
+
+def test_what_is_presumed_and_when_somebody_is_rung() -> None:
+    presumed = {q.id: q.presumed for q in LAW.question if q.presumed != "unknown"}
+    assert presumed == {"malicious": "yes", "disturbed": "yes"}
+    assert set(LAW.ring) == {"75", "90", "late", "orange", "red"}  # half of a delay is only shown
+
+
 def test_the_page_says_of_each_duty_and_form_what_it_was_compared_with() -> None:
     page = (Path(__file__).parents[2] / "docs/obligations.md").read_text("utf-8")
     table = page.partition("## Read again")[2].partition("Not covered")[0]

@@ -14,7 +14,7 @@ import pytest
 from releve.adapters import content
 from releve.apps.simulate.report import names
 from releve.model.lines import RolledBack
-from releve.model.proof import Simulation
+from releve.model.proof import CareResult, Simulation
 from releve.report import first_page, incident_words, words
 from releve.report.figures import MEASURES
 from releve.report.markup import VOID
@@ -78,6 +78,52 @@ def test_a_calm_report_is_calm_only_when_nothing_failed() -> None:
     html = report(msgspec.structs.replace(simulations.held(), attacks=(*stained, *attacks[1:])))
     assert 'class="lead good"' not in html
     assert "1 différence après le retour arrière (droits)" in words_of(html)
+
+
+def first_of(simulation: Simulation) -> str:
+    return words_of(report(simulation).split('id="chronologie"')[0])
+
+
+def test_of_many_failures_the_worst_stand_first_and_the_others_are_counted() -> None:
+    one = simulations.held().attacks[0]
+    lost = tuple(
+        msgspec.structs.replace(one, name=f"attaque-{n}", files_lost=n) for n in range(1, 7)
+    )
+    said = first_of(msgspec.structs.replace(simulations.held(), attacks=lost))
+    shown = [n for n in range(1, 7) if f"attaque-{n} (" in said]
+    assert shown == [4, 5, 6]
+    assert said.index("attaque-6 (") < said.index("attaque-5 (") < said.index("attaque-4 (")
+    assert "et 3 autres, dans les tableaux plus loin." in said
+
+
+def test_a_part_of_the_chain_that_failed_is_on_the_first_page_and_stains_it() -> None:
+    held = simulations.held()
+    assert "cette partie de la chaîne" not in first_of(held)
+    broken = CareResult(name="restore", ok=False, ms=0.0)
+    simulation = msgspec.structs.replace(held, care=(*held.care, broken))
+    said = first_of(simulation)
+    assert "reprise depuis la sauvegarde : cette partie de la chaîne n’a pas fonctionné." in said
+    assert 'class="lead good"' not in report(simulation)
+
+
+def test_what_is_to_be_hidden_are_paths_folders_names_and_their_beginnings() -> None:
+    """A folder is a patient's name as often as a file is."""
+    rolled = RolledBack(
+        family="f", restored=1, lost=("/srv/p/ROUX Anne/bilan.docx",), newest_save_lost=(),
+        quarantined=("/srv/p/PETIT Luc/note.pdf.locked",), kept_both=("/srv/p/FAURE Zoé/a.dcm",),
+    )  # fmt: skip
+    attack = msgspec.structs.replace(
+        simulations.held().attacks[0],
+        lines=(rolled,),
+        wrong=("GIRARD Ève/courrier.txt: mode 0600 au lieu de 0644",),
+    )
+    names = names_in(attack)
+    for name in (
+        "ROUX Anne", "bilan.docx", "bilan", "PETIT Luc", "note.pdf", "note", "FAURE Zoé",
+        "GIRARD Ève", "courrier", "PETIT Luc/note.pdf.locked",
+    ):  # fmt: skip
+        assert name in names, name
+        assert name not in without_names(f"Voir {name} ici.", names)
 
 
 def test_a_promise_that_is_not_held_is_on_the_first_page_and_stains_it() -> None:

@@ -2,19 +2,23 @@
 
 import datetime as dt
 import os
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from releve.adapters.sql.store import SqlStore
-from releve.flow.server import break_glass, signin
+from releve.flow.server import break_glass, profiles, signin
 from releve.flow.server.assist import mailing
 from releve.flow.server.assist.asking import PhoneRing, TooManyRings, take_ring
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.mail_ports import Arrived
+from releve.model.access import Role
 from releve.model.mail import Letter
+from releve.model.structure import Profile, StructureKind
+from tests.server.test_access import browser
 from tests.server.test_signin import PASSWORD, at_once, new_secret, person_in
-from tests.server.world import T0
+from tests.server.world import T0, running
 
 
 def test_an_exchange_gone_mad_on_all_its_lines_at_once_rings_twenty_times(store: SqlStore) -> None:
@@ -115,3 +119,27 @@ def test_a_sheet_that_is_revoked_between_a_code_and_its_session_opens_none(
         store, person, "full", new_secret, T0, **how, sheet=other.sheet
     ).session
     assert msgspec.structs.asdict(opened)["by"] == "break_glass"
+
+
+def test_two_who_change_what_the_structure_says_do_not_undo_each_other(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    """Each changes another part of the same profile, by the page of settings."""
+    with running(tmp_path / "server", store, jobs=False) as served:
+        clients = [browser(served, Role.LEAD), browser(served, Role.OPERATOR)]
+        owner = ensure_structure(store, "A", "s1", T0)
+        profile = Profile(kind=StructureKind.CLINIC, legal_name="Clinique")
+        profiles.put(store, owner.id, profile, actor="admin", now=T0)
+
+        def change(number: int) -> int:
+            part, name = (("contacts", "Dr"), ("services", "Soins"))[number]
+            form = {"name-0": f"{name} {turn}", "csrf": clients[number].headers["x-csrf"]}
+            return clients[number].post(f"/settings/{part}", data=form).status_code
+
+        for turn in range(12):
+            assert at_once(2, change) == [303, 303]
+            with store.unit(owner.id, writes=False) as unit:
+                kept = unit.profile()
+            assert kept is not None
+            told = [one.name for one in (*kept.contacts, *kept.services)]
+            assert told == [f"Dr {turn}", f"Soins {turn}"]

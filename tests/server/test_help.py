@@ -445,6 +445,9 @@ def test_closing_says_what_was_done_and_who_closes_has_taken(desk: Desk) -> None
     assert [s.kind for s in steps] == ["opened", "acknowledged", "closed"]
     with desk.store.unit(desk.structure, writes=False) as unit:
         assert unit.help_requests(is_open=True) == []
+        trail = [(e.actor, e.verb) for e in unit.trail() if e.object == f"help/{request}"]
+    assert ("bea", "acknowledge") in trail
+    assert trail.count(("bea", "close")) == 1
 
 
 def test_who_asked_cannot_take_the_own_call_and_closing_it_is_no_answer(desk: Desk) -> None:

@@ -232,6 +232,20 @@ def test_a_role_above_row_security_is_refused(ground: Ground, postgres: Postgres
         open_engine(postgres.as_superuser(url))
 
 
+def test_an_ordinary_role_that_row_security_does_not_bind_is_refused(
+    ground: Ground, postgres: Postgres
+) -> None:
+    """A superuser is one such role; the other kind looks ordinary."""
+    *_, url = ground
+    postgres._run("ALTER ROLE releve BYPASSRLS")
+    try:
+        with pytest.raises(UnboundRoleError, match="releve"):
+            open_engine(url)
+    finally:
+        postgres._run("ALTER ROLE releve NOBYPASSRLS")
+    open_engine(url).dispose()
+
+
 def test_a_database_of_before_and_one_with_a_hole_are_closed_at_the_next_start(
     postgres: Postgres,
 ) -> None:

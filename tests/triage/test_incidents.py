@@ -122,6 +122,15 @@ def test_a_would_be_stop_of_watch_mode_is_no_incident() -> None:
     assert [e.kind for e in incident.timeline] == ["stopped"]  # nor a line in another's
 
 
+@pytest.mark.parametrize("kind", ["approved", "approval_used", "enforcing"])
+def test_what_a_person_allowed_or_set_is_no_sign_of_the_attack_beside_it(kind: str) -> None:
+    """It is no line in the incident, nor does it bring a later attack into it."""
+    assert run(alert(kind, 0)) == []
+    before = run(stopped("f1", 5))
+    assert run(alert(kind, 0, "f1"), stopped("f1", 5), alert(kind, 6, "f1")) == before
+    assert len(run(stopped("f1", 0), alert(kind, 20), stopped("f2", 40))) == 2
+
+
 def test_the_same_finding_twice_changes_nothing() -> None:
     once = run(stopped("f1", 0), rolled_back("f1", 1))
     assert (

@@ -1,5 +1,6 @@
 """One file and one data set: what counts as harm, and what people do all day."""
 
+import gzip
 import io
 import os
 import random
@@ -14,6 +15,7 @@ from releve.detect.files.limits import LIMITS
 from releve.detect.files.whole import Background
 from releve.detect.ransom.formats import Blob
 from releve.model.clean import Change, Facts, How, TableRows, Verdict, Why
+from tests.detect.ransom import attacks
 
 CHANCE = random.Random(3)
 
@@ -200,6 +202,119 @@ def test_new_packed_resources_are_honest_and_the_same_ending_on_documents_is_not
 def test_what_nobody_judged_is_never_clean():
     waiting = Change(path="/s/a", how=How.ADDED)
     assert verdict([waiting]).verdict is Verdict.UNJUDGED
+
+
+def gone(count, folder="/s", **more):
+    return [
+        Change(path=f"{folder}/{n}.docx", how=How.REMOVED, before=sound(n, f"o{n}", **more))
+        for n in range(count)
+    ]
+
+
+def added(facts, *paths):
+    return [Change(path=path, how=How.ADDED, facts=facts) for path in paths]
+
+
+def codes(changes, **known):
+    found = verdict(changes, **known)
+    return {why.code: found.verdict for why in found.why}
+
+
+def test_a_new_ending_on_unreadable_files_is_bad_where_originals_went():
+    new = [c for n in range(10) for c in added(noise(f"n{n}"), f"/s/x/{n:04x}.wnry")]
+    assert codes([*gone(10), *new])["extension"] is Verdict.BAD
+    assert "extension" not in codes([*gone(10), *new], endings=frozenset({".wnry"}))
+    assert "extension" not in codes([*gone(10), *new[:9]])
+
+
+def test_many_unreadable_files_while_originals_went_are_suspect_wherever_they_stand():
+    new = [c for n in range(10) for c in added(noise(f"n{n}"), f"/autre/{n:04x}")]
+    assert codes([*gone(10), *new]) == {"opaque": Verdict.SUSPECT}
+    assert codes([*gone(9), *new]) == {}
+    exported = [c for n in range(11) for c in added(sound("e", f"e{n}"), f"/autre/e{n}.docx")]
+    assert codes([*gone(10), *new, *exported]) == {}
+
+
+def rewritten(count, facts):
+    return [Change(path=f"/s/{n}.dat", how=How.CHANGED, facts=facts) for n in range(count)]
+
+
+def test_a_third_of_a_set_rewritten_at_once_is_suspect_unless_it_reads():
+    found = verdict(rewritten(60, noise()))
+    assert [w.code for w in found.why] == ["rewritten"]
+    assert (found.verdict, found.alarmed) == (Verdict.SUSPECT, True)
+    assert verdict(rewritten(59, noise())).verdict is Verdict.CLEAN
+    assert verdict(rewritten(60, sound("a"))).verdict is Verdict.CLEAN
+
+
+def test_one_text_in_three_folders_is_a_note_beside_a_loss_and_a_letter_without():
+    note = Facts(sha256="n", size=900, kind="text", state="valid")
+    notes = added(note, "/s/a/LIRE.txt", "/s/b/LIRE.txt", "/s/c/LIRE.txt")
+    lost = [Change(path="/s/a/x", how=How.CHANGED, facts=Facts(sha256="x", size=9, points=3.0))]
+    assert codes([*notes, *lost])["note"] is Verdict.BAD
+    assert codes(notes) == {}
+    assert "note" not in codes([*notes[:2], *lost])
+    assert codes([*notes, *gone(20)], present=900)["note"] is Verdict.SUSPECT
+    assert codes([*notes, *gone(19)], present=900) == {}
+
+
+def test_weak_signs_count_when_they_are_many():
+    weak = [
+        Change(path=f"/s/{n}", how=How.CHANGED, facts=Facts(sha256=str(n), size=9, points=1.5))
+        for n in range(8)
+    ]
+    assert codes(weak) == {"weak": Verdict.SUSPECT}
+    assert codes(weak[:7]) == {}
+
+
+def test_originals_that_went_in_an_attack_are_wounds_and_moved_ones_are_not():
+    found = verdict(gone(150))
+    assert (set(found.wounds), found.alarmed) == ({c.path for c in gone(150)}, True)
+    assert verdict(gone(60)).wounds == ()  # suspect only: a person decides
+    known = Facts(sha256="m", size=9, matches=("regle",), verdict=Verdict.BAD)
+    assert verdict(added(known, "/s/m.exe")).wounds == ("/s/m.exe",)
+
+
+def test_nothing_heals_by_becoming_unreadable():
+    path = "/s/a.docx"
+    for facts, heals in ((noise(), False), (sound("a"), True)):
+        change = Change(path=path, how=How.CHANGED, facts=facts)
+        assert (path in verdict([change], wounds=frozenset({path})).healed) is heals
+
+
+def test_a_pair_is_of_one_readable_original_and_one_unreadable_file():
+    new = added(noise(size=500), "/s/a.docx.lck")
+    sealed = Change(path="/s/a.docx", how=How.REMOVED, before=noise("s"))
+    assert verdict([sealed, *new]).verdict is Verdict.CLEAN
+    both = [Change(path=p, how=How.REMOVED, before=sound(p, p)) for p in ("/s/a.docx", "/s/a")]
+    assert verdict([*both, *new]).wounds == ("/s/a.docx", "/s/a.docx.lck")  # /s/a may be moved
+
+
+def test_a_witness_that_went_with_its_folder_is_bad_where_originals_became_unreadable():
+    witness = Change(path="/s/.~zz-sommaire.txt", how=How.REMOVED, before=sound("w"))
+    old = Change(path="/s/a.docx", how=How.REMOVED, before=sound("a"))
+    assert codes([witness, old, *added(noise(), "/s/a.docx.lck")])["canary"] is Verdict.BAD
+    assert codes([witness, old]) == {}
+
+
+def test_the_worst_sign_decides_and_stands_first():
+    known = Facts(sha256="m", size=9, matches=("regle",), verdict=Verdict.BAD)
+    changes = [*rewritten(60, noise()), *added(known, "/s/m.exe"), *added(None, "/s/later")]
+    found = verdict(changes)
+    assert found.verdict is Verdict.BAD
+    assert [w.code for w in found.why] == ["match", "rewritten", "unjudged"]
+    waiting = Change(path="/s/a", how=How.CHANGED)
+    assert verdict([waiting]).verdict is Verdict.UNJUDGED
+
+
+def test_a_new_document_that_carries_ciphertext_is_destroyed_and_an_empty_one_says_nothing():
+    assert judged("a.txt.gz", b"").verdict is Verdict.CLEAN
+    assert judged("a.pdf", b"").why == ()
+    for make in (attacks.pdf_of_ciphertext, attacks.gzip_of_ciphertext):
+        facts = judged("bilan.pdf", make(text(900)))
+        assert (facts.verdict, facts.why[0].code) == (Verdict.SUSPECT, "carrier")
+    behind = gzip.compress(b"rien") + os.urandom(60_000)
+    assert judged("bilan.pdf", behind).why[0].code == "carrier"
 
 
 # databases

@@ -2,11 +2,15 @@
 
 # ruff: noqa: E501 - lists of attacks read better on one line
 
+import bz2
+import gzip
+import lzma
 import random
 import struct
 from collections.abc import Callable
 
 import pytest
+import zstandard
 
 from releve.detect.ransom.content import Change, Verdict, compare, created, opaque, replaced
 from releve.detect.ransom.formats import LIMITS, Blob, look
@@ -226,3 +230,48 @@ def test_a_small_text_turned_into_ciphertext_is_bad(size: int) -> None:
     before = samples.text(size)
     for seed in range(40):
         assert judged(before, attacks.noise(len(before), seed), "a.txt").points >= LIMITS.type_lost
+
+
+PACKERS = {
+    "gz": gzip.compress,
+    "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_ciphertext_behind_a_small_whole_stream_is_bad(ending: str) -> None:
+    """Its programs pass over it in silence, or nearly: the dump of a database would be gone."""
+    pack = PACKERS[ending]
+    before = pack(samples.text(600_000))
+    cover = pack(b"rien du tout ")
+    for cover_of, cut in ((cover, 0), (cover * 3, 0), (cover, 9000)):
+        hidden = cover_of + attacks.noise(len(before) + cut - len(cover_of), 5)
+        assert judged(before, hidden, f"dump.sql.{ending}").points >= LIMITS.type_lost
+    head = b"\x1f\x8b\x08\0" if ending == "gz" else b"\x28\xb5\x2f\xfd"
+    hidden = cover + head + attacks.noise(len(before), 6)
+    assert judged(before, hidden, f"dump.sql.{ending}").points >= LIMITS.type_lost
+
+
+def test_ciphertext_in_a_frame_that_programs_skip_is_bad() -> None:
+    pack = PACKERS["zst"]
+    before, noise = pack(samples.text(600_000)), attacks.noise(150_000, 8)
+    hidden = pack(b"rien") + b"\x5a\x2a\x4d\x18" + len(noise).to_bytes(4, "little") + noise
+    assert judged(before, hidden, "dump.sql.zst").points >= LIMITS.type_lost
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_what_honestly_follows_a_stream_is_not_bad(ending: str) -> None:
+    pack = PACKERS[ending]
+    before = pack(samples.text(200_000))
+    mark = b"\x5a\x2a\x4d\x18\x04\0\0\0abcd" if ending == "zst" else b""
+    grown = (
+        before + mark + pack(samples.text(90_000)),  # a log that goes on in a second stream
+        before + bytes(10_240),  # as a tape is filled up
+        before + attacks.noise(256, 7),  # a signature
+        b"".join(pack(samples.text(3000)) + mark for _ in range(60)),  # in blocks, to be sought in
+    )
+    for after in grown:
+        assert judged(before, after, f"journal.{ending}").points == 0
+        assert look(Blob(after), f"journal.{ending}").state == "valid"

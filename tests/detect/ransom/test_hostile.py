@@ -1,17 +1,22 @@
 """Files made to hold up whoever looks at them: who may write into a share may put one there before he attacks."""
 
+import gzip
 import lzma
 import struct
 import time
+import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import pytest
+import zstandard
 
 from releve.detect.ransom.formats import LIMITS, look
 from releve.detect.ransom.formats.sealed import seven_zip_header
 from releve.detect.ransom.formats.shape import Blob
 from releve.detect.ransom.formats.zips import directory
 from releve.detect.ransom.twins import holds
+from tests.detect.ransom import samples
 
 _MOST_SECONDS = 3.0  # a tenth of that on a quiet machine
 _MOST_READ = 64 << 20
@@ -168,3 +173,54 @@ def test_members_that_could_all_be_the_original_are_not_all_opened() -> None:
     began = time.monotonic()
     assert not holds(archive, shape, Blob(original), LIMITS)
     assert time.monotonic() - began < _MOST_SECONDS
+
+
+class Asked(Blob):
+    """Bytes that note how often they are asked for, and how much in all."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.times = self.total = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        self.times += 1
+        found = super().read(offset, length)
+        self.total += len(found)
+        return found
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
+def test_a_million_streams_of_nothing_are_no_million_looks(pack: Callable[[bytes], bytes]) -> None:
+    crowd = Asked(pack(b"") * 500_000)
+    began = time.monotonic()
+    assert look(crowd, "a.gz", spots=(0, crowd.size - 1)).state == "valid"
+    assert time.monotonic() - began < _MOST_SECONDS
+    assert crowd.times < 2000
+    assert crowd.total < LIMITS.deep_bytes + (4 << 20)
+
+
+def test_a_million_empty_blocks_are_no_million_looks() -> None:
+    frame = b"\x28\xb5\x2f\xfd\x00\x58" + bytes(3) * 1_000_000 + b"\1\0\0"
+    blocks = Asked(frame)
+    assert look(blocks, "a.zst").state == "valid"
+    assert blocks.times < 1200
+
+
+def test_of_a_bomb_no_more_is_unpacked_than_is_told() -> None:
+    """Nothing, packed, of which each read piece would be 64 MB of memory."""
+    bomb = Asked(gzip.compress(bytes(64 << 20), 9) * 12)
+    tracemalloc.start()
+    try:
+        assert look(bomb, "a.gz", spots=(0, bomb.size - 1)).state == "valid"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+    assert bomb.total < bomb.size // 2  # no farther than we can afford
+
+
+def test_a_stream_that_ends_in_the_middle_is_broken_wherever_it_does() -> None:
+    whole = gzip.compress(samples.text(900_000))
+    for share in (0.3, 0.7, 0.99):
+        cut = whole[: int(len(whole) * share)]
+        assert look(Blob(cut), "a.gz", spots=(0, len(cut) - 1)).state == "broken"

@@ -12,6 +12,7 @@ from releve.apps.console.context import AnyRequest
 from releve.apps.console.settings_views import (
     CONTACT_ROLES,
     LONGEST,
+    LONGEST_HOSTS,
     settings_page,
     with_contacts,
     with_identity,
@@ -87,6 +88,7 @@ async def _settings(entered: Entered, *, wrong: str = "") -> Response[str]:
         kinds=tuple(StructureKind),
         roles=CONTACT_ROLES,
         longest=LONGEST,
+        longest_hosts=LONGEST_HOSTS,
         shares=tuple(SHARES),
         fewest=FEWEST,
     )

@@ -16,7 +16,7 @@ from releve.model.structure import CareService, Contact, Profile, StructureKind
 
 CONTACT_ROLES = ("lead", "it", "dpo", "insurer", "police", "software", "other")
 LONGEST = 300
-_MOST_ROWS = 60
+LONGEST_HOSTS = 20_000  # many names in one field
 _MOST_LOOKS = 30
 _NOT_OF_A_WORD = re.compile(r"[^a-z0-9]+")
 
@@ -87,7 +87,7 @@ def with_identity(told: Mapping[str, str], known: Profile | None) -> Profile:
 
 
 def with_contacts(told: Mapping[str, str], known: Profile) -> Profile:
-    """A line without a name is gone."""
+    """A line without a name is gone. Raises: ValueError."""
     words = ("name", "role", "phone", "mail")
     said = ({word: _short(row, word) for word in words} for row in _rows(told))
     return msgspec.structs.replace(known, contacts=tuple(Contact(**row) for row in said))
@@ -100,7 +100,7 @@ def with_services(told: Mapping[str, str], known: Profile) -> Profile:
     for row in _rows(told):
         name = _short(row, "name")
         identity = _short(row, "id") or _word_of(name)
-        hosts = (host.strip() for host in _short(row, "hosts").split(","))
+        hosts = (host.strip() for host in _short(row, "hosts", LONGEST_HOSTS).split(","))
         rate = float((row.get("rate") or "0").replace(",", "."))
         if not 0 <= rate < float("inf"):
             raise ValueError("rate")
@@ -118,12 +118,13 @@ def with_services(told: Mapping[str, str], known: Profile) -> Profile:
 
 
 def _rows(told: Mapping[str, str]) -> Iterable[dict[str, str]]:
-    """The lines of a form ("name-0", "phone-0", …) that have a name."""
-    for number in range(_MOST_ROWS):
-        end = f"-{number}"
-        row = {k.removesuffix(end): v for k, v in told.items() if k.endswith(end)}
-        if row.get("name", "").strip():
-            yield row
+    """The lines of a form ("name-0", "phone-0", …) that have a name, however many they are."""
+    rows: dict[int, dict[str, str]] = {}
+    for field, value in told.items():
+        word, _, number = field.rpartition("-")
+        if number.isdecimal():
+            rows.setdefault(int(number), {})[word] = value
+    return [rows[number] for number in sorted(rows) if rows[number].get("name", "").strip()]
 
 
 def _word_of(name: str) -> str:
@@ -132,5 +133,9 @@ def _word_of(name: str) -> str:
     return _NOT_OF_A_WORD.sub("-", plain).strip("-")[:40]
 
 
-def _short(told: Mapping[str, str], word: str) -> str:
-    return told.get(word, "").strip()[:LONGEST]
+def _short(told: Mapping[str, str], word: str, longest: int = LONGEST) -> str:
+    """Never cut: half a name is another one. Raises: ValueError."""
+    said = told.get(word, "").strip()
+    if len(said) > longest:
+        raise ValueError(word)
+    return said

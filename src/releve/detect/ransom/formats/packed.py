@@ -18,6 +18,7 @@ _PACKED_HEADS = (
 _GZIP_HEAD = 10
 _MOST_BLOCKS = 512  # of at most 128 KiB
 _ROOT_OF_PI = 0x177245385090
+_ZSTD, _ZSTD_OWN = b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"  # the latter from its second byte on
 
 
 def payload_is_uniform(payload: bytes, limits: ContentLimits) -> bool:
@@ -52,26 +53,47 @@ def gzip(data: Bytes, _name: str, spots: Spots, limits: ContentLimits) -> Check:
     payload, ended = opened
     if not ended and len(payload) < limits.inflate_bytes and len(packed) == data.size:
         return broken("gzip", "ends before its stream does")
-    if not ended and spots and not _inflates_to(data, max(spots), limits):
-        return broken("gzip", "does not inflate at a changed place")
+    if (ended or spots) and (wrong := _beyond(data, max(spots, default=0), limits)):
+        return wrong
     if payload_is_uniform(payload, limits):
         return carrier("gzip", "inflates to uniform bytes")
     return valid("gzip")
 
 
-def _inflates_to(data: Bytes, spot: int, limits: ContentLimits) -> bool:
-    """Whether the stream decodes past a place (or as far as we can afford), sums included."""
+def _beyond(data: Bytes, spot: int, limits: ContentLimits) -> Check | None:
+    """What is wrong up to a place (or as far as we can afford); None: all streams decode, sums included.
+
+    A small whole stream may stand before what is none: gzip itself passes over that.
+    """
     stream, at, left = zlib.decompressobj(31), 0, limits.deep_bytes
     try:
-        while at < min(spot + limits.inflate_bytes, data.size) and left > 0 and not stream.eof:
+        while at < min(spot + limits.inflate_bytes, data.size) and left > 0:
             packed = data.read(at, limits.inflate_bytes)
             at += len(packed)
             while packed and left > 0:
                 left -= len(stream.decompress(packed, limits.whole_bytes))
                 packed = stream.unconsumed_tail
+            if stream.eof:
+                at -= len(stream.unused_data)
+                if data.read(at, 2) != b"\x1f\x8b":
+                    is_more = _hides(data, at, limits)
+                    return carrier("gzip", "something else behind its end") if is_more else None
+                left -= limits.inflate_bytes  # else a million streams of nothing would be for free
+                stream = zlib.decompressobj(31)
     except zlib.error:
+        return broken("gzip", "does not inflate at a changed place, or behind its end")
+    if stream.eof or at < data.size or left <= 0:
+        return None
+    return broken("gzip", "ends before its stream does")
+
+
+def _hides(data: Bytes, end: int, limits: ContentLimits) -> bool:
+    """Whether more than padding, or a signature, follows the end of what was packed."""
+    rest, width = data.size - end, limits.window_bytes
+    if rest <= limits.footer_bytes:
         return False
-    return stream.eof or at < data.size or left <= 0
+    windows = [data.read(end + at, width) for at in places(rest, limits.windows, width)]
+    return any(looks_uniform(window, limits) for window in windows)
 
 
 def bzip2(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
@@ -95,24 +117,39 @@ def xz(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
     return valid("xz")
 
 
-def zstd(data: Bytes, _name: str, _spots: Spots, _limits: ContentLimits) -> Check:
-    head = data.read(0, 18)
-    descriptor = head[4] if len(head) > 4 else 0xFF
-    if descriptor & 0x08:
-        return broken("zstd", "reserved bit")
-    at = 5 + (not descriptor & 0x20) + (0, 1, 2, 4)[descriptor & 3]
-    at += (1 if descriptor & 0x20 else 0, 2, 4, 8)[descriptor >> 6]
-    for _ in range(_MOST_BLOCKS):
-        block = int.from_bytes(data.read(at, 3), "little")
-        kind, size = (block >> 1) & 3, block >> 3
-        if kind == 3 or size > 1 << 17:
-            return broken("zstd", "chain of blocks")
-        at += 3 + (1 if kind == 1 else size)
-        if at > data.size:
-            return broken("zstd", "a block leads out of the file")
-        if block & 1:
-            break
+def zstd(data: Bytes, _name: str, _spots: Spots, limits: ContentLimits) -> Check:
+    """The chain of blocks of each frame, and that nothing is hidden behind the last one."""
+    at, left = 0, _MOST_BLOCKS
+    while left > 0 and (head := data.read(at, 18))[:4] == _ZSTD:
+        descriptor = head[4] if len(head) > 4 else 0xFF
+        if descriptor & 0x08:
+            return broken("zstd", "reserved bit")
+        at += 5 + (not descriptor & 0x20) + (0, 1, 2, 4)[descriptor & 3]
+        at += (1 if descriptor & 0x20 else 0, 2, 4, 8)[descriptor >> 6]
+        is_last = False
+        while left > 0 and not is_last:
+            block = int.from_bytes(data.read(at, 3), "little")
+            kind, size, is_last = (block >> 1) & 3, block >> 3, bool(block & 1)
+            at, left = at + 3 + (1 if kind == 1 else size), left - 1
+            if kind == 3 or size > 1 << 17:
+                return broken("zstd", "chain of blocks")
+            if at > data.size:
+                return broken("zstd", "a block leads out of the file")
+        at = _past_marks(data, at + (4 if descriptor & 0x04 else 0), limits)
+    if left > 0 and _hides(data, at, limits):
+        return carrier("zstd", "something else behind its end")
     return valid("zstd")
+
+
+def _past_marks(data: Bytes, at: int, limits: ContentLimits) -> int:
+    """Behind the small frames of users' own data, which programs put between the others."""
+    for _ in range(2):
+        mark = data.read(at, 8)
+        size = int.from_bytes(mark[4:], "little")
+        if mark[1:4] != _ZSTD_OWN or size > limits.footer_bytes:
+            break
+        at += 8 + size
+    return at
 
 
 def _unended(data: Bytes) -> Check | None:
