@@ -122,7 +122,7 @@ def test_a_would_be_stop_of_watch_mode_is_no_incident() -> None:
     assert [e.kind for e in incident.timeline] == ["stopped"]  # nor a line in another's
 
 
-@pytest.mark.parametrize("kind", ["approved", "approval_used", "enforcing"])
+@pytest.mark.parametrize("kind", ["approved", "enforcing"])
 def test_what_a_person_allowed_or_set_is_no_sign_of_the_attack_beside_it(kind: str) -> None:
     """It is no line in the incident, nor does it bring a later attack into it."""
     assert run(alert(kind, 0)) == []

@@ -31,7 +31,6 @@ ALERTS: dict[str, Severity] = {
     "family_ended": Severity.INFO,
     "enforcing": Severity.INFO,
     "approved": Severity.INFO,
-    "approval_used": Severity.INFO,
 }
 _STOPS: dict[str, Severity] = {
     "killed": Severity.SERIOUS,

@@ -26,7 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 _GRAVITY = (Severity.INFO, Severity.NOTICE, Severity.SERIOUS, Severity.CRITICAL)
 # Told on the page, but never an incident of their own, nor a line in one.
-_APART = frozenset({"would_stop", "approved", "approval_used", "enforcing"})
+_APART = frozenset({"would_stop", "approved", "enforcing"})
 LIMITS = Limits()
 _Indicators = dict[str, tuple[str, ...]]  # by host
 _replace = msgspec.structs.replace
