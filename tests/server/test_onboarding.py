@@ -94,6 +94,13 @@ def test_everything_works_that_was_made(
         assert "17cyber.gouv.fr" in page
         assert "09 72 43 91 25 (numéro non vérifié)" in page
     _every_step_can_be_typed(taken.by_hand)
+    assert "Cabinet du Parc  droit au coffre" not in "".join(told), "that vault stands elsewhere"
+    assert told[0] == "Cabinet du Parc  structure  nouveau / new"
+    assert any(line.startswith("Cabinet du Parc  machine accueil  ") for line in told)
+    next(folder.glob("mot-de-passe-*")).unlink()
+    again, _ = take(store, home, plan_text(capsys), tmp_path / "out")
+    assert [line for line in taken.by_hand if "mot de passe de camille" in line]
+    assert not [line for line in again.by_hand if "mot de passe" in line], "handed over, erased"
 
 
 def _every_step_can_be_typed(lines: tuple[str, ...]) -> None:
