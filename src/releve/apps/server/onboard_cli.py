@@ -62,7 +62,7 @@ def onboard(
         if one.new or minutes is not None:
             with store.unit(known[one.structure]) as unit:
                 about = f"+{len(one.new)}, {seconds} s / {len(taken)} structures{typed}"
-                unit.record(clock.now(), "admin", "structure/onboarding", "onboard", about)
+                unit.record(clock.now(), "admin", f"structure/{unit.structure}", "onboard", about)
     left = {name: at for name, at in gone.items() if name not in again}
     if as_json:
         names = [str(file) for file in scripts.values()]
