@@ -126,6 +126,8 @@ def test_a_call_wants_the_form_s_token_and_some_word(
     assert browser.post(f"{at}/take", data={"csrf": csrf}).status_code == 403  # one's own
     assert browser.post(f"{at}/close", data={}).status_code == 403
     assert "Plus rien ne marche." in browser.get(at).text
+    first = browser.get("/").text.replace("\u00a0", " ")  # who comes in for it reads it at once
+    assert 'Soins bloqués : 1 demande d’aide attend encore quelqu’un. <a href="/desk">' in first
     for path in ("/", "/incidents", "/vault", "/health", "/desk", "/help", at):
         assert 'class="help-link"' in browser.get(path).text, path
     assert browser.get("/help/none").status_code == 404

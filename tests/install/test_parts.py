@@ -9,8 +9,10 @@ import pytest
 
 from releve.apps.agent.config import Config
 from releve.apps.install import joining, service
+from releve.apps.install.failing import failed
 from releve.apps.install.places import Places
 from releve.apps.install.telling import State
+from releve.flow.backup import VaultUnreachableError
 from releve.model.installer import Guarding, HostPlan
 
 PLAN = HostPlan(structure="Cabinet", host="srv", folders=("/srv/a", "/srv/b"))
@@ -90,3 +92,13 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert "50%% agent" in text
+
+
+def test_a_gate_that_is_not_trusted_is_not_told_to_be_started() -> None:
+    down = failed("backup", VaultUnreachableError("coffre:8440", "Connection refused"))
+    assert down.said.startswith("le coffre ne répond pas")
+    why = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
+    distrusted = failed("backup", VaultUnreachableError("coffre:8440", why))
+    assert distrusted.said.startswith("la machine atteinte n'a pas le certificat attendu")
+    assert "releve onboard" in distrusted.remedy
+    assert (distrusted.state, distrusted.status) == (State.FAILED, 85)

@@ -259,6 +259,8 @@ def test_help_asked_on_a_host_is_signed_and_says_who_comes(
         web.wait(1)
         listed = run(capsys, "desk", "list", "--home", home, "--json")
         assert (listed["source"], listed["blocked"]) == ("host", True)
+        assert main.run(["desk", "list", "--home", home]) == 0
+        assert "soins bloqués" in capsys.readouterr().out
         taken = run(
             capsys, "desk", "ack", told["request"][:6], "--as", "Ali", "--home", home, "--json"
         )

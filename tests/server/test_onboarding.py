@@ -94,6 +94,13 @@ def test_everything_works_that_was_made(
         assert "17cyber.gouv.fr" in page
         assert "09 72 43 91 25 (numéro non vérifié)" in page
     _every_step_can_be_typed(taken.by_hand)
+    assert "Cabinet du Parc  droit au coffre" not in "".join(told), "that vault stands elsewhere"
+    assert told[0] == "Cabinet du Parc  structure  nouveau / new"
+    assert any(line.startswith("Cabinet du Parc  machine accueil  ") for line in told)
+    next(folder.glob("mot-de-passe-*")).unlink()
+    again, _ = take(store, home, plan_text(capsys), tmp_path / "out")
+    assert [line for line in taken.by_hand if "mot de passe de camille" in line]
+    assert not [line for line in again.by_hand if "mot de passe" in line], "handed over, erased"
 
 
 def _every_step_can_be_typed(lines: tuple[str, ...]) -> None:
@@ -267,3 +274,24 @@ def test_a_file_that_cannot_be_used_makes_nothing(
     assert run(["onboard", str(plan), "--home", str(home.path), "--out", str(tmp_path / "o")]) == 73
     assert not (tmp_path / "o").exists()
     assert make_store(home).structures() == []
+
+
+def test_a_structure_that_left_comes_back_only_when_it_is_named(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "clients.toml"
+    plan.write_text(plan_text(capsys))
+    words = ["onboard", str(plan), "--out", str(tmp_path / "out"), "--home", str(home.path)]
+    leaving = ["leave", "--home", str(home.path), "--structure", "Cabinet du Parc", "--erase"]
+    assert run(words) == 0
+    assert run([*leaving, "--by", "A", "--reason", "fin", "--out", str(tmp_path / "left")]) == 0
+    capsys.readouterr()
+    assert run(words) == 0
+    said = capsys.readouterr().out
+    assert "Cabinet du Parc : partie et effacée le " in said
+    assert "--again 'Cabinet du Parc'" in said
+    assert make_store(home).structures() == []
+    assert run([*words, "--again", "Cabinet du Parc"]) == 0
+    assert run(words) == 0, "it is here again"
+    assert "partie" not in capsys.readouterr().out
+    assert [one.name for one in make_store(home).structures()] == ["Cabinet du Parc"]

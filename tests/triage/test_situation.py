@@ -7,6 +7,7 @@ import msgspec
 from releve.model.finding import Severity
 from releve.model.help import Course, HelpRequest
 from releve.model.situation import Situation
+from releve.triage.outlook import outlook
 from releve.triage.situation import mood, rank, sum_up
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
@@ -68,3 +69,12 @@ def test_a_row_of_before_is_read_and_says_nothing_of_blocked_care() -> None:
         del told[name]
     found = msgspec.json.decode(msgspec.json.encode(told), type=Situation)
     assert (found.help_waiting, found.care_blocked, found.blocked_since) == (1, 0, None)
+
+
+def test_calls_that_nobody_took_stand_first_on_the_first_page_of_their_structure() -> None:
+    taken = call(30, blocked=True, answered=True)
+    told = outlook((), (), 1, T0, calls=[call(5), call(9, blocked=True), taken])
+    assert told.state == "action"
+    kinds = [(c.kind, c.count) for c in told.concerns]
+    assert kinds == [("help_blocked", 1), ("help", 1), ("waiting", 1)]
+    assert outlook((), (), 0, T0, calls=[taken]).concerns == ()

@@ -6,10 +6,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from releve.adapters.vault.layout import Layout
 from releve.apps.cli.main import run
 from releve.apps.vault.opened import Vault
+from releve.apps.vault.serving_certificate import own_certificate, without_own_authority
 from tests.vault.conftest import releve
 
 
@@ -41,6 +43,21 @@ def test_a_right_is_made_once_and_its_secret_is_only_in_the_file(
     assert json.loads(capsys.readouterr().out)["state"] == "kept"
     assert json.loads(file.read_bytes()) == laid | {"authority": "PEM"}, "made since"
     assert Vault(data).book.seq == before[1]
+
+
+def test_a_gate_that_was_never_opened_is_trusted_by_the_hosts_that_were_given_a_secret_before(
+    data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "coffre-srv.json"
+    add(data, "srv.cabinet", file)
+    given = json.loads(file.read_bytes())["authority"]
+    shown = Path(own_certificate(Vault(data).layout, "127.0.0.1", ()))
+    chain = x509.load_pem_x509_certificates(shown.read_bytes())
+    chain[0].verify_directly_issued_by(x509.load_pem_x509_certificate(given.encode()))
+    assert (data / "authority.pem").read_text() == given, "the gate goes on with it"
+    without_own_authority(Vault(data).layout)
+    add(data, "srv.cabinet", file)
+    assert json.loads(file.read_bytes())["authority"] == "", "a certificate from elsewhere"
 
 
 def test_without_a_file_the_secret_is_told_once(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from releve.model.help import HelpRequest
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
 from releve.triage.stops import HOLDS
@@ -94,17 +95,20 @@ def outlook(
     now: dt.datetime,
     vaults: Sequence[ToldVault] = (),
     broken_glass: int = 0,
+    calls: Sequence[HelpRequest] = (),
 ) -> Outlook:
     """The gravest thing decides the state.
 
     Args:
         waiting: proposals that wait for a decision.
         broken_glass: sign-ins by a printed code that nobody said they know of.
+        calls: for help, open; those that nobody took are a concern.
     """
     concerns = [*_of_incidents(open_), *_of_hosts(hosts, now)]
     concerns += [
         Concern(kind=kind, host=vault, count=count) for kind, vault, count in of_vaults(vaults, now)
     ]
+    concerns = [*_of_calls(calls), *concerns]
     if broken_glass:
         concerns.insert(0, Concern(kind="break_glass", count=broken_glass))
     if waiting:
@@ -119,6 +123,14 @@ def outlook(
         return Outlook(state="ended")
     lacking = tuple(_lacks(hosts))
     return Outlook(state="setup" if lacking else "well", lacks=lacking)
+
+
+def _of_calls(calls: Sequence[HelpRequest]) -> list[Concern]:
+    """Of those that nobody took: with care at a standstill, and the others."""
+    nobody = [call for call in calls if call.course.acknowledged_at is None]
+    blocked = sum(call.is_blocked for call in nobody)
+    counts = (("help_blocked", blocked), ("help", len(nobody) - blocked))
+    return [Concern(kind=kind, count=count) for kind, count in counts if count]
 
 
 def lacks_backup(host: Host) -> bool:

@@ -54,6 +54,11 @@ class DeskView(msgspec.Struct, frozen=True, kw_only=True):
     never_p95: bool  # so many never came that the 95th of 100 did not
 
 
+def _turn(call: CallView) -> tuple[bool, bool, float]:
+    """Nobody came yet before who is being seen to, care at a standstill first, then the longest wait."""
+    return bool(call.request.course.person), not call.request.is_blocked, -call.seconds
+
+
 def desk_view(store: Store, structure: str, now: dt.datetime) -> DeskView:
     name = structure_name(store, structure)
     with store.unit(structure, writes=False) as unit:
@@ -64,7 +69,7 @@ def desk_view(store: Store, structure: str, now: dt.datetime) -> DeskView:
     p95 = measured.times.p95
     return DeskView(
         structure_name=name,
-        open_calls=tuple(sorted(waiting, key=lambda c: (c.request.course.person, -c.seconds))),
+        open_calls=tuple(sorted(waiting, key=_turn)),
         closed=tuple(r for r in recent if r.course.phase == "closed")[:_SHOWN],
         week=week,
         times=measured.times,

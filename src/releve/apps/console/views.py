@@ -78,11 +78,12 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         recent = unit.incidents(most=5)
         tasks = unit.waiting_tasks()
         broken_glass = unit.break_glass_unseen()
+        calls = unit.help_requests(is_open=True)
     names = {h.id: h.name for h in hosts} | {v.vault.id: v.vault.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
         structure_name=name,
-        outlook=outlook(hosts, open_, len(waiting), now, vaults, len(broken_glass)),
+        outlook=outlook(hosts, open_, len(waiting), now, vaults, len(broken_glass), calls),
         hosts=tuple(host_view(h, now) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),

@@ -7,6 +7,8 @@ from releve.model.errors import ReleveError
 def failed(name: str, error: ReleveError) -> Step:
     """A step that an error for people ended: said in French, with the error's own words behind it."""
     led, remedy = _FRENCH.get(type(error).__name__, ("", ""))
+    if _DISTRUST in str(error):
+        led, remedy = _DISTRUSTED
     return Step(
         name=name,
         state=State.FAILED,
@@ -17,6 +19,14 @@ def failed(name: str, error: ReleveError) -> Step:
 
 
 _AGAIN = "puis relancer ce fichier : il reprend là."
+_DISTRUST = "CERTIFICATE_VERIFY_FAILED"
+_DISTRUSTED = (
+    "la machine atteinte n'a pas le certificat attendu",
+    (
+        "Si c'est le coffre : relancer `releve onboard` (coffre ailleurs : le script coffre-….sh),"
+        f" rapporter le fichier secret, il porte son autorité, {_AGAIN} Vérifier aussi l'adresse."
+    ),
+)
 _FRENCH = {
     "VaultUnreachableError": (
         "le coffre ne répond pas",

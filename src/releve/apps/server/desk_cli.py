@@ -20,6 +20,7 @@ from releve.flow.server.assist.asking import make_line
 from releve.flow.server.ports import Structure
 from releve.model.errors import ReleveError, UsageError
 from releve.model.help import HelpRequest
+from releve.report.text import Voice
 
 _SHORT = 8
 _PHASES = {  # of a call that nobody has taken
@@ -28,6 +29,7 @@ _PHASES = {  # of a call that nobody has taken
     "closed": "close sans réponse / closed without an answer",
     "acknowledged": "prise / taken",
 }
+_BLOCKED = "soins bloqués / care at a standstill"
 
 
 class HelpUnknownError(ReleveError):
@@ -58,9 +60,13 @@ desk.add_command(rota)
 @click.option("--all", "closed_too", is_flag=True, help="Closed ones too.")
 @json_option
 def list_(home: Path, db: str, closed_too: bool, as_json: bool) -> None:
-    """Les demandes en cours de toutes les structures / open calls of all structures."""
+    """Les demandes en cours de toutes les structures / open calls of all structures.
+
+    Open ones first where nobody came: with care at a standstill, then the others; the oldest first.
+    """
     now = SystemClock().now()
-    for structure, request in _requests(open_store(Home(home), db), is_open=not closed_too):
+    found = _requests(open_store(Home(home), db), is_open=not closed_too)
+    for structure, request in sorted(found, key=lambda pair: _turn(pair[1])):
         facts = _facts(structure, request, now)
         click.echo(json.dumps(facts) if as_json else _line(facts))
 
@@ -125,6 +131,12 @@ def _requests(store: SqlStore, *, is_open: bool) -> list[tuple[Structure, HelpRe
     return sorted(found, key=lambda pair: pair[1].course.opened_at)
 
 
+def _turn(request: HelpRequest) -> tuple[bool, bool, bool, dt.datetime]:
+    course = request.course
+    came = course.acknowledged_at is not None
+    return course.phase == "closed", came, not request.is_blocked, course.opened_at
+
+
 def _find(store: SqlStore, identity: str) -> tuple[Structure, HelpRequest]:
     known = _requests(store, is_open=False)
     found = [pair for pair in known if identity and pair[1].id.startswith(identity)]
@@ -152,7 +164,10 @@ def _facts(structure: Structure, request: HelpRequest, now: dt.datetime) -> dict
 
 def _line(facts: dict[str, object]) -> str:
     who = facts["comes"] or _PHASES[str(facts["phase"])]
-    return f"{str(facts['id'])[:_SHORT]}  {facts['structure']}  {facts['seconds']:.0f} s  {who}"
+    lasting = Voice("fr").age(float(str(facts["seconds"])))
+    told = [str(facts["id"])[:_SHORT], facts["structure"], lasting, who]
+    blocked = [_BLOCKED] if facts["blocked"] and facts["phase"] != "closed" else []
+    return "  ".join(map(str, [*told, *blocked]))
 
 
 def _say(structure: Structure, request: HelpRequest, now: dt.datetime, *, as_json: bool) -> None:

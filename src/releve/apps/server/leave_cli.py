@@ -103,6 +103,11 @@ _SAID = {
     "trail_faults": "Défauts du journal d'audit au départ, dits par le certificat",
 }
 
+_KEEP = (
+    "  À faire : en remettre une copie à la structure, en garder une où les administrateurs du serveur"
+    " n'écrivent pas ; `releve audit verify --left` la demandera."
+)
+
 
 def _lines(facts: Mapping[str, object]) -> list[str]:
     lines = [str(facts["structure"])]
@@ -113,7 +118,12 @@ def _lines(facts: Mapping[str, object]) -> list[str]:
     told = {**facts}
     if at := facts.get("at"):
         told["at"] = Voice("fr").moment(str(at))
-    return [" : ".join(lines), *(f"  {_SAID[n]} : {v}" for n, v in told.items() if n in _SAID)]
+    kept = [_KEEP] if "certificate" in facts else []
+    return [
+        " : ".join(lines),
+        *(f"  {_SAID[n]} : {v}" for n, v in told.items() if n in _SAID),
+        *kept,
+    ]
 
 
 def _left(place: Home, db: str, name: str, out: Path, decided: Decided | None) -> dict[str, object]:

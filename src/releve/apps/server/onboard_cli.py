@@ -1,5 +1,7 @@
 """`releve onboard FILE`: structures taken in from one file. `releve onboard template` prints one."""
 
+import datetime as dt
+import shlex
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.onboard_plan import read
@@ -22,13 +25,21 @@ from releve.apps.server.options import db_option, home_option, json_option
 @click.argument("path", metavar="FILE|template", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default="accueil", show_default=True)
 @click.option("--minutes", type=float, help="Minutes that a technician spent: kept in the trail.")
+@click.option("--again", multiple=True, metavar="NAME", help="A structure that left comes back.")
 @json_option
 def onboard(
-    home: Path, db: str, path: Path, out: Path, minutes: float | None, as_json: bool
+    home: Path,
+    db: str,
+    path: Path,
+    out: Path,
+    minutes: float | None,
+    again: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Accueillir des structures : profil, machines, coffre, astreinte, compte, fiches / onboard.
 
-    Run again after an interruption or a change of the file: nothing is doubled.
+    Run again after an interruption or a change of the file: nothing is doubled, and no structure
+    comes back that left and was erased.
 
     Example: releve onboard clients.toml --out /srv/accueil --minutes 25
     """
@@ -40,8 +51,10 @@ def onboard(
     begun, plan, place, clock = time.monotonic(), read(path), Home(home), SystemClock()
     store = make_store(place, db)
     reception = Reception(store, place, plan.url, out, lambda line: click.echo(line, err=True))
-    taken = [reception.take(wanted, clock.now()) for wanted in plan.structures]
-    scripts = write_scripts(plan.structures, out, heard_at(plan.url, place))
+    gone = {one.name: at for one in plan.structures if (at := _left_at(store, one.name))}
+    here = [one for one in plan.structures if one.name in again or one.name not in gone]
+    taken = [reception.take(wanted, clock.now()) for wanted in here]
+    scripts = write_scripts(here, out, heard_at(plan.url, place))
     seconds = round(time.monotonic() - begun, 1)
     known = {one.name: one.id for one in store.structures()}
     typed = "" if minutes is None else f", {minutes:g} min (technicien / technician)"
@@ -49,10 +62,17 @@ def onboard(
         if one.new or minutes is not None:
             with store.unit(known[one.structure]) as unit:
                 about = f"+{len(one.new)}, {seconds} s / {len(taken)} structures{typed}"
-                unit.record(clock.now(), "admin", "structure/onboarding", "onboard", about)
+                unit.record(clock.now(), "admin", f"structure/{unit.structure}", "onboard", about)
+    left = {name: at for name, at in gone.items() if name not in again}
     if as_json:
         names = [str(file) for file in scripts.values()]
-        facts = {"seconds": seconds, "minutes": minutes, "structures": taken, "scripts": names}
+        facts: dict[str, object] = {
+            "seconds": seconds,
+            "minutes": minutes,
+            "structures": taken,
+            "scripts": names,
+        }
+        facts["left"] = list(left)
         click.echo(msgspec.json.encode(facts))
         return
     for one in taken:
@@ -61,4 +81,17 @@ def onboard(
         )
         for line in one.by_hand:
             click.echo(f"  à faire : {line}")
+    for name, at in left.items():
+        click.echo(
+            f"{name} : partie et effacée le {at:%d/%m/%Y}, pas accueillie de nouveau ;"
+            f" l'ôter du fichier, ou --again {shlex.quote(name)}"
+        )
     click.echo(f"{seconds} s")
+
+
+def _left_at(store: SqlStore, name: str) -> dt.datetime | None:
+    """When it was erased; None: it never left, or it is here (again)."""
+    if any(one.name == name for one in store.structures()):
+        return None
+    kept = store.leavings().erasure(name)
+    return kept.at if kept else None

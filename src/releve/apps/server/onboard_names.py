@@ -16,3 +16,8 @@ def installer_name(host: str) -> str:
 def deposit_name(host: str) -> str:
     """The file with the vault's secret for one host, beside its installer."""
     return f"coffre-{file_word(host)}.json"
+
+
+def password_name(login: str) -> str:
+    """The file with a person's first password."""
+    return f"mot-de-passe-{file_word(login)}.txt"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from releve.apps.server.onboard_names import deposit_name, installer_name
+from releve.apps.server.onboard_names import deposit_name, installer_name, password_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.apps.server.onboard_vault import script_of
 
@@ -11,6 +11,18 @@ _NO_VAULT = (
     "le coffre : releve vault init, puis vault_name, vault_url et vault_key (ou vault_home) dans le"
     " fichier, et relancer"
 )
+
+_SAID = {
+    "structure": "structure",
+    "profile": "profil",
+    "rota": "astreinte",
+    "host": "machine",
+    "vault": "coffre",
+    "vault/report": "coffre : le serveur qui l'entend",
+    "right": "droit au coffre :",
+    "person": "compte",
+    "sheets": "fiches",
+}
 
 
 def by_hand(
@@ -20,14 +32,37 @@ def by_hand(
 
     `waiting`: whose installer has not done all yet. `is_heard`: the vault told the server of itself.
     """
-    has_rota, login = wanted.rota is not None, wanted.login
+    login = wanted.login
     return (
         *_of_vault(wanted, folder, waiting, is_heard=is_heard),
         *(_on_host(wanted, one, folder) for one in waiting),
-        *([] if has_rota else ["l'astreinte : releve desk rota template"]),
-        *([f"remettre le mot de passe de {login} en main propre"] if login else []),
+        *([] if wanted.rota is not None else ["l'astreinte : releve desk rota template"]),
+        *_of_person(login, folder),
         f"imprimer {folder}/fiches",
+        *_to_erase(wanted, folder, waiting),
     )
+
+
+def said(step: str) -> str:
+    """A step of the reception, as people read it."""
+    kind, _, name = step.partition("/")
+    return _SAID.get(step) or f"{_SAID[kind]} {name}".rstrip()
+
+
+def _of_person(login: str, folder: Path) -> list[str]:
+    if not login:
+        return ["la première personne : login dans le fichier, et relancer"]
+    file = password_name(login)
+    if not (folder / file).exists():
+        return []
+    return [f"remettre le mot de passe de {login} en main propre ({file}), puis effacer ce fichier"]
+
+
+def _to_erase(wanted: Wanted, folder: Path, waiting: Sequence[WantedHost]) -> list[str]:
+    """The vault's secrets are needed once: of hosts that did all, the file goes."""
+    names = [deposit_name(one.name) for one in wanted.keeping() if one not in waiting]
+    there = [name for name in names if (folder / name).exists()]
+    return [f"effacer {', '.join(there)} dans {folder}, et ses copies"] if there else []
 
 
 def _of_vault(

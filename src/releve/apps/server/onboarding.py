@@ -18,9 +18,9 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import new_id
 from releve.apps.server import installers
 from releve.apps.server.home import Home
-from releve.apps.server.onboard_names import deposit_name, file_word, installer_name
+from releve.apps.server.onboard_names import deposit_name, file_word, installer_name, password_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
-from releve.apps.server.onboard_steps import by_hand
+from releve.apps.server.onboard_steps import by_hand, said
 from releve.apps.server.onboard_vault import Heard, link_here, make_here, token_file
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
@@ -93,7 +93,9 @@ class Reception:
             steps.append((f"person/{wanted.login}", self._person(owner, wanted.login, folder, now)))
         steps.append(("sheets", self._sheets(wanted, folder / "fiches", now)))
         for name, is_new in steps:
-            self._tell(f"{wanted.name}  {name}  {'nouveau / new' if is_new else 'déjà là / kept'}")
+            self._tell(
+                f"{wanted.name}  {said(name)}  {'nouveau / new' if is_new else 'déjà là / kept'}"
+            )
         return Taken(
             structure=wanted.name,
             folder=str(folder),
@@ -206,7 +208,7 @@ class Reception:
             raise OnboardTakenError(login)
         if known is not None:
             return False
-        file = folder / f"mot-de-passe-{file_word(login)}.txt"
+        file = folder / password_name(login)
         password = file.read_text().strip() if file.exists() else secrets.token_urlsafe(18)
         write(file, (password + "\n").encode())
         return create_person(self._store, owner, login, password, new_id(), now) is not None

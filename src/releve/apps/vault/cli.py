@@ -134,6 +134,7 @@ def serve(
 
     Example: releve vault serve --listen 0.0.0.0:8440
     """
+    from releve.apps.vault.serving_certificate import own_certificate, without_own_authority
     from releve.apps.vault.wiring import Running
 
     host, _, port = listen.rpartition(":")
@@ -146,8 +147,10 @@ def serve(
         Retaining(opened).resume()  # before heal: what is half-way out is not missing
         healed = opened.heal()
         halves = viewing.clean_halves(opened.layout)
-        if is_secure and not certificate:
-            certificate = _own_certificate(opened.layout, host, names)
+        if certificate:
+            without_own_authority(opened.layout)
+        elif is_secure:
+            certificate = own_certificate(opened.layout, host, names)
         shown = names[0] if names else host
         scheme = "https" if is_secure else "http"
         url = f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"
@@ -220,14 +223,3 @@ def _listener(host: str, port: str) -> socket.socket:
         listener.close()
         raise UsageError(f"{host}:{port} cannot be listened on ({error}).") from error
     return listener
-
-
-def _own_certificate(layout: Layout, host: str, names: tuple[str, ...]) -> str:
-    from releve.adapters.authority import own_names
-    from releve.apps.server.home import Home
-
-    home = Home(layout.data / "tls")
-    home.make()
-    made = home.ensure_certificate(tuple(dict.fromkeys((*own_names(host), *names))))
-    write(layout.data / "authority.pem", home.authority())
-    return str(made)

@@ -72,15 +72,15 @@ def lay(vault: Vault, name: str, structure: str, host: str, limits: Limits, file
             return Laid.CARRIED
         if _digest(laid.secret) != known.secret_sha256:
             raise VaultNameError(name, f"{file} holds another secret than its own")
+    from releve.apps.vault.serving_certificate import authority_of
+
     secret = laid.secret if laid else secrets.token_urlsafe(32)
-    # Written again when it is known: the authority may have been made since.
-    authority = vault.layout.data / "authority.pem"
     whole = Deposit(
         user=name,
         secret=secret,
         structure=structure,
         host=host,
-        authority=authority.read_text() if authority.exists() else "",
+        authority=authority_of(vault.layout),
         reads_per_day=(known.limits if known else limits).read_bytes_per_day,
     )
     if whole != laid:
