@@ -128,3 +128,24 @@ def test_one_original_each_by_many_halts_nobody(scene: Scene) -> None:
     pids = {file: OTHER + number for number, file in enumerate({c.file for c in changes})}
     scene.reader.route([by([c], pids[c.file])[0] for c in changes])
     assert scene.halted == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("place", ["inside", "outside"])
+@pytest.mark.parametrize("is_told_before", [True, False])
+def test_who_links_each_original_first_is_halted_as_soon(
+    scene: Scene, place: str, is_told_before: bool
+) -> None:
+    folder = scene.kept.folder if place == "inside" else scene.kept.folder.parent
+    overwrite(scene.files[:1])
+    overwrite(scene.files[:1], text=b"encore")
+    decoys = by(scene.told(), DECOY)
+    links = [folder / f"lien {path.name}" for path in scene.files[5:]]
+    for path, link in zip(scene.files[5:], links, strict=True):
+        link.hardlink_to(path)
+    if is_told_before:
+        scene.reader.route(scene.told())
+    before = scene.reader.events
+    overwrite(links)
+    scene.reader.route([*decoys * 50, *scene.told()])
+    assert scene.halted == [(os.getpid(), before)]

@@ -86,27 +86,38 @@ class Reader:
         for change in changes:
             if change.mask & fanotify.CREATE:
                 made.add((change.pid, change.file))
-            elif change.mask & fanotify.MODIFY and change.file is not None:
+            if (
+                change.mask & fanotify.MODIFY and change.file is not None
+            ):  # often one with its birth
                 written.setdefault(change.pid, {}).setdefault(change.file, change)
         for pid, files in written.items():
             if len(files) < self._brake_files or pid in self._own:
                 continue
             process = self._processes.get(pid)
             begun = sum(
-                (pid, file) not in made and self._begins(process, change)
+                self._begins(process, change, has_new_name=(pid, file) in made)
                 for file, change in files.items()
             )
             if begun >= self._brake_files:
                 self._brake.ahead(process, begun)
 
-    def _begins(self, process: Process, change: Change) -> bool:
-        """It changes an original of ours for the first time."""
-        if change.file is None or change.directory is None or change.file[:8] not in self._volumes:
+    def _begins(self, process: Process, change: Change, *, has_new_name: bool) -> bool:
+        """It changes an original of ours for the first time, by whichever name.
+
+        A new name is a birth, or a link: who links each original first is no less quick.
+        """
+        if change.file is None or change.file[:8] not in self._volumes:
             return False
         touch = self._book.find(process, change.file)
         if touch is not None and (touch.wrote_ns or touch.created):
             return False
-        return self._folder(self._volumes[change.file[:8]], change.directory) >= 0
+        volume = self._volumes[change.file[:8]]
+        if has_new_name:
+            node = volume.keeper.node(change.file[8:])
+            return node is not None and not node.gone_ns and not self._was_met_first(node)
+        if change.file in self._wanderers:
+            return True
+        return change.directory is not None and self._folder(volume, change.directory) >= 0
 
     def adopt(self, volume: Volume, key: bytes, folder: int, *, outside: bool = False) -> None:
         """Tell the reader of a directory of ours, or of a file of ours with a name outside."""
