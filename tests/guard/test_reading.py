@@ -149,3 +149,19 @@ def test_who_links_each_original_first_is_halted_as_soon(
     overwrite(links)
     scene.reader.route([*decoys * 50, *scene.told()])
     assert scene.halted == [(os.getpid(), before)]
+
+
+@pytest.mark.root
+def test_who_links_anothers_new_file_has_not_made_it(scene: Scene) -> None:
+    new = [scene.kept.folder / f"neuf {number}" for number in range(20)]
+    for path in new:
+        path.write_bytes(b"contenu " * 40)
+    told = scene.told()
+    scene.reader.route(by(told, OTHER))
+    for change in told:
+        scene.kept.keeper.hold(change.file[8:], scene.table.get(OTHER).id, folder=0)
+    for path in new:
+        path.with_suffix(".lien").hardlink_to(path)
+    overwrite(new)
+    scene.reader.route(scene.told())
+    assert [pid for pid, _ in scene.halted] == [os.getpid()]

@@ -114,7 +114,9 @@ class Reader:
         volume = self._volumes[change.file[:8]]
         if has_new_name:
             node = volume.keeper.node(change.file[8:])
-            return node is not None and not node.gone_ns and not self._was_met_first(node)
+            return (
+                node is not None and not node.gone_ns and not self._was_met_first(node, change.file)
+            )
         if change.file in self._wanderers:
             return True
         return change.directory is not None and self._folder(volume, change.directory) >= 0
@@ -197,7 +199,7 @@ class Reader:
         name = Name(_key(change.directory), change.name)
         node = volume.keeper.node(change.file[8:])
         touch = self._touch(process, change.file, folder, now)
-        if node is None or node.gone_ns or self._was_met_first(node):
+        if node is None or node.gone_ns or self._was_met_first(node, change.file):
             touch.created = True
             self._book.made(process, change.file, now)
             self._brake.made(process)
@@ -216,9 +218,10 @@ class Reader:
                 self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=_NEW_S
             )
 
-    def _was_met_first(self, node: Node) -> bool:
+    def _was_met_first(self, node: Node, file: bytes) -> bool:
         """The walk at the start came upon it before its birth was read; a link is no birth."""
-        return node.born_ns >= self._since_ns and node.facts.nlink == 1
+        is_young = node.born_ns >= self._since_ns and node.facts.nlink == 1
+        return is_young and self._book.maker(file) is None  # whose birth was read is linked now
 
     def _changed(
         self, volume: Volume, change: Change, folder: int, process: Process, now: int
