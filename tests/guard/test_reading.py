@@ -128,3 +128,40 @@ def test_one_original_each_by_many_halts_nobody(scene: Scene) -> None:
     pids = {file: OTHER + number for number, file in enumerate({c.file for c in changes})}
     scene.reader.route([by([c], pids[c.file])[0] for c in changes])
     assert scene.halted == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("place", ["inside", "outside"])
+@pytest.mark.parametrize("is_told_before", [True, False])
+def test_who_links_each_original_first_is_halted_as_soon(
+    scene: Scene, place: str, is_told_before: bool
+) -> None:
+    folder = scene.kept.folder if place == "inside" else scene.kept.folder.parent
+    overwrite(scene.files[:1])
+    overwrite(scene.files[:1], text=b"encore")
+    decoys = by(scene.told(), DECOY)
+    links = [folder / f"lien {path.name}" for path in scene.files[5:]]
+    for path, link in zip(scene.files[5:], links, strict=True):
+        link.hardlink_to(path)
+    if is_told_before:
+        scene.reader.route(scene.told())
+    before = scene.reader.events
+    overwrite(links)
+    scene.reader.route([*decoys * 50, *scene.told()])
+    assert scene.halted == [(os.getpid(), before)]
+
+
+@pytest.mark.root
+def test_who_links_anothers_new_file_has_not_made_it(scene: Scene) -> None:
+    new = [scene.kept.folder / f"neuf {number}" for number in range(20)]
+    for path in new:
+        path.write_bytes(b"contenu " * 40)
+    told = scene.told()
+    scene.reader.route(by(told, OTHER))
+    for change in told:
+        scene.kept.keeper.hold(change.file[8:], scene.table.get(OTHER).id, folder=0)
+    for path in new:
+        path.with_suffix(".lien").hardlink_to(path)
+    overwrite(new)
+    scene.reader.route(scene.told())
+    assert [pid for pid, _ in scene.halted] == [os.getpid()]

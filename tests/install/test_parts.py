@@ -1,5 +1,6 @@
 """What the installer gives the agent to run, and the service that runs it."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,12 +9,24 @@ import msgspec
 import pytest
 
 from releve.apps.agent.config import Config
+<<<<<<< HEAD
 from releve.apps.install import joining, service
 from releve.apps.install.failing import failed
+||||||| 712dbc4
+from releve.apps.install import joining, service
+=======
+from releve.apps.install import backing, joining, service
+>>>>>>> sec10
 from releve.apps.install.places import Places
 from releve.apps.install.telling import State
+<<<<<<< HEAD
 from releve.flow.backup import VaultUnreachableError
 from releve.model.installer import Guarding, HostPlan
+||||||| 712dbc4
+from releve.model.installer import Guarding, HostPlan
+=======
+from releve.model.installer import Deposit, Guarding, HostPlan
+>>>>>>> sec10
 
 PLAN = HostPlan(structure="Cabinet", host="srv", folders=("/srv/a", "/srv/b"))
 CONFIG = Config(
@@ -81,8 +94,8 @@ def test_an_installer_of_another_host_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
-    text = service.unit(places(tmp_path, home=tmp_path / "50% agent"))
-    (tmp_path / "50% agent").mkdir(exist_ok=True)
+    text = service.unit(places(tmp_path, home=tmp_path / "50% $HOME agent"))
+    (tmp_path / "50% $HOME agent").mkdir(exist_ok=True)
     assert "KillMode=process" in text, "the guard outlives the agent"
     file = tmp_path / service.UNIT
     file.write_text(text)
@@ -91,6 +104,7 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
             [verify, "verify", file], capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stderr
+<<<<<<< HEAD
     assert "50%% agent" in text
 
 
@@ -102,3 +116,45 @@ def test_a_gate_that_is_not_trusted_is_not_told_to_be_started() -> None:
     assert distrusted.said.startswith("la machine atteinte n'a pas le certificat attendu")
     assert "releve onboard" in distrusted.remedy
     assert (distrusted.state, distrusted.status) == (State.FAILED, 85)
+||||||| 712dbc4
+    assert "50%% agent" in text
+=======
+    assert "50%% $$HOME agent" in text, "systemd puts no variable in"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user")
+def test_a_secret_that_another_user_laid_beside_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its authority would be trusted with the backups."""
+    (folder := tmp_path / "srv").mkdir()
+    plan = msgspec.structs.replace(
+        PLAN, folders=(str(folder),), vault_url="https://127.0.0.1:1", vault_place="c/srv",
+        deposit="coffre-srv.json",
+    )  # fmt: skip
+    (beside := tmp_path / "beside").mkdir()
+    here = places(tmp_path, beside=beside)
+    laid = Deposit(user="u", secret="s", structure="c", host="srv", authority="PEM")
+    file = here.deposit(plan)
+    file.write_bytes(msgspec.json.encode(laid))
+    os.chown(file, 4242, 4242)
+    with pytest.raises(backing.DepositMissingError, match="another user"):
+        backing.set_up(plan, here)
+    assert not (here.backup / "authority.pem").exists()
+    assert not here.state().is_configured()
+    # Its technician's, by sudo or on his own stick, is as good as the installer that he runs.
+    assert backing._read(_moved(file, beside, 4242), plan) == laid
+    os.chown(beside, 0, 0)
+    monkeypatch.setenv("SUDO_UID", "4242")
+    assert backing._read(file, plan) == laid
+    (tmp_path / "aside").write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(tmp_path / "aside")
+    with pytest.raises(backing.DepositMissingError):
+        backing.set_up(plan, here)
+
+
+def _moved(file: Path, folder: Path, owner: int) -> Path:
+    os.chown(folder, owner, owner)
+    return file
+>>>>>>> sec10

@@ -21,8 +21,9 @@ from releve.apps.cli.main import cli, run
 from releve.apps.server import installers
 from releve.apps.server.home import Home
 from releve.apps.server.onboard_plan import Plan, WantedHost
+from releve.apps.server.onboard_taken import OnboardTakenError
 from releve.apps.server.onboard_vault import Heard, write_scripts
-from releve.apps.server.onboarding import OnboardTakenError, Reception, Taken
+from releve.apps.server.onboarding import Reception, Taken
 from releve.apps.server.opening import make_store
 from releve.flow.envelope import read_token
 from releve.flow.server.enrol import enrol
@@ -260,6 +261,11 @@ def test_killed_and_run_again_it_is_whole_and_single(
         ('"enforce"\n', '"always"\n'),
         ('"enforce"\n', '"enforce"\nreads = "beaucoup"\n'),
         ("https://coffre:8440", "coffre"),
+        ("/srv/cabinet", "//var/lib/releve"),
+        ('name = "accueil"', 'name = "acc\\nueil"'),
+        ('name = "accueil"', 'name = "acc\\u202eueil"'),
+        ('name = "accueil"', f'name = "{"a" * 101}"'),
+        ('name = "Cabinet du Parc"\nlogin', 'name = "Parc\\u001b[2J"\nlogin'),
         ("https://coffre:8440", "http://coffre:8440"),
         ('vault_key = "' + "ab" * 32, 'vault_home = "/nowhere'),
     ],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -113,6 +114,24 @@ def test_another_hosts_name_or_file_is_refused(data: Path, tmp_path: Path) -> No
     file.write_text("{}")
     add(data, "srv.cabinet", file, status=118)
     assert not (tmp_path / "new.json").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user")
+@pytest.mark.parametrize("planted", ["file", "folder", "link"])
+def test_a_secret_that_another_user_laid_there_makes_no_right(
+    data: Path, tmp_path: Path, planted: str
+) -> None:
+    file = tmp_path / "there/coffre-srv.json"
+    file.parent.mkdir()
+    known = {"user": "srv.cabinet", "secret": "known", "structure": "cabinet", "host": "srv"}
+    if planted == "link":
+        (tmp_path / "known.json").write_text(json.dumps(known))
+        file.symlink_to(tmp_path / "known.json")
+    else:
+        file.write_text(json.dumps(known))
+        os.chown(file if planted == "file" else file.parent, 4242, 4242)
+    add(data, "srv.cabinet", file, status=2)
+    assert Vault(data).credentials.get("srv.cabinet") is None
 
 
 def test_which_server_hears_is_added_and_the_rest_of_the_configuration_stays(

@@ -1,11 +1,11 @@
-"""Whether a folder can be moved or replaced by anybody but root and ourselves."""
+"""Whether a folder or a file can be moved, replaced or laid there by anybody but root and ourselves."""
 
 import errno
 import os
 import stat
 from pathlib import Path
 
-from releve.model.errors import ReleveError
+from releve.model.errors import ReleveError, UsageError
 
 
 class StoreNotPrivateError(ReleveError):
@@ -52,6 +52,50 @@ def private_store(store: str) -> str:
     if not (is_ours(real) if os.geteuid() == 0 else _is_own(real)):
         raise StoreNotPrivateError(store)
     return real
+
+
+def need_own_folder(folder: Path) -> None:
+    """Made 0700 if absent. Secrets go into none that another user made before us, or that all write to.
+
+    A sticky folder of root (/tmp) counts: what lies there is looked at by `read_own`.
+
+    Raises: UsageError, OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    st = folder.stat()
+    is_open = bool(st.st_mode & stat.S_IWOTH) and not st.st_mode & stat.S_ISVTX
+    if is_open or {st.st_uid, folder.lstat().st_uid} - {0, os.geteuid()}:
+        raise _not_ours(folder)
+
+
+def read_own(file: Path) -> bytes | None:
+    """What an earlier run left there; None: nothing. Else somebody lays a secret that he knows.
+
+    Raises: UsageError: it is a link, another user's, or others may write to it; OSError.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_ours(file) from error
+        raise
+    with os.fdopen(descriptor, "rb") as opened:
+        st = os.fstat(opened.fileno())
+        if not stat.S_ISREG(st.st_mode) or st.st_uid != os.geteuid() or st.st_mode & 0o022:
+            raise _not_ours(file)
+        return opened.read()
+
+
+def _not_ours(path: Path) -> UsageError:
+    error = UsageError(f"{path} is another user's, or others can write to it.")
+    error.remedy = (
+        "Somebody may have laid it there to know or to change what is written: look at it, then use"
+        " a folder that only you write to."
+    )
+    return error
 
 
 def _is_own(folder: str) -> bool:

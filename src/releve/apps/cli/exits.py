@@ -487,7 +487,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "onboard": (
         *_MADE, *_CONTENT, *_of("releve.apps.server.onboard_plan", "OnboardFileError"),
         *_of("releve.apps.server.onboard_vault", "OnboardVaultError"),
-        *_of("releve.apps.server.onboarding", "OnboardTakenError"),
+        *_of("releve.apps.server.onboard_taken", "OnboardTakenError"),
     ),
     "install": (
         *_of(f"{_INSTALL}.cli", "PlanError", "InstallUnfinishedError"),

@@ -19,10 +19,13 @@ _WITHOUT = ("_hashlib", "typing_extensions")
 def become(asked: str) -> NoReturn:
     """Replace this process by the guard: same pid, same streams.
 
-    Whoever may not start the interpreter again (he runs as another since) guards in this process.
+    Whoever may not start the interpreter again (he runs as another since), or has more words than
+    one variable holds (128 KiB), guards in this process. An interpreter that heeds nothing of the
+    environment (-I) goes on heeding nothing of it.
     """
-    words = (sys.executable, "-P", "-m", __name__, *sys.argv[1:])
-    with contextlib.suppress(PermissionError):
+    heeds = "-I" if sys.flags.isolated else "-P"
+    words = (sys.executable, heeds, "-m", __name__, *sys.argv[1:])
+    with contextlib.suppress(OSError):
         os.execve(  # noqa: S606 (our own interpreter)
             sys.executable, words, {**os.environ, _ASKED: asked}
         )

@@ -44,7 +44,7 @@ def command(places: Places) -> str:
 
 def unit(places: Places) -> str:
     """The text of releve-agent.service for this installation."""
-    return _TEXT.format(command=command(places).replace("%", "%%"))
+    return _TEXT.format(command=command(places).replace("%", "%%").replace("$", "$$"))
 
 
 def started(places: Places, *, is_changed: bool) -> Step:

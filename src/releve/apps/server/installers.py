@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from releve.adapters.private import read_own
 from releve.model.installer import HostPlan
 
 _plan = msgspec.json.Decoder(HostPlan).decode
@@ -38,10 +39,14 @@ def write_text(plan: HostPlan) -> bytes:
 
 
 def read(file: Path) -> HostPlan | None:
-    """What an installer that lies there brings; of one of an earlier form its token. None: none."""
-    if not file.exists():
+    """What an installer that lies there brings; of one of an earlier form its token. None: none.
+
+    Raises: UsageError: another user laid it there.
+    """
+    content = read_own(file)
+    if content is None:
         return None
-    text = file.read_text()
+    text = content.decode()
     found, token = _BODY.search(text), _TOKEN.search(text)
     if found is not None:
         return _plan(found[1])

@@ -1,6 +1,7 @@
 """The onboarding file: what a person may write in it, and what does not hold."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from releve.model.structure import Profile
 _HEX_KEY = 64
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SIZE = re.compile(r"[1-9]\d*[KMGT]?")
+_LONGEST, _LONGEST_HOST = 200, 100  # as the server keeps them
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # ends of lines, and what turns the text round
 _OWN = PurePosixPath("/var/lib/releve")
 
 
@@ -105,9 +108,8 @@ def _with_key(one: Wanted) -> Wanted:
 
 def _wrong(one: Wanted) -> str:
     """What does not hold; empty: it can be used."""
-    names = [host.name for host in one.machines()]
-    if not one.name.strip() or len(set(names)) < len(names) or not all(n.strip() for n in names):
-        return "a structure has a name, and its hosts have names of their own"
+    if why := _wrong_names(one):
+        return why
     if why := next(filter(None, map(_wrong_host, one.machines())), ""):
         return why
     if one.vault_home and not one.vault_key:
@@ -121,12 +123,25 @@ def _wrong(one: Wanted) -> str:
     return "rota: " + why if one.rota and (why := unknown_address(one.rota)) else ""
 
 
+def _wrong_names(one: Wanted) -> str:
+    names = [host.name for host in one.machines()]
+    if not one.name.strip() or len(set(names)) < len(names) or not all(n.strip() for n in names):
+        return "a structure has a name, and its hosts have names of their own"
+    for name, most in ((one.name, _LONGEST), *((n, _LONGEST_HOST) for n in (*names, one.login))):
+        if len(name) > most or any(unicodedata.category(sign) in _UNSEEN for sign in name):
+            return f"{name!r} is longer than {most} signs, or has one that is not seen"
+    if not one.vault_name.isprintable():
+        return "vault_name has a sign that is not seen"
+    return ""
+
+
 def _wrong_host(host: WantedHost) -> str:
     if host.reads and not _SIZE.fullmatch(host.reads):
         return f"{host.name}: reads is a size, such as 20G"
     places = [PurePosixPath(folder) for folder in host.folders]
     for folder, place in zip(host.folders, places, strict=True):
         is_plain = folder.isprintable() and folder.rstrip("/") == str(place)
+        is_plain = is_plain and not folder.startswith("//")  # pathlib takes it for another root
         if not is_plain or not place.is_absolute() or ".." in place.parts or len(place.parts) < 2:
             return f"{host.name}: {folder!r} is no whole path of a folder (/srv/cabinet)"
         if place.is_relative_to(_OWN) or _OWN.is_relative_to(place):

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from releve.adapters.durable import write
+from releve.adapters.private import read_own
 from releve.apps.server.onboard_names import deposit_name, file_word
 from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.flow.vault.names import plain_word, right_of, vault_word
@@ -30,9 +31,11 @@ _HEAD = """\
 # le remettre près de son installateur, dans le dossier du même nom, puis l'effacer ici.
 set -e
 umask 077
-cd -- "$(dirname -- "$0")"
-[ -z "${{1:-}}" ] || export RELEVE_VAULT="$1"
-releve=${{RELEVE:-releve}}
+data=${{1:-}} releve=${{RELEVE:-releve}}
+case $data in ''|/*) ;; *) data=$PWD/$data ;; esac
+case $releve in /*) ;; */*) releve=$PWD/$releve ;; esac
+CDPATH= cd -- "$(dirname -- "$0")"
+[ -z "$data" ] || export RELEVE_VAULT="$data"
 """
 
 
@@ -69,13 +72,13 @@ def token_file(wanted: Wanted, folder: Path) -> Path:
 
 def link_of(wanted: Wanted, folder: Path, server: Heard) -> ServerLink | None:
     """What the vault needs to tell the server of this structure; None: its token is not here."""
-    file = token_file(wanted, folder)
-    if not file.exists():
+    token = read_own(token_file(wanted, folder))
+    if token is None:
         return None
     return ServerLink(
         structure=vault_word(wanted.name),
         url=server.url,
-        token=file.read_text().strip(),
+        token=token.decode().strip(),
         authority=server.authority,
     )
 

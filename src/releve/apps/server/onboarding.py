@@ -14,13 +14,21 @@ import msgspec
 from releve.adapters.content import law, playbooks
 from releve.adapters.durable import write
 from releve.adapters.pdf import PdfMissingError, pdf
+from releve.adapters.private import need_own_folder, read_own
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import new_id
 from releve.apps.server import installers
 from releve.apps.server.home import Home
 from releve.apps.server.onboard_names import deposit_name, file_word, installer_name, password_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
+<<<<<<< HEAD
 from releve.apps.server.onboard_steps import by_hand, said
+||||||| 712dbc4
+from releve.apps.server.onboard_steps import by_hand
+=======
+from releve.apps.server.onboard_steps import by_hand
+from releve.apps.server.onboard_taken import OnboardTakenError, check_place
+>>>>>>> sec10
 from releve.apps.server.onboard_vault import Heard, link_here, make_here, token_file
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
@@ -29,7 +37,6 @@ from releve.flow.server.enrol import digest, ensure_structure, make_token
 from releve.flow.server.ports import Structure
 from releve.flow.server.signin import create_person
 from releve.flow.vault.names import plain_word, vault_word
-from releve.model.errors import ReleveError
 from releve.model.help import Rota
 from releve.model.host import Host
 from releve.model.installer import HostPlan
@@ -50,16 +57,6 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     by_hand: tuple[str, ...]
 
 
-class OnboardTakenError(ReleveError):
-    """A login is somebody else's, in another structure."""
-
-    status = 74
-    remedy = "Choose another login in the file, then run it again: what was done stays."
-
-    def __init__(self, login: str) -> None:
-        super().__init__(f"The login {login} is taken in another structure.")
-
-
 class Reception:
     """One structure's reception: each step says whether it changed anything."""
 
@@ -71,9 +68,11 @@ class Reception:
     def take(self, wanted: Wanted, now: dt.datetime) -> Taken:
         """Raises: OnboardTakenError, OnboardVaultError."""
         is_known = any(one.name == wanted.name for one in self._store.structures())
-        owner = ensure_structure(self._store, wanted.name, new_id(), now)
+        check_place(self._store, wanted)
         folder = self._out / file_word(wanted.name)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (self._out, folder):
+            need_own_folder(place)
+        owner = ensure_structure(self._store, wanted.name, new_id(), now)
         steps = [("structure", not is_known), ("profile", self._profile(owner, wanted, now))]
         if wanted.rota is not None:
             steps.append(("rota", self._rota(owner, wanted.rota, now)))
@@ -185,7 +184,7 @@ class Reception:
 
     def _vault(self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
         file = token_file(wanted, folder)
-        token = file.read_text().strip() if file.exists() else secrets.token_urlsafe(32)
+        token = _kept(file) or secrets.token_urlsafe(32)
         with self._store.unit(owner.id, writes=False) as unit:
             names = {one.name for one in unit.vaults() if one.removed_at is None}
         if wanted.vault_name in names:
@@ -205,11 +204,19 @@ class Reception:
         """The first password lies in a file; the second factor is set up at the first sign-in."""
         known = self._store.person_by_login(login)
         if known is not None and known.structure != owner.id:
-            raise OnboardTakenError(login)
+            raise OnboardTakenError(f"The login {login}")
         if known is not None:
             return False
+<<<<<<< HEAD
         file = folder / password_name(login)
         password = file.read_text().strip() if file.exists() else secrets.token_urlsafe(18)
+||||||| 712dbc4
+        file = folder / f"mot-de-passe-{file_word(login)}.txt"
+        password = file.read_text().strip() if file.exists() else secrets.token_urlsafe(18)
+=======
+        file = folder / f"mot-de-passe-{file_word(login)}.txt"
+        password = _kept(file) or secrets.token_urlsafe(18)
+>>>>>>> sec10
         write(file, (password + "\n").encode())
         return create_person(self._store, owner, login, password, new_id(), now) is not None
 
@@ -248,6 +255,11 @@ def is_set_up(wanted: WantedHost, known: Host | None) -> bool:
     backup, drill = known.state.backup, known.state.drill
     has_both = backup is not None and backup.last_good_at and drill is not None
     return not wanted.folders or bool(has_both and drill is not None and drill.last_good_at)
+
+
+def _kept(file: Path) -> str:
+    """The secret that a run before laid there; empty: none."""
+    return (read_own(file) or b"").decode().strip()
 
 
 def _put(file: Path, plan: HostPlan) -> bool:

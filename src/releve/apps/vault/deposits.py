@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from releve.adapters.durable import write
+from releve.adapters.private import need_own_folder, read_own
 from releve.apps.vault.access import VaultNameError, check_name
 from releve.apps.vault.opened import Vault
 from releve.flow.vault.names import is_word
@@ -56,10 +57,12 @@ def lay(vault: Vault, name: str, structure: str, host: str, limits: Limits, file
 
     The file is on disk before its secret is worth anything.
 
-    Raises: VaultNameError: there is another right of that name, or the file is another's.
+    Raises: VaultNameError: there is another right of that name, or the file is another's;
+        UsageError: others write to the folder, or laid the file there.
     """
     for word in (name, structure, host):
         check_name(word)
+    need_own_folder(file.parent)
     known, laid = vault.credentials.get(name), _read(file, name)
     if laid is not None and laid.user != name:
         if not _stands(vault, laid, structure, host):
@@ -84,7 +87,6 @@ def lay(vault: Vault, name: str, structure: str, host: str, limits: Limits, file
         reads_per_day=(known.limits if known else limits).read_bytes_per_day,
     )
     if whole != laid:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write(file, msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
     if known is not None:
         return Laid.KEPT
@@ -93,11 +95,10 @@ def lay(vault: Vault, name: str, structure: str, host: str, limits: Limits, file
 
 
 def _read(file: Path, name: str) -> Deposit | None:
-    """Raises: VaultNameError: something else lies there."""
+    """Raises: VaultNameError: something else lies there; UsageError: another user laid it there."""
     try:
-        found = _deposit(file.read_bytes())
-    except FileNotFoundError:
-        return None
+        content = read_own(file)
+        found = None if content is None else _deposit(content)
     except (OSError, msgspec.DecodeError) as error:
         raise VaultNameError(name, f"{file} is no such file ({error})") from error
     return found

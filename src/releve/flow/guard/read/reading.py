@@ -86,27 +86,40 @@ class Reader:
         for change in changes:
             if change.mask & fanotify.CREATE:
                 made.add((change.pid, change.file))
-            elif change.mask & fanotify.MODIFY and change.file is not None:
+            if (
+                change.mask & fanotify.MODIFY and change.file is not None
+            ):  # often one with its birth
                 written.setdefault(change.pid, {}).setdefault(change.file, change)
         for pid, files in written.items():
             if len(files) < self._brake_files or pid in self._own:
                 continue
             process = self._processes.get(pid)
             begun = sum(
-                (pid, file) not in made and self._begins(process, change)
+                self._begins(process, change, has_new_name=(pid, file) in made)
                 for file, change in files.items()
             )
             if begun >= self._brake_files:
                 self._brake.ahead(process, begun)
 
-    def _begins(self, process: Process, change: Change) -> bool:
-        """It changes an original of ours for the first time."""
-        if change.file is None or change.directory is None or change.file[:8] not in self._volumes:
+    def _begins(self, process: Process, change: Change, *, has_new_name: bool) -> bool:
+        """It changes an original of ours for the first time, by whichever name.
+
+        A new name is a birth, or a link: who links each original first is no less quick.
+        """
+        if change.file is None or change.file[:8] not in self._volumes:
             return False
         touch = self._book.find(process, change.file)
         if touch is not None and (touch.wrote_ns or touch.created):
             return False
-        return self._folder(self._volumes[change.file[:8]], change.directory) >= 0
+        volume = self._volumes[change.file[:8]]
+        if has_new_name:
+            node = volume.keeper.node(change.file[8:])
+            return (
+                node is not None and not node.gone_ns and not self._was_met_first(node, change.file)
+            )
+        if change.file in self._wanderers:
+            return True
+        return change.directory is not None and self._folder(volume, change.directory) >= 0
 
     def adopt(self, volume: Volume, key: bytes, folder: int, *, outside: bool = False) -> None:
         """Tell the reader of a directory of ours, or of a file of ours with a name outside."""
@@ -186,7 +199,7 @@ class Reader:
         name = Name(_key(change.directory), change.name)
         node = volume.keeper.node(change.file[8:])
         touch = self._touch(process, change.file, folder, now)
-        if node is None or node.gone_ns or self._was_met_first(node):
+        if node is None or node.gone_ns or self._was_met_first(node, change.file):
             touch.created = True
             self._book.made(process, change.file, now)
             self._brake.made(process)
@@ -205,9 +218,10 @@ class Reader:
                 self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=_NEW_S
             )
 
-    def _was_met_first(self, node: Node) -> bool:
+    def _was_met_first(self, node: Node, file: bytes) -> bool:
         """The walk at the start came upon it before its birth was read; a link is no birth."""
-        return node.born_ns >= self._since_ns and node.facts.nlink == 1
+        is_young = node.born_ns >= self._since_ns and node.facts.nlink == 1
+        return is_young and self._book.maker(file) is None  # whose birth was read is linked now
 
     def _changed(
         self, volume: Volume, change: Change, folder: int, process: Process, now: int
