@@ -9,24 +9,12 @@ import msgspec
 import pytest
 
 from releve.apps.agent.config import Config
-<<<<<<< HEAD
-from releve.apps.install import joining, service
-from releve.apps.install.failing import failed
-||||||| 712dbc4
-from releve.apps.install import joining, service
-=======
 from releve.apps.install import backing, joining, service
->>>>>>> sec10
+from releve.apps.install.failing import failed
 from releve.apps.install.places import Places
 from releve.apps.install.telling import State
-<<<<<<< HEAD
 from releve.flow.backup import VaultUnreachableError
-from releve.model.installer import Guarding, HostPlan
-||||||| 712dbc4
-from releve.model.installer import Guarding, HostPlan
-=======
 from releve.model.installer import Deposit, Guarding, HostPlan
->>>>>>> sec10
 
 PLAN = HostPlan(structure="Cabinet", host="srv", folders=("/srv/a", "/srv/b"))
 CONFIG = Config(
@@ -104,21 +92,6 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
             [verify, "verify", file], capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stderr
-<<<<<<< HEAD
-    assert "50%% agent" in text
-
-
-def test_a_gate_that_is_not_trusted_is_not_told_to_be_started() -> None:
-    down = failed("backup", VaultUnreachableError("coffre:8440", "Connection refused"))
-    assert down.said.startswith("le coffre ne répond pas")
-    why = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
-    distrusted = failed("backup", VaultUnreachableError("coffre:8440", why))
-    assert distrusted.said.startswith("la machine atteinte n'a pas le certificat attendu")
-    assert "releve onboard" in distrusted.remedy
-    assert (distrusted.state, distrusted.status) == (State.FAILED, 85)
-||||||| 712dbc4
-    assert "50%% agent" in text
-=======
     assert "50%% $$HOME agent" in text, "systemd puts no variable in"
 
 
@@ -157,4 +130,13 @@ def test_a_secret_that_another_user_laid_beside_is_not_taken(
 def _moved(file: Path, folder: Path, owner: int) -> Path:
     os.chown(folder, owner, owner)
     return file
->>>>>>> sec10
+
+
+def test_a_gate_that_is_not_trusted_is_not_told_to_be_started() -> None:
+    down = failed("backup", VaultUnreachableError("coffre:8440", "Connection refused"))
+    assert down.said.startswith("le coffre ne répond pas")
+    why = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
+    distrusted = failed("backup", VaultUnreachableError("coffre:8440", why))
+    assert distrusted.said.startswith("la machine atteinte n'a pas le certificat attendu")
+    assert "releve onboard" in distrusted.remedy
+    assert (distrusted.state, distrusted.status) == (State.FAILED, 85)

@@ -21,14 +21,8 @@ from releve.apps.server import installers
 from releve.apps.server.home import Home
 from releve.apps.server.onboard_names import deposit_name, file_word, installer_name, password_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
-<<<<<<< HEAD
 from releve.apps.server.onboard_steps import by_hand, said
-||||||| 712dbc4
-from releve.apps.server.onboard_steps import by_hand
-=======
-from releve.apps.server.onboard_steps import by_hand
 from releve.apps.server.onboard_taken import OnboardTakenError, check_place
->>>>>>> sec10
 from releve.apps.server.onboard_vault import Heard, link_here, make_here, token_file
 from releve.flow.envelope import read_token, write_token
 from releve.flow.server import profiles, vaults
@@ -207,16 +201,8 @@ class Reception:
             raise OnboardTakenError(f"The login {login}")
         if known is not None:
             return False
-<<<<<<< HEAD
         file = folder / password_name(login)
-        password = file.read_text().strip() if file.exists() else secrets.token_urlsafe(18)
-||||||| 712dbc4
-        file = folder / f"mot-de-passe-{file_word(login)}.txt"
-        password = file.read_text().strip() if file.exists() else secrets.token_urlsafe(18)
-=======
-        file = folder / f"mot-de-passe-{file_word(login)}.txt"
         password = _kept(file) or secrets.token_urlsafe(18)
->>>>>>> sec10
         write(file, (password + "\n").encode())
         return create_person(self._store, owner, login, password, new_id(), now) is not None
 
