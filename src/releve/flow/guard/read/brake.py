@@ -74,6 +74,7 @@ class Brake:
     def note(self, process: Process) -> None:
         """It began to change another original."""
         now, count = self._clock.steady(), self._count(process)
+        self._forget_old(count, now)
         count.files = self._after(count, 1, now)
         count.at_s = now
         if count.is_suspect or count.files >= count.next:
@@ -82,17 +83,21 @@ class Brake:
     def ahead(self, process: Process, files: int) -> None:
         """So many originals more are among what was just read; each is noted when its turn comes."""
         now, count = self._clock.steady(), self._count(process)
+        self._forget_old(count, now)
         if count.is_suspect or self._after(count, files, now) >= count.next:
             self._stop(process, count, now)
 
-    def _after(self, count: _Count, files: int, now: float) -> int:
-        """How many there are with so many more, of which only the first may come after a pause."""
-        limits, paused_s = self._limits, now - count.at_s
-        if paused_s > limits.brake_forget_s:
+    def _forget_old(self, count: _Count, now: float) -> None:
+        """After a long pause it is counted anew, and what it destroyed long ago is forgotten."""
+        limits = self._limits
+        if now - count.at_s > limits.brake_forget_s:
             count.files, count.next, count.step = 0, limits.brake_files, limits.brake_files
         if now - count.suspect_s > limits.family_memory_s:
             count.is_suspect = False
-        if count.is_suspect or paused_s <= limits.brake_within_s:
+
+    def _after(self, count: _Count, files: int, now: float) -> int:
+        """How many there are with so many more, of which only the first may come after a pause."""
+        if count.is_suspect or now - count.at_s <= self._limits.brake_within_s:
             return count.files + files
         return max(count.files, 1) + files - 1
 

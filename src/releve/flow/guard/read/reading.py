@@ -86,9 +86,8 @@ class Reader:
         for change in changes:
             if change.mask & fanotify.CREATE:
                 made.add((change.pid, change.file))
-            if (
-                change.mask & fanotify.MODIFY and change.file is not None
-            ):  # often one with its birth
+            # Often one with its birth: both kinds in one mask.
+            if change.mask & fanotify.MODIFY and change.file is not None:
                 written.setdefault(change.pid, {}).setdefault(change.file, change)
         for pid, files in written.items():
             if len(files) < self._brake_files or pid in self._own:
