@@ -73,8 +73,11 @@ def notice(keeper, writer="w"):
 
 
 def now():
-    time.sleep(0.05)  # a change within the same step of the kernel's clock is of the same instant
-    return dt.datetime.now(dt.UTC).isoformat()
+    # Files get their times from the kernel's coarse clock, which is behind by up to a step.
+    time.sleep(0.05)
+    at = dt.datetime.now(dt.UTC).isoformat()
+    time.sleep(0.05)
+    return at
 
 
 def tree(folder):

@@ -66,8 +66,11 @@ class Clients:
         poll_seconds: float = 2.0,
         inside: tuple[str, ...] = (),
     ) -> None:
-        self._config = home / CONFIG if home else None
-        self._log = AuditLog(home / LOG) if home else None
+        self._finds = home is None
+        # Each server's configuration, with the log that names its users.
+        self._logs: dict[PurePath, AuditLog] = {}
+        if home is not None:
+            self._logs[home / CONFIG] = AuditLog(home / LOG)
         self._inside = inside
         self._ports = ports
         self._keep_seconds = keep_seconds
@@ -252,10 +255,11 @@ class Clients:
         return master.pid, listens
 
     def _adopt(self, server: int) -> None:
-        """Without a home, ask the configuration and read the log of the server that runs."""
-        config = samba_proc.config_of(server) if self._log is None else None
+        """Without a home, ask the configuration and read the log of every server that runs."""
+        config = samba_proc.config_of(server) if self._finds else None
         if config is not None:
-            self._config, self._log = config, AuditLog(config.parent / LOG)
+            with self._lock:
+                self._logs.setdefault(config, AuditLog(config.parent / LOG))
 
     def _lives(self, client: Client) -> bool:
         seen = samba_proc.look(client.pid)
@@ -296,10 +300,8 @@ class Clients:
         return any((age > _SMBSTATUS_AFTER) is older for age in ages)
 
     def _read_names(self) -> None:
-        if self._log is None:
-            return
         with self._lock:
-            self._name(tuple(self._log.news()))
+            self._name(tuple(logon for log in self._logs.values() for logon in log.news()))
 
     def _ask_names(self) -> None:
         """Smbstatus takes 30 to 400 ms: only for those whom the log left without a name."""
@@ -307,7 +309,10 @@ class Clients:
         if now - self._asked < _SMBSTATUS_EVERY or not self._nameless(older=True):
             return
         self._asked = now
-        logons = logons_by_smbstatus(self._config, self._inside)
+        asked = tuple(self._logs) or (None,)  # None: the system's own
+        logons = tuple(
+            logon for config in asked for logon in logons_by_smbstatus(config, self._inside)
+        )
         with self._lock:
             self._name(logons)
 
@@ -361,11 +366,12 @@ class Clients:
 
 def _note(pid: int) -> _Birth:
     """What is known of a process at once; gone already, its start time stays 0."""
+    inner_pid = samba_proc.inner_pid(pid)  # first: without it, no line of the log is found
     seen = samba_proc.look(pid)
     return _Birth(
         pid=pid,
         starttime=seen.starttime if seen else 0,
-        inner_pid=samba_proc.inner_pid(pid),
+        inner_pid=inner_pid,
         noted=time.monotonic(),
     )
 

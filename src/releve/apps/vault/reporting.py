@@ -26,6 +26,8 @@ def report_to(source: IO[bytes], data: str, *, as_json: bool) -> None:
 
     The file is one that `releve onboard` wrote, with the structure's token. What `vault init` was
     told stays; the gate heeds it from its next start on.
+
+    Example: releve vault report-to - --data /srv/coffre < serveur.json
     """
     try:
         link = _link(source.read())
