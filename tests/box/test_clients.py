@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 import msgspec
@@ -129,6 +130,33 @@ def identity(client: Client | None) -> tuple[int, str, str] | None:
     return client and (client.pid, client.address, client.user)
 
 
+def test_a_client_is_known_also_while_its_server_process_works_as_the_person(
+    lab: Lab, clients: Clients, folder: Path
+) -> None:
+    """Its real user is the person's meanwhile: a look at any moment must do."""
+    person = lab.people[0]
+    source = folder / "lettres" / "0.txt"
+    words = [w for n in range(200) for w in (f"put {source} w{n}.txt", f"rename w{n}.txt v{n}.txt")]
+    command = person.smbclient(*words)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as work:
+        pid, told = connected(clients, person).pid, list[str]()
+        while work.poll() is None and len(told) < 20:
+            found = Clients(home=lab.home).learn(pid)
+            if real_user(pid) == str(person.uid):
+                told.append(found.address if found else "")
+        work.wait()
+    assert told
+    assert set(told) == {person.machine.address}
+
+
+def real_user(pid: int) -> str:
+    """Empty: it ended."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next(line.split()[1] for line in lines if line.startswith("Uid:"))
+    return ""
+
+
 def test_the_listener_is_a_border_and_helpers_are_nobody(lab: Lab, clients: Clients) -> None:
     assert clients.is_master(lab.pid)
     assert clients.client_of(lab.pid) is None
@@ -194,6 +222,7 @@ def test_a_client_that_connects_puts_and_leaves_is_still_known(
             unseen += 1  # gone before its number inside the lab's own namespace could be read
             continue
         assert {(c.address, c.user) for c in found} == {(person.machine.address, person.name)}
+        assert {c.server for c in found} == {lab.pid}  # in whose network it is kept out
         assert not any(map(lives, children))
     assert unseen <= 3
     # It holds each connection for a moment, and the clients were polled all the while.

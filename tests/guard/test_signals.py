@@ -9,10 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from releve.adapters.clock import SystemClock
 from releve.adapters.linux import procfs
 from releve.adapters.linux.hands import LinuxHands
+from releve.apps.guard.config import NoContain
 from releve.apps.guard.wiring import _scope
+from releve.detect.ransom.limits import Limits
+from releve.detect.ransom.score import Scores
+from releve.flow.guard.book import Book
+from releve.flow.guard.ground import Ground
+from releve.flow.guard.pace import Pace
+from releve.flow.guard.respond.responding import Responder
+from releve.flow.guard.work import Volume
 from releve.model.process import Process
+from tests.guard.contract_keeper import Kept, place_of
 from tests.guard.ground import Attackers
 
 pytestmark = [pytest.mark.root, pytest.mark.need("namespaces")]
@@ -97,3 +107,47 @@ def test_a_job_in_the_foreground_of_a_terminal_is_told_from_one_without() -> Non
         os.close(terminal)  # the kernel hangs up: the job ends
         os.waitpid(pid, 0)
     assert not procfs.is_foreground(os.getpid()) or os.isatty(0)
+
+
+class _LearntLate(NoContain):
+    """Whose client is known only after a moment, as that of a process just born."""
+
+    serving = False
+
+    def serves(self, head: Process) -> bool:  # noqa: ARG002 - the port
+        return self.serving
+
+
+def test_who_is_held_before_its_client_is_known_is_let_go_after(
+    two: tuple[Attackers, Attackers], tmp_path: Path
+) -> None:
+    inside, _ = two
+    (tmp_path / "share").mkdir()
+    kept = Kept(
+        tmp_path / "share",
+        tmp_path / "store",
+        place_of("handle", str(tmp_path / "share")),
+        copy=True,
+    )
+    kept.baseline()
+    clock, limits, contain = SystemClock(), Limits(), _LearntLate()
+    volume = Volume(fsid=b"8 bytes.", keeper=kept.keeper, give_back=kept.give)
+    ground = Ground(
+        volumes={volume.fsid: volume}, book=Book(10**12), scores=Scores(limits), clock=clock,
+        limits=limits, pace=Pace(clock, limits, lambda _share: None), say=lambda _line: None,
+    )  # fmt: skip
+    responder = Responder(
+        ground, _Alone(), LinuxHands(_Alone(), scope=_scope(inside.scope)), contain,  # type: ignore[arg-type]
+        lambda _seconds: None, lambda: None, lambda _process: False, enforce=True,
+    )  # fmt: skip
+    head = known(sleeper(inside))
+    responder.suspend(head, True)
+    assert procfs.is_still(head.pid)
+    contain.serving = True
+    responder.suspend(head, False)
+    assert not procfs.is_still(head.pid)
+    responder.suspend(head, True)  # a client's process is never held on a mere suspicion
+    assert not procfs.is_still(head.pid)
+    assert kept.keeper.marks.all() == []
+    responder.close()
+    kept.close()

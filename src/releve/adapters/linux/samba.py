@@ -45,6 +45,7 @@ class _Birth(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     starttime: int
     inner_pid: int
+    server: int
     noted: float
 
 
@@ -115,7 +116,7 @@ class Clients:
     def on_fork(self, parent_pid: int, pid: int) -> None:
         """Tell of a fork: one look-up in a dict, and two small reads for a listener's child."""
         if parent_pid in self._masters:
-            self._births.put(_note(pid))
+            self._births.put(_note(parent_pid, pid))
 
     def client_of(self, pid: int, starttime: int | None = None) -> Client | None:
         """The client behind `pid`, from memory, else from /proc while the process lives."""
@@ -172,7 +173,7 @@ class Clients:
             return None
         if starttime is not None and seen.starttime != starttime:
             return None  # the number belongs to another process by now
-        if not samba_proc.is_roots(pid):
+        if not samba_proc.is_roots_server(seen):
             return None  # it only borrows the name: its "client" could be any machine it likes
         inner_pid = samba_proc.inner_pid(pid)
         server, ports = self._server_of(seen)
@@ -351,6 +352,7 @@ class Clients:
                     ended=now,
                     user=logon.user,
                     machine=logon.machine,
+                    server=birth.server,
                 )
                 self._add(
                     _Record(
@@ -364,7 +366,7 @@ class Clients:
                 return
 
 
-def _note(pid: int) -> _Birth:
+def _note(server: int, pid: int) -> _Birth:
     """What is known of a process at once; gone already, its start time stays 0."""
     inner_pid = samba_proc.inner_pid(pid)  # first: without it, no line of the log is found
     seen = samba_proc.look(pid)
@@ -372,6 +374,7 @@ def _note(pid: int) -> _Birth:
         pid=pid,
         starttime=seen.starttime if seen else 0,
         inner_pid=inner_pid,
+        server=server,
         noted=time.monotonic(),
     )
 

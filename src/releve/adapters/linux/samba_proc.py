@@ -64,16 +64,26 @@ def servers() -> tuple[Seen, ...]:
 
 
 def is_roots(pid: int) -> bool:
-    """Whether root started it: anybody may call a program smbd and listen, or seem to serve a client.
+    """Whether root started it, by its real user, of this namespace.
 
-    By its real user, of this namespace: a server that works for a person takes that person's
-    effective one, and a program that anybody may start as root (sudo) keeps its starter's real one.
+    A program that anybody may start as root (sudo) keeps its starter's real one.
     """
     try:
         lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
     except OSError:
         return False
     return any(line.split()[:2] == ["Uid:", "0"] for line in lines)
+
+
+def is_roots_server(seen: Seen) -> bool:
+    """Whether root's own server it is: anybody may call a program smbd, and seem to serve a client.
+
+    While it works for a person it has that person's real user as well; its listener stays root's.
+    """
+    if is_roots(seen.pid):
+        return True
+    parent = look(seen.parent)
+    return parent is not None and is_server(parent) and is_roots(parent.pid)
 
 
 def config_of(pid: int) -> PurePath | None:

@@ -102,10 +102,11 @@ class Responder:
 
     def suspend(self, head: Process, still: bool) -> None:
         """Hold a suspected family still, or let it go on; a convicted one stays as it is."""
-        if not self.enforce or not head.known or self._contain.serves(head):
-            return
         if not still:
-            self._let_go_on(head)
+            if head in self._still:  # also if its client was not known when it was suspected
+                self._let_go_on(head)
+            return
+        if not self.enforce or not head.known or self._contain.serves(head):
             return
         with self._signals:
             self._note_still(head)
