@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -298,6 +299,54 @@ def test_a_host_without_folders_backs_nothing_up_and_says_so(practice: Practice)
     config = json.loads((practice.folder / "host/agent/agent.json").read_bytes())
     assert (config["backup"], config["guard"]) == ([], [])
     assert not (practice.folder / "host/state").exists()
+
+
+@pytest.mark.parametrize("with_service", [True, False])
+def test_the_steps_are_counted_that_are_done(practice: Practice, *, with_service: bool) -> None:
+    """A host without folders: enrolled, and its service, if it gets one."""
+    practice.onboard("https://coffre:8440", f'vault_home = "{practice.gate.data}"')
+    (installer,) = practice.structure_folder().glob("installer-accueil-*.sh")
+    words = [] if with_service else ["--no-service"]
+    said = practice.run("sh", installer, *practice.folders(), *words)
+    assert numbers(practice) == (["1/2", "2/2"] if with_service else ["1/1"])
+    command = said.splitlines()[-1].partition(" : lancer, et relancer à chaque démarrage : ")[2]
+    agent = subprocess.Popen(
+        shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        home = Home(practice.folder / "host/agent")
+        wait_for(lambda: is_working(home))
+        again = practice.run("sh", installer, *practice.folders(), *words)
+        assert "déjà fait : l'agent travaille" in again
+    finally:
+        agent.terminate()
+        agent.wait(30)
+
+
+def test_without_a_service_the_steps_are_one_less_and_the_command_is_said(
+    practice: Practice,
+) -> None:
+    """The vault is away: only what needs none is done, and is counted right all the same."""
+    practice.onboard("https://127.0.0.1:1", f'vault_home = "{practice.gate.data}"')
+    bag = practice.carry()
+    (installer,) = bag.glob("installer-*.sh")
+    said = practice.run("sh", installer, *practice.folders(), "--no-service", status=69)
+    assert numbers(practice) == ["1/5", "2/5"]
+    assert "agent run --home" in said
+    assert "Service de l'agent : à faire à la main : laissé de côté (--no-service)" in said
+    steps = {line["name"]: line["state"] for line in lines_of(practice, bag, "--no-service")}
+    assert steps["service"] == "hand"
+
+
+def numbers(practice: Practice) -> list[str]:
+    """Of the steps, as they were counted on stderr."""
+    return re.findall(r"^(\d/\d)  ", practice.said, re.MULTILINE)
+
+
+def lines_of(practice: Practice, bag: Path, *words: str) -> list[dict]:
+    (installer,) = bag.glob("installer-*.sh")
+    said = practice.run("sh", installer, *practice.folders(), "--json", *words, status=69)
+    return [json.loads(line) for line in said.splitlines()]
 
 
 def what_was_made(practice: Practice, laid: Path) -> None:
