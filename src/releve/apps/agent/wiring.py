@@ -16,6 +16,7 @@ import structlog
 from anyio import to_thread
 
 import releve
+from releve.adapters.contact_file import HomeContactFile
 from releve.adapters.help_pad import HelpPad
 from releve.adapters.http.client import HttpServer
 from releve.adapters.process.commands import ProcessCommands
@@ -28,6 +29,7 @@ from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
+from releve.flow.agent.contact import NotedServer
 from releve.flow.agent.drill import drill_forever
 from releve.flow.agent.help import HelpDesk
 from releve.flow.agent.isolation import tell_isolation_forever
@@ -209,7 +211,9 @@ async def run(home: Home, config: Config) -> None:
         if config.guard:
             intake = open_intake(home, config, spool)
             tasks.start_soon(supervise_forever, guards, intake, spool, clock, Backoff())
-        tasks.start_soon(send_forever, spool, server, vitals, pace, chance, obedience.hand_on)
+        notes = HomeContactFile(home.contact)
+        noted = NotedServer(server, notes, clock, config.heartbeat_seconds)
+        tasks.start_soon(send_forever, spool, noted, vitals, pace, chance, obedience.hand_on)
         tasks.start_soon(listen_forever, server, obedience, pace, chance)
         tasks.start_soon(obedience.obey_forever)
         told = IsolationFile(home.isolation)
