@@ -198,6 +198,10 @@ def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
     the_command_that_was_said_runs_the_agent(practice, bag)
     the_console_shows_one_host_with_what_its_vault_has(practice)
     lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
+    (paper,) = [line for line in lines if HOST in line]
+    assert "n'y a jamais été essayée" in paper, "all is done but what a person does"
+    the_paper_that_is_tried_is_heard_of(practice)
+    lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
     assert not [line for line in lines if HOST in line], "the server heard that all is done"
     assert not [line for line in lines if "au coffre" in line], "the vault tells the server"
     assert [line for line in lines if line.startswith("effacer coffre-")], "needed once"
@@ -412,6 +416,32 @@ def the_command_that_was_said_runs_the_agent(practice: Practice, bag: Path) -> N
     finally:
         agent.terminate()
         agent.wait(30)
+
+
+def the_paper_that_is_tried_is_heard_of(practice: Practice) -> None:
+    """A person types the rows of the printed sheet; the agent that works tells it."""
+    host = practice.folder / "host"
+    (sheet,) = (host / "sheets").glob("cle-*.html")
+    rows = re.findall(r"<td>([0-9A-Z]{4}-[0-9A-Z]{4})</td>", sheet.read_text())
+    agent = subprocess.Popen(
+        [practice.command, "agent", "run", "--home", host / "agent", "--heartbeat", "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: practice.known().state.paper is not None)
+        assert practice.known().state.paper.tried_at is None
+        subprocess.run(
+            [practice.command, "key", "try", "--state", host / "state"],
+            input="-".join(rows).encode(), stdout=subprocess.DEVNULL, timeout=60, check=True,
+        )  # fmt: skip
+        wait_for(lambda: practice.known().state.paper.tried_at is not None)
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    for one in practice.site.server_home.rglob("*"):
+        if one.is_file():
+            assert not [row for row in rows if row.encode() in one.read_bytes()]
 
 
 def second_run_changes_nothing(practice: Practice, bag: Path) -> None:
