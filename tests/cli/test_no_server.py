@@ -1,6 +1,9 @@
 """Every command that works on a server's home, named one that is not there: refused, and nothing made."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +118,32 @@ def test_a_guard_of_no_folder_is_refused_as_guard_run_refuses_it(
     nope = str(tmp_path / "nope")
     assert main.run(["guard", *verb.split(), "--protect", nope]) == FolderError.status
     assert f"{nope} is not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run --json", "run --portable", "status"])
+@pytest.mark.parametrize("is_behind_a_link", [False, True])
+def test_a_folder_whose_name_is_no_utf8_is_refused_with_a_remedy(
+    command: str, tmp_path: Path, *, is_behind_a_link: bool
+) -> None:
+    """In a process of its own: `guard run` becomes the guard."""
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    Path(os.fsdecode(folder)).mkdir()
+    if is_behind_a_link:
+        (tmp_path / "link").symlink_to(os.fsdecode(folder))
+        folder = os.fsencode(tmp_path / "link")
+    words = ["guard", *command.split(), "--protect", folder, "--store", tmp_path / "store"]
+    if command == "status":
+        words = words[:-2]
+    done = subprocess.run(
+        [sys.executable, "-m", "releve.apps.cli.main", *words], capture_output=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == FolderError.status, done.stderr
+    said = done.stderr.decode()
+    assert "Traceback" not in said
+    assert "caf\\xe9 is not UTF-8" in said.replace("\\\\", "\\"), said
+    assert "Rename the folder" in said
+    assert not (tmp_path / "store").exists()
 
 
 def test_an_empty_home_has_no_start_behind_it(

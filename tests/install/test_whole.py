@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -197,6 +198,10 @@ def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
     the_command_that_was_said_runs_the_agent(practice, bag)
     the_console_shows_one_host_with_what_its_vault_has(practice)
     lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
+    (paper,) = [line for line in lines if HOST in line]
+    assert "n'y a jamais été essayée" in paper, "all is done but what a person does"
+    the_paper_that_is_tried_is_heard_of(practice)
+    lines = practice.onboard(vault_url, f'vault_key = "{key}"')["structures"][0]["by_hand"]
     assert not [line for line in lines if HOST in line], "the server heard that all is done"
     assert not [line for line in lines if "au coffre" in line], "the vault tells the server"
     assert [line for line in lines if line.startswith("effacer coffre-")], "needed once"
@@ -300,6 +305,54 @@ def test_a_host_without_folders_backs_nothing_up_and_says_so(practice: Practice)
     assert not (practice.folder / "host/state").exists()
 
 
+@pytest.mark.parametrize("with_service", [True, False])
+def test_the_steps_are_counted_that_are_done(practice: Practice, *, with_service: bool) -> None:
+    """A host without folders: enrolled, and its service, if it gets one."""
+    practice.onboard("https://coffre:8440", f'vault_home = "{practice.gate.data}"')
+    (installer,) = practice.structure_folder().glob("installer-accueil-*.sh")
+    words = [] if with_service else ["--no-service"]
+    said = practice.run("sh", installer, *practice.folders(), *words)
+    assert numbers(practice) == (["1/2", "2/2"] if with_service else ["1/1"])
+    command = said.splitlines()[-1].partition(" : lancer, et relancer à chaque démarrage : ")[2]
+    agent = subprocess.Popen(
+        shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        home = Home(practice.folder / "host/agent")
+        wait_for(lambda: is_working(home))
+        again = practice.run("sh", installer, *practice.folders(), *words)
+        assert "déjà fait : l'agent travaille" in again
+    finally:
+        agent.terminate()
+        agent.wait(30)
+
+
+def test_without_a_service_the_steps_are_one_less_and_the_command_is_said(
+    practice: Practice,
+) -> None:
+    """The vault is away: only what needs none is done, and is counted right all the same."""
+    practice.onboard("https://127.0.0.1:1", f'vault_home = "{practice.gate.data}"')
+    bag = practice.carry()
+    (installer,) = bag.glob("installer-*.sh")
+    said = practice.run("sh", installer, *practice.folders(), "--no-service", status=69)
+    assert numbers(practice) == ["1/5", "2/5"]
+    assert "agent run --home" in said
+    assert "Service de l'agent : à faire à la main : laissé de côté (--no-service)" in said
+    steps = {line["name"]: line["state"] for line in lines_of(practice, bag, "--no-service")}
+    assert steps["service"] == "hand"
+
+
+def numbers(practice: Practice) -> list[str]:
+    """Of the steps, as they were counted on stderr."""
+    return re.findall(r"^(\d/\d)  ", practice.said, re.MULTILINE)
+
+
+def lines_of(practice: Practice, bag: Path, *words: str) -> list[dict]:
+    (installer,) = bag.glob("installer-*.sh")
+    said = practice.run("sh", installer, *practice.folders(), "--json", *words, status=69)
+    return [json.loads(line) for line in said.splitlines()]
+
+
 def what_was_made(practice: Practice, laid: Path) -> None:
     host = practice.folder / "host"
     listed = practice.run(practice.command, "backup", "list", "--state", host / "state", "--json")
@@ -363,6 +416,32 @@ def the_command_that_was_said_runs_the_agent(practice: Practice, bag: Path) -> N
     finally:
         agent.terminate()
         agent.wait(30)
+
+
+def the_paper_that_is_tried_is_heard_of(practice: Practice) -> None:
+    """A person types the rows of the printed sheet; the agent that works tells it."""
+    host = practice.folder / "host"
+    (sheet,) = (host / "sheets").glob("cle-*.html")
+    rows = re.findall(r"<td>([0-9A-Z]{4}-[0-9A-Z]{4})</td>", sheet.read_text())
+    agent = subprocess.Popen(
+        [practice.command, "agent", "run", "--home", host / "agent", "--heartbeat", "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: practice.known().state.paper is not None)
+        assert practice.known().state.paper.tried_at is None
+        subprocess.run(
+            [practice.command, "key", "try", "--state", host / "state"],
+            input="-".join(rows).encode(), stdout=subprocess.DEVNULL, timeout=60, check=True,
+        )  # fmt: skip
+        wait_for(lambda: practice.known().state.paper.tried_at is not None)
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    for one in practice.site.server_home.rglob("*"):
+        if one.is_file():
+            assert not [row for row in rows if row.encode() in one.read_bytes()]
 
 
 def second_run_changes_nothing(practice: Practice, bag: Path) -> None:

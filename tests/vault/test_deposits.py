@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ from cryptography import x509
 
 from releve.adapters.vault.layout import Layout
 from releve.apps.cli.main import run
-from releve.apps.vault.opened import Vault
+from releve.apps.vault.opened import Vault, only_writer
 from releve.apps.vault.serving_certificate import own_certificate, without_own_authority
+from tests.agent.hands import wait_for
 from tests.vault.conftest import releve
 
 
@@ -155,3 +158,32 @@ def test_which_server_hears_is_added_and_the_rest_of_the_configuration_stays(
     file.write_text(json.dumps(link))
     assert run(["vault", "report-to", str(file), "--data", str(data)]) == 2
     assert (data / "server.tokens").read_text() == "one-for-all\n"
+
+
+def test_two_structures_told_of_at_once_are_both_heard(data: Path) -> None:
+    link = {"url": "https://releve:8443", "authority": ""}
+    words = ("vault", "report-to", "-", "--data", str(data), "--json")
+    with only_writer(Layout(data)):
+        told = []
+        for structure in ("cabinet", "clinique"):
+            one = subprocess.Popen(
+                [sys.executable, "-m", "releve.apps.cli.main", *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+            )
+            assert one.stdin is not None
+            one.stdin.write(json.dumps(link | {"structure": structure, "token": "t"}).encode())
+            one.stdin.close()
+            told.append(one)
+        wait_for(lambda: all(one.poll() is None and waits_for_a_lock(one.pid) for one in told), 40)
+        (data / "server.tokens").write_text("maison t\n")  # whoever held it first
+    assert [one.wait(40) for one in told] == [0, 0]
+    lines = (data / "server.tokens").read_text().splitlines()
+    assert sorted(lines) == ["cabinet t", "clinique t", "maison t"]
+    assert Layout(data).config().server_token_file == str(data / "server.tokens")
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    """As the kernel lists those who wait: `1: -> FLOCK ADVISORY WRITE PID ...`."""
+    waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return any("->" in words and str(pid) in words for words in waiting)

@@ -77,6 +77,7 @@ def find(  # noqa: C901, PLR0911  # one row per event is the point
             | ev.HostReleased()
             | ev.BackupRan()
             | ev.DrillRan()
+            | ev.PaperKeyTold()
             | ev.FileRestored()
             | ev.RecoveryTold()
             | ev.BaselineAdvanced()

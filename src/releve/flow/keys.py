@@ -266,12 +266,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
 def standing(place: Place, book: KeyBook, now: dt.datetime) -> Standing:
     """Of the generation in use; older ones keep their sheets."""
     keys = tuple(key for key in book.keys if key.generation == place.generation)
-    proofs = [proof for proof in book.proofs if proof.generation == place.generation]
+    # A paper of another host may have been tried here, of a generation of the same name.
+    papers = {key.id for key in keys if key.kind is KeyKind.PAPER}
+    proofs = [
+        one for one in book.proofs if one.generation == place.generation and one.key in papers
+    ]
     last = max(proofs, key=lambda proof: proof.at, default=None)
     envelopes = tuple(one for one in book.envelopes if one.generation == place.generation)
     live = [one for one in envelopes if one.revoked_at is None and now < one.expires_at]
     lacks = []
-    if not any(key.kind is KeyKind.PAPER for key in keys):
+    if not papers:
         lacks.append("no_paper")
     elif last is None:
         lacks.append("paper_never_tried")

@@ -154,6 +154,16 @@ class DrillRan(Event, frozen=True, kw_only=True, tag="drill_ran"):
     bytes: int = 0
 
 
+class PaperKeyTold(Event, frozen=True, kw_only=True, tag="paper_key_told"):
+    """How it stands with the recovery key's sheet of the repository in use; the newest telling counts.
+
+    Two dates: neither mark nor key nor generation, nothing that tells one paper from another.
+    """
+
+    made_at: dt.datetime | None = None  # the newest sheet; None: none was made
+    tried_at: dt.datetime | None = None  # its paper opened the real repository; None: never
+
+
 class FileRestored(Event, frozen=True, kw_only=True, tag="file_restored"):
     """A person brought a file or folder back, at the host itself."""
 
@@ -251,6 +261,7 @@ AgentEvent = (
     GuardWentDown
     | BackupRan
     | DrillRan
+    | PaperKeyTold
     | FileRestored
     | RecoveryTold
     | OrderEnded

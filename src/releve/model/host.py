@@ -55,6 +55,13 @@ class DrillState(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
 
 
+class PaperState(msgspec.Struct, frozen=True, kw_only=True):
+    """The recovery key's sheet of the repository in use, as the host tells it."""
+
+    made_at: dt.datetime | None = None  # None: none was made
+    tried_at: dt.datetime | None = None  # its paper opened the real repository; None: never
+
+
 class Isolation(msgspec.Struct, frozen=True, kw_only=True):
     """The host is cut from the network, but for its server."""
 
@@ -74,6 +81,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     lines_unreadable: int = 0
     backup: BackupState | None = None
     drill: DrillState | None = None
+    paper: PaperState | None = None  # None: the host has not told
     isolation: Isolation | None = None
     recoveries: tuple[RecoveryTold, ...] = ()  # begun for incidents, the newest
     told_at: dt.datetime | None = None  # of the newest event folded in

@@ -5,7 +5,12 @@ Paths are clear: these lines never leave the host; the agent turns paths into ke
 Readers ignore unknown keys: old agents stay in hospitals for years.
 """
 
+from typing import TypeVar
+
 import msgspec
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -117,3 +122,34 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 GuardLine = Progress | Ready | Stopped | RolledBack | Alert | Window
+
+
+def in_utf8(line: T) -> T:
+    """The line as it can be written: a byte of a name that is not UTF-8 is shown by its number.
+
+    Such names come from old file systems, and an attacker may choose them.
+    """
+    try:
+        _encode(line)
+    except UnicodeEncodeError:
+        return msgspec.convert(_shown(msgspec.to_builtins(line)), type(line))
+    return line
+
+
+def _shown(value: object) -> object:
+    match value:
+        case str():
+            return _text(value)
+        case list() | tuple():
+            return [_shown(one) for one in value]
+        case dict():
+            return {name: _shown(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _text(name: str) -> str:
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character of UTF-16: no byte of a name
+        return name.encode("utf-8", "backslashreplace").decode()

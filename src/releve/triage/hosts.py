@@ -3,7 +3,7 @@
 import msgspec
 
 from releve.model import event as ev
-from releve.model.host import BackupState, DrillState, FolderState, HostState, Isolation
+from releve.model.host import BackupState, DrillState, FolderState, HostState, Isolation, PaperState
 
 _replace = msgspec.structs.replace
 
@@ -11,7 +11,7 @@ _RECOVERIES = 20
 _LACKS = frozenset({ev.SOURCE_MISSING, ev.SOURCE_EMPTY, ev.HOOK_FAILED})
 
 
-def step(  # noqa: C901, PLR0911  # one row per event is the point
+def step(  # noqa: C901, PLR0911, PLR0912  # one row per event is the point
     state: HostState, event: ev.AnyEvent
 ) -> HostState:
     """The state with the event in it; events of one host come in its own order."""
@@ -31,6 +31,8 @@ def step(  # noqa: C901, PLR0911  # one row per event is the point
             return _replace(state, backup=_backed_up(state.backup, event))
         case ev.DrillRan():
             return _replace(state, drill=_drilled(state.drill, event))
+        case ev.PaperKeyTold():
+            return _replace(state, paper=PaperState(made_at=event.made_at, tried_at=event.tried_at))
         case ev.HostIsolated():
             return _replace(
                 state, isolation=Isolation(since=event.since, until=event.until, by=event.by)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from releve.adapters.system import SystemClock
 from releve.flow import envelope
-from releve.flow.agent.ports import TemporaryError
+from releve.flow.agent.ports import TemporaryError, UnknownAgentError
 from releve.flow.wire import (
     Ack,
     Batch,
@@ -154,6 +154,8 @@ class HttpServer:
                 continue
             if target == "/api/v1/enrol":
                 raise EnrolmentRefusedError(refusal.refused)
+            if refusal.refused == "unknown_agent":
+                raise UnknownAgentError(refusal.refused)
             raise TemporaryError(refusal.refused or f"status {status}")
         raise TemporaryError("clock")
 

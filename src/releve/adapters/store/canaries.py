@@ -12,7 +12,7 @@ import stat as stat_
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -46,7 +46,7 @@ def plant(keeper: Keeper, folder: int) -> frozenset[bytes]:
             keys.add(keeper.place.key_at(fd, name))
             paths.append(os.path.join(directory, name))
     with keeper.lock:
-        keeper.index.set_setting(_SETTING + root, msgspec.msgpack.encode(paths))
+        keeper.index.set_setting(_SETTING + root, _packed(paths))
         keeper.commit()
     return frozenset(keys)
 
@@ -57,7 +57,7 @@ def remove(keeper: Keeper, folder: int) -> int:
     with keeper.lock:
         noted = keeper.index.setting(_SETTING + root)
     left, removed = [], 0
-    for path in msgspec.msgpack.decode(noted, type=list[str]) if noted else ():
+    for path in _unpacked(noted) if noted else ():
         try:
             removed += _unlink(root, path)
         except OSError as error:
@@ -65,9 +65,19 @@ def remove(keeper: Keeper, folder: int) -> int:
                 left.append(path)  # at another start
     if noted:
         with keeper.lock:
-            keeper.index.set_setting(_SETTING + root, msgspec.msgpack.encode(left))
+            keeper.index.set_setting(_SETTING + root, _packed(left))
             keeper.commit()
     return removed
+
+
+def _packed(paths: list[str]) -> bytes:
+    """As bytes: a folder may have a name that is not UTF-8."""
+    return msgspec.msgpack.encode([os.fsencode(path) for path in paths])
+
+
+def _unpacked(noted: bytes) -> list[str]:
+    """Text of older guards, too."""
+    return [os.fsdecode(path) for path in msgspec.msgpack.decode(noted, type=list[Any])]
 
 
 def _unlink(root: str, path: str) -> bool:

@@ -3,13 +3,14 @@
 import errno
 import os
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from releve.model.held import Facts, Kind
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
+_decode = msgspec.msgpack.Decoder(dict[Any, bytes]).decode  # names: str, or bytes that are no UTF-8
 _SET_ID, _CAPABILITY = 0o6000, "security.capability"
 _KINDS = MappingProxyType({0o100000: Kind.FILE, 0o040000: Kind.DIRECTORY, 0o120000: Kind.LINK})
 
@@ -41,15 +42,31 @@ def _xattrs(fd: int | str) -> bytes:
             found[name] = os.getxattr(fd, name)
         except OSError:
             continue  # taken away between list and get
-    return _encode(found) if found else b""
+    return _packed(found)
 
 
 def without_powers(facts: Facts) -> Facts:
     """The same without what makes a program run as another: for bytes of whoever wrote them last."""
-    xattrs = _decode(facts.xattrs) if facts.xattrs else {}
+    xattrs = _unpacked(facts.xattrs)
     xattrs.pop(_CAPABILITY, None)
-    kept = _encode(xattrs) if xattrs else b""
-    return msgspec.structs.replace(facts, mode=facts.mode & ~_SET_ID, xattrs=kept)
+    return msgspec.structs.replace(facts, mode=facts.mode & ~_SET_ID, xattrs=_packed(xattrs))
+
+
+def _packed(xattrs: dict[str, bytes]) -> bytes:
+    """A name that is not UTF-8, which anyone may give, is kept as bytes."""
+    return _encode({_name(n): value for n, value in xattrs.items()}) if xattrs else b""
+
+
+def _unpacked(kept: bytes) -> dict[str, bytes]:
+    return {os.fsdecode(n): value for n, value in _decode(kept).items()} if kept else {}
+
+
+def _name(name: str) -> str | bytes:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name)
+    return name
 
 
 def set_facts(fd: int, facts: Facts) -> None:
@@ -57,8 +74,7 @@ def set_facts(fd: int, facts: Facts) -> None:
     st = os.fstat(fd)
     if (st.st_uid, st.st_gid) != (facts.uid, facts.gid):
         os.fchown(fd, facts.uid, facts.gid)
-    wanted = _decode(facts.xattrs) if facts.xattrs else {}
-    have = _decode(_xattrs(fd) or b"\x80")
+    wanted, have = _unpacked(facts.xattrs), _unpacked(_xattrs(fd))
     for name in have.keys() - wanted.keys():
         _quietly(os.removexattr, fd, name)
     for name, value in wanted.items():

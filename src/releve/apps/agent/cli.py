@@ -13,13 +13,15 @@ import anyio
 import click
 import msgspec
 
+from releve.adapters.contact_file import HomeContactFile
 from releve.adapters.process.guards import ProcessGuards
-from releve.adapters.system import log_to_stderr
+from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.agent import wiring
 from releve.apps.agent.config import Config, Home
 from releve.apps.agent.enrolling import Joining, ServerUnreachableError, join
 from releve.apps.agent.options import home_option as _home
 from releve.apps.agent.options import json_option as _json
+from releve.apps.agent.showing import Shown, answers, knows_agent, shown
 from releve.flow.agent.guard_words import differences, words_of
 from releve.flow.agent.ports import TemporaryError
 from releve.model.errors import ReleveError
@@ -211,19 +213,26 @@ def status(home: Path, as_json: bool) -> None:
     config = place.config()
     spool = wiring.open_spool(place, config)
     guard = ProcessGuards(place.guard, ()).status()
-    running = _is_running(place)
-    facts = {
-        "host": config.host,
-        "name": config.host_name,
-        "structure": config.structure_name,
-        "server": config.url,
-        "agent_running": running,
-        "guard_running": guard is not None and guard.running,
-        "guard_pid": guard.pid if guard is not None and guard.running else None,
-        "events_waiting": spool.waiting(),
-    }
+    running, contact = _is_running(place), HomeContactFile(place.contact).load()
+    guard_runs = guard is not None and guard.running
+    facts = Shown(
+        host=config.host,
+        name=config.host_name,
+        structure=config.structure_name,
+        server=config.url,
+        agent_running=running,
+        guard_running=guard_runs,
+        guard_pid=guard.pid if guard is not None and guard_runs else None,
+        events_waiting=spool.waiting(),
+        server_answers=answers(contact, agent_running=running),
+        server_knows_agent=knows_agent(contact),
+        server_answered_at=contact.answered_at,
+        server_away_since=contact.away_since,
+        server_away_why=contact.why,
+    )
     spool.close()
-    _say(as_json, facts, "\n".join(f"{key:16} {value}" for key, value in facts.items()))
+    words = shown(facts, guard_asked=bool(config.guard), now=SystemClock().now())
+    _say(as_json, msgspec.to_builtins(facts), words)
 
 
 def _is_running(place: Home) -> bool:

@@ -76,6 +76,7 @@ class Home:
         self.guard = path / "guard"
         self.feeding = path / "feed.lock"
         self.isolation = path / "isolation.json"  # as last told to the server
+        self.contact = path / "contact.json"  # when the server last answered
         self.help = path / "help.json"  # calls that were asked here
         self.authority = path / "authority.pem"
         self._config = path / "agent.json"

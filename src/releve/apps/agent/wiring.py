@@ -16,22 +16,26 @@ import structlog
 from anyio import to_thread
 
 import releve
+from releve.adapters.contact_file import HomeContactFile
 from releve.adapters.help_pad import HelpPad
 from releve.adapters.http.client import HttpServer
 from releve.adapters.process.commands import ProcessCommands
 from releve.adapters.process.files import FileSource
 from releve.adapters.process.guards import ProcessGuards
 from releve.adapters.process.isolation import CommandIsolation, IsolationFile
+from releve.adapters.process.papers import CommandPapers
 from releve.adapters.process.people import named
 from releve.adapters.recoveries import Recoveries
 from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent.config import Config, Home
 from releve.flow.agent.backup import back_up_forever
+from releve.flow.agent.contact import NotedServer
 from releve.flow.agent.drill import drill_forever
 from releve.flow.agent.help import HelpDesk
 from releve.flow.agent.isolation import tell_isolation_forever
 from releve.flow.agent.obey import CommandFor, Obedience, Place, listen_forever
+from releve.flow.agent.papers import tell_papers_forever
 from releve.flow.agent.ports import Commands, Guards
 from releve.flow.agent.recovery import RecoveryTeller, tell_recoveries_forever
 from releve.flow.agent.send import Pace, send_forever, send_once
@@ -45,6 +49,8 @@ from releve.sense.path_token import PathKey
 RELEVE = (sys.executable, "-P", "-m", "releve.apps.cli.main")
 # Where `releve isolate` keeps what is cut; the variable is the one that it reads itself.
 BOX_HOME = Path(os.environ.get("RELEVE_BOX_HOME", "/var/lib/releve/box"))
+# The same for `releve backup` and `releve key`, unless the backup's own words name a folder.
+BACKUP_STATE = os.environ.get("RELEVE_BACKUP_STATE") or "/var/lib/releve/backup"
 log = structlog.get_logger()
 
 
@@ -134,6 +140,13 @@ def drill_command(config: Config) -> tuple[str, ...]:
     return (*RELEVE, "drill", "run", "--if-due", "--resume", "--json", *place, *structure, *words)
 
 
+def paper_sight(commands: Commands, config: Config) -> CommandPapers:
+    folder = _given(config.backup, "--state")[1:] or (BACKUP_STATE,)
+    return CommandPapers(
+        commands, (*RELEVE, "key", "status", "--state", *folder, "--json"), Path(*folder)
+    )
+
+
 def isolation_sight(commands: Commands) -> CommandIsolation:
     command = (*RELEVE, "isolate", "--status", "--json")
     return CommandIsolation(commands, command, BOX_HOME / "isolation.json")
@@ -209,7 +222,9 @@ async def run(home: Home, config: Config) -> None:
         if config.guard:
             intake = open_intake(home, config, spool)
             tasks.start_soon(supervise_forever, guards, intake, spool, clock, Backoff())
-        tasks.start_soon(send_forever, spool, server, vitals, pace, chance, obedience.hand_on)
+        notes = HomeContactFile(home.contact)
+        noted = NotedServer(server, notes, clock, config.heartbeat_seconds)
+        tasks.start_soon(send_forever, spool, noted, vitals, pace, chance, obedience.hand_on)
         tasks.start_soon(listen_forever, server, obedience, pace, chance)
         tasks.start_soon(obedience.obey_forever)
         told = IsolationFile(home.isolation)
@@ -223,6 +238,7 @@ async def run(home: Home, config: Config) -> None:
             every = config.backup_every_seconds
             words = backup_command(config)
             tasks.start_soon(back_up_forever, commands, spool, clock, words, every, chance)
+            tasks.start_soon(tell_papers_forever, paper_sight(commands, config), spool, clock)
         if config.backup and config.drills:
             every, words = config.drill_asked_every_seconds, drill_command(config)
             tasks.start_soon(drill_forever, commands, spool, clock, words, every, chance)

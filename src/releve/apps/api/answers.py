@@ -43,6 +43,7 @@ class ApiHost(msgspec.Struct, frozen=True, kw_only=True):
     isolated_until: dt.datetime | None
     last_good_backup_at: dt.datetime | None
     last_good_drill_at: dt.datetime | None
+    key_paper_tried_at: dt.datetime | None
 
 
 class ApiCare(msgspec.Struct, frozen=True, kw_only=True):

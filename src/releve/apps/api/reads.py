@@ -173,6 +173,7 @@ def _host(host: Host) -> form.ApiHost:
         isolated_until=state.isolation.until if state.isolation else None,
         last_good_backup_at=state.backup.last_good_at if state.backup else None,
         last_good_drill_at=state.drill.last_good_at if state.drill else None,
+        key_paper_tried_at=state.paper.tried_at if state.paper else None,
     )
 
 

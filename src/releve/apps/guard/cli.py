@@ -6,12 +6,12 @@ import os
 import pwd
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 import msgspec
 
-from releve.model.errors import ReleveError
+from releve.model.errors import ReleveError, UsageError
 
 
 class ApprovalError(ReleveError):
@@ -134,6 +134,7 @@ def run(
     from releve.apps.guard.alone import become
     from releve.apps.guard.config import Asked, GuardConfig
 
+    _check_words(protect, (box, store, *care, *never_block))
     asked = Asked(
         guard=GuardConfig(
             protect=protect,
@@ -152,6 +153,18 @@ def run(
         called=sys.argv[0],
     )
     become(msgspec.json.encode(asked).decode())
+
+
+def _check_words(folders: Sequence[str], others: Sequence[str]) -> None:
+    """What the guard's process is handed is UTF-8. Raises: FolderError, UsageError."""
+    for word in (*folders, *others):
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            from releve.apps.guard.wiring import not_utf8
+
+            refused = not_utf8(word)
+            raise refused if word in folders else UsageError(str(refused)) from error
 
 
 def _store(store: str, protect: str) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from releve.adapters.control import Answer, Ask
 from releve.flow.guard.guard import Guard
-from releve.model.lines import Folder, Status, Stopped
+from releve.model.lines import Folder, Status, Stopped, in_utf8
 
 _encode = msgspec.json.Encoder().encode
 
@@ -26,7 +26,8 @@ class ControlDesk:
         self.describe: Callable[[], tuple[Folder, ...]] = tuple
 
     def say(self, line: object) -> None:
-        """Take one line of the guard."""
+        """Take one line of the guard. Never raises for a name in it: who stops an attack says it, too."""
+        line = in_utf8(line)
         if isinstance(line, Stopped):
             self._stopped.append(line)
         self._out(line)

@@ -40,6 +40,16 @@ class FolderError(ReleveError):
     remedy = "Name an existing folder by its full path."
 
 
+def not_utf8(path: str) -> FolderError:
+    """A guard's lines and its orders name folders as UTF-8: one named otherwise is refused at once."""
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    error = FolderError(f"The name {shown} is not UTF-8.")
+    error.remedy = (
+        "Rename the folder, or protect the one above it: what lies below may have any name."
+    )
+    return error
+
+
 class ScopeError(ReleveError):
     """The process named by --scope shows no namespace."""
 
@@ -235,6 +245,8 @@ def default_store(folder: str) -> str:
 
 def _folder(path: str) -> str:
     full = os.path.realpath(path)
+    if os.fsencode(full).decode("utf-8", "replace") != full:
+        raise not_utf8(full)
     if not os.path.isdir(full):
         raise FolderError(f"{path} is not a folder.")
     return full

@@ -29,6 +29,7 @@ _TITLES = {
     proving.SHEET: "Feuille de clé",
     service.NAME: "Service de l'agent",
 }
+_NO_SERVICE = "laissé de côté (--no-service)"
 _NO_FOLDERS = "aucun dossier dans le fichier d'accueil : cette machine ne sauvegarde rien"
 
 
@@ -110,10 +111,12 @@ class Installing:
         self._plan, self._places, self._teller = plan, places, teller
         self._commands = ShownCommands(teller.went_on)
         self._ended: dict[str, Step] = {}
+        self._asked: list[str] = []  # the steps that this run does, in their order
 
     def run(self, *, with_service: bool) -> None:
         """Raises: InstallUnfinishedError."""
         plan, places, commands = self._plan, self._places, self._commands
+        self._asked = _asked(plan, with_service=with_service)
         is_joined = self._do(joining.NAME, lambda: joining.enrolled(plan, places))
         is_changed = is_joined and joining.keep_words(plan, places)
         if plan.folders:
@@ -133,15 +136,17 @@ class Installing:
                 lambda: service.started(places, is_changed=is_changed),
                 joining.NAME,
             )
+        elif is_joined:
+            self._end(service.by_hand(places, _NO_SERVICE, is_changed=is_changed))
         if is_joined:
             self._tell_server()
-        self._wait_for_what_failed(with_service=with_service)
+        self._wait_for_what_failed()
 
     def _do(self, name: str, work: Callable[[], Step], needs: str = "") -> bool:
         """Whether it stands after this, now or from before."""
         if needs and self._ended[needs].state is State.FAILED:
             return False
-        self._teller.begins(list(_TITLES).index(name) + 1, len(_TITLES), _TITLES[name])
+        self._teller.begins(self._asked.index(name) + 1, len(self._asked), _TITLES[name])
         try:
             step = work()
         except ReleveError as error:
@@ -162,13 +167,16 @@ class Installing:
         except TemporaryError as error:
             self._teller.went_on(f"Le serveur l'apprendra de l'agent plus tard ({error}).")
 
-    def _wait_for_what_failed(self, *, with_service: bool) -> None:
-        names = [name for name in _TITLES if with_service or name != service.NAME]
-        if not self._plan.folders:
-            names = [name for name in names if name in (joining.NAME, service.NAME)]
-        for name in names:
+    def _wait_for_what_failed(self) -> None:
+        for name in self._asked:
             if name not in self._ended:
                 self._end(Step(name=name, state=State.WAITS, said="une étape d'avant a échoué"))
         bad = (State.FAILED, State.WAITS)
-        if lacking := [_TITLES[name] for name in names if self._ended[name].state in bad]:
+        if lacking := [_TITLES[name] for name in self._asked if self._ended[name].state in bad]:
             raise InstallUnfinishedError(lacking)
+
+
+def _asked(plan: HostPlan, *, with_service: bool) -> list[str]:
+    left_out = () if with_service else (service.NAME,)
+    names = list(_TITLES) if plan.folders else [joining.NAME, service.NAME]
+    return [name for name in names if name not in left_out]

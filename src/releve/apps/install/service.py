@@ -54,13 +54,9 @@ def started(places: Places, *, is_changed: bool) -> Step:
     """
     file, text = places.units / UNIT, unit(places)
     has_systemd = _RUNNING.is_dir() and shutil.which("systemctl") is not None
-    works = is_working(places.agent())
     if not has_systemd:
-        again = " (à relancer : ses mots ont changé)" if is_changed else ""
-        if works:
-            return Step(name=NAME, state=State.KEPT, said=f"l'agent travaille{again}")
-        hand = f"lancer, et relancer à chaque démarrage : {command(places)}"
-        return Step(name=NAME, state=State.HAND, said="systemd n'est pas là", hand=hand)
+        return by_hand(places, "systemd n'est pas là", is_changed=is_changed)
+    works = is_working(places.agent())
     is_new = not file.exists() or file.read_text() != text
     if is_new:
         places.units.mkdir(parents=True, exist_ok=True)
@@ -78,6 +74,15 @@ def started(places: Places, *, is_changed: bool) -> Step:
             raise StepFailedError("Le service ne démarre pas", f"journalctl -u {UNIT}", "")
         time.sleep(0.2)
     return Step(name=NAME, state=State.DONE, said=UNIT)
+
+
+def by_hand(places: Places, why: str, *, is_changed: bool) -> Step:
+    """No service starts it: the command that does, unless it works already."""
+    again = " (à relancer : ses mots ont changé)" if is_changed else ""
+    if is_working(places.agent()):
+        return Step(name=NAME, state=State.KEPT, said=f"l'agent travaille{again}")
+    hand = f"lancer, et relancer à chaque démarrage : {command(places)}"
+    return Step(name=NAME, state=State.HAND, said=why, hand=hand)
 
 
 def _is(question: str) -> bool:

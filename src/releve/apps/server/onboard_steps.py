@@ -26,16 +26,23 @@ _SAID = {
 
 
 def by_hand(
-    wanted: Wanted, *, folder: Path, waiting: Sequence[WantedHost], is_heard: bool
+    wanted: Wanted,
+    *,
+    folder: Path,
+    waiting: Sequence[WantedHost],
+    untried: Sequence[WantedHost],
+    is_heard: bool,
 ) -> tuple[str, ...]:
     """In the order in which they can be done.
 
-    `waiting`: whose installer has not done all yet. `is_heard`: the vault told the server of itself.
+    `waiting`: whose installer has not done all yet. `untried`: who never told that the recovery
+    key's paper opened its backup. `is_heard`: the vault told the server of itself.
     """
     login = wanted.login
     return (
         *_of_vault(wanted, folder, waiting, is_heard=is_heard),
         *(_on_host(wanted, one, folder) for one in waiting),
+        *(_on_paper(one) for one in untried if one not in waiting),
         *([] if wanted.rota is not None else ["l'astreinte : releve desk rota template"]),
         *_of_person(login, folder),
         f"imprimer {folder}/fiches",
@@ -88,4 +95,14 @@ def _on_host(wanted: Wanted, host: WantedHost, folder: Path) -> str:
     if not host.folders:
         return f"{host.name} : sh {installer} (root ; sans dossiers, elle ne sauvegarde rien)"
     beside = f", avec {deposit_name(host.name)} à côté" if wanted.vault_key else ""
-    return f"{host.name} : sh {installer} (root){beside} ; imprimer la feuille de clé qu'il fait"
+    return (
+        f"{host.name} : sh {installer} (root){beside} ; imprimer la feuille de clé qu'il fait, et"
+        " l'essayer : releve key try"
+    )
+
+
+def _on_paper(host: WantedHost) -> str:
+    return (
+        f"{host.name} : la feuille de clé n'y a jamais été essayée. Papier en main, sur cette machine :"
+        " releve key try ; sans papier, d'abord releve key sheet"
+    )

@@ -106,6 +106,7 @@ class Reception:
             wanted,
             folder=folder,
             waiting=[one for one in wanted.machines() if not is_set_up(one, known.get(one.name))],
+            untried=[one for one in wanted.machines() if lacks_paper(one, known.get(one.name))],
             is_heard=any(one.head is not None for one in own),
         )
 
@@ -241,6 +242,13 @@ def is_set_up(wanted: WantedHost, known: Host | None) -> bool:
     backup, drill = known.state.backup, known.state.drill
     has_both = backup is not None and backup.last_good_at and drill is not None
     return not wanted.folders or bool(has_both and drill is not None and drill.last_good_at)
+
+
+def lacks_paper(wanted: WantedHost, known: Host | None) -> bool:
+    """Whether it backs up, and never told that its recovery key's paper opened the repository."""
+    if not wanted.folders or known is None:
+        return False
+    return known.state.paper is None or known.state.paper.tried_at is None
 
 
 def _kept(file: Path) -> str:

@@ -19,7 +19,7 @@ from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.deciders import agreement, approver
 from releve.apps.vault.keeping import keep, schedule, unit
 from releve.apps.vault.look import clock, head, receipts, scrub, view
-from releve.apps.vault.opened import Vault, only_gate
+from releve.apps.vault.opened import Vault, only_gate, only_writer
 from releve.apps.vault.reporting import report_to
 from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
@@ -93,17 +93,17 @@ def init(
     layout = Layout(data)
     layout.make()
     is_new = not layout.config_file.exists()
-    layout.save_config(
-        Config(
-            name=name,
-            head_places=tuple(p if "://" in p else str(Path(p).absolute()) for p in places),
-            server_url=server_url.rstrip("/"),
-            server_token_file=_absolute(server_token_file),
-            server_authority_file=_absolute(server_authority),
-            reserve_bytes=reserve,
-            notice_command=(notice_command,) if notice_command else (),
-        )
+    made = Config(
+        name=name,
+        head_places=tuple(p if "://" in p else str(Path(p).absolute()) for p in places),
+        server_url=server_url.rstrip("/"),
+        server_token_file=_absolute(server_token_file),
+        server_authority_file=_absolute(server_authority),
+        reserve_bytes=reserve,
+        notice_command=(notice_command,) if notice_command else (),
     )
+    with only_writer(layout):
+        layout.save_config(made)
     public = layout.key().public_key().public_bytes_raw().hex()
     write(layout.data / "head.pub", (public + "\n").encode())
     Vault(data)

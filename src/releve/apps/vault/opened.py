@@ -113,3 +113,17 @@ def only_gate(layout: Layout) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def only_writer(layout: Layout) -> Iterator[None]:
+    """Hold while the vault's configuration, or what it names, is changed; waits for who holds it.
+
+    The kernel lets go of the lock however its holder dies.
+    """
+    handle = os.open(layout.run / "config.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -10,6 +10,7 @@ from releve.adapters.durable import write
 from releve.adapters.vault.layout import Config, Layout
 from releve.adapters.vault.server import read_tokens
 from releve.apps.vault.access import check_name
+from releve.apps.vault.opened import only_writer
 from releve.apps.vault.show import data_option, json_option, tell
 from releve.model.errors import UsageError
 from releve.model.installer import ServerLink
@@ -35,6 +36,16 @@ def report_to(source: IO[bytes], data: str, *, as_json: bool) -> None:
         raise UsageError(f"This is not what `releve onboard` wrote: {error}.") from error
     check_name(link.structure)
     layout = Layout(data)
+    layout.config()
+    with only_writer(layout):  # of two at once, the second sees what the first wrote
+        is_new = _tell(layout, link)
+    words = "Redémarrer la porte : elle rendra compte" if is_new else "Déjà réglé : il rend compte"
+    facts = {"event": "report_to", "url": link.url, "structure": link.structure, "new": is_new}
+    tell(facts, f"{words} de {link.structure} à {link.url}", as_json=as_json)
+
+
+def _tell(layout: Layout, link: ServerLink) -> bool:
+    """Whether anything is new; nobody else writes meanwhile. Raises: UsageError."""
     before = layout.config()
     if before.server_url and before.server_url != link.url:
         raise UsageError(f"This vault tells {before.server_url} already; it tells one server.")
@@ -43,10 +54,7 @@ def report_to(source: IO[bytes], data: str, *, as_json: bool) -> None:
     after = _with_authority(layout, after, link)
     if after != before:
         layout.save_config(after)
-    is_new = is_new or after != before
-    words = "Redémarrer la porte : elle rendra compte" if is_new else "Déjà réglé : il rend compte"
-    facts = {"event": "report_to", "url": link.url, "structure": link.structure, "new": is_new}
-    tell(facts, f"{words} de {link.structure} à {link.url}", as_json=as_json)
+    return is_new or after != before
 
 
 def _with_token(layout: Layout, config: Config, link: ServerLink) -> tuple[Config, bool]:

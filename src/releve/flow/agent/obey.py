@@ -8,7 +8,7 @@ import anyio
 import structlog
 from anyio import to_thread
 
-from releve.flow.agent.ports import Commands, Server, Spool, TemporaryError
+from releve.flow.agent.ports import Commands, Server, Spool, TemporaryError, UnknownAgentError
 from releve.flow.agent.send import Pace
 from releve.flow.clock import Clock
 from releve.flow.envelope import open_order
@@ -131,6 +131,9 @@ async def listen_forever(server: Server, obedience: Obedience, pace: Pace, chanc
     while True:
         try:
             answer = await server.wait_orders(HOLD_SECONDS, obedience.newest)
+        except UnknownAgentError:
+            await anyio.sleep(pace.unknown_retry_seconds * chance.uniform(0.5, 1.0))
+            continue
         except TemporaryError:
             await anyio.sleep(wait * chance.uniform(0.5, 1.0))
             wait = min(wait * 2, pace.last_retry_seconds)

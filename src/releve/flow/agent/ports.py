@@ -13,6 +13,13 @@ class TemporaryError(Exception):
     """The server cannot be reached, or is not itself; trying again later is right."""
 
 
+class UnknownAgentError(TemporaryError):
+    """The server itself answers that it does not know this agent (any more).
+
+    Its structure left, or it was removed; or the server was restored from before the enrolment.
+    """
+
+
 class GuardStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A guard that was started on this host, by this agent or by one before it."""
 

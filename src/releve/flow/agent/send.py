@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from anyio import to_thread
 
-from releve.flow.agent.ports import Server, Spool, TemporaryError
+from releve.flow.agent.ports import Server, Spool, TemporaryError, UnknownAgentError
 from releve.flow.wire import Batch, Vitals
 from releve.model.order import SignedOrder
 
@@ -25,6 +25,9 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: float = 0.3  # how soon a new event is seen; another process may have spooled it
     first_retry_seconds: float = 1.0
     last_retry_seconds: float = 300.0  # after weeks away the server is found again within minutes
+    unknown_retry_seconds: float = (
+        900.0  # to a server that does not know us; restored, it may again
+    )
     most_events: int = 500
     most_bytes: int = 1024 * 1024
 
@@ -62,6 +65,9 @@ async def send_forever(
     while True:
         try:
             await send_once(spool, server, vitals(), pace, hand_on)
+        except UnknownAgentError:  # said once, by who notes it
+            await anyio.sleep(pace.unknown_retry_seconds * chance.uniform(0.5, 1.0))
+            continue
         except TemporaryError as error:
             log.warning("server_not_reached", why=str(error), retry_seconds=round(wait, 1))
             # Thousands of agents must not come back in one second when their server does.

@@ -15,7 +15,7 @@ from releve.model import event as ev
 from releve.model.finding import Finding
 from releve.model.host import Host, HostState
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
-from releve.triage import hosts
+from releve.triage import hosts, papers
 from releve.triage.recoveries import believed
 
 _OLDEST = dt.timedelta(days=KEEP_DAYS)  # a host may have been without its server for weeks
@@ -143,6 +143,8 @@ def _believed(event: ev.AnyEvent | None, now: dt.datetime) -> ev.AnyEvent | None
         event = msgspec.structs.replace(event, seen_at=now)
     if isinstance(event, ev.RecoveryTold):
         return believed(event, now - _OLDEST)
+    if isinstance(event, ev.PaperKeyTold):
+        return papers.believed(event)
     return event
 
 

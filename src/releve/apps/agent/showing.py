@@ -1,0 +1,97 @@
+"""`releve agent status` in words: what runs here, and whether the server answers."""
+
+import datetime as dt
+
+import msgspec
+
+from releve.flow.agent.contact import Contact
+from releve.report.text import Voice
+
+_FR = Voice("fr")
+_WHY = {
+    "ConnectError": "connexion impossible",
+    "ConnectTimeout": "pas de réponse à temps",
+    "ReadTimeout": "pas de réponse à temps",
+    "ReadError": "connexion coupée",
+    "RemoteProtocolError": "connexion coupée",
+    "the answer is not signed by the server": "la réponse n'est pas signée par ce serveur",
+    "clock": "les horloges diffèrent",
+    "too_many": "le serveur est débordé",
+}
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of `releve agent status --json`."""
+
+    host: str
+    name: str
+    structure: str
+    server: str
+    agent_running: bool
+    guard_running: bool
+    guard_pid: int | None
+    events_waiting: int
+    server_answers: bool | None  # None: nobody asks it at this moment, or nobody did yet
+    server_knows_agent: bool | None
+    server_answered_at: dt.datetime | None
+    server_away_since: dt.datetime | None
+    server_away_why: str
+
+
+def shown(facts: Shown, *, guard_asked: bool, now: dt.datetime) -> str:
+    """Lines for a person."""
+    guard = f"tourne (processus {facts.guard_pid})" if facts.guard_running else "ne tourne pas"
+    if not facts.guard_running and not guard_asked:
+        guard = "aucun n'est demandé ici"
+    lines = [
+        f"Machine : {facts.name}, de {facts.structure} ({facts.host})",
+        f"Agent : {'travaille' if facts.agent_running else 'ne travaille pas (releve agent run)'}",
+        f"Gardien : {guard}",
+        f"Serveur : {facts.server}",
+        *(f"     {line}" for line in _server(facts, now)),
+        f"Événements à envoyer : {_FR.number(facts.events_waiting)}",
+    ]
+    return "\n".join(lines)
+
+
+def answers(contact: Contact, *, agent_running: bool) -> bool | None:
+    """Whether the server takes what this agent sends; None: it is not known now."""
+    if not agent_running or (contact.answered_at is None and contact.away_since is None):
+        return None
+    return contact.away_since is None
+
+
+def knows_agent(contact: Contact) -> bool | None:
+    """False once the server said that it does not; None: it never answered."""
+    if contact.is_unknown:
+        return False
+    return True if contact.answered_at else None
+
+
+def _server(facts: Shown, now: dt.datetime) -> list[str]:
+    last, since = facts.server_answered_at, facts.server_away_since
+    heard = f"dernière réponse le {_at(last)}" if last else "jamais de réponse"
+    if facts.server_knows_agent is False and since is not None:
+        return [
+            (
+                f"il ne connaît plus cette machine depuis le {_at(since)} : sa structure est partie, ou la"
+                " machine a été retirée. Gardien et sauvegarde continuent."
+            ),
+            (
+                "Si c'est voulu : systemctl disable --now releve-agent, releve agent stop-guard, puis"
+                " effacer le dossier de l'agent. Sinon : un jeton du serveur (releve server token create),"
+                " puis ici releve agent enrol --token JETON --home NOUVEAU_DOSSIER."
+            ),
+        ]
+    if not facts.agent_running:
+        return [f"pas interrogé : l'agent ne travaille pas ({heard})"]
+    if since is not None:
+        why = _WHY.get(facts.server_away_why, facts.server_away_why)
+        return [f"plus atteint depuis le {_at(since)} : {why} ({heard})"]
+    if last is None:
+        return ["pas encore interrogé"]
+    return [f"le serveur répond, il y a {_FR.age(max(0.0, round((now - last).total_seconds())))}"]
+
+
+def _at(moment: dt.datetime) -> str:
+    return f"{moment.astimezone():%d/%m/%Y à %H:%M:%S}"

@@ -1,0 +1,158 @@
+"""Whether the server answers, as `releve agent status` tells it: there, away, back, and not knowing us."""
+
+import datetime as dt
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from releve.adapters.contact_file import HomeContactFile
+from releve.adapters.process.guards import ProcessGuards
+from releve.flow.agent.contact import Contact, answered, refused
+from tests.agent.hands import T0, wait_for
+from tests.agent.test_with_server import RELEVE, Site, outputs, releve
+
+EVERY = dt.timedelta(seconds=30)
+SECOND = dt.timedelta(seconds=1)
+
+
+class Watched(Site):
+    """A site whose agent's log is kept."""
+
+    def run_agent(self, *words: str) -> None:
+        command = [*RELEVE, "agent", "run", "--home", str(self.agent_home), "--heartbeat", "1"]
+        with self.log().open("ab") as log:
+            self.agent = subprocess.Popen([*command, *words], stdout=log, stderr=log)
+
+    def log(self) -> Path:
+        return self.agent_home.with_name("agent.log")
+
+    def said(self, event: str) -> int:
+        return self.log().read_text().count(event)
+
+    def status(self) -> dict:
+        return releve("agent", "status", "--home", str(self.agent_home))
+
+    def words(self) -> str:
+        command = [*RELEVE, "agent", "status", "--home", str(self.agent_home)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
+
+    def end_server(self) -> None:
+        assert self.server is not None
+        self.server.kill()
+        self.server.wait()
+
+    def end_agent(self) -> None:
+        assert self.agent is not None
+        self.agent.terminate()
+        assert self.agent.wait(20) == 0
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Watched]:
+    made = Watched(tmp_path)
+    yield made
+    made.close()
+
+
+def test_an_answer_is_noted_once_a_heartbeat_and_at_once_after_silence() -> None:
+    first = answered(Contact(), T0, EVERY)
+    assert first == Contact(answered_at=T0)
+    assert answered(first, T0 + 29 * SECOND, EVERY) is first, "nothing to write"
+    assert answered(first, T0 + EVERY, EVERY).answered_at == T0 + EVERY
+    assert answered(first, T0 - EVERY, EVERY).answered_at == T0 - EVERY, "the clock was set back"
+    away = refused(first, T0 + SECOND, "ConnectError", is_unknown=False)
+    assert (away.away_since, away.answered_at) == (T0 + SECOND, T0)
+    assert refused(away, T0 + EVERY, "ConnectError", is_unknown=False) == away, "nothing to write"
+    slow = refused(away, T0 + EVERY, "ReadTimeout", is_unknown=False)
+    assert (slow.away_since, slow.why) == (T0 + SECOND, "ReadTimeout")
+    gone = refused(slow, T0 + EVERY, "unknown_agent", is_unknown=True)
+    assert (gone.away_since, gone.is_unknown) == (T0 + EVERY, True), "since then it answers so"
+    assert answered(gone, T0 + EVERY + SECOND, EVERY) == Contact(answered_at=T0 + EVERY + SECOND)
+
+
+def test_a_note_that_cannot_be_written_or_read_stops_nothing(tmp_path: Path) -> None:
+    notes = HomeContactFile(tmp_path / "none" / "contact.json")
+    notes.save(Contact(answered_at=T0))
+    assert notes.load() == Contact()
+    notes = HomeContactFile(tmp_path / "contact.json")
+    notes.save(Contact(answered_at=T0))
+    assert notes.load() == Contact(answered_at=T0)
+    assert oct((tmp_path / "contact.json").stat().st_mode & 0o777) == "0o600"
+    (tmp_path / "contact.json").write_bytes(b"")
+    assert notes.load() == Contact()
+
+
+def test_the_status_tells_whether_the_server_answers(site: Watched) -> None:
+    site.serve()
+    site.enrol()
+    before = site.status()
+    assert (before["server_answers"], before["server_knows_agent"]) == (None, None)
+    assert "pas interrogé : l'agent ne travaille pas (jamais de réponse)" in site.words()
+    site.run_agent()
+    wait_for(lambda: site.status()["server_answers"] is True, 30)
+    words = site.words()
+    assert "le serveur répond, il y a " in words
+    assert "Agent : travaille" in words
+    assert "aucun n'est demandé ici" in words
+    assert "events_waiting" not in words, "sentences, no names of fields"
+    site.end_server()
+    wait_for(lambda: site.status()["server_answers"] is False, 30)
+    away = site.status()
+    assert (away["server_away_why"], away["server_knows_agent"]) == ("ConnectError", True)
+    assert away["server_answered_at"] <= away["server_away_since"]
+    since = dt.datetime.fromisoformat(away["server_away_since"]).astimezone()
+    assert f"plus atteint depuis le {since:%d/%m/%Y à %H:%M:%S} : connexion impossible" in (
+        site.words()
+    )
+    site.serve()
+    wait_for(lambda: site.status()["server_answers"] is True, 40)
+    assert site.said("server_answers_again") == 1
+    site.end_agent()
+    assert site.status()["server_answers"] is None
+    assert "pas interrogé : l'agent ne travaille pas (dernière réponse le " in site.words()
+
+
+def test_a_structure_that_left_is_said_once_and_the_guard_goes_on(site: Watched) -> None:
+    site.serve()
+    site.enrol()
+    share, held = site.agent_home.with_name("share"), site.agent_home.with_name("held")
+    share.mkdir()
+    site.run_agent("--guard", f"--portable --protect {share} --store {held}")
+    wait_for(lambda: b'"ready"' in b"".join(outputs(site)), 40)
+    wait_for(lambda: site.status()["server_answers"] is True, 30)
+    site.end_server()
+    shutil.copytree(site.server_home, site.server_home.with_name("kept"))
+    gone = ("--structure", "Cabinet", "--out", str(site.agent_home.with_name("out")))
+    why = ("--erase", "--by", "A. Martin", "--reason", "fin de contrat")
+    releve("leave", *gone, *why, "--home", str(site.server_home))
+    site.serve()
+    wait_for(lambda: site.status()["server_knows_agent"] is False, 40)
+    assert site.status()["server_answers"] is False
+    words = site.words()
+    assert "il ne connaît plus cette machine depuis le " in words
+    assert "releve agent enrol --token JETON" in words
+    assert ProcessGuards(site.agent_home / "guard", ()).status().running
+    failed = site.said("server_not_reached")
+    site.feed(0, 3)
+    time.sleep(4)  # several first retries
+    assert site.said("agent_unknown_to_server") == 1
+    assert site.said("server_not_reached") == failed, "not told as one that is away"
+    the_same_server_restored_knows_it_again(site)
+
+
+def the_same_server_restored_knows_it_again(site: Watched) -> None:
+    site.end_server()
+    shutil.rmtree(site.server_home)
+    shutil.move(site.server_home.with_name("kept"), site.server_home)
+    site.serve()
+    time.sleep(4)
+    assert site.waiting() >= 3, "kept, and not even asked: an agent that runs asks rarely"
+    site.end_agent()
+    site.run_agent()  # asks at once
+    wait_for(lambda: site.stored()[:3] == [0, 1, 2], 40)
+    wait_for(lambda: site.status()["server_knows_agent"] is True, 10)
