@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import pyotp
 
+from releve.apps.web.assets import templates
 from releve.flow.server import signin
 from releve.flow.server.assist import rotas
 from releve.flow.server.enrol import ensure_structure
@@ -90,6 +91,12 @@ def test_what_the_trail_says_in_both_languages_the_page_says_in_the_readers(
         assert of_english in english
         assert of_english not in french
     assert "comptes / accounts" in french, "a person's own words"
+
+
+def test_a_bar_of_nothing_is_empty_and_one_of_little_is_seen() -> None:
+    bar = templates("releve.apps.console").get_template("_parts.html").module.bar
+    drawn = [re.findall(r'width="([^"]+)"', bar(value, 60, "x"))[1] for value in (0, 0.1, 30, 99)]
+    assert [float(width) for width in drawn] == [0, 2, 50, 100]
 
 
 def test_vendored_files_are_the_ones_that_were_reviewed() -> None:
