@@ -84,6 +84,16 @@ def test_everything_is_handed_over_without_a_key_to_any_door(
     assert dump(store, host.structure) == rows
 
 
+def test_handed_over_twice_within_a_second_lies_in_two_folders(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    fill(store, "A")
+    first, second = (hand_over(office(store), found(store, "A"), tmp_path) for _ in range(2))
+    assert second.name == f"{first.name}-2"
+    assert (first / "manifest.json").exists()
+    assert (second / "manifest.json").exists()
+
+
 def test_none_of_it_stays_and_the_others_lose_nothing(store: SqlStore, tmp_path: Path) -> None:
     mine, theirs = fill(store, "A"), fill(store, "B")
     before, others = dump(store, mine.structure), dump(store, theirs.structure)
@@ -252,8 +262,7 @@ def test_accounts_that_others_need_are_told_and_end_only_when_it_is_said(
     account(store, "Clinique B", "chef-b")
     assert run([*words, "--by", "Nora"]) == AccountsEndError.status
     assert "the account of nora, who decides, ends too" in capsys.readouterr().err
-    look = ["leave", "--home", str(home.path), "--out", str(tmp_path / "looked")]
-    assert run([*look, "--structure", "A", "--json"]) == 0, "looking at it is always allowed"
+    assert run([*at, "--structure", "A", "--json"]) == 0, "looking at it is always allowed"
     (nora, zoe) = json.loads(capsys.readouterr().out)["accounts"]
     assert nora["elsewhere"] == [
         {"structure": "Clinique", "role": "operator", "is_last": False},
