@@ -19,10 +19,12 @@ from pathlib import Path
 
 import httpx
 import pyotp
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 RELEVE = [sys.executable, "-m", "releve.apps.cli.main"]
+COLOURS = 128
 PASSWORD = "une phrase assez longue"
 
 
@@ -134,6 +136,8 @@ def take(words: argparse.Namespace, url: str, secret: str) -> None:
         words.out.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(words.out), full_page=True)
         browser.close()
+    with Image.open(words.out) as taken:
+        taken.convert("RGB").quantize(COLOURS).save(words.out, optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Every command that works on a server's home, named one that is not there: refused, and nothing made."""
 
+import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -8,15 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from releve.adapters.server_archive import StateFileError
+from releve.adapters.sql.engine import sqlite_path
+from releve.adapters.sql.whose import Whose, whose
 from releve.apps.cli import main
 from releve.apps.cli.called import to_type
 from releve.apps.guard.wiring import FolderError
 from releve.apps.server.home import Home
 from releve.apps.server.mailbox_cli import MailboxMissingError
-from releve.apps.server.opening import DatabaseMissingError
+from releve.apps.server.opening import DatabaseMissingError, make_store
+from releve.apps.server.state import HomeTakenError
 from releve.apps.server.statement_cli import StatementBadError
 from releve.model.errors import UsageError
 
@@ -91,20 +97,95 @@ def test_it_says_that_no_server_is_there(
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("words", ["audit show", "audit verify"])
-def test_a_database_of_something_else_is_none_of_a_server_and_gets_no_table(
-    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+class Foreign(msgspec.Struct, frozen=True):
+    """Another program's database under the server's name."""
+
+    home: Path
+
+    def bytes(self) -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in sorted(self.home.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Foreign:
     home = tmp_path / "nowhere"
     home.mkdir()
-    with sqlite3.connect(home / "releve.db") as other:
-        other.execute("CREATE TABLE note (text)")
-    other.close()
-    assert main.run(words_of(words, COMMANDS[words], tmp_path)) == DatabaseMissingError.status
-    assert "holds no database of a server" in capsys.readouterr().err
-    with sqlite3.connect(home / "releve.db") as other:
-        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("note",)]
-    other.close()
+    with contextlib.closing(sqlite3.connect(sqlite_path(home))) as other:
+        other.execute("CREATE TABLE structure (text)")
+        other.execute("CREATE TABLE audit (text)")
+    return Foreign(home)
+
+
+@pytest.mark.parametrize("words", sorted(set(COMMANDS) - {"onboard"}))
+def test_another_programs_database_is_none_of_a_server_and_not_a_byte_of_it_changes(
+    words: str,
+    foreign: Foreign,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = foreign.bytes()
+    taken = {"server restore": HomeTakenError}
+    error = {**OTHERS, **taken}.get(words, DatabaseMissingError)
+    assert main.run(words_of(words, COMMANDS[words], tmp_path)) == error.status
+    assert to_type(error.remedy) in capsys.readouterr().err
+    assert foreign.bytes() == before
+    assert list(foreign.home.iterdir()) == [sqlite_path(foreign.home)]
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL", "WAL, in use", "no database", "empty"])
+@pytest.mark.parametrize("words", ["audit show", "server user list", "server token create"])
+def test_nor_of_a_file_that_is_named_with_db(
+    words: str, mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, place = tmp_path / "home", tmp_path / "other" / "photos #é.db"
+    make_store(Home(home)).close()
+    place.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(place)) as other:
+        if mode == "no database":
+            place.write_bytes(b"SQLite format 4 " * 600)
+        elif mode != "empty":
+            other.execute(f"PRAGMA journal_mode={mode.partition(',')[0]}")
+            other.execute("CREATE TABLE note (text)")
+            other.execute("INSERT INTO note VALUES ('CREATE TABLE water')")
+        if mode == "WAL, in use":
+            refused(words, home, place)
+    if not (mode == "empty" and words == "server token create"):
+        refused(words, home, place)
+        assert "holds no database of a server" in capsys.readouterr().err
+    assert main.run(["audit", "show", "--home", str(home)]) == 0
+
+
+def refused(words: str, home: Path, place: Path) -> None:
+    before = Foreign(place.parent).bytes()
+    said = [*words.split(), "--home", str(home), "--db", f"sqlite:///{place}"]
+    said += ["--structure", "Cabinet"] if words == "server token create" else []
+    assert main.run(said) == DatabaseMissingError.status
+    assert Foreign(place.parent).bytes() == before
+
+
+def test_looking_at_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    home, place = tmp_path / "home", tmp_path / "photos.db"
+    make_store(Home(home)).close()
+    for words in (["audit", "show"], ["server", "user", "list"]):
+        said = [*words, "--home", str(home), "--db", f"sqlite:///{place}"]
+        assert main.run(said) == DatabaseMissingError.status
+    assert not place.exists()
+
+
+def test_a_servers_own_is_known_while_all_of_it_is_in_sqlites_log(tmp_path: Path) -> None:
+    store = make_store(Home(tmp_path))
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for name in ("releve.db", "releve.db-wal"):
+        shutil.copyfile(tmp_path / name, copied / name)  # as a server that was killed left it
+    assert whose(f"sqlite:///{tmp_path / 'releve.db'}") is Whose.OURS
+    assert whose(f"sqlite:///{copied / 'releve.db'}") is Whose.OURS
+    (copied / "releve.db-wal").unlink()
+    assert whose(f"sqlite:///{copied / 'releve.db'}") is not Whose.OURS
+    store.close()
+    assert whose(f"sqlite:///{tmp_path / 'releve.db'}") is Whose.OURS
 
 
 def test_those_that_make_a_server_are_commands_too() -> None:

@@ -10,10 +10,14 @@ import httpx
 import msgspec
 import pyotp
 
+from releve.apps.web.assets import templates
 from releve.flow.server import signin
+from releve.flow.server.assist import rotas
 from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
+from releve.flow.server.retention import forget_old_events
 from releve.model import event as ev
+from tests.server.test_help_live import rota
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
 HOUR = dt.timedelta(hours=1)
@@ -53,6 +57,46 @@ def test_pages_load_nothing_from_elsewhere_and_no_style_or_script_is_inline(
         assert not re.findall(r"\sstyle=|<style|<script(?![^>]*src=)|\son\w+=", text)
         for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', text):
             assert browser.get(address).status_code == 200
+
+
+def test_what_the_trail_says_in_both_languages_the_page_says_in_the_readers(
+    served: Running, browser: httpx.Client
+) -> None:
+    sign_in(served, browser)
+    store, now, host = served.store, served.context.clock.now(), add_host(served.store, "h")
+    long_ago = now - 400 * 24 * HOUR
+    take(store, host.structure, host.id, batch(rolled_back("f", long_ago)), long_ago)
+    with store.unit(host.structure) as unit:
+        for incident in unit.open_incidents():
+            unit.put_incident(msgspec.structs.replace(incident, closed_at=now, closed_by="c"))
+    assert forget_old_events(store, host.structure, now, 30 * 24 * HOUR)
+    rotas.keep(
+        store, host.structure, rota(("ali", ("json://127.0.0.1:1/",))), actor="admin", now=now
+    )
+    with store.unit(host.structure) as unit:
+        about = "+1, 2.5 s / 3 structures, 4 min (technicien / technician)"
+        unit.record(now, "admin", f"structure/{host.structure}", "onboard", about)
+        unit.record(now, "claire", "passkey/k1", "add", "comptes / accounts")
+        kept = {entry.detail for entry in unit.trail(most=9)}
+    assert {about, "1 personnes / people"} <= kept
+    french, english = (browser.get(f"/health?lang={lang}").text for lang in ("fr", "en"))
+    told = (
+        ("+1, 2.5 s / 3 structures, 4 min (technicien)", "+1, 2.5 s / 3 structures, 4 min (technician)"),
+        ("1 personnes<", "1 people<"),
+        ("1 événements, 1 constats", "1 events, 1 findings"),
+    )  # fmt: skip
+    for of_french, of_english in told:
+        assert of_french in french
+        assert of_french not in english
+        assert of_english in english
+        assert of_english not in french
+    assert "comptes / accounts" in french, "a person's own words"
+
+
+def test_a_bar_of_nothing_is_empty_and_one_of_little_is_seen() -> None:
+    bar = templates("releve.apps.console").get_template("_parts.html").module.bar
+    drawn = [re.findall(r'width="([^"]+)"', bar(value, 60, "x"))[1] for value in (0, 0.1, 30, 99)]
+    assert [float(width) for width in drawn] == [0, 2, 50, 100]
 
 
 def test_vendored_files_are_the_ones_that_were_reviewed() -> None:

@@ -44,6 +44,52 @@ WIDE = """
 """
 
 
+# What can be tapped lies under no button that stays in its place, wherever page and header are pushed.
+UNDER = """
+() => {
+  const taps = 'a, button, input, select, textarea, summary, label';
+  const pinned = [...document.querySelectorAll(taps)].filter(
+    e => e.matches('.help-link') || ['fixed', 'sticky'].includes(getComputedStyle(e).position));
+  const found = new Set();
+  const look = where => pinned.forEach(pin => {
+    const box = pin.getBoundingClientRect();
+    for (let i = 1; i < 10; i++) for (let j = 1; j < 10; j++)
+      for (const e of document.elementsFromPoint(box.left + box.width * i / 10, box.top + box.height * j / 10)) {
+        const tap = e.closest(taps);
+        if (tap && tap !== pin) found.add(`${where}: ${tap.textContent.trim()} under ${pin.textContent.trim()}`);
+      }
+  });
+  const held = [...document.querySelectorAll('.top nav, .top nav *')].filter(e => e.scrollWidth > e.clientWidth);
+  for (const end of [0, 1]) {
+    scrollTo(0, end * document.documentElement.scrollHeight);
+    for (const aside of [0, 1]) {
+      held.forEach(e => { e.scrollLeft = aside * e.scrollWidth; });
+      look(`${end ? 'bottom' : 'top'}, ${aside ? 'right' : 'left'}`);
+    }
+  }
+  scrollTo(0, 0);
+  for (const link of document.querySelectorAll('.top a')) {
+    link.scrollIntoView({block: 'nearest', inline: 'nearest'});
+    const box = link.getBoundingClientRect();
+    for (const share of [0.1, 0.5, 0.9]) {
+      const hit = document.elementFromPoint(box.left + box.width * share, box.top + box.height / 2);
+      if (!hit || hit.closest('a') !== link) found.add(`out of reach: ${link.textContent.trim()}`);
+    }
+  }
+  return [...found];
+}
+"""
+
+
+def under(page: Page) -> list[str]:
+    """On the page that is open, on the narrower phone too."""
+    found = []
+    for width in (360, WIDTH):
+        page.set_viewport_size({"width": width, "height": 844})
+        found += [f"{page.url}, {width} px: {what}" for what in page.evaluate(UNDER)]
+    return found
+
+
 def too_wide(page: Page, at: str) -> list[str]:
     page.goto(at)
     return [f"{at}: {what}" for what in page.evaluate(WIDE)]
@@ -88,11 +134,14 @@ def test_no_page_and_no_table_is_wider_than_a_phone(
     found = too_wide(seen.page, "/setup")
     set_up(served, seen)
     pages = every_table(served, seen.page)
-    tables = 0
+    tables, helpless = 0, []
     for at in pages:
         found += too_wide(seen.page, at)
+        found += under(seen.page)
+        helpless += [] if seen.page.locator(".help-link").count() else [at]
         tables += seen.page.locator("table").count()
     assert tables >= 10
+    assert set(helpless) == {"/a/code0", "/situation/wall", "/nothing"}
     outside = chromium.new_context(
         locale=locale, base_url=served.url, viewport={"width": WIDTH, "height": 844}
     )
@@ -161,6 +210,27 @@ def test_the_measure_finds_what_is_too_wide(served: Running, chromium: Browser) 
     assert any(what.startswith("table 640") for what in page.evaluate(WIDE))
     page.evaluate("document.querySelector('main').style.width = '500px'")
     assert any(what.startswith("page 5") for what in page.evaluate(WIDE))
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+def test_the_measure_finds_what_lies_under_the_button_of_help(
+    served: Running, chromium: Browser, locale: str
+) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, locale)
+    set_up(served, seen)
+    seen.page.goto("/health")
+    assert under(seen.page) == []
+    over = "document.querySelector('.help-link').style"
+    seen.page.evaluate(f"{over}.position = 'relative'; {over}.left = '-3rem'")
+    assert any("left: " in what and " under " in what for what in under(seen.page))
+    seen.page.evaluate(
+        f"{over}.position = 'fixed'; {over}.inset = 'auto 0 0 0'; {over}.height = '4rem'"
+    )
+    seen.page.evaluate(
+        "document.querySelector('.foot').innerHTML = `<a href=/>${'fin '.repeat(200)}</a>`"
+    )
+    assert any("bottom, left: fin" in what for what in under(seen.page))
 
 
 def test_a_row_says_of_each_value_what_it_is(served: Running, chromium: Browser) -> None:

@@ -1,7 +1,9 @@
 """The plan takes the first malicious write from the incident that the server keeps."""
 
+import contextlib
 import datetime as dt
 import json
+import sqlite3
 
 import pytest
 
@@ -84,3 +86,15 @@ def test_an_unknown_incident_is_said_with_what_to_do(home, state, capsys):
         run(["recover", "plan", "--since-incident", "inc-9", *words]) == IncidentUnknownError.status
     )
     assert "--first-write" in json.loads(capsys.readouterr().err)["remedy"]
+
+
+def test_another_programs_database_in_the_servers_place_is_left_as_it_is(tmp_path, state, capsys):
+    with contextlib.closing(sqlite3.connect(tmp_path / "releve.db")) as other:
+        other.execute("CREATE TABLE incident (text)")
+    before = (tmp_path / "releve.db").read_bytes()
+    words = ["--server-home", str(tmp_path), "--state", str(state), "--json"]
+    assert (
+        run(["recover", "plan", "--since-incident", "inc-1", *words]) == IncidentUnknownError.status
+    )
+    assert (tmp_path / "releve.db").read_bytes() == before
+    assert not list(tmp_path.glob("releve.db-*"))

@@ -232,6 +232,41 @@ def test_shipped_heads_are_verified_without_the_server(trail: Trail) -> None:
     assert [(f.what, f.first, f.last) for f in forged.faults] == [("head_forged", 1, 3)]
 
 
+def counting(trail: Trail, seq: int, number: int) -> bytes:
+    """A head that the key's holder signed over nothing."""
+    head = AuditHead(structure=trail.structure, seq=seq, number=number, digest="0", at=T0)
+    return sign(KEY, head)
+
+
+@pytest.mark.timeout(10)
+def test_a_head_that_counts_to_the_sky_is_told_in_the_time_of_those_that_are_there(
+    trail: Trail,
+) -> None:
+    far, lines = 2**62, read_lines(trail.shipped)
+    (trail.shipped / "planted.jsonl").write_bytes(counting(trail, far, far))
+    assert trail.found() == [
+        ("cut", 10, far, T0),
+        ("head_missing", 4, far, T0),
+        ("shipped_missing", 4, far - 1, None),
+    ]
+    (alone,) = verify_shipped([*lines, counting(trail, far, far)], PUBLIC)
+    assert [(f.what, f.first, f.last) for f in alone.faults] == [("head_missing", 4, far - 1)]
+    with trail.store.unit(trail.structure) as unit:
+        unit.add_audit_head(KeptHead(seq=far, number=far, signed=b'{"head":"","signature":""}'))
+    assert ("head_forged", far, far, None) in trail.found(with_shipped=False)
+
+
+@pytest.mark.parametrize(("seq", "number"), [(2**63, 9), (4, 10**30), (0, 9), (-5, 9), (4, 0)])
+def test_a_head_that_counts_to_what_cannot_be_is_no_head(
+    trail: Trail, seq: int, number: int
+) -> None:
+    lines = [*read_lines(trail.shipped), counting(trail, seq, number)]
+    for checked in (verify(trail.store, PUBLIC, lines), verify_shipped(lines, PUBLIC)):
+        faults = [(f.what, f.first, f.last) for one in checked for f in one.faults]
+        assert faults == [("head_forged", 4, 4)]
+        assert msgspec.json.encode(checked)
+
+
 def test_a_chain_of_one_structure_says_nothing_of_another(trail: Trail) -> None:
     other = ensure_structure(trail.store, "Clinique", "s2", T0)
     record(trail.store, other.id, 2)

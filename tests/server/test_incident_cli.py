@@ -148,6 +148,19 @@ def test_a_playbook_is_started_and_its_steps_are_said(cli: Cli) -> None:
     assert cli("playbook", "start", cli.incident.id, "castle", "--by", "dr", status=65) == []
 
 
+def test_the_proposed_playbook_is_shown_until_it_is_started(cli: Cli) -> None:
+    (before,) = cli("incident", "show", cli.incident.id)
+    proposed = before["proposed"]
+    assert isinstance(proposed, dict)
+    assert proposed["id"] == "ransomware"
+    start = f"releve playbook start {cli.incident.id} ransomware"
+    assert sum(start in line for line in cli.said("incident", "show", cli.incident.id)) == 1
+    cli("playbook", "start", cli.incident.id, "ransomware", "--by", "dr")
+    (after,) = cli("incident", "show", cli.incident.id)
+    assert after["proposed"] is None
+    assert not any(start in line for line in cli.said("incident", "show", cli.incident.id))
+
+
 def test_a_sheet_is_printed_with_the_structures_own_numbers(cli: Cli, tmp_path: Path) -> None:
     page, paper = tmp_path / "fiche.html", tmp_path / "fiche.pdf"
     cli("playbook", "sheet", "ransomware", "--out", str(page))

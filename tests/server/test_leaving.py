@@ -22,6 +22,7 @@ from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import run
 from releve.apps.server.home import Home
+from releve.apps.server.leave_cli import AccountsEndError
 from releve.apps.server.leaving import (
     MANIFEST,
     Decided,
@@ -32,8 +33,11 @@ from releve.apps.server.leaving import (
 )
 from releve.apps.server.opening import make_store
 from releve.flow.sealed import is_document, open_
+from releve.flow.server import access, signin
 from releve.flow.server.certificate import CERTIFICATE
+from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ports import Structure
+from releve.model.access import Role
 from releve.model.identity import Provider
 from releve.model.leaving import Erasure
 from tests.server.test_structures_apart import dump, fill
@@ -78,6 +82,16 @@ def test_everything_is_handed_over_without_a_key_to_any_door(
     assert list(folder.glob("documents/cnil-initial-*.html"))
     assert "fiches réflexes" in (folder / "LISEZMOI.txt").read_text()
     assert dump(store, host.structure) == rows
+
+
+def test_handed_over_twice_within_a_second_lies_in_two_folders(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    fill(store, "A")
+    first, second = (hand_over(office(store), found(store, "A"), tmp_path) for _ in range(2))
+    assert second.name == f"{first.name}-2"
+    assert (first / "manifest.json").exists()
+    assert (second / "manifest.json").exists()
 
 
 def test_none_of_it_stays_and_the_others_lose_nothing(store: SqlStore, tmp_path: Path) -> None:
@@ -207,6 +221,58 @@ def test_from_the_shell_twice_and_no_trace_in_the_file(
     held = b"".join(p.read_bytes() for p in home.path.glob(f"{sqlite_path(home.path).name}*"))
     assert b"famille-A" not in held
     assert b"claire-a" not in held
+
+
+def account(store: SqlStore, structure: str, login: str, *elsewhere: tuple[str, Role]) -> None:
+    owner = ensure_structure(store, structure, f"s-{structure}", T0)
+    made = signin.create_person(store, owner, login, "une phrase assez longue", login, T0)
+    assert made is not None
+    for there, role in elsewhere:
+        with store.unit(ensure_structure(store, there, f"s-{there}", T0).id) as unit:
+            access.give(unit, made, role, actor="admin", now=T0)
+
+
+def test_accounts_that_others_need_are_told_and_end_only_when_it_is_said(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = make_store(home)
+    account(store, "Clinique", "chef")
+    account(store, "Parti", "olga", ("Clinique", Role.OPERATOR))  # her account ended with hers
+    at = ["leave", "--home", str(home.path), "--out", str(tmp_path / "out")]
+    gone = ["--structure", "Parti", "--erase", "--by", "X", "--reason", "fin", "--end-accounts"]
+    assert run([*at, *gone]) == 0
+    account(store, "A", "nora", ("Clinique", Role.OPERATOR), ("Clinique B", Role.LEAD))
+    account(store, "A", "zoe", ("Clinique B", Role.DPO))
+    words = [*at, "--structure", "A", "--erase", "--reason", "fin"]
+    capsys.readouterr()
+    assert run([*words, "--by", "A. Martin"]) == AccountsEndError.status
+    told = capsys.readouterr()
+    assert [line.strip() for line in told.err.splitlines()[:6]] == [
+        "Comptes qui prennent fin avec elle :",
+        "nora  Responsable",
+        "aussi Infogérant de : Clinique, et personne d'autre n'y a ce rôle",
+        "aussi Responsable de : Clinique B, et personne d'autre n'y a ce rôle",
+        "zoe  Responsable",
+        "aussi Délégué à la protection des données de : Clinique B",
+    ]
+    assert "Clinique loses its last operator; Clinique B loses its last lead" in told.err
+    assert not list((tmp_path / "out").glob("releve-s-A*")), "nothing is handed over either"
+    assert found(store, "A")
+    account(store, "Infogérant", "ines", ("Clinique", Role.OPERATOR))
+    account(store, "Clinique B", "chef-b")
+    assert run([*words, "--by", "Nora"]) == AccountsEndError.status
+    assert "the account of nora, who decides, ends too" in capsys.readouterr().err
+    assert run([*at, "--structure", "A", "--json"]) == 0, "looking at it is always allowed"
+    (nora, zoe) = json.loads(capsys.readouterr().out)["accounts"]
+    assert nora["elsewhere"] == [
+        {"structure": "Clinique", "role": "operator", "is_last": False},
+        {"structure": "Clinique B", "role": "lead", "is_last": False},
+    ]
+    assert (zoe["login"], zoe["role"]) == ("zoe", "lead")
+    assert found(store, "A")
+    assert run([*words, "--by", "A. Martin"]) == 0, "nobody loses the last one now"
+    capsys.readouterr()
+    assert [one.name for one in store.structures() if one.name == "A"] == []
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.35, 0.6, 0.8, 1.0, 1.3])

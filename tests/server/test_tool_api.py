@@ -14,10 +14,11 @@ from releve.apps.api.call import Operation
 from releve.apps.api.document import document
 from releve.apps.api.operations import OPERATIONS
 from releve.apps.api.pace import Pace
-from releve.flow.server import access
+from releve.flow.server import access, playbooks
 from releve.flow.server.ingest import take
 from releve.flow.server.tools import tokens
 from releve.model.access import Role
+from releve.model.playbook import Playbook
 from releve.model.structure import CareService
 from releve.model.tool import Scope
 from tests.server.api_world import ALL, Tool, make_token, tool
@@ -73,6 +74,29 @@ def test_a_tool_reads_the_nouns_of_its_structure(two: Two) -> None:
     assert {o["incident"] for o in one.get("/obligations").json()["items"]} == {case}
     assert [s["month"] for s in one.get("/statements").json()["items"]] == ["2026-11"]
     assert [v["name"] for v in one.get("/vaults").json()["items"]] == ["coffre de A"]
+
+
+def test_an_incident_tells_the_playbook_that_its_findings_speak_for_until_it_is_started(
+    two: Two,
+) -> None:
+    served, mine = two.served, two.mine
+    one, case = tool(served, mine.structure), case_of(served.store, mine)
+    found = one.get(f"/incidents/{case}").json()["proposed_playbook"]
+    ransomware = served.context.playbooks.named("ransomware")
+    assert ransomware is not None
+    title = ransomware.title
+    assert found == {
+        "id": "ransomware", "title": title.fr, "title_en": title.en, "dated": ransomware.dated,
+    }  # fmt: skip
+    start_it(served, mine, case, ransomware)
+    assert one.get(f"/incidents/{case}").json()["proposed_playbook"] is None
+
+
+def start_it(served: Running, mine: EnrolledHost, case: str, playbook: Playbook) -> None:
+    context = served.context
+    doer = playbooks.Doer(by="dr", at=context.clock.now(), key=context.key, new_id=context.new_id)
+    with served.store.unit(mine.structure) as unit:
+        assert playbooks.start(unit, case, playbook, doer) is not None
 
 
 def test_what_a_caller_wrote_and_where_to_ring_back_is_not_told(two: Two) -> None:

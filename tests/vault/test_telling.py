@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from releve.apps.cli.main import run
@@ -22,7 +23,7 @@ from releve.apps.server.opening import make_store
 from releve.apps.vault.standing import Standings, StandingTeller
 from releve.flow.server import signin
 from releve.flow.server.ports import Unit
-from releve.model.standing import EnrolledVault
+from releve.model.standing import EnrolledVault, Standing
 from tests.server.world import Running, running
 from tests.vault.conftest import Gate, address
 
@@ -150,6 +151,46 @@ def test_the_structure_sees_what_its_vault_has_and_hears_that_entries_were_remov
     assert page.count("not measured yet") > site.page().count("not measured yet")
     assert "100 %" in site.page()
     rolled_back_is_told(cli, site, gate, before)
+
+
+def test_the_first_backup_of_a_host_is_told_soon_and_later_ones_wait_their_turn(
+    cli, site, tmp_path, documents
+):
+    gate = Gate(tmp_path / "vault")
+    enrol(cli, site, gate)
+    config = json.loads((gate.data / "vault.json").read_bytes())
+    config |= {"standing_every_s": 300.0, "standing_soonest_s": 1.0}
+    (gate.data / "vault.json").write_text(json.dumps(config))
+    gate.start()
+    try:
+        wait_for(lambda: site.vault().standing_at)
+        for host in ("srv1", "srv2"):
+            before = site.vault().standing_at
+            client = gate.client(gate.credential(host))
+            client.restic(address(host), "init")
+            time.sleep(4)  # a repository without a whole backup is no news
+            assert site.vault().standing_at == before
+            client.restic(address(host), "backup", str(documents))
+            wait_for(lambda before=before: site.vault().standing_at > before)
+            assert host in standing(site)
+        told = site.vault().standing_at
+        client.restic(address("srv2"), "backup", str(documents))
+        end = gate.vault().book.seq
+        wait_for(lambda: (head := site.vault().head) and head.seq >= end)
+        time.sleep(4)
+        assert site.vault().standing_at == told
+    finally:
+        gate.stop()
+
+
+def standing(site: Site) -> dict[str, int]:
+    """When each host's last whole backup came, as the server knows."""
+    with site.store.unit(site.store.structures()[0].id, writes=False) as unit:
+        record = unit.vault(unit.vaults()[0].id)
+    assert record is not None
+    assert record.standing is not None
+    told = msgspec.json.decode(record.standing, type=Standing)
+    return {one.host: one.last_snapshot_ns for one in told.hosts if one.last_snapshot_ns}
 
 
 def rolled_back_is_told(cli, site: Site, gate: Gate, before: bytes) -> None:

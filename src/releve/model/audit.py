@@ -12,7 +12,7 @@ FaultKind = Literal[
     "rewritten",  # the chain follows, but is not the one that was signed
     "head_missing",  # the server does not hold a signed head any more
     "head_replaced",  # two heads of one `seq` differ, or one covers less than the one before
-    "head_forged",  # no key that was named signed this head
+    "head_forged",  # no key that was named signed this head, or it counts to what cannot be
     "shipped_missing",  # between two heads that were shipped one is not there
     "structure_gone",  # of a structure that the server does not know any more, and no certificate explains it
     "certificate_forged",  # a certificate of erasure that was given: no key that was named signed it

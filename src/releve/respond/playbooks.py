@@ -1,6 +1,6 @@
 """A playbook in one incident: started, steps done, skipped or taken back, actions proposed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -35,6 +35,14 @@ def proposed(content: Playbooks, incident: Incident) -> Playbook | None:
         kinds.add("stopped")  # its line may be older than those that are kept in the incident
     fitting = (row.playbook for row in content.proposed if not kinds.isdisjoint(row.findings))
     return content.named(next(fitting, ""))
+
+
+def to_start(
+    content: Playbooks, incident: Incident, runs: Sequence[PlaybookRun]
+) -> Playbook | None:
+    """The proposed playbook, until it is one of `runs` or the incident is closed."""
+    found = None if incident.closed_at else proposed(content, incident)
+    return None if found and any(run.playbook == found.id for run in runs) else found
 
 
 def say(run: PlaybookRun, playbook: Playbook, word: StepWord) -> PlaybookRun:

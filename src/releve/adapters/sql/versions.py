@@ -20,8 +20,9 @@ VERSION = 1
 # From this version to the next one: in a transaction of its own, with its mark; never edited later.
 _STEPS: dict[int, Callable[[sa.Connection], None]] = {0: keep_lines_of_before}
 # Of the database, not of anybody's data: not copied, exported or erased with the other tables.
+MARK = "schema_version"
 _mark = sa.Table(
-    "schema_version",
+    MARK,
     sa.MetaData(),
     sa.Column("only", sa.Integer(), primary_key=True),
     sa.Column("version", sa.Integer(), nullable=False),

@@ -36,6 +36,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     server_token_file: str = ""
     server_authority_file: str = ""  # PEM, when the server's authority is its own
     standing_every_s: float = 300.0
+    standing_soonest_s: float = 15.0  # after the one before, where a first backup was never told
     head_every_s: float = 60.0
     reserve_bytes: int = 2 * GIB  # uploads are refused below it: the disk never fills to the brim
     ingest: Limits = Limits(read_bytes_per_day=256 << 20)  # where a credential says nothing else

@@ -82,13 +82,26 @@ class ApiTask(msgspec.Struct, frozen=True, kw_only=True):
     done_by: str
 
 
+class ApiPlaybook(msgspec.Struct, frozen=True, kw_only=True):
+    """A playbook that Relève ships; `dated`: its wording's day."""
+
+    id: str
+    title: str
+    title_en: str
+    dated: str
+
+
 class ApiCase(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident with its care clocks and tasks; its timeline is a list of its own."""
+    """One incident with its care clocks and tasks; its timeline is a list of its own.
+
+    `proposed_playbook`: to start with; null: no finding speaks for one, it was started, or all is over.
+    """
 
     incident: ApiIncident
     care: tuple[ApiCare, ...]
     tasks: tuple[ApiTask, ...]
     timeline_entries: int
+    proposed_playbook: ApiPlaybook | None
 
 
 class ApiEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,10 @@ from releve.model.help import HelpRequest
 from releve.model.host import Host
 from releve.model.incident import Entry, Incident
 from releve.model.obligation import Obligation
+from releve.model.playbook import Playbook
 from releve.model.standing import Standing
 from releve.model.statement import KeptStatement
+from releve.respond.playbooks import to_start
 from releve.triage.care import CareClock
 
 _standing = msgspec.json.Decoder(Standing).decode
@@ -96,6 +98,7 @@ def case_form(call: Call, found: Incident) -> form.ApiCase:
         care=tuple(_care(clock) for clock in clocks_of(unit, found, call.now)),
         tasks=tuple(task_form(task) for task in unit.tasks(ids)),
         timeline_entries=unit.count_entries(ids),
+        proposed_playbook=_playbook(to_start(call.context.playbooks, found, unit.runs(ids))),
     )
 
 
@@ -184,6 +187,14 @@ def _care(clock: CareClock) -> form.ApiCare:
         since=clock.since,
         resumed_at=clock.resumed.at if clock.resumed else None,
         seconds=clock.seconds,
+    )
+
+
+def _playbook(found: Playbook | None) -> form.ApiPlaybook | None:
+    if found is None:
+        return None
+    return form.ApiPlaybook(
+        id=found.id, title=found.title.fr, title_en=found.title.en, dated=found.dated
     )
 
 

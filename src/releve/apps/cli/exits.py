@@ -494,7 +494,8 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(f"{_AGENT}.config", "AgentConfigError"),
     ),
     "leave": (
-        *_ON_CLOCKS, *_of("releve.apps.server.leave_cli", "RowsLeftError", "ErasureBadError"),
+        *_ON_CLOCKS,
+        *_of("releve.apps.server.leave_cli", "AccountsEndError", "RowsLeftError", "ErasureBadError"),
     ),
     "desk list": _DATABASE,
     "desk ack": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),

@@ -1,7 +1,6 @@
 """One incident as its page and `releve incident show` tell it: what happened, care, what to do next."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +16,7 @@ from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.model.structure import DataSetEntry
 from releve.obligation.clocks import Look
-from releve.respond.playbooks import proposed
+from releve.respond.playbooks import to_start
 from releve.triage import care
 from releve.triage.outlook import Totals, totals
 from releve.triage.stops import first_hostile_write
@@ -126,19 +125,12 @@ def case_view(
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),
         runs=tuple(v for run in runs if (v := _run_view(unit, run, content))),
-        proposed=_proposed(incident, runs, content),
+        proposed=to_start(content, incident, runs),
         recoveries=recoveries,
         calls=call_clocks(calls, now),
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
     )
-
-
-def _proposed(
-    incident: Incident, runs: Sequence[PlaybookRun], content: Playbooks
-) -> Playbook | None:
-    found = None if incident.closed_at else proposed(content, incident)
-    return None if found and any(run.playbook == found.id for run in runs) else found
 
 
 def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:

@@ -122,7 +122,9 @@ async def health(request: AnyRequest) -> Response[str]:
             "hosts": [views.host_view(h, now) for h in hosts],
             "vitals": {r.host.id: r.vitals for r in records if r is not None},
             "events": unit.count_events(),
-            "trail": unit.trail(most=60),
+            "trail": [
+                views.in_one_language(e, entered.visit.words.language) for e in unit.trail(most=60)
+            ],
             "named": views.trail_names(unit, name),
             "trail_is_whole": unit.trail_is_whole(),
             "people": len(unit.people()),

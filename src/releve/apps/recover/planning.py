@@ -143,13 +143,16 @@ def _incident(name: str, home: str | None) -> Incident:
     """The incident as the server on this machine keeps it. Raises: IncidentUnknownError."""
     try:
         from releve.apps.server.home import Home
-        from releve.apps.server.opening import open_store
+        from releve.apps.server.opening import DatabaseMissingError, open_store
     except ImportError as error:
         raise IncidentUnknownError(name, "the server is not installed here") from error
     place = Path(home or os.environ.get("RELEVE_SERVER_HOME") or SERVER_HOME)
     if not (place / "releve.db").exists():
         raise IncidentUnknownError(name, f"there is no server's database in {place}")
-    store = open_store(Home(place))
+    try:
+        store = open_store(Home(place))
+    except DatabaseMissingError as error:
+        raise IncidentUnknownError(name, str(error)) from error
     for structure in store.structures():
         with store.unit(structure.id, writes=False) as unit:
             if found := unit.incident(name):

@@ -25,7 +25,8 @@ _WORDS: dict[FaultKind, str] = {
     "rewritten": "chaîne récrite : ce n'est pas celle qui fut signée / chain rewritten after signing",
     "head_missing": "tête signée qui manque au serveur / signed head missing on the server",
     "head_replaced": "tête remplacée sur le serveur / head replaced on the server",
-    "head_forged": "tête que la clé n'a pas signée / head that the key did not sign",
+    "head_forged": "tête que la clé n'a pas signée, ou au numéro impossible / head that the key did not sign,"
+    " or of a number that cannot be",
     "shipped_missing": "tête qui manque parmi les transmises / head missing among those shipped",
     "structure_gone": "structure effacée du serveur / structure erased from the server",
     "certificate_forged": "certificat que la clé n'a pas signé / certificate that the key did not sign",

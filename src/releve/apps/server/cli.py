@@ -21,7 +21,7 @@ from releve.apps.server.grant_cli import grant
 from releve.apps.server.home import Home
 from releve.apps.server.identity_cli import identity
 from releve.apps.server.mailbox_cli import mailbox
-from releve.apps.server.opening import make_store, open_store
+from releve.apps.server.opening import make_store, open_store, refuse_others
 from releve.apps.server.options import db_option as _db
 from releve.apps.server.options import home_option as _home
 from releve.apps.server.options import json_option as _json
@@ -110,6 +110,7 @@ def run(
     if not is_secure and host not in LOOPBACK:
         raise PlainListenError(listen)
     place = Home(home)
+    refuse_others(place, db)
     place.make()
     with ExitStack() as stack:
         listener = stack.enter_context(listener_on(listen))

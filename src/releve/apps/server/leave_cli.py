@@ -1,12 +1,14 @@
 """`releve leave`: everything of a structure in open formats; then erased, and proved."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from releve.adapters.system import SystemClock, log_to_stderr
+from releve.apps.console.words import Words
 from releve.apps.server.home import Home
 from releve.apps.server.leaving import (
     Decided,
@@ -15,11 +17,13 @@ from releve.apps.server.leaving import (
     hand_over,
     write_certificate,
 )
+from releve.apps.server.leaving_accounts import EndingAccount, ending, losses
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
 from releve.flow.sealed import SealBroken, fingerprint
 from releve.flow.server.certificate import read
+from releve.model.access import Role
 from releve.model.errors import ReleveError, UsageError
 from releve.report.text import Voice
 
@@ -34,6 +38,19 @@ class RowsLeftError(ReleveError):
         super().__init__(f"{name} is not wholly erased: {what}.")
 
 
+class AccountsEndError(ReleveError):
+    """Accounts would end without which other structures, or the erasure itself, have nobody."""
+
+    status = 78
+    remedy = (
+        "Give another account the same first (`releve server user create` in a structure that stays,"
+        " `releve server grant add`), or erase all the same with --end-accounts."
+    )
+
+    def __init__(self, name: str, losses: Sequence[str]) -> None:
+        super().__init__(f"Nothing of {name} is erased: {'; '.join(losses)}.")
+
+
 class ErasureBadError(ReleveError):
     """The certificate of erasure is not what was signed, or another key signed it."""
 
@@ -44,6 +61,15 @@ class ErasureBadError(ReleveError):
         super().__init__(f"{file} is not a valid certificate: {why}.")
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """`agreed`: accounts may end that others need."""
+
+    out: Path
+    decided: Decided | None
+    agreed: bool
+    as_json: bool
+
+
 @click.command()
 @home_option
 @db_option
@@ -52,6 +78,12 @@ class ErasureBadError(ReleveError):
 @click.option("--erase", "erases", is_flag=True, help="Then erase it from the server.")
 @click.option("--by", default="", help="Who decides: a person's name. Needed with --erase.")
 @click.option("--reason", default="", help="Why. Needed with --erase.")
+@click.option(
+    "--end-accounts",
+    "agreed",
+    is_flag=True,
+    help="Erase although another structure loses its last lead or operator, or --by names an account that ends.",
+)
 @click.option(
     "--verify",
     "shown",
@@ -68,11 +100,14 @@ def leave(
     erases: bool,
     by: str,
     reason: str,
+    agreed: bool,
     shown: Path | None,
     key: str,
     as_json: bool,
 ) -> None:
     """Une structure s'en va : tout lui remettre, l'effacer, le prouver / hand over, erase, prove.
+
+    The accounts that end with it are told before, and which of them work in other structures.
 
     Run again after an interruption: nothing is ever half erased. Once it is erased, it is counted
     again and the certificate is written again.
@@ -89,7 +124,8 @@ def leave(
         raise UsageError("--erase needs --by and --reason.")
     else:
         decided = Decided(by=by.strip(), reason=reason.strip()) if erases else None
-        facts = _left(Home(home), db, structure, out, decided)
+        wanted = Wanted(out=out, decided=decided, agreed=agreed, as_json=as_json)
+        facts = _left(Home(home), db, structure, wanted)
     click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(_lines(facts)))
 
 
@@ -126,7 +162,25 @@ def _lines(facts: Mapping[str, object]) -> list[str]:
     ]
 
 
-def _left(place: Home, db: str, name: str, out: Path, decided: Decided | None) -> dict[str, object]:
+def _of_accounts(accounts: Sequence[EndingAccount]) -> Iterator[str]:
+    """Before anything is erased."""
+    if not accounts:
+        yield "Comptes qui prennent fin avec elle : aucun"
+        return
+    yield "Comptes qui prennent fin avec elle :"
+    for one in accounts:
+        yield f"  {one.login}  {_role(one.role) if one.role else '-'}"
+        for at in one.elsewhere:
+            last = ", et personne d'autre n'y a ce rôle" if at.is_last else ""
+            yield f"    aussi {_role(at.role)} de : {at.structure}{last}"
+
+
+def _role(role: Role) -> str:
+    return Words("fr")(f"access_role.{role}")
+
+
+def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
+    out, decided = wanted.out, wanted.decided
     store = open_store(place, db)
     office = Office(store=store, key=place.signing_key(), now=SystemClock().now())
     facts: dict[str, object] = {"structure": name, "erased": False}
@@ -136,8 +190,14 @@ def _left(place: Home, db: str, name: str, out: Path, decided: Decided | None) -
         if decided is None or store.leavings().erasure(name) is None:
             raise
         return facts | _prove(office, name, out)
+    accounts = ending(store, known)
+    facts["accounts"] = msgspec.to_builtins(accounts)
+    if not wanted.as_json:
+        click.echo("\n".join(_of_accounts(accounts)), err=True)
     if decided is None:
         return {**facts, "export": str(hand_over(office, known, out))}
+    if (lost := losses(accounts, decided.by)) and not wanted.agreed:
+        raise AccountsEndError(name, lost)
     facts["export"] = str(erase(office, known, decided, out))
     return facts | _prove(office, name, out)
 

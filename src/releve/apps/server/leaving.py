@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,7 +102,10 @@ def _public(key: Ed25519PrivateKey) -> bytes:
 
 
 def _place(out: Path, structure: Structure, now: dt.datetime) -> Path:
-    return out / f"releve-{structure.id}-{now:%Y%m%d-%H%M%S}"
+    """A folder that is not there yet: twice within a second is twice handed over."""
+    name = f"releve-{structure.id}-{now:%Y%m%d-%H%M%S}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(place for name in names if not (place := out / name).exists())
 
 
 @contextmanager

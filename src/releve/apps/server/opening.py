@@ -8,6 +8,7 @@ from releve.adapters.sql.engine import engine_to_read, open_engine, sqlite_path,
 from releve.adapters.sql.seal import Seal, seal_of
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.sql.versions import version_of
+from releve.adapters.sql.whose import Whose, whose
 from releve.apps.server.home import Home
 from releve.model.errors import ReleveError
 
@@ -31,13 +32,30 @@ def open_store(home: Home, url: str = "") -> SqlStore:
     """A server's that is there. Raises: DatabaseMissingError, SecondFactorKeyError, LaterDatabaseError."""
     if not (home.keys.is_dir() if url else sqlite_path(home.path).exists()):
         raise DatabaseMissingError(str(home.path))
+    _refuse(home, url, Whose.NOBODY, Whose.OTHERS)
     return _opened(home, url)
 
 
 def make_store(home: Home, url: str = "") -> SqlStore:
-    """Home and database are made where there are none. Raises: SecondFactorKeyError, LaterDatabaseError."""
+    """Home and database are made where there are none.
+
+    Raises: DatabaseMissingError: another program's is there; SecondFactorKeyError, LaterDatabaseError.
+    """
+    refuse_others(home, url)
     home.make()
     return _opened(home, url)
+
+
+def refuse_others(home: Home, url: str) -> None:
+    """Before anything is made. Raises: DatabaseMissingError: another program's database is there."""
+    _refuse(home, url, Whose.OTHERS)
+
+
+def _refuse(home: Home, url: str, *those: Whose) -> None:
+    """Opening a database of SQLite switches it to a log, before a table of it is read."""
+    place = url or sqlite_url(home.path)
+    if whose(place) in those:
+        raise DatabaseMissingError(sa.make_url(place).render_as_string())
 
 
 def _opened(home: Home, url: str) -> SqlStore:
@@ -56,6 +74,7 @@ def engine_to_look(home: Home, url: str = "") -> sa.Engine:
     """Raises: DatabaseMissingError, LaterDatabaseError."""
     if not url and not sqlite_path(home.path).exists():
         raise DatabaseMissingError(str(home.path))
+    _refuse(home, url, Whose.NOBODY, Whose.OTHERS)
     engine = engine_to_read(url or sqlite_url(home.path))
     if not sa.inspect(engine).has_table(t.audit_head.name):
         raise DatabaseMissingError(engine.url.render_as_string())

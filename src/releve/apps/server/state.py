@@ -13,6 +13,7 @@ from releve.adapters.durable import sync_folder
 from releve.adapters.server_archive import StateManifest, pack, unpack
 from releve.adapters.sql.copying import copy_rows, is_empty
 from releve.adapters.sql.engine import open_engine, sqlite_path, sqlite_url
+from releve.adapters.sql.whose import Whose, whose
 from releve.apps.server.home import Home
 from releve.apps.server.opening import engine_to_look, open_store, open_to_look
 from releve.flow.server.verify import Verified, verify
@@ -107,6 +108,8 @@ def _told(staged: Home, manifest: StateManifest, now: dt.datetime) -> Sequence[V
 
 def _put_in_place(staging: Path, home: Path, db: str) -> None:
     if db:
+        if whose(db) is Whose.OTHERS:
+            raise HomeTakenError(db)
         target, source = open_engine(db), open_engine(sqlite_url(staging))
         if not is_empty(target):
             raise HomeTakenError(target.url.render_as_string())

@@ -25,11 +25,13 @@ from releve.apps.vault.opened import Vault
 from releve.apps.vault.showing import Showing
 from releve.apps.vault.standing import StandingTeller
 from releve.flow.vault.rules import Spent
-from releve.model.vault import Credential, Deed
+from releve.flow.vault.standing import backed_up
+from releve.model.vault import Credential, Deed, Repository
 
 log = structlog.get_logger()
 _KEEP_ALIVE_S = 120  # Go's client keeps idle connections for 90 s; we must not be first to close
 _CLOCK_EVERY_S = 5.0
+_STANDING_LOOK_S = 2.0
 _STEP_NS = 300_000_000_000  # 5 min: more is no drift
 
 
@@ -111,15 +113,27 @@ class Running:
             await asyncio.sleep(self.vault.config.head_every_s)
 
     async def _tell_standing(self) -> None:
-        """Each structure hears how it stands here, once a while."""
+        """Each structure hears how it stands here, once a while, and soon of a host's first backup."""
         teller = StandingTeller(self.vault)
         while True:
+            told = backed_up(self.vault.book)
             try:
                 await asyncio.to_thread(teller.send)
             except Exception:
                 # Backups go on being received whatever becomes of telling about them.
                 log.exception("standing_not_told")
-            await asyncio.sleep(self.vault.config.standing_every_s)
+            await self._standing_due(told)
+
+    async def _standing_due(self, told: frozenset[Repository]) -> None:
+        """A later backup of what was told once, and a server that takes nothing, wait their turn."""
+        config, now = self.vault.config, asyncio.get_running_loop().time
+        due = now() + config.standing_every_s
+        await asyncio.sleep(min(config.standing_soonest_s, config.standing_every_s))
+        while True:
+            left = due - now()
+            if left <= 0 or not backed_up(self.vault.book) <= told:
+                return
+            await asyncio.sleep(min(left, _STANDING_LOOK_S))
 
     async def serve(
         self, listener: socket.socket, certificate: str, ready: Callable[[], object]

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,6 +16,7 @@ from releve.model.audit import AuditHead, Fault, FaultKind
 from releve.model.vault import SignedHead
 
 _PREFIX = b"releve-audit-head-1\n"
+_LAST = 2**63 - 1  # that a database can count to
 _head = msgspec.json.Decoder(AuditHead).decode
 
 
@@ -50,11 +51,13 @@ def sign(key: Ed25519PrivateKey, head: AuditHead) -> bytes:
 
 
 def open_line(line: bytes, public_keys: Sequence[bytes]) -> AuditHead | None:
-    """The head, None when none of these keys signed it or it is no head."""
+    """The head, None when none of these keys signed it or it is no head: its numbers cannot be."""
     try:
         signed = read_line(line)
         head = _head(signed.head)
     except msgspec.DecodeError:
+        return None
+    if not (1 <= head.seq <= _LAST and 1 <= head.number <= _LAST):
         return None
     message = _PREFIX + signed.head
     return head if any(did_sign(key, message, signed.signature) for key in public_keys) else None
@@ -131,11 +134,11 @@ def compare(own: Sequence[AuditHead], shipped: Sequence[AuditHead]) -> tuple[Fau
     last = max((*here, *there), default=0)
     faults = [
         _fault("head_missing", first, end, there[end].at if end in there else None)
-        for first, end in _ranges(set(range(1, last + 1)) - set(here))
+        for first, end in _gaps(here, 1, last)
     ]
     if there:
-        gaps = set(range(min(there), max(there) + 1)) - set(there)
-        faults += [_fault("shipped_missing", first, end) for first, end in _ranges(gaps)]
+        gaps = _gaps(there, min(there), max(there))
+        faults += [_fault("shipped_missing", first, end) for first, end in gaps]
     other = {seq for seq in here.keys() & there.keys() if here[seq] != there[seq]}
     other |= {head.seq for head in shipped if head != there[head.seq]}  # two of one number
     in_order = [there[seq] for seq in sorted(there)]
@@ -151,6 +154,17 @@ def _covered(heads: Sequence[AuditHead], number: int) -> dt.datetime | None:
 
 def _fault(what: FaultKind, first: int, last: int, since: dt.datetime | None = None) -> Fault:
     return Fault(what=what, first=first, last=last, since=since)
+
+
+def _gaps(there: Iterable[int], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """What is not there from `first` to `last`: work by what is there, whatever a head counts to."""
+    expected = first
+    for number in sorted(there):
+        if number > expected:
+            yield expected, number - 1
+        expected = number + 1
+    if expected <= last:
+        yield expected, last
 
 
 def _ranges(numbers: set[int]) -> list[tuple[int, int]]:

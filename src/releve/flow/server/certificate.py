@@ -60,6 +60,6 @@ def lack_of(certificate: Certificate, shipped: Mapping[AuditHead, bytes]) -> Cer
     own = [bytes.fromhex(certificate.public_key)]
     if audit.open_line(shipped[last], own) != last:
         return "other_key"
-    if {head.seq for head in shipped} != set(range(1, last.seq + 1)):
+    if len({head.seq for head in shipped}) != last.seq:  # each is 1 or more, none beyond the last
         return "incomplete"
     return None if audit.digest_of(shipped) == trail.heads else "other"

@@ -140,7 +140,9 @@ def _held(unit: Unit, structure: str, keys: Sequence[bytes], shipped: Sequence[A
 
 def _is_told(fault: Fault, forged: set[int]) -> bool:
     """A head that no key signed is told as that, not as missing as well."""
-    return fault.what == "head_missing" and set(range(fault.first, fault.last + 1)) <= forged
+    if fault.what != "head_missing" or fault.last - fault.first >= len(forged):
+        return False
+    return forged.issuperset(range(fault.first, fault.last + 1))
 
 
 def _gone(

@@ -102,6 +102,13 @@ def hosts(
     )
 
 
+def backed_up(book: Book) -> frozenset[Repository]:
+    """Those of which a whole backup is here."""
+    return frozenset(
+        one.repository for one in book.generations() if one.last_snapshot_ns and not one.dropped_ns
+    )
+
+
 def _host(host: str, own: list[Generation], proved: list[Proved], per_day: int) -> HostStanding:
     return HostStanding(
         host=host,
