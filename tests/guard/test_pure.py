@@ -201,6 +201,30 @@ def test_deletion_is_judged_by_its_share() -> None:
     assert "q" in most
 
 
+def test_new_files_are_a_reason_for_deletions_as_long_as_they_are_new() -> None:
+    limits = Limits()
+
+    def convicted(seconds_between: float) -> bool:
+        scores = Scores(limits)
+        for _ in range(60):
+            scores.created(("p",), 100.0)
+        after = 100.0 + seconds_between
+        return "p" in [scores.deleted(("p",), lambda: 5, after) for _ in range(60)]
+
+    assert not convicted(limits.mass_deletion_s - 1)
+    assert convicted(limits.mass_deletion_s + 1)
+
+
+def test_who_makes_files_for_weeks_is_not_remembered_file_by_file() -> None:
+    scores = Scores(Limits())
+    for hour in range(500):
+        for number in range(200):
+            scores.created(("p",), 3600.0 * hour + number / 100)
+    recent = scores._sums["p"].created
+    assert recent.count == 200
+    assert len(recent._seconds) < 10
+
+
 def test_a_ciphertext_pairs_with_the_original_of_its_name_and_family() -> None:
     pairs = Pairs(100, 10.0, 60.0)
     fresh = Fresh(file=b"n", name=b"a.docx.enc", size=900, opaque=True, lineage=("p", "sh"), at_s=0)

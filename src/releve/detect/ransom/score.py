@@ -6,7 +6,7 @@ Points roll up the lineage: the lowest process whose subtree reaches the limit i
 neither one process per file nor an honest sibling below the same shell changes the verdict.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -28,16 +28,36 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return sum(reason.score for reason in self.reasons)
 
 
+class _Recent:
+    """How many there were lately, counted by the second: there may be many in one."""
+
+    __slots__ = ("_seconds", "count")
+
+    def __init__(self) -> None:
+        self._seconds: list[list[int]] = []  # the second, and how many
+        self.count = 0
+
+    def add(self, now_s: float) -> None:
+        if not self._seconds or self._seconds[-1][0] < int(now_s):
+            self._seconds.append([int(now_s), 0])
+        self._seconds[-1][1] += 1
+        self.count += 1
+
+    def forget(self, before_s: float) -> None:
+        while self._seconds and self._seconds[0][0] + 1 <= before_s:
+            self.count -= self._seconds.pop(0)[1]
+
+
 class _Sum:
     """Marks of one process and all below it."""
 
     __slots__ = ("created", "deleted", "marks", "originals", "total")
 
     def __init__(self) -> None:
-        self.marks: OrderedDict[bytes, Mark] = OrderedDict()
+        self.marks: dict[bytes, Mark] = {}  # the oldest first
         self.total = 0.0
-        self.deleted: deque[float] = deque()
-        self.created: deque[float] = deque()
+        self.deleted = _Recent()
+        self.created = _Recent()
         self.originals = 0  # that lived when it was last asked, and those deleted by then
 
     def add(self, mark: Mark, memory_s: float) -> None:
@@ -110,7 +130,9 @@ class Scores:
     def created(self, lineage: Sequence[str], now_s: float) -> None:
         """A sound new file: a reason for deletions."""
         for process in lineage:
-            self._sums.setdefault(process, _Sum()).created.append(now_s)
+            created = self._sums.setdefault(process, _Sum()).created
+            created.add(now_s)
+            created.forget(now_s - self._limits.mass_deletion_s)
 
     def deleted(
         self, lineage: Sequence[str], protected: Callable[[], int], now_s: float
@@ -124,11 +146,10 @@ class Scores:
         found = None
         for process in lineage:
             total = self._sums.setdefault(process, _Sum())
-            total.deleted.append(now_s)
+            total.deleted.add(now_s)
             for times in (total.deleted, total.created):
-                while times and now_s - times[0] > limits.mass_deletion_s:
-                    times.popleft()
-            count = len(total.deleted)
+                times.forget(now_s - limits.mass_deletion_s)
+            count = total.deleted.count
             if count % limits.wipe_files == 0:
                 total.originals = protected() + count
             if found is None and count >= limits.wipe_files and self._is_mass(total):
@@ -136,8 +157,8 @@ class Scores:
         return found
 
     def _is_mass(self, total: _Sum) -> bool:
-        limits, count = self._limits, len(total.deleted)
-        if len(total.created) >= limits.deletion_reason * count:
+        limits, count = self._limits, total.deleted.count
+        if total.created.count >= limits.deletion_reason * count:
             return False
         share = count / max(count, total.originals)
         if count >= limits.mass_deletion_files and share >= limits.mass_deletion_share:
@@ -176,7 +197,7 @@ class Scores:
             for file in gone.marks:
                 old = total.marks.pop(file, None)
                 total.total -= old.points if old else 0.0
-            total.deleted.clear()
+            total.deleted = _Recent()
 
     def forget(self, process: str) -> None:
         """The process ended long ago."""

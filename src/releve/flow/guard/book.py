@@ -4,16 +4,13 @@ import threading
 from collections.abc import Iterable
 
 from releve.flow.guard.authors import Authors
-from releve.flow.guard.packed import pack, unpack
-from releve.model.held import Judged
+from releve.flow.guard.touches import Touches, is_idle
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
-_IDLE_NS = 5_000_000_000  # what nobody added to for so long, and was not judged bad, is packed
 _AT_ONCE = 64  # the reader waits for no more than that
-
-
-_Touches = dict[bytes, Touch | bytes]  # bytes: packed
+_MANY = 4096  # touches of one process; of more, the old are dropped
+_OFTEN = 256
 
 
 class Book:
@@ -25,7 +22,7 @@ class Book:
 
     def __init__(self, memory_ns: int) -> None:
         self._memory_ns = memory_ns
-        self._touches: dict[Process, _Touches] = {}  # in the order of their first
+        self._touches: dict[Process, Touches] = {}
         self._authors = Authors()
         self._lent: set[int] = set()  # touches that somebody may be adding to, by id()
         self._lock = threading.Lock()
@@ -33,45 +30,34 @@ class Book:
     def touch(self, process: Process, file: bytes, folder: int, now_ns: int) -> Touch:
         """The touch of `process` on `file`, begun now if it is the first."""
         with self._lock:
-            touches = self._touches.setdefault(process, {})
-            touch = _whole(touches, file)
+            touches = self._touches.get(process)
+            if touches is None:
+                touches = self._touches[process] = Touches()
+            touch = touches.find(file)
             if touch is None:
                 file = self._authors.same(file)
-                touch = touches[file] = Touch(
-                    file=file, folder=folder, first_ns=now_ns, last_ns=now_ns
-                )
-                if len(touches) > 4096 and len(touches) % 256 == 0:
-                    self._trim(touches, now_ns)
+                touch = Touch(file=file, folder=folder, first_ns=now_ns, last_ns=now_ns)
+                touches.put(touch)
+                if len(touches) > _MANY and len(touches) % _OFTEN == 0:
+                    touches.forget(now_ns - self._memory_ns)
             touch.last_ns = now_ns
             self._lent.add(id(touch))
             return touch
-
-    def _trim(self, touches: _Touches, now_ns: int) -> None:
-        for file in list(touches)[:256]:
-            touch = _seen(touches, file)
-            if touch.judged is Judged.CLEAN and now_ns - touch.last_ns > self._memory_ns:
-                del touches[file]
 
     def pack(self, now_ns: int) -> None:
         """Pack the idle touches that nobody asked for since the last time; called every few seconds."""
         with self._lock:
             lent, self._lent = self._lent, set()
-            processes = list(self._touches)
-        for process in processes:
+            all_ = list(self._touches.values())
+        for touches in all_:
             with self._lock:
-                touches = list(self._touches.get(process, {}).items())
-            idle = [f for f, t in touches if isinstance(t, Touch) and _is_idle(t, now_ns)]
+                live = touches.live()
+            idle = [touch for touch in live if is_idle(touch, now_ns)]
             for start in range(0, len(idle), _AT_ONCE):
-                self._pack(process, idle[start : start + _AT_ONCE], lent, now_ns)
-
-    def _pack(self, process: Process, files: list[bytes], lent: set[int], now_ns: int) -> None:
-        with self._lock:
-            touches = self._touches.get(process, {})
-            for file in files:
-                touch = touches.get(file)
-                if isinstance(touch, Touch) and _is_idle(touch, now_ns):
-                    if id(touch) not in lent and id(touch) not in self._lent:
-                        touches[file] = pack(touch)
+                with self._lock:
+                    for touch in idle[start : start + _AT_ONCE]:
+                        if id(touch) not in lent and id(touch) not in self._lent:
+                            touches.pack(touch, now_ns)
 
     def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` is the last who changed the content of `file`, as was noticed now."""
@@ -115,7 +101,7 @@ class Book:
     def find(self, process: Process, file: bytes) -> Touch | None:
         with self._lock:
             touches = self._touches.get(process)
-            touch = _whole(touches, file) if touches else None
+            touch = touches.find(file) if touches else None
             if touch is not None:
                 self._lent.add(id(touch))
             return touch
@@ -125,7 +111,7 @@ class Book:
         with self._lock:
             touches = self._touches.get(process)
             if touches is not None:
-                touches.pop(file, None)
+                touches.remove(file)
 
     def inherit(self, process: Process) -> None:
         """The process ended long ago: its parent answers for its touches."""
@@ -133,44 +119,27 @@ class Book:
             touches = self._touches.pop(process, None)
             if not touches or process.parent is None or process.parent.is_boundary:
                 return
-            heir = self._touches.setdefault(process.parent, {})
-            for file, touch in touches.items():
-                both = file in heir
-                heir[file] = merge(_seen(heir, file), _seen(touches, file)) if both else touch
+            heir = self._touches.get(process.parent) or Touches()
+            few, many = sorted((touches, heir), key=len)
+            for touch in few:
+                known = many.find(touch.file)
+                many.put(merge(known, touch) if known else touch)
+            self._touches[process.parent] = many
 
     def of(self, family: Iterable[Process]) -> dict[bytes, Touch]:
-        """All touches of a family, one per file."""
+        """All touches of a family, one per file, in the order of their first."""
         found: dict[bytes, Touch] = {}
         with self._lock:
             for process in family:
-                touches = self._touches.get(process) or {}
-                for file in touches:
-                    touch, known = _seen(touches, file), found.get(file)
-                    found[file] = merge(known, touch) if known else touch
-        return found
+                for touch in self._touches.get(process) or ():
+                    known = found.get(touch.file)
+                    found[touch.file] = merge(known, touch) if known else touch
+        return dict(sorted(found.items(), key=lambda entry: entry[1].first_ns))
 
     def drop(self, family: Iterable[Process]) -> None:
         with self._lock:
             for process in family:
                 self._touches.pop(process, None)
-
-
-def _is_idle(touch: Touch, now_ns: int) -> bool:
-    return touch.judged is not Judged.BAD and now_ns - touch.last_ns > _IDLE_NS
-
-
-def _seen(touches: _Touches, file: bytes) -> Touch:
-    """To be read only: of a packed one it is a copy."""
-    touch = touches[file]
-    return touch if isinstance(touch, Touch) else unpack(file, touch)
-
-
-def _whole(touches: _Touches, file: bytes) -> Touch | None:
-    """To be added to: a packed one is unpacked in its place."""
-    touch = touches.get(file)
-    if isinstance(touch, bytes):
-        touch = touches[file] = unpack(file, touch)
-    return touch
 
 
 def merge(a: Touch, b: Touch) -> Touch:

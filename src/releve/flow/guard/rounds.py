@@ -15,6 +15,7 @@ from releve.model.process import Process
 
 _COMMIT_S = 0.1  # so old may be what a kill -9 makes forgotten: verdicts come after the last hold
 _WINDOW_S = 5.0
+_PACK_S = 1.0
 
 
 class Rounds:
@@ -38,7 +39,9 @@ class Rounds:
         self._holder, self._responder = holder, responder
         self._resume, self._quiet = resume, quiet
         self.rescan = threading.Event()  # something was lost: compare everything
-        self._committed_at = self._looked_at = self._said_at = ground.clock.steady()
+        self._committed_at = self._looked_at = self._said_at = self._packed_at = (
+            ground.clock.steady()
+        )
 
     def turn(self) -> None:
         """Do what is due by now."""
@@ -56,11 +59,13 @@ class Rounds:
             self._looked_at = now
             self._mapped.look()
             self._responder.look_at_frozen()
+        if now - self._packed_at >= _PACK_S:
+            self._packed_at = now
+            self._book.pack(self._clock.now_ns())
         if now - self._said_at >= _WINDOW_S:
             self._said_at = now
             self.say_window()
             self._originals.prune()
-            self._book.pack(self._clock.now_ns())
 
     def overflow(self) -> None:
         """Notifications were lost."""

@@ -1,6 +1,7 @@
 """Stage two, hold: every closed save becomes a held generation; small files first, big ones aside."""
 
-from collections import OrderedDict, deque
+from array import array
+from collections import OrderedDict
 
 from releve.flow.guard.ground import Desks, Ground
 from releve.flow.guard.work import Job, is_of_originals, lane
@@ -23,7 +24,7 @@ class Holder:
         self._book, self._clock, self._limits = ground.book, ground.clock, ground.limits
         self._pace, self._say = ground.pace, ground.say
         self._last: OrderedDict[bytes, float] = OrderedDict()
-        self.delays: deque[float] = deque(maxlen=20_000)  # ms from save to settled copy
+        self._delays = array("f")  # ms from save to settled copy, since the last window
         self._full_said = -1e9
         self._since_commit = 0
 
@@ -95,7 +96,7 @@ class Holder:
         generation = result.generation
         if generation is not None and generation.settled and job.mask & fanotify.CLOSE_WRITE:
             since_seen = self._clock.now_ns() - job.seen_ns
-            self.delays.append(
+            self._delays.append(
                 min(since_seen, self._clock.wall_ns() - generation.facts.ctime_ns) / 1e6
             )
         if generation is not None and not generation.settled and result.refused == "":
@@ -133,10 +134,10 @@ class Holder:
 
     def window(self, folder: str, held_bytes: int, room_bytes: int) -> Window | None:
         """The window since the last call, None without saves."""
-        if not self.delays:
+        told, self._delays = self._delays, array("f")
+        if not told:
             return None
-        delays = sorted(self.delays)
-        self.delays.clear()
+        delays = sorted(told)
         count = len(delays)
         return Window(
             folder=folder,
