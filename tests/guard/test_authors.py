@@ -55,12 +55,3 @@ def test_when_it_is_full_the_oldest_go_and_their_rows_tell_nothing_of_them() -> 
     assert authors.maker(files[-1]) == (maker, 50_000)
     assert [authors.maker(b"new %d" % number) for number in range(100)] == [None] * 100
     assert [authors.saves(b"new %d" % number) for number in range(100)] == [()] * 100
-
-
-def test_an_equal_name_of_a_file_is_kept_once() -> None:
-    authors, file = Authors(), b"a file"
-    authors.made(PEOPLE[0], file, 1)
-    again = bytes(bytearray(file))
-    assert again is not file
-    assert authors.same(again) is file
-    assert authors.same(b"another") == b"another"

@@ -3,6 +3,7 @@
 import heapq
 from array import array
 
+from releve.flow.guard.rows import Rows
 from releve.model.process import Process
 
 _FILES = 50_000
@@ -16,19 +17,12 @@ class Authors:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[bytes, int] = {}
-        self._files: list[bytes] = []
-        self._free: list[int] = []
+        self._rows = Rows(_FILES)
         self._wrote, self._made, self._saved = array("q"), array("q"), array("q")
         self._writers: list[Process | None] = []
         self._makers: list[Process | None] = []
         self._savers: list[Process | None] = []
         self._older: dict[int, tuple[tuple[Process, int], ...]] = {}  # saves of others before
-
-    def same(self, file: bytes) -> bytes:
-        """The table's own object for this file, so that it is kept once; else the one given."""
-        row = self._rows.get(file)
-        return file if row is None else self._files[row]
 
     def wrote(self, process: Process, file: bytes, now_ns: int) -> None:
         """`process` is the last who changed its content."""
@@ -52,56 +46,50 @@ class Authors:
     def wrote_ns(self, file: bytes) -> int:
         """When its content was last changed."""
         row = self._rows.get(file)
-        return 0 if row is None else self._wrote[row]
+        return 0 if row < 0 else self._wrote[row]
 
     def writer(self, file: bytes) -> Process | None:
         """Who changed its content last."""
         row = self._rows.get(file)
-        return None if row is None else self._writers[row]
+        return None if row < 0 else self._writers[row]
 
     def maker(self, file: bytes) -> tuple[Process, int] | None:
         """Who made it, and when."""
         row = self._rows.get(file)
-        process = None if row is None else self._makers[row]
-        return None if row is None or process is None else (process, self._made[row])
+        process = None if row < 0 else self._makers[row]
+        return None if process is None else (process, self._made[row])
 
     def saves(self, file: bytes) -> tuple[tuple[Process, int], ...]:
         """Who saved it and when, oldest first; a few are remembered."""
         row = self._rows.get(file)
-        saver = None if row is None else self._savers[row]
-        if row is None or saver is None:
+        saver = None if row < 0 else self._savers[row]
+        if saver is None:
             return ()
         return (*self._older.get(row, ()), (saver, self._saved[row]))
 
     def _row(self, file: bytes) -> int:
         row = self._rows.get(file)
-        if row is not None:
+        if row >= 0:
             return row
         if len(self._rows) >= _FILES:  # many at once: finding the oldest takes a while
             for oldest in heapq.nsmallest(_FILES // 8, self._rows, key=self._last_ns):
                 self._forget(oldest)
-        if not self._free:
+        row = self._rows.add(file)
+        if row == len(self._writers):
             self._grow()
-        row = self._rows[file] = self._free.pop()
-        self._files[row] = file
         return row
 
     def _grow(self) -> None:
-        self._free.append(len(self._files))
-        self._files.append(b"")
         for times in (self._wrote, self._made, self._saved):
             times.append(0)
         for people in (self._writers, self._makers, self._savers):
             people.append(None)
 
-    def _forget(self, file: bytes) -> None:
-        row = self._rows.pop(file)
-        self._free.append(row)
+    def _forget(self, row: int) -> None:
+        self._rows.remove(row)
         self._older.pop(row, None)
-        self._files[row] = b""
         self._wrote[row] = self._made[row] = self._saved[row] = 0
         self._writers[row] = self._makers[row] = self._savers[row] = None
 
-    def _last_ns(self, file: bytes) -> int:
-        row = self._rows[file]
+    def _last_ns(self, row: int) -> int:
         return max(self._wrote[row], self._made[row], self._saved[row])

@@ -35,7 +35,6 @@ class Book:
                 touches = self._touches[process] = Touches()
             touch = touches.find(file)
             if touch is None:
-                file = self._authors.same(file)
                 touch = Touch(file=file, folder=folder, first_ns=now_ns, last_ns=now_ns)
                 touches.put(touch)
                 if len(touches) > _MANY and len(touches) % _OFTEN == 0:

@@ -10,7 +10,6 @@ from releve.model.lines import Alert, Window
 from releve.recover.rollback import keep
 from releve.sense import fanotify
 
-_RECENT = 2_000  # files held within the last pause: later ones need none
 _SHORT = 4  # a longer queue has no time for others
 _FIRST_S, _LOOK_S = 0.003, 0.0003
 _OPEN_S, _OPEN_MOST_S = 0.0125, 60.0
@@ -75,8 +74,8 @@ class Holder:
             return
         self._last[job.file] = now
         self._last.move_to_end(job.file)
-        if len(self._last) > _RECENT:
-            self._last.popitem(last=False)
+        while now - next(iter(self._last.values())) > self._limits.rehold_copy_s:
+            self._last.popitem(last=False)  # its pause is over: that of the others is shorter
         node = job.volume.keeper.node(job.key)
         if node is not None and node.facts.size > self._limits.big:
             self._big.put(job.process.pid, job.file, job)
