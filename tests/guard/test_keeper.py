@@ -1,6 +1,10 @@
 """The keeper's contract, kept by handles on ext4, xfs and btrfs and by inode numbers anywhere."""
 
+import contextlib
 import os
+import shutil
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,3 +103,32 @@ def test_a_disk_out_of_inodes_refuses_loudly(on: Callable[[str], Path], kind: st
         time.sleep(0.15)  # room is looked up at most every 100 ms
         assert kept.hold(path).refused == "full"
         assert kept.content(kept.keeper.generations(kept.node(path).id)[0]) == b"original"
+
+
+def test_the_log_goes_into_the_index_while_somebody_else_has_the_keeper(tmp_path: Path) -> None:
+    folder, store, copy = tmp_path / "share", tmp_path / "store", tmp_path / "copy.db"
+    folder.mkdir()
+    with contextlib.contextmanager(using)(
+        Kept(folder, store, place_of("inode", str(folder)), copy=False, kind="inode")
+    ) as kept:
+        keeper = kept.keeper
+        with keeper.lock:
+            for number in range(5000):
+                keeper.index.set_setting(f"{number}", b"value")
+            keeper.index.commit()
+            other = threading.Thread(target=keeper.write_back)  # this thread keeps the lock
+            other.start()
+            other.join(timeout=20)
+            assert not other.is_alive()
+        index = store / "index.sqlite"
+        shutil.copyfile(index, copy)  # without its log
+        with contextlib.closing(sqlite3.connect(copy)) as alone:
+            assert alone.execute("SELECT count(*) FROM setting").fetchone()[0] >= 5000
+        log = Path(f"{index}-wal").stat().st_size
+        with keeper.lock:  # the log begins anew, and does not grow
+            for number in range(1000):
+                keeper.index.set_setting(f"{number}", b"other")
+            keeper.index.commit()
+        assert Path(f"{index}-wal").stat().st_size == log
+        keeper.index.close()
+        keeper.write_back()  # closed meanwhile: nothing

@@ -146,6 +146,9 @@ class Keeper(Protocol):
     def commit(self, *, sure: bool = False) -> bool:
         """False when the disk has no room for it; `sure`: room was set aside for this."""
 
+    def write_back(self) -> None:
+        """From time to time, on a thread of its own: it may wait long for the disk."""
+
     def take_lost(self) -> bool:
         """Notes went with a full disk that has room again now: everything must be compared again."""
 

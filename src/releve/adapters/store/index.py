@@ -5,6 +5,7 @@ synchronous=NORMAL survives kill -9 without loss and a power cut without corrupt
 moments are then found again by comparing the tree with the index).
 """
 
+import contextlib
 import errno
 import sqlite3
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from releve.adapters.store.objects import keep_in_place
 from releve.adapters.store.rows import GENERATION, NODE, SCHEMA, columns_of, generation_of, node_of
 from releve.model.held import Facts, Generation, Judged, Kind, Name, Node
 
+_WRITE_BACK = 4000  # changed rows; two or three pages of the log each
 _KNOWN_MOST = 1024  # about 0.6 MB
 
 
@@ -23,7 +25,8 @@ class Index:
     """Rows of nodes, names, generations and convictions. Not thread-safe: the keeper locks."""
 
     def __init__(self, path: str) -> None:
-        self._closed = False
+        self._closed, self._path = False, path
+        self._written_back = 0  # rows that were changed by then
         # How often a full disk took back what was not committed: numbers may come again.
         self.lost = 0
         # Asked for lately, known or not: six ask per save.
@@ -35,7 +38,8 @@ class Index:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA cache_size=-1000")  # 1 MB: the guard stays small on big trees
-        self.db.execute("PRAGMA wal_autocheckpoint=4000")
+        # At the latest: 64 MB, written back by a commit for which everybody waits.
+        self.db.execute("PRAGMA wal_autocheckpoint=16000")
         # A full disk is met at the commit and nowhere else.
         self.db.execute("PRAGMA cache_spill=OFF")
         self.db.executescript(SCHEMA)
@@ -68,6 +72,22 @@ class Index:
             self._keys.clear()
             self._renewed = self._read_renewed()
             raise OSError(errno.ENOSPC, "the index could not be written") from error
+
+    def write_back(self) -> None:
+        """Write what was committed from SQLite's log into the index, if that is much.
+
+        It waits for the disk, twice, and keeps nobody else waiting: on a connection of its own,
+        which needs no lock of the keeper. What fails is done by a later one.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            changed = self.db.total_changes
+            if changed - self._written_back < _WRITE_BACK:
+                return
+            self._written_back = changed
+            own = sqlite3.connect(self._path, timeout=0.0, isolation_level=None)
+            with contextlib.closing(own):
+                own.execute("PRAGMA synchronous=NORMAL")
+                own.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         self.commit()

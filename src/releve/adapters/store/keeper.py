@@ -74,6 +74,10 @@ class Keeper:
     def mode(self, folder: int) -> str:
         return "reflink" if self._stock.clones[folder] else "copy"
 
+    def write_back(self) -> None:
+        """The index's log goes into the index now and then; nobody waits for that. No lock."""
+        self.index.write_back()
+
     @property
     def held_bytes(self) -> int:
         """Of all generations, as long as the files themselves are."""

@@ -164,6 +164,7 @@ class Guard:
         self._stages.repeat("brake", lambda: self.brake.let_go(0.5))
         self._stages.repeat("respond", lambda: self.responder.work(0.5))
         self._stages.every(0.02, "walk", self._rounds.turn)
+        self._stages.every(0.5, "write back", self._write_back)
         enforces = self.responder.enforce
         self._say(Ready(folders=folders_said(), enforce=enforces, pid=pid, store=store))
 
@@ -191,6 +192,10 @@ class Guard:
             self._clock.sleep(_HALT_S)  # somebody waits for the judge: milliseconds, and seldom
             return False
         return not self._ground.pace.leaves_the_floor() and self.holder.work(0.5)
+
+    def _write_back(self) -> None:
+        for volume in self.volumes:
+            volume.keeper.write_back()
 
     def _outside(self, volume: Volume, key: bytes, folder: int) -> None:
         self.reader.adopt(volume, key, folder, outside=True)
