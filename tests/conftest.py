@@ -198,7 +198,7 @@ def _is_alone(item: pytest.Item) -> bool:
 def chromium() -> "Iterator[Browser]":
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)  # other tests run beside: how soon is not asked here
+    expect.set_options(timeout=30_000)  # other tests run beside: how soon is not asked here
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)

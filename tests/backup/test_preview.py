@@ -170,18 +170,6 @@ def test_it_sees_no_other_program_and_nothing_of_anybody(tmp_path, is_ours) -> N
     )
 
 
-@pytest.fixture
-def patient():
-    """A search asks the vault: on a busy machine longer than a page's usual five seconds."""
-    expect.set_options(timeout=30_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-@pytest.mark.browser
-@pytest.mark.restic
-@pytest.mark.timeout(240)
-@pytest.mark.usefixtures("patient")
 def test_a_secretary_sees_what_she_brings_back_in_three_clicks(
     share, state, back_up, tmp_path, chromium
 ) -> None:
