@@ -508,18 +508,35 @@ input()
 """
 
 
-def test_a_program_that_borrows_the_servers_name_makes_us_block_nobody() -> None:
-    """Anybody has a network of his own in which any address seems to be his client."""
+# As sudo does: root's own while it waits for what it runs as somebody else.
+_WAITS = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
+
+
+@pytest.mark.parametrize("started_by_roots", [False, True])
+def test_a_program_that_borrows_the_servers_name_makes_us_block_nobody(
+    tmp_path: Path, *, started_by_roots: bool
+) -> None:
+    """Anybody has a network of his own in which any address seems to be his client.
+
+    And anybody calls sudo as he likes, by a link: a root's "smbd", whose child he is.
+    """
+    link = tmp_path / "smbd"
+    link.symlink_to("/usr/bin/python3")
+    starter = [str(link), "-c", _WAITS] if started_by_roots else []
     nobody = ["setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
-    command = [*nobody, "unshare", "-Urn", "/usr/bin/python3", "-c", _BORROWED]
+    command = [*starter, *nobody, "unshare", "-Urn", "/usr/bin/python3", "-c", _BORROWED]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as fake:
         assert fake.stdout is not None
         assert fake.stdout.readline() == "ready\n"
-        assert "10.9.8.7" in [address for _, address in samba_proc.sockets(fake.pid).peers]
+        servers = samba_proc.servers()
+        pids = [seen.pid for seen in servers if fake.pid in (seen.pid, seen.parent)]
+        assert len(pids) == 1 + started_by_roots
+        peers = [peer for pid in pids for peer in samba_proc.sockets(pid).peers]
+        assert "10.9.8.7" in [address for _, address in peers]
         clients = Clients()
         clients.poll()
-        assert clients.client_of(fake.pid) is None
+        assert [clients.client_of(pid) for pid in pids] == [None] * len(pids)
         assert not clients.pids_of("10.9.8.7")
         fake.communicate("\n", timeout=10)

@@ -188,6 +188,30 @@ def test_a_servers_own_is_known_while_all_of_it_is_in_sqlites_log(tmp_path: Path
     assert whose(f"sqlite:///{tmp_path / 'releve.db'}") is Whose.OURS
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "TABLE 'factures du mois'(a)",
+        "TABLE [factures](a)",
+        "TABLE `factures`(a)",
+        'TABLE "dossiers patients"(a)',
+        "TABLE été(a)",
+        "VIRTUAL TABLE notes USING fts5(a)",
+        "TABLE person(a); CREATE TABLE 'person '(a)",
+    ],
+)
+def test_another_s_tables_are_seen_in_its_log_however_they_are_named(
+    made: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "autre.db"
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.executescript(f"CREATE {made}")
+        beside = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        assert whose(f"sqlite:///{file}") is Whose.OTHERS
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == beside
+
+
 def test_those_that_make_a_server_are_commands_too() -> None:
     assert set(MAKES) < set(COMMANDS)
 

@@ -57,6 +57,8 @@ class Scene:
             limits=LIMITS, pace=Pace(clock, LIMITS, lambda _share: None), say=lambda _line: None,
         )  # fmt: skip
         desks = Desks(**{name: Desk(merge, clock.steady) for name in ("hold", "big", "judge")})
+        self.book = ground.book
+        self.while_halting: Callable[[], None] = lambda: None
         self.halted: list[tuple[int, int]] = []  # pid, changes routed by then
         self.reader = Reader(
             ground, desks, self.table,  # type: ignore[arg-type] # asked for nothing but `get`
@@ -66,6 +68,7 @@ class Scene:
 
     def _halt(self, process: Process) -> bool:
         self.halted.append((process.pid, self.reader.events))
+        self.while_halting()
         return True
 
     def told(self) -> list[Change]:
@@ -128,6 +131,25 @@ def test_one_original_each_by_many_halts_nobody(scene: Scene) -> None:
     pids = {file: OTHER + number for number, file in enumerate({c.file for c in changes})}
     scene.reader.route([by([c], pids[c.file])[0] for c in changes])
     assert scene.halted == []
+
+
+@pytest.mark.root
+def test_a_write_is_noted_however_long_its_writer_s_halt_takes(scene: Scene) -> None:
+    """A full disk's halt waits for a note of it, while touches that seem idle are packed."""
+
+    def pack_all() -> None:
+        for seconds in (5, 10):
+            scene.book.pack(SystemClock().now_ns() + seconds * 10**9)
+
+    scene.while_halting = pack_all
+    overwrite(scene.files)
+    changes = scene.told()
+    for change in changes:
+        scene.reader.route([change])
+    assert scene.halted
+    touches = scene.book.of([scene.table.get(os.getpid())])
+    assert len(touches) == ORIGINALS
+    assert all(touch.wrote_ns for touch in touches.values())
 
 
 @pytest.mark.root

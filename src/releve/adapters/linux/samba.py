@@ -249,7 +249,7 @@ class Clients:
         if known is not None and known[0] == master.starttime:
             return master.pid, known[1]
         listens = samba_proc.sockets(master.pid).listens
-        if not listens or not samba_proc.is_roots(master.pid):
+        if not listens or not samba_proc.is_roots_samba(master.pid):
             return 0, self._ports  # its listener is dead, or it only borrows the name
         self._masters[master.pid] = (master.starttime, listens)
         self._adopt(master.pid)

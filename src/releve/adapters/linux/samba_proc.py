@@ -75,15 +75,34 @@ def is_roots(pid: int) -> bool:
     return any(line.split()[:2] == ["Uid:", "0"] for line in lines)
 
 
+def is_roots_samba(pid: int) -> bool:
+    """Whether it is Samba's program, and root's.
+
+    By its file: sudo called by a link is named as anybody likes, and root's while it waits.
+    """
+    try:
+        program = str((_PROC / str(pid) / "exe").readlink())
+    except OSError:
+        return False
+    return program.removesuffix(" (deleted)").endswith("/smbd") and is_roots(pid)
+
+
 def is_roots_server(seen: Seen) -> bool:
     """Whether root's own server it is: anybody may call a program smbd, and seem to serve a client.
 
-    While it works for a person it has that person's real user as well; its listener stays root's.
+    While it works for a person it has that person's real user as well; its listener stays root's,
+    and both run the same program.
     """
-    if is_roots(seen.pid):
+    if is_roots_samba(seen.pid):
         return True
     parent = look(seen.parent)
-    return parent is not None and is_server(parent) and is_roots(parent.pid)
+    if parent is None or not is_server(parent) or not is_roots_samba(parent.pid):
+        return False
+    try:
+        # A path would be what its own mounts make of it.
+        return (_PROC / str(parent.pid) / "exe").samefile(_PROC / str(seen.pid) / "exe")
+    except OSError:
+        return False
 
 
 def config_of(pid: int) -> PurePath | None:

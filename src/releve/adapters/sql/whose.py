@@ -14,7 +14,11 @@ from releve.adapters.sql.versions import MARK
 
 # In a server's database of every schema that there ever was.
 _OURS = frozenset({"audit", "nonce", "person", "structure", "watermark"})
-_MADE = re.compile(rb'CREATE TABLE "?(?!sqlite_)(\w+)')
+# As SQLite keeps it. Ours have no other quotes than ": names that do keep theirs, and are none of ours.
+_MADE = re.compile(
+    rb"CREATE (?:VIRTUAL )?TABLE "
+    rb"(?!\"?sqlite_)(\"[^\"]{0,99}|'[^']{0,99}'|`[^`]{0,99}`|\[[^\]]{0,99}\]|[^\s(]{1,99})"
+)
 _MEMORY = (":memory:", "file:")
 
 
@@ -59,7 +63,9 @@ def _logged(path: Path) -> frozenset[str]:
     if not log.exists() or not log.stat().st_size:
         return frozenset()
     with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return frozenset(name.decode() for name in _MADE.findall(content))
+        return frozenset(
+            name.removeprefix(b'"').decode(errors="replace") for name in _MADE.findall(content)
+        )
 
 
 def _all_of_ours() -> frozenset[str]:

@@ -236,9 +236,10 @@ class Reader:
         if change.mask & _CONTENT:
             touch.wrote = True
         if change.mask & fanotify.MODIFY:  # who only opens and closes it wrote nothing
-            if not touch.wrote_ns and not touch.created:
+            is_first = not touch.wrote_ns and not touch.created
+            touch.wrote_ns = now  # before a halt, which may take longer than a touch is lent
+            if is_first:
                 self._brake.note(process)
-            touch.wrote_ns = now
             self._book.wrote(process, change.file, now)
         if change.mask & fanotify.CLOSE_WRITE:
             self._book.saved(process, change.file, now)
