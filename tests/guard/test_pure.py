@@ -332,6 +332,22 @@ def test_the_book_packs_what_is_sound_and_idle_and_loses_nothing_of_it() -> None
     assert of_both[b"3"].became == (name,)
 
 
+def test_what_a_look_said_is_kept_of_a_packed_touch_too_and_bad_stays_bad() -> None:
+    book, process = Book(10**12), Process(2, 1)
+    for file in (b"live", b"packed"):
+        book.touch(process, file, 0, 5)
+    for _ in range(2):
+        book.touch(process, b"live", 0, 3_600 * 10**9)
+        book.pack(3_600 * 10**9)
+    for file in (b"live", b"packed"):
+        book.judged(process, file, Judged.BAD, noticed_ns=7, looked_ns=8)
+        book.judged(process, file, Judged.CLEAN, noticed_ns=9, looked_ns=10)
+        touch = book.of([process])[file]
+        assert (touch.judged, touch.bad_ns, touch.looked_ns) == (Judged.BAD, 7, 8)
+    book.judged(process, b"unknown", Judged.BAD, noticed_ns=7, looked_ns=8)
+    assert b"unknown" not in book.of([process])
+
+
 # the kernel's bytes
 
 

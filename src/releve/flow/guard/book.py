@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from releve.flow.guard.authors import Authors
 from releve.flow.guard.touches import Touches, is_idle
+from releve.model.held import Judged
 from releve.model.process import Process
 from releve.recover.rollback import Touch
 
@@ -104,6 +105,20 @@ class Book:
             if touch is not None:
                 self._lent.add(id(touch))
             return touch
+
+    def judged(
+        self, process: Process, file: bytes, judged: Judged, *, noticed_ns: int, looked_ns: int
+    ) -> None:
+        """What the last look at this touch said; bad stays bad, from when it was first noticed."""
+        with self._lock:  # in one go: it is not packed between
+            touches = self._touches.get(process)
+            touch = touches.find(file) if touches else None
+            if touch is None:
+                return
+            if judged is Judged.BAD and not touch.bad_ns:
+                touch.bad_ns = noticed_ns
+            if touch.judged is not Judged.BAD:
+                touch.judged, touch.looked_ns = judged, looked_ns
 
     def forget(self, process: Process, file: bytes) -> None:
         """Somebody else answers for this touch."""

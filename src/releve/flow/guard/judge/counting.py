@@ -97,11 +97,8 @@ class Count:
 
     def note(self, job: Job, file: bytes, judged: Judged) -> None:
         """What the last look at this touch said; bad stays bad."""
-        touch = self._book.find(job.process, file)
-        if touch is not None and judged is Judged.BAD and not touch.bad_ns:
-            touch.bad_ns = job.seen_ns
-        if touch is not None and touch.judged is not Judged.BAD:
-            touch.judged, touch.looked_ns = judged, job.began_ns or self._clock.now_ns()
+        looked_ns = job.began_ns or self._clock.now_ns()
+        self._book.judged(job.process, file, judged, noticed_ns=job.seen_ns, looked_ns=looked_ns)
 
     def count(
         self, job: Job, change: Change, file: bytes, name: Name | None, lineage: tuple[str, ...]
