@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 
 from releve.adapters.contact_file import HomeContactFile
+from releve.adapters.help_pad import HelpPad
 from releve.adapters.process.guards import ProcessGuards
+from releve.apps.agent.config import Home as AgentHome
+from releve.apps.agent.showing import Shown, shown
+from releve.apps.cli.main import run
 from releve.flow.agent.contact import Contact, answered, refused
+from releve.flow.agent.help import Pad
+from releve.flow.wire import HostTold
 from tests.agent.hands import T0, wait_for
 from tests.agent.test_with_server import RELEVE, Site, outputs, releve
 
@@ -136,6 +142,7 @@ def test_a_structure_that_left_is_said_once_and_the_guard_goes_on(site: Watched)
     words = site.words()
     assert "il ne connaît plus cette machine depuis le " in words
     assert "releve agent enrol --token JETON" in words
+    assert "Gardien et sauvegarde continuent." in words
     assert ProcessGuards(site.agent_home / "guard", ()).status().running
     failed = site.said("server_not_reached")
     site.feed(0, 3)
@@ -156,3 +163,41 @@ def the_same_server_restored_knows_it_again(site: Watched) -> None:
     site.run_agent()  # asks at once
     wait_for(lambda: site.stored()[:3] == [0, 1, 2], 40)
     wait_for(lambda: site.status()["server_knows_agent"] is True, 10)
+
+
+@pytest.mark.parametrize(
+    ("agent", "guard", "said"),
+    [
+        (True, False, "La sauvegarde continue."),
+        (False, True, "Le gardien continue."),
+        (False, False, "Rien ne tourne plus ici."),
+    ],
+)
+def test_nothing_is_said_to_go_on_that_does_not_run(agent: bool, guard: bool, said: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    facts = Shown(
+        host="h", name="poste", structure="Cabinet", server="https://x", agent_running=agent,
+        guard_running=guard, guard_pid=7 if guard else None, events_waiting=0,
+        server_answers=False, server_knows_agent=False, server_answered_at=now,
+        server_away_since=now, server_away_why="unknown_agent",
+    )  # fmt: skip
+    words = shown(facts, guard_asked=True, now=now)
+    assert said in words
+    assert "Gardien et sauvegarde" not in words
+
+
+def test_a_call_that_does_not_reach_the_server_names_whom_to_call(site: Watched, capsys) -> None:
+    site.serve()
+    site.enrol()
+    site.end_server()
+    words = ["help", "ask", "rien ne marche", "--home", str(site.agent_home)]
+    assert run(words) == 49
+    assert "les numéros de la fiche imprimée" in capsys.readouterr().err
+    state = HostTold(
+        incidents=0, phones=("Dr Martin 0299000001",), server_time=dt.datetime.now(dt.UTC)
+    )
+    HelpPad(AgentHome(site.agent_home).help).save(Pad(state=state))
+    assert run(words) == 49
+    said = capsys.readouterr().err
+    assert "L'appel n'est pas parti : appeler soi-même" in said
+    assert "Dr Martin 0299000001" in said

@@ -7,6 +7,7 @@ import anyio
 import click
 import msgspec
 
+from releve.adapters.help_pad import HelpPad
 from releve.adapters.http.client import HttpServer
 from releve.adapters.system import log_to_stderr, new_id
 from releve.apps.agent import wiring
@@ -121,10 +122,25 @@ async def _ask(place: Home, text: str, phone: str, blocked: bool, seconds: int) 
                 await anyio.sleep(_LOOK_AGAIN_SECONDS)
                 told = await _again(server, wanted, told)
     except TemporaryError as error:
-        raise ServerUnreachableError(config.url, str(error)) from error
+        raise _not_sent(place, config.url, str(error)) from error
     finally:
         await server.close()
     return told
+
+
+def _not_sent(place: Home, url: str, why: str) -> ServerUnreachableError:
+    """With whom to call oneself, as the help page heard it last."""
+    state = HelpPad(place.help).load().state
+    phones = state.phones if state else ()
+    numbers = (
+        ", ".join(phones) or "les numéros de la fiche imprimée / the numbers on the printed sheet"
+    )
+    error = ServerUnreachableError(url, why)
+    error.remedy = (
+        "L'appel n'est pas parti : appeler soi-même, puis réessayer / it was not sent: call yourself,"
+        f" then try again. {numbers}."
+    )
+    return error
 
 
 async def _again(server: HttpServer, wanted: HelpAsk, told: HelpTold) -> HelpTold:

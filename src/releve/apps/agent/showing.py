@@ -75,7 +75,7 @@ def _server(facts: Shown, now: dt.datetime) -> list[str]:
         return [
             (
                 f"il ne connaît plus cette machine depuis le {_at(since)} : sa structure est partie, ou la"
-                " machine a été retirée. Gardien et sauvegarde continuent."
+                f" machine a été retirée.{_goes_on(facts)}"
             ),
             (
                 "Si c'est voulu : systemctl disable --now releve-agent, releve agent stop-guard, puis"
@@ -91,6 +91,16 @@ def _server(facts: Shown, now: dt.datetime) -> list[str]:
     if last is None:
         return ["pas encore interrogé"]
     return [f"le serveur répond, il y a {_FR.age(max(0.0, round((now - last).total_seconds())))}"]
+
+
+def _goes_on(facts: Shown) -> str:
+    if facts.agent_running:
+        return (
+            " Gardien et sauvegarde continuent."
+            if facts.guard_running
+            else " La sauvegarde continue."
+        )
+    return " Le gardien continue." if facts.guard_running else " Rien ne tourne plus ici."
 
 
 def _at(moment: dt.datetime) -> str:

@@ -149,7 +149,7 @@ def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | Non
         playbook=playbook,
         steps=steps,
         next_step=waiting[0] if waiting else None,
-        settled=len(steps) - len(waiting),
+        settled=sum(view.is_settled for view in steps),
     )
 
 
