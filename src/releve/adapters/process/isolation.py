@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from releve.adapters.process.asking import answer
 from releve.flow.agent.ports import Commands
 from releve.model.host import Isolation
 
@@ -44,13 +45,7 @@ class CommandIsolation:
             return 0
 
     async def ask(self) -> Isolation | None:
-        outcome = await self._commands.run(self._command, seconds=_ASK_SECONDS)
-        if outcome.status != 0:
-            raise OSError(f"status {outcome.status}")
-        try:
-            status = msgspec.json.decode(outcome.stdout, type=_Status)
-        except msgspec.DecodeError as error:
-            raise OSError(str(error)) from error
+        status = await answer(self._commands, self._command, _Status, seconds=_ASK_SECONDS)
         if not status.isolated:
             return None
         if status.record is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from releve.adapters.process.asking import answer
 from releve.flow.agent.ports import Commands
 from releve.model.host import PaperState
 from releve.model.keys import KeyKind
@@ -51,13 +52,7 @@ class CommandPapers:
             return set_up
 
     async def ask(self) -> PaperState:
-        outcome = await self._commands.run(self._command, seconds=_ASK_SECONDS)
-        if outcome.status != 0:
-            raise OSError(f"status {outcome.status}")
-        try:
-            found = msgspec.json.decode(outcome.stdout, type=_Standing)
-        except msgspec.DecodeError as error:
-            raise OSError(str(error)) from error
+        found = await answer(self._commands, self._command, _Standing, seconds=_ASK_SECONDS)
         made = [key.made_at for key in found.keys if key.kind is KeyKind.PAPER]
         tried = found.last_proof.at if found.last_proof else None
         return PaperState(made_at=max(made, default=None), tried_at=tried)

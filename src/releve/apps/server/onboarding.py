@@ -242,8 +242,7 @@ def is_set_up(wanted: WantedHost, known: Host | None) -> bool:
     backup, drill = known.state.backup, known.state.drill
     if not wanted.folders:
         return known.last_seen_at is not None  # its agent works
-    has_both = backup is not None and backup.last_good_at and drill is not None
-    return bool(has_both and drill is not None and drill.last_good_at)
+    return bool(backup and backup.last_good_at and drill and drill.last_good_at)
 
 
 def lacks_paper(wanted: WantedHost, known: Host | None) -> bool:

@@ -45,7 +45,7 @@ class Book:
             return touch
 
     def pack(self, now_ns: int) -> None:
-        """Pack the idle touches that nobody asked for since the last time; called every few seconds."""
+        """Pack the idle touches that nobody asked for since the last time; called every second."""
         with self._lock:
             lent, self._lent = self._lent, set()
             all_ = list(self._touches.values())

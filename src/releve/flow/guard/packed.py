@@ -72,11 +72,12 @@ class Packed:
         for _ in range(min(_AT_ONCE, len(self._blocks))):
             self._swept = (self._swept + 1) % len(self._blocks)
             block = self._blocks[self._swept]
-            kept = [
-                (start, end) for start, end in _records(block) if _old_at(block, start) >= before_ns
-            ]
-            self._count -= sum(1 for _ in _records(block)) - len(kept)
-            self._blocks[self._swept] = bytearray(b"".join(block[a:b] for a, b in kept))
+            kept = self._blocks[self._swept] = bytearray()
+            for start, end in _records(block):
+                if _old_at(block, start) >= before_ns:
+                    kept += block[start:end]
+                else:
+                    self._count -= 1
 
     def _place(self, mark: int) -> int:
         place = mark & (2 * self._wide - 1)
