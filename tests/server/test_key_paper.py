@@ -53,7 +53,7 @@ def test_a_host_is_listed_until_its_paper_was_tried(
     take(store, home, text, tmp_path)
     plan = msgspec.toml.decode(text, type=Plan)
     host = add_host(store, "serveur-cabinet", plan.structures[0].name)
-    add_host(store, "accueil", plan.structures[0].name)
+    front = add_host(store, "accueil", plan.structures[0].name)
 
     def listed() -> list[str]:
         taken = Reception(store, home, plan.url, tmp_path, lambda _: None).take(
@@ -61,6 +61,8 @@ def test_a_host_is_listed_until_its_paper_was_tried(
         )
         return [line for line in taken.by_hand if line.startswith(("serveur-cabinet", "accueil"))]
 
+    assert listed()[1].startswith("accueil : sh "), "its agent was never heard"
+    tell(store, front, 1)  # a heartbeat
     (line,) = listed()
     assert "installer-serveur" in line, "its installer first"
     assert "releve key try" in line
