@@ -60,7 +60,7 @@ def test_a_place_holds_the_heads_of_one_vault(tmp_path):
         key = Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32))
         kept = Heads(folder, key, (str(usb),))
         told.append(kept.send(kept.sign(end, 10**18, 10**18)))
-    assert [list(failed) for failed in told] == [[], [str(usb)], []]
-    assert "a folder of its own" in told[1][str(usb)]
+    assert [[one.place for one in failed] for failed in told] == [[], [str(usb)], []]
+    assert "a folder of its own" in told[1][0].why
     (list_of_one,) = usb.glob("heads-*.jsonl")
     assert len(read(list_of_one)) == 2

@@ -297,6 +297,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     ),
     "vault keep": (*_VAULT, *_of("releve.apps.vault.keeping", "KeeperRunningError")),
     "vault init": _NAMED,
+    "vault leave": _OPENING,
     "vault report-to": (
         *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
         *_of("releve.apps.vault.access", "VaultNameError"),

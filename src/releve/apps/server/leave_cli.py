@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import click
 import msgspec
 
 from releve.adapters.system import SystemClock, log_to_stderr
+from releve.adapters.vault.layout import DEFAULT, ENVIRONMENT
 from releve.apps.console.words import Words
 from releve.apps.server.home import Home
 from releve.apps.server.leaving import (
@@ -18,6 +20,13 @@ from releve.apps.server.leaving import (
     write_certificate,
 )
 from releve.apps.server.leaving_accounts import EndingAccount, ending, losses
+from releve.apps.server.leaving_elsewhere import (
+    Elsewhere,
+    close_here,
+    elsewhere,
+    lines,
+    unknown,
+)
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
@@ -67,6 +76,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     out: Path
     decided: Decided | None
     agreed: bool
+    vault: Path  # a vault on this machine, perhaps
     as_json: bool
 
 
@@ -85,6 +95,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     help="Erase although another structure loses its last lead or operator, or --by names an account that ends.",
 )
 @click.option(
+    "--vault-data",
+    "vault",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    envvar=ENVIRONMENT,
+    help="A vault on this machine: with --erase the structure's rights there are closed.",
+)
+@click.option(
     "--verify",
     "shown",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -101,6 +120,7 @@ def leave(
     by: str,
     reason: str,
     agreed: bool,
+    vault: Path,
     shown: Path | None,
     key: str,
     as_json: bool,
@@ -108,6 +128,8 @@ def leave(
     """Une structure s'en va : tout lui remettre, l'effacer, le prouver / hand over, erase, prove.
 
     The accounts that end with it are told before, and which of them work in other structures.
+    After --erase it closes the structure's rights in a vault of this machine, and names what is left
+    to do at other vaults and on its hosts.
 
     Run again after an interruption: nothing is ever half erased. Once it is erased, it is counted
     again and the certificate is written again.
@@ -124,7 +146,7 @@ def leave(
         raise UsageError("--erase needs --by and --reason.")
     else:
         decided = Decided(by=by.strip(), reason=reason.strip()) if erases else None
-        wanted = Wanted(out=out, decided=decided, agreed=agreed, as_json=as_json)
+        wanted = Wanted(out=out, decided=decided, agreed=agreed, vault=vault, as_json=as_json)
         facts = _left(Home(home), db, structure, wanted)
     click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(_lines(facts)))
 
@@ -159,6 +181,7 @@ def _lines(facts: Mapping[str, object]) -> list[str]:
         " : ".join(lines),
         *(f"  {_SAID[n]} : {v}" for n, v in told.items() if n in _SAID),
         *kept,
+        *cast("list[str]", facts.get("todo", [])),
     ]
 
 
@@ -189,7 +212,8 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
     except StructureUnknownError:
         if decided is None or store.leavings().erasure(name) is None:
             raise
-        return facts | _prove(office, name, out)
+        facts = facts | _prove(office, name, out)
+        return facts | _outside(unknown(name), wanted)
     accounts = ending(store, known)
     facts["accounts"] = msgspec.to_builtins(accounts)
     if not wanted.as_json:
@@ -198,8 +222,17 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
         return {**facts, "export": str(hand_over(office, known, out))}
     if (lost := losses(accounts, decided.by)) and not wanted.agreed:
         raise AccountsEndError(name, lost)
+    around = elsewhere(store, known)
     facts["export"] = str(erase(office, known, decided, out))
-    return facts | _prove(office, name, out)
+    facts |= _prove(office, name, out)
+    return facts | _outside(close_here(around, wanted.vault, decided.by), wanted)
+
+
+def _outside(found: Elsewhere, wanted: Wanted) -> dict[str, object]:
+    """What a person still does, after all that is proved; with --json as facts."""
+    return (
+        {"elsewhere": msgspec.to_builtins(found)} if wanted.as_json else {"todo": [*lines(found)]}
+    )
 
 
 def _verified(file: Path, key: str, home: Path) -> dict[str, object]:

@@ -18,9 +18,10 @@ from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.deciders import agreement, approver
 from releve.apps.vault.keeping import keep, schedule, unit
+from releve.apps.vault.leaving import leave
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate, only_writer
-from releve.apps.vault.reporting import report_to
+from releve.apps.vault.reporting import report_to, reporting_line
 from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
 from releve.apps.vault.rights import credential
@@ -46,6 +47,7 @@ def vault() -> None:
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
     vault.add_command(command)
 vault.add_command(report_to)
+vault.add_command(leave)
 for command in (retention, approve, forecast_, copy, standing, seal, keep, schedule, unit):
     vault.add_command(command)
 
@@ -182,6 +184,13 @@ def status(data: str, *, as_json: bool) -> None:
             line = f"{told.repository!s:40} {size(told.bytes):>10}  dernier instantané {when(told.last_snapshot_ns)}"
             facts = {"event": "generation", "name": str(told.repository)}
             tell(facts | msgspec.to_builtins(told), line, as_json=as_json)
+    for told_of, report in opened.reports.all().items():
+        if told_of in opened.server.tokens:
+            tell(
+                {"event": "reporting", "structure": told_of, **msgspec.to_builtins(report)},
+                reporting_line(told_of, report),
+                as_json=as_json,
+            )
     free = {"disk_bytes": disk.total, "free_bytes": disk.free}
     whole: dict[str, object] = {
         "event": "vault",
