@@ -296,7 +296,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_COPYING, "CopyUnknownError"),
     ),
     "vault keep": (*_VAULT, *_of("releve.apps.vault.keeping", "KeeperRunningError")),
-    "vault init": _NAMED,
+    "vault init": (*_NAMED, *_of("releve.apps.vault.head_places", "HeadPlaceError")),
     "vault leave": _OPENING,
     "vault report-to": (
         *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
@@ -347,6 +347,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of("releve.adapters.audit_heads", "HeadsUnreadableError"),
     ),
     "audit show": _TO_LOOK,
+    "audit shipped": (*_TO_LOOK, *_of("releve.apps.server.audit_shipped_cli", "HeadsNotShippedError")),
     "audit key": (),
     "server backup": (
         *_TO_LOOK,

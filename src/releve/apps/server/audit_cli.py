@@ -9,6 +9,7 @@ import msgspec
 
 from releve.adapters.audit_heads import read_lines
 from releve.adapters.sql.store import SqlStore
+from releve.apps.server.audit_shipped_cli import shipped
 from releve.apps.server.home import Home
 from releve.apps.server.left_papers import LACKS, files_of, missing_paper, read_files, unexplained
 from releve.apps.server.opening import open_to_look
@@ -51,6 +52,9 @@ class TrailNotWholeError(ReleveError):
 @click.group()
 def audit() -> None:
     """Le journal d'audit / the audit trail: who did what, provably unchanged."""
+
+
+audit.add_command(shipped)
 
 
 @audit.command("verify")

@@ -17,6 +17,7 @@ from releve.adapters.vault.layout import GIB, Config, Layout
 from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.deciders import agreement, approver
+from releve.apps.vault.head_places import need_places
 from releve.apps.vault.keeping import keep, schedule, unit
 from releve.apps.vault.leaving import leave
 from releve.apps.vault.look import clock, head, receipts, scrub, view
@@ -86,18 +87,21 @@ def init(
 ) -> None:
     """Créer le coffre, ou changer sa configuration. À refaire sans risque.
 
-    Makes the vault, or writes its configuration again; what it holds stays.
+    Makes the vault, or writes its configuration again; what it holds stays. A folder for the heads
+    has to be there: it is never made, for a disk that is not mounted would look like one.
 
     Example: releve vault init --data /srv/coffre --head-place /mnt/usb/tetes
     """
     if not is_word(name):
         raise VaultNameError(name, "it is not of the allowed form")
     layout = Layout(data)
-    layout.make()
     is_new = not layout.config_file.exists()
+    head_places = tuple(p if "://" in p else str(Path(p).absolute()) for p in places)
+    need_places(head_places, () if is_new else layout.config().head_places)
+    layout.make()
     made = Config(
         name=name,
-        head_places=tuple(p if "://" in p else str(Path(p).absolute()) for p in places),
+        head_places=head_places,
         server_url=server_url.rstrip("/"),
         server_token_file=_absolute(server_token_file),
         server_authority_file=_absolute(server_authority),
