@@ -5,6 +5,7 @@ import datetime as dt
 import msgspec
 
 from releve.flow.agent.contact import Contact
+from releve.model.errors import ReleveError
 from releve.report.text import Voice
 
 _FR = Voice("fr")
@@ -18,6 +19,36 @@ _WHY = {
     "clock": "les horloges diffèrent",
     "too_many": "le serveur est débordé",
 }
+
+
+class GuardAwayError(ReleveError):
+    """The guard that the agent is to keep at work does not run: nothing holds the originals."""
+
+    status = 15
+    remedy = "The agent starts it again within seconds; if it does not stay: `journalctl -u releve-agent`."
+
+
+class AgentNotWorkingError(ReleveError):
+    """No agent works on this machine: nothing is backed up, nothing reaches the server."""
+
+    status = 3
+    remedy = "Start it: `systemctl start releve-agent`, or `releve agent run`."
+
+
+class UnknownToServerError(ReleveError):
+    """The server does not know this machine any more."""
+
+    status = 43
+    remedy = "Is its structure gone, or was the machine removed there? What to do stands above."
+
+
+class ServerAwayError(ReleveError):
+    """The agent does not reach its server; what it has to say is kept."""
+
+    status = 49
+    remedy = (
+        "Look at the network and at the server (`releve server run`); the agent goes on by itself."
+    )
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +83,24 @@ def shown(facts: Shown, *, guard_asked: bool, now: dt.datetime) -> str:
         f"Événements à envoyer : {_FR.number(facts.events_waiting)}",
     ]
     return "\n".join(lines)
+
+
+def fault(facts: Shown, *, guard_asked: bool) -> ReleveError | None:
+    """What is wrong, the gravest alone: the command ends with its status. None: nothing is known to be.
+
+    A server that nobody asked yet is no fault.
+    """
+    if guard_asked and not facts.guard_running:
+        return GuardAwayError("Le gardien ne tourne pas / the guard does not run.")
+    if not facts.agent_running:
+        return AgentNotWorkingError("L'agent ne travaille pas / the agent does not work.")
+    if facts.server_knows_agent is False:
+        return UnknownToServerError(
+            "Le serveur ne connaît plus cette machine / it is unknown there."
+        )
+    if facts.server_answers is False:
+        return ServerAwayError("Le serveur ne répond pas / the server does not answer.")
+    return None
 
 
 def answers(contact: Contact, *, agent_running: bool) -> bool | None:
@@ -104,4 +153,6 @@ def _goes_on(facts: Shown) -> str:
 
 
 def _at(moment: dt.datetime) -> str:
-    return f"{moment.astimezone():%d/%m/%Y à %H:%M:%S}"
+    """In this machine's time, with its distance from UTC: another's log may be in another zone."""
+    local = moment.astimezone()
+    return f"{local:%d/%m/%Y à %H:%M:%S} (UTC{local.isoformat()[-6:]})"

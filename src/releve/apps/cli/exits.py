@@ -332,7 +332,11 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_AGENT_CLI, "GuardStaysError"),
     ),
     "agent stop-guard": (*_ENROLLED, *_ONE_AGENT),
-    "agent status": _ENROLLED,
+    "agent status": (
+        *_ENROLLED,
+        *_of(f"{_AGENT}.showing", "GuardAwayError", "AgentNotWorkingError"),
+        *_of(f"{_AGENT}.showing", "UnknownToServerError", "ServerAwayError"),
+    ),
     "agent feed": (
         *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_ENROLLING, "ServerUnreachableError"),
     ),

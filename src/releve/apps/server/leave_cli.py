@@ -30,6 +30,7 @@ from releve.apps.server.leaving_elsewhere import (
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
+from releve.apps.server.trusted_key import own_key
 from releve.flow.sealed import SealBroken, fingerprint
 from releve.flow.server.certificate import read
 from releve.model.access import Role
@@ -109,7 +110,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Check a certificate (effacement.json), and do nothing else.",
 )
-@click.option("--key", default="", help="To verify: the server's public key; the home's own else.")
+@click.option(
+    "--key",
+    default="",
+    help="To verify: the key that `releve audit key` prints on the server; the home's own else.",
+)
 @json_option
 def leave(
     home: Path,
@@ -241,9 +246,7 @@ def _verified(file: Path, key: str, home: Path) -> dict[str, object]:
         found = read(file.read_bytes())
     except SealBroken as error:
         raise ErasureBadError(file.name, str(error)) from error
-    if not key and not Home(home).has_key():
-        raise UsageError(f"{home} holds no key of a server: name one with --key.")
-    if found.public_key != (key or Home(home).public_key().hex()):
+    if found.public_key != (key or own_key(home).hex()):
         raise ErasureBadError(file.name, f"the key {fingerprint(found.public_key)} is unknown")
     made = found.made
     return {"structure": made.name, "at": made.at.isoformat(), "rows": sum(made.rows.values())}
