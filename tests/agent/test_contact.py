@@ -155,7 +155,7 @@ def test_a_structure_that_left_is_said_once_and_the_guard_goes_on(site: Watched)
     words = site.words()
     assert "il ne connaît plus cette machine depuis le " in words
     assert "releve agent enrol --token JETON" in words
-    assert "Gardien et sauvegarde continuent." in words
+    assert "Gardien et sauvegarde continuent, celle-ci tant que le coffre la prend." in words
     assert ProcessGuards(site.agent_home / "guard", ()).status().running
     failed = site.said("server_not_reached")
     site.feed(0, 3)
@@ -202,7 +202,7 @@ def test_the_gravest_fault_gives_the_status() -> None:
 @pytest.mark.parametrize(
     ("agent", "guard", "said"),
     [
-        (True, False, "La sauvegarde continue."),
+        (True, False, "La sauvegarde continue tant que le coffre la prend."),
         (False, True, "Le gardien continue."),
         (False, False, "Rien ne tourne plus ici."),
     ],

@@ -143,6 +143,23 @@ def test_leaving_closes_the_rights_in_the_vault_of_this_machine(shared: Shared, 
     assert tokens == f"cabinet {shared.known['cabinet']['token']}\n"
 
 
+def test_run_again_it_knows_the_vault_from_what_was_handed_over(shared: Shared, tmp_path):
+    """As after a kill between the erasure and the vault."""
+    shared.leave(tmp_path / "out", "--vault-data", str(tmp_path / "elsewhere"))
+    assert shared.credentials()["srv.clinique"] == "open"
+    (manifest,) = (tmp_path / "out").glob("releve-*/manifest.json")
+    file = manifest.with_name("tables") / "vault.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b'"clinique"', b'"cabinet"'))
+    shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data))
+    assert set(shared.credentials().values()) == {"open"}, "not what was handed over: not believed"
+    file.write_bytes(whole)
+    said = shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data), "--json")
+    (vault,) = json.loads(said)["elsewhere"]["vaults"]
+    assert vault["closed"] == ["srv.clinique"]
+    assert shared.credentials() == {"srv.cabinet": "open", "srv.clinique": "closed"}
+
+
 def test_leaving_names_what_is_done_by_hand_at_a_vault_elsewhere(shared: Shared, tmp_path):
     said = shared.leave(tmp_path / "out", "--vault-data", str(tmp_path / "elsewhere"))
     assert "releve vault leave clinique" in said

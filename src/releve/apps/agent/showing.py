@@ -25,21 +25,24 @@ class GuardAwayError(ReleveError):
     """The guard that the agent is to keep at work does not run: nothing holds the originals."""
 
     status = 15
-    remedy = "The agent starts it again within seconds; if it does not stay: `journalctl -u releve-agent`."
+    remedy = (
+        "L'agent le relance en quelques secondes ; s'il ne reste pas : `journalctl -u releve-agent`."
+        " / The agent starts it again; if it does not stay: the same."
+    )
 
 
 class AgentNotWorkingError(ReleveError):
     """No agent works on this machine: nothing is backed up, nothing reaches the server."""
 
     status = 3
-    remedy = "Start it: `systemctl start releve-agent`, or `releve agent run`."
+    remedy = "Le lancer / start it: `systemctl start releve-agent`, ou / or `releve agent run`."
 
 
 class UnknownToServerError(ReleveError):
     """The server does not know this machine any more."""
 
     status = 43
-    remedy = "Is its structure gone, or was the machine removed there? What to do stands above."
+    remedy = "Ce qu'il faut faire est dit plus haut / what to do stands above."
 
 
 class ServerAwayError(ReleveError):
@@ -47,7 +50,8 @@ class ServerAwayError(ReleveError):
 
     status = 49
     remedy = (
-        "Look at the network and at the server (`releve server run`); the agent goes on by itself."
+        "Voir le réseau et le serveur (`releve server run`) ; l'agent reprend de lui-même."
+        " / Look at both; the agent goes on by itself."
     )
 
 
@@ -135,7 +139,8 @@ def _server(facts: Shown, now: dt.datetime) -> list[str]:
     if not facts.agent_running:
         return [f"pas interrogé : l'agent ne travaille pas ({heard})"]
     if since is not None:
-        why = _WHY.get(facts.server_away_why, facts.server_away_why)
+        # What is not known here is a library's or the server's own word, and marked as that.
+        why = _WHY.get(facts.server_away_why, f"détail technique : {facts.server_away_why}")
         return [f"plus atteint depuis le {_at(since)} : {why} ({heard})"]
     if last is None:
         return ["pas encore interrogé"]
@@ -145,9 +150,9 @@ def _server(facts: Shown, now: dt.datetime) -> list[str]:
 def _goes_on(facts: Shown) -> str:
     if facts.agent_running:
         return (
-            " Gardien et sauvegarde continuent."
+            " Gardien et sauvegarde continuent, celle-ci tant que le coffre la prend."
             if facts.guard_running
-            else " La sauvegarde continue."
+            else " La sauvegarde continue tant que le coffre la prend."
         )
     return " Le gardien continue." if facts.guard_running else " Rien ne tourne plus ici."
 

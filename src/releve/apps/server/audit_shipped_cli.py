@@ -20,12 +20,15 @@ class HeadsNotShippedError(ReleveError):
 
     status = 102
     remedy = (
-        "Mount it again, or give the server's user the right to write there: what is lacking goes"
-        " there by itself within the minute. `ahead`: see `releve audit verify --heads`."
+        "Remonter le disque, ou rendre le dossier inscriptible par le serveur : ce qui manque y va dans la"
+        " minute. / Mount it again, or let the server's user write there: what is lacking goes there"
+        " within the minute."
     )
 
     def __init__(self, places: Sequence[str]) -> None:
-        super().__init__(f"Signed heads are not shipped to {', '.join(places)}.")
+        super().__init__(
+            f"Têtes non transmises / signed heads are not shipped: {', '.join(places)}."
+        )
 
 
 @click.command()

@@ -24,8 +24,8 @@ from releve.apps.server.leaving_elsewhere import (
     Elsewhere,
     close_here,
     elsewhere,
+    handed_over,
     lines,
-    unknown,
 )
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
@@ -53,12 +53,13 @@ class AccountsEndError(ReleveError):
 
     status = 78
     remedy = (
-        "Give another account the same first (`releve server user create` in a structure that stays,"
-        " `releve server grant add`), or erase all the same with --end-accounts."
+        "Donner d'abord le même rôle à un autre compte (`releve server user create` dans une structure qui"
+        " reste, `releve server grant add`), ou l'accepter par --end-accounts. / Give another account the"
+        " same first, or erase all the same with --end-accounts."
     )
 
     def __init__(self, name: str, losses: Sequence[str]) -> None:
-        super().__init__(f"Nothing of {name} is erased: {'; '.join(losses)}.")
+        super().__init__(f"Rien de {name} n'est effacé / nothing is erased: {'; '.join(losses)}.")
 
 
 class ErasureBadError(ReleveError):
@@ -215,10 +216,12 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
     try:
         known = find_structure(store, name)
     except StructureUnknownError:
-        if decided is None or store.leavings().erasure(name) is None:
+        kept = store.leavings().erasure(name)
+        if decided is None or kept is None:
             raise
-        facts = facts | _prove(office, name, out)
-        return facts | _outside(unknown(name), wanted)
+        facts |= _prove(office, name, out)
+        around = handed_over(kept, out)
+        return facts | _outside(close_here(around, wanted.vault, decided.by), wanted)
     accounts = ending(store, known)
     facts["accounts"] = msgspec.to_builtins(accounts)
     if not wanted.as_json:

@@ -4,11 +4,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from releve.apps.server.leaving import MANIFEST, MANIFEST_FILE, sha256_of
+from releve.flow.sealed import open_
+from releve.flow.server.certificate import read
 from releve.flow.server.ports import Store, Structure
 from releve.flow.vault.names import vault_word
+from releve.model.leaving import KeptErasure
+from releve.model.standing import EnrolledVault
 
 _RELEVE = (sys.executable, "-P", "-m", "releve.apps.cli.main")
 _SECONDS = 120
@@ -48,9 +54,61 @@ def elsewhere(store: Store, structure: Structure) -> Elsewhere:
         return Elsewhere(vaults=vaults, hosts=tuple(sorted(one.name for one in unit.hosts())))
 
 
-def unknown(name: str) -> Elsewhere:
-    """Of a structure whose rows are gone: run again after a kill."""
-    return Elsewhere(vaults=(LeftVault(name="", within=vault_word(name)),), hosts=())
+def handed_over(kept: KeptErasure, out: Path) -> Elsewhere:
+    """Of a structure whose rows are gone (run again, after a kill perhaps): from what was handed over.
+
+    Only a folder that the certificate names is believed, and files as its signed manifest has them.
+    """
+    folder = _export_of(kept, out)
+    vaults = [] if folder is None else _rows(folder, "vault", _VaultRow)
+    hosts = [] if folder is None else _rows(folder, "host", _HostRow)
+    if not vaults:
+        return Elsewhere(vaults=(LeftVault(name="", within=vault_word(kept.name)),), hosts=())
+    left = (
+        LeftVault(
+            name=one.body.name,
+            within=one.body.within or vault_word(kept.name),
+            public_key=one.body.public_key,
+        )
+        for one in vaults
+        if one.body.removed_at is None
+    )
+    return Elsewhere(vaults=tuple(left), hosts=tuple(sorted(one.body.name for one in hosts)))
+
+
+class _HostBody(msgspec.Struct):
+    name: str
+
+
+class _HostRow(msgspec.Struct):
+    body: _HostBody
+
+
+class _VaultRow(msgspec.Struct):
+    body: EnrolledVault
+
+
+R = TypeVar("R", _HostRow, _VaultRow)
+
+
+def _export_of(kept: KeptErasure, out: Path) -> Path | None:
+    wanted = read(kept.certificate).made.export
+    for manifest in out.glob(f"releve-{kept.structure}-*/{MANIFEST_FILE}"):
+        if sha256_of(manifest) == wanted:
+            return manifest.parent
+    return None
+
+
+def _rows(folder: Path, table: str, kind: type[R]) -> list[R]:
+    """None, where the file is not the one that was handed over."""
+    name = f"tables/{table}.jsonl"
+    files = msgspec.json.decode(open_(MANIFEST, (folder / MANIFEST_FILE).read_bytes()).body)[
+        "files"
+    ]
+    file = folder / name
+    if not file.is_file() or sha256_of(file) != files.get(name):
+        return []
+    return [msgspec.json.decode(line, type=kind) for line in file.read_bytes().splitlines()]
 
 
 def close_here(found: Elsewhere, data: Path, by: str) -> Elsewhere:

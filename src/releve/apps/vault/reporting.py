@@ -57,7 +57,8 @@ def reporting_line(structure: str, report: Report) -> str:
             f"{line}\n  Si elle est partie : releve vault leave {structure}" if structure else line
         )
     return (
-        f"{whose} : le serveur ne prend pas ce que ce coffre en dit, depuis le {since} ({report.why})."
+        f"{whose} : le serveur ne prend pas ce que ce coffre en dit, depuis le {since}."
+        f"\n  Détail technique : {report.why}"
         f"\n  {_REMEDY.get(report.why, _UNREACHED)}"
     )
 
