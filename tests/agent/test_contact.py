@@ -1,19 +1,21 @@
 """Whether the server answers, as `releve agent status` tells it: there, away, back, and not knowing us."""
 
 import datetime as dt
+import json
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from releve.adapters.contact_file import HomeContactFile
 from releve.adapters.help_pad import HelpPad
 from releve.adapters.process.guards import ProcessGuards
 from releve.apps.agent.config import Home as AgentHome
-from releve.apps.agent.showing import Shown, shown
+from releve.apps.agent.showing import Shown, fault, shown
 from releve.apps.cli.main import run
 from releve.flow.agent.contact import Contact, answered, refused
 from releve.flow.agent.help import Pad
@@ -40,12 +42,17 @@ class Watched(Site):
         return self.log().read_text().count(event)
 
     def status(self) -> dict:
-        return releve("agent", "status", "--home", str(self.agent_home))
+        return json.loads(self.asked("--json").stdout)
 
     def words(self) -> str:
-        command = [*RELEVE, "agent", "status", "--home", str(self.agent_home)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout
+        return self.asked().stdout
+
+    def asked(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Its exit status is one of `releve agent status`, and its result is there whatever it is."""
+        command = [*RELEVE, "agent", "status", "--home", str(self.agent_home), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode in (0, 3, 15, 43, 49), done.stderr
+        return done
 
     def end_server(self) -> None:
         assert self.server is not None
@@ -99,8 +106,12 @@ def test_the_status_tells_whether_the_server_answers(site: Watched) -> None:
     before = site.status()
     assert (before["server_answers"], before["server_knows_agent"]) == (None, None)
     assert "pas interrogé : l'agent ne travaille pas (jamais de réponse)" in site.words()
+    asked = site.asked()
+    assert asked.returncode == 3
+    assert "systemctl start releve-agent" in asked.stderr
     site.run_agent()
     wait_for(lambda: site.status()["server_answers"] is True, 30)
+    assert site.asked().returncode == 0
     words = site.words()
     assert "le serveur répond, il y a " in words
     assert "Agent : travaille" in words
@@ -112,9 +123,10 @@ def test_the_status_tells_whether_the_server_answers(site: Watched) -> None:
     assert (away["server_away_why"], away["server_knows_agent"]) == ("ConnectError", True)
     assert away["server_answered_at"] <= away["server_away_since"]
     since = dt.datetime.fromisoformat(away["server_away_since"]).astimezone()
-    assert f"plus atteint depuis le {since:%d/%m/%Y à %H:%M:%S} : connexion impossible" in (
-        site.words()
-    )
+    zone = since.isoformat()[-6:]
+    said = f"plus atteint depuis le {since:%d/%m/%Y à %H:%M:%S} (UTC{zone}) : connexion impossible"
+    assert said in site.words()
+    assert site.asked().returncode == 49
     site.serve()
     wait_for(lambda: site.status()["server_answers"] is True, 40)
     assert site.said("server_answers_again") == 1
@@ -139,10 +151,11 @@ def test_a_structure_that_left_is_said_once_and_the_guard_goes_on(site: Watched)
     site.serve()
     wait_for(lambda: site.status()["server_knows_agent"] is False, 40)
     assert site.status()["server_answers"] is False
+    assert site.asked().returncode == 43
     words = site.words()
     assert "il ne connaît plus cette machine depuis le " in words
     assert "releve agent enrol --token JETON" in words
-    assert "Gardien et sauvegarde continuent." in words
+    assert "Gardien et sauvegarde continuent, celle-ci tant que le coffre la prend." in words
     assert ProcessGuards(site.agent_home / "guard", ()).status().running
     failed = site.said("server_not_reached")
     site.feed(0, 3)
@@ -165,10 +178,31 @@ def the_same_server_restored_knows_it_again(site: Watched) -> None:
     wait_for(lambda: site.status()["server_knows_agent"] is True, 10)
 
 
+def test_the_gravest_fault_gives_the_status() -> None:
+    well = Shown(
+        host="h", name="poste", structure="Cabinet", server="https://x", agent_running=True,
+        guard_running=True, guard_pid=7, events_waiting=0, server_answers=True,
+        server_knows_agent=True, server_answered_at=T0, server_away_since=None, server_away_why="",
+    )  # fmt: skip
+    assert fault(well, guard_asked=True) is None
+    known = {
+        15: {"guard_running": False, "agent_running": False},
+        3: {"agent_running": False, "server_knows_agent": False},
+        43: {"server_knows_agent": False, "server_answers": False},
+        49: {"server_answers": False},
+    }
+    for status, facts in known.items():
+        told = fault(msgspec.structs.replace(well, **facts), guard_asked=True)
+        assert told is not None
+        assert told.status == status
+    unasked = msgspec.structs.replace(well, guard_running=False, server_answers=None)
+    assert fault(unasked, guard_asked=False) is None, "nobody asks for a guard, nobody asked it yet"
+
+
 @pytest.mark.parametrize(
     ("agent", "guard", "said"),
     [
-        (True, False, "La sauvegarde continue."),
+        (True, False, "La sauvegarde continue tant que le coffre la prend."),
         (False, True, "Le gardien continue."),
         (False, False, "Rien ne tourne plus ici."),
     ],

@@ -232,7 +232,7 @@ def test_the_guard_goes_on_after_the_agent_and_is_ended_by_its_own_command(site:
     assert site.agent is not None
     site.agent.terminate()
     assert site.agent.wait(20) == 0
-    assert releve("agent", "status", *home)["guard_running"]
+    assert releve("agent", "status", *home, status=3)["guard_running"]
     assert not releve("agent", "stop-guard", *home)["guard_running"]
 
 

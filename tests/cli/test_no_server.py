@@ -24,7 +24,7 @@ from releve.apps.server.mailbox_cli import MailboxMissingError
 from releve.apps.server.opening import DatabaseMissingError, make_store
 from releve.apps.server.state import HomeTakenError
 from releve.apps.server.statement_cli import StatementBadError
-from releve.model.errors import UsageError
+from releve.apps.server.trusted_key import no_key
 
 # These may be the first command of a server: they make it.
 MAKES = ("server run", "server token create", "server user create", "server vault add", "onboard")
@@ -63,7 +63,7 @@ OTHERS = {
     "server mailbox remove": MailboxMissingError,
     "server mailbox test": MailboxMissingError,
     "server mailbox show": MailboxMissingError,
-    "audit key": UsageError,
+    "audit key": no_key(Path("nowhere"), can_name=False),
 }
 
 

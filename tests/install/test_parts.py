@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from releve.apps.agent.config import Config
+from releve.apps.cli.exits import exits_of
 from releve.apps.install import backing, joining, service
 from releve.apps.install.failing import failed
 from releve.apps.install.places import Places
+from releve.apps.install.proving import StepFailedError
 from releve.apps.install.telling import State
 from releve.flow.backup import VaultUnreachableError
 from releve.model.installer import Deposit, Guarding, HostPlan
@@ -140,3 +142,25 @@ def test_a_gate_that_is_not_trusted_is_not_told_to_be_started() -> None:
     assert distrusted.said.startswith("la machine atteinte n'a pas le certificat attendu")
     assert "releve onboard" in distrusted.remedy
     assert (distrusted.state, distrusted.status) == (State.FAILED, 85)
+
+
+def test_what_a_command_ended_with_is_said_in_french_and_its_own_words_apart() -> None:
+    inner = StepFailedError("La sauvegarde n'a pas réussi", "Wait.", "Do it.", "WrongPasswordError")
+    step = failed("first_backup", inner)
+    assert step.said == ("La sauvegarde n'a pas réussi : le mot de passe du dépôt ne l'ouvre pas")
+    assert "relancer ce fichier" in step.remedy
+    assert step.detail == "Wait."
+    unknown = failed("first_backup", StepFailedError("La sauvegarde n'a pas réussi", "Odd.", ""))
+    assert (unknown.said, unknown.detail) == ("La sauvegarde n'a pas réussi", "Odd.")
+    assert unknown.remedy.startswith("Réparer ce que dit le détail")
+
+
+@pytest.mark.parametrize("command", ["backup run", "drill run", "key sheet", "agent enrol"])
+def test_no_line_of_a_step_mixes_languages(command: str) -> None:
+    """Whatever class ends it: French in `said` and `remedy`, English only in the detail."""
+    for error in exits_of(command):
+        made = StepFailedError("Échoué", "What it said.", error.remedy, error.__name__)
+        step = failed("step", made)
+        assert "What it said" not in step.said
+        assert error.remedy not in (step.said, step.remedy)
+        assert step.detail.startswith("What it said.")

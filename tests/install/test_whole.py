@@ -193,6 +193,8 @@ def test_from_the_file_to_a_proved_backup_and_again(practice: Practice) -> None:
     bag = practice.carry()
     steps = practice.install(bag)
     assert states(steps).items() >= ALL_DONE.items()
+    tried = f"`releve key try --state {practice.folder / 'host/state'}`"
+    assert tried in steps["key_sheet"]["hand"], "as it is typed for this folder"
     what_was_made(practice, laid)
     second_run_changes_nothing(practice, bag)
     the_command_that_was_said_runs_the_agent(practice, bag)
@@ -230,7 +232,10 @@ def test_a_vault_that_is_down_is_said_and_again_later_it_goes_on(practice: Pract
     down = steps["backup_setup"]
     assert down["status"] == 85
     assert "le coffre ne répond pas" in down["said"]
-    assert down["remedy"]
+    assert down["remedy"].startswith("Démarrer le coffre")
+    assert down["detail"].startswith("The backup server")
+    assert list(steps) == [*ALL_DONE, "service"], "what waits is said in its turn"
+    assert steps["first_drill"]["said"] == "« Première sauvegarde » d'abord"
     identity = practice.known().id
     practice.serve_vault("--listen", vault_url.rpartition("//")[2].strip("/"))
     steps = practice.install(bag)
@@ -265,14 +270,14 @@ def test_what_lacks_is_said_with_its_remedy(practice: Practice) -> None:
     (laid,) = bag.glob("coffre-*.json")
     laid.rename(bag / "aside")
     lacking = practice.install(bag, status=69)["backup_setup"]
-    assert (lacking["status"], laid.name in lacking["said"]) == (63, True)
+    assert (lacking["status"], laid.name in lacking["detail"]) == (63, True)
     other = json.loads((bag / "aside").read_bytes()) | {"host": "another"}
     laid.write_text(json.dumps(other))
-    assert "another" in practice.install(bag, status=69)["backup_setup"]["said"]
+    assert "another" in practice.install(bag, status=69)["backup_setup"]["detail"]
     (bag / "aside").rename(laid)
     practice.docs.rename(practice.docs.with_name("away"))
     lacking = practice.install(bag, status=69)["backup_setup"]
-    assert (lacking["status"], str(practice.docs) in lacking["said"]) == (66, True)
+    assert (lacking["status"], str(practice.docs) in lacking["detail"]) == (66, True)
     (installer,) = bag.glob("installer-*.sh")
     text = installer.read_text()
     installer.write_text(text.replace(f'"host": "{HOST}"', '"host": "Radio"'))

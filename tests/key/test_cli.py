@@ -84,17 +84,31 @@ def test_the_sheet_says_where_it_belongs_and_whom_to_call(printed, state):
 
 
 def test_trying_the_paper_keeps_a_dated_proof(printed, call, back_up):
-    assert call("status")["lacks"] == ["paper_never_tried", "no_escrow"]
+    assert call("status")["lacks"] == ["paper_never_tried"]
     back_up()
     proof = call("try", typed=rows_on(printed[1]).lower().replace("-", " "))
     assert proof["event"] == "key_proof"
     assert proof["mark"] == printed[0]["mark"]
     assert proof["snapshots"] == 1
     status = call("status")
-    assert status["lacks"] == ["no_escrow"]
+    assert status["lacks"] == []
+    assert status["offers"] == ["escrow"], "a clean room is nobody's duty"
     assert status["last_proof"]["at"] == proof["at"]
     known = {key["id"] for key in status["keys"]}
     assert proof["key"] in known
+
+
+def test_what_is_to_be_typed_names_the_folder_it_is_for(printed, call, state, room, capsys):
+    capsys.readouterr()
+    assert run(["key", "status", "--state", str(state.folder)]) == 0
+    told = capsys.readouterr().out
+    assert f"key try --state {state.folder}`" in told
+    assert "À faire : La clé sur papier n'a jamais été essayée" in told
+    assert "Facultatif : une salle propre" in told
+    made = call("escrow", "add", "--to", room[0], "--out", str(state.folder / "envelope.json"))
+    assert call("status")["offers"] == []
+    call("escrow", "revoke", made["id"], "--why", "essai")
+    assert "no_escrow" in call("status")["lacks"], "who had one expects it to work"
 
 
 def test_a_misread_row_is_told_before_anything_is_tried(printed, call, server):

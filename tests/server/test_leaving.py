@@ -255,7 +255,8 @@ def test_accounts_that_others_need_are_told_and_end_only_when_it_is_said(
         "zoe  Responsable",
         "aussi Délégué à la protection des données de : Clinique B",
     ]
-    assert "Clinique loses its last operator; Clinique B loses its last lead" in told.err
+    assert "Clinique perd son dernier / loses its last operator; " in told.err
+    assert "Clinique B perd son dernier / loses its last lead" in told.err
     assert not list((tmp_path / "out").glob("releve-s-A*")), "nothing is handed over either"
     assert found(store, "A")
     account(store, "Infogérant", "ines", ("Clinique", Role.OPERATOR))

@@ -17,6 +17,7 @@ def test_heads_go_to_the_second_place_and_prove_that_nothing_was_cut_off(tmp_pat
     need("restic")
     usb, gone = tmp_path / "usb", tmp_path / "gone"
     usb.mkdir()
+    gone.mkdir()
     gate = Gate(tmp_path / "vault")
     releve(
         "vault", "init", "--name", "coffre", "--reserve", "1M", "--data", str(gate.data),
@@ -24,6 +25,7 @@ def test_heads_go_to_the_second_place_and_prove_that_nothing_was_cut_off(tmp_pat
     )  # fmt: skip
     config = json.loads((gate.data / "vault.json").read_bytes()) | {"head_every_s": 0.2}
     (gate.data / "vault.json").write_text(json.dumps(config))
+    gone.rmdir()
     gate.start()
     try:
         client = gate.client(gate.credential("srv"))
@@ -60,7 +62,27 @@ def test_a_place_holds_the_heads_of_one_vault(tmp_path):
         key = Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32))
         kept = Heads(folder, key, (str(usb),))
         told.append(kept.send(kept.sign(end, 10**18, 10**18)))
-    assert [list(failed) for failed in told] == [[], [str(usb)], []]
-    assert "a folder of its own" in told[1][str(usb)]
+    assert [[one.place for one in failed] for failed in told] == [[], [str(usb)], []]
+    assert "a folder of its own" in told[1][0].why
     (list_of_one,) = usb.glob("heads-*.jsonl")
     assert len(read(list_of_one)) == 2
+
+
+def test_a_folder_for_heads_that_is_not_there_is_refused_when_it_is_named(tmp_path):
+    usb, data = tmp_path / "usb", tmp_path / "vault"
+    words = ("vault", "init", "--name", "coffre", "--data", str(data), "--head-place", str(usb))
+    refused = releve(*words, check=False)
+    assert refused.returncode == 102
+    assert f"{usb} cannot get the signed heads" in refused.stderr
+    assert "mkdir" in refused.stderr
+    assert not usb.exists()
+    assert not data.exists(), "nothing was made"
+    usb.write_text("a file")
+    assert releve(*words, check=False).returncode == 102
+    usb.unlink()
+    usb.mkdir()
+    releve(*words)
+    usb.rmdir()  # the disk was taken out: what was told before may be told again
+    again = releve(*words, "--reserve", "1M")
+    assert f"{usb} ne reçoit pas de tête maintenant" in again.stderr
+    assert json.loads((data / "vault.json").read_bytes())["head_places"] == [str(usb)]

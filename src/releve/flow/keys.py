@@ -254,13 +254,17 @@ def is_generation(word: str) -> bool:
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="key_status"):
-    """What there is to know about the keys today; `lacks` are codes, worst first."""
+    """What there is to know about the keys today; `lacks` are codes, worst first.
+
+    `offers`: what may be had besides, and nobody has to: drills run on the host with its own key.
+    """
 
     place: Place
     keys: tuple[KnownKey, ...]
     last_proof: Proof | None
     envelopes: tuple[Envelope, ...]
     lacks: tuple[str, ...]
+    offers: tuple[str, ...] = ()
 
 
 def standing(place: Place, book: KeyBook, now: dt.datetime) -> Standing:
@@ -281,8 +285,15 @@ def standing(place: Place, book: KeyBook, now: dt.datetime) -> Standing:
         lacks.append("paper_never_tried")
     elif now - last.at > PROOF_LASTS:
         lacks.append("paper_tried_long_ago")
-    if not live:
+    # Who ever had a clean room expects it to open what is backed up now; others need none.
+    uses_a_room = bool(book.envelopes)
+    if not live and uses_a_room:
         lacks.append("no_escrow")
     return Standing(
-        place=place, keys=keys, last_proof=last, envelopes=envelopes, lacks=tuple(lacks)
+        place=place,
+        keys=keys,
+        last_proof=last,
+        envelopes=envelopes,
+        lacks=tuple(lacks),
+        offers=() if uses_a_room else ("escrow",),
     )

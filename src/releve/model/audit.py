@@ -28,6 +28,25 @@ CertificateLack = Literal[
     "other_key",  # not by the key that signed the last head
 ]
 
+ShipFault = Literal[
+    "absent",  # the folder is not there: a disk that is not mounted
+    "denied",  # it may not be written
+    "full",
+    "ahead",  # it holds heads that the trail has not
+    "no_log",  # no system log runs
+    "failed",  # anything else that the system said
+]
+
+
+class Shipment(msgspec.Struct, frozen=True, kw_only=True):
+    """How one structure's heads get to one place outside; `why` empty: it lacks none that were made."""
+
+    place: str
+    structure: str
+    complete_at: dt.datetime | None = None  # when it was last seen to lack nothing
+    why: ShipFault | Literal[""] = ""
+    since: dt.datetime | None = None  # of `why`
+
 
 class AuditHead(msgspec.Struct, frozen=True, kw_only=True):
     """What the trail of a structure ended with at a time; `seq` counts its heads from 1 on."""

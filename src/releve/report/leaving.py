@@ -29,6 +29,17 @@ STAYS = (
     "Les machines de la structure : leurs originaux et leurs clés restent chez elle.",
     "Les compteurs d’essais de connexion, sans nom en clair : le serveur les oublie en un jour.",
 )
+_AT_HOME = (
+    (
+        "Sur chaque machine, en root : systemctl disable --now releve-agent, puis releve agent "
+        "stop-guard ; effacer ensuite /etc/systemd/system/releve-agent.service et le dossier de l’agent."
+    ),
+    (
+        "Garder la feuille de clé et le dossier de la sauvegarde tant qu’un coffre tient vos "
+        "instantanés : sans clé, personne ne les relit."
+    ),
+    "Demander à qui tient le coffre qu’il ferme vos droits (releve vault leave), et qu’il le confirme.",
+)
 _TABLES = {
     "access_grant": "qui avait quel rôle",
     "action": "ordres proposés, décidés, exécutés",
@@ -88,6 +99,9 @@ def readme(name: str, rows: Mapping[str, int], left_out: Mapping[str, int]) -> s
         "",
         "Ce qui reste ailleurs :",
         *(f"  - {line}" for line in STAYS),
+        "",
+        "À faire chez vous, une fois partis :",
+        *(f"  - {line}" for line in _AT_HOME),
         "",
     ]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -31,6 +32,14 @@ class HeadMismatchError(ReleveError):
         super().__init__(f"The chain does not contain a signed head: {why}.")
 
 
+class NotSent(NamedTuple):
+    """`structure`: whose server did not take it; empty where the vault as a whole is concerned."""
+
+    place: str
+    why: str
+    structure: str = ""
+
+
 class Heads:
     """Signs the chain's end and brings it away. What cannot be brought now goes with the next one."""
 
@@ -50,18 +59,19 @@ class Heads:
         write(self._folder / "latest.json", heads.write_line(made))
         return made
 
-    def send(self, head: SignedHead) -> dict[str, str]:
-        """To every place; by place why it failed. Blocks for as long as the places take."""
+    def send(self, head: SignedHead) -> list[NotSent]:
+        """To every place; which failed. Blocks for as long as the places take."""
         line = heads.write_line(head)
-        failed = {}
+        failed = []
         for place in self._places:
             # No token of the server's goes to another address.
             why = post(place, line).why if place.startswith(_URLS) else _keep(place, line)
             if why:
-                failed[place] = why
+                failed.append(NotSent(place, why))
         for structure in self._server.tokens:
-            if why := self._server.post("heads", line, structure).why:
-                failed[self._server.url] = why
+            answer = self._server.post("heads", line, structure)
+            if answer.why and not answer.is_gone:
+                failed.append(NotSent(self._server.url, answer.why, structure))
         return failed
 
 

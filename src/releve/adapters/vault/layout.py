@@ -63,6 +63,7 @@ class Layout:
         self.spent = self.data / "spent"
         self.strange = self.data / "strange"
         self.notices = self.data / "notices.jsonl"
+        self.reporting = self.data / "reporting.json"
         self.scrub_file = self.data / "scrub.json"
         self.run = self.data / "run"
         self.socket = self.run / "store.sock"

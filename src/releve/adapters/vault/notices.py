@@ -47,7 +47,7 @@ class Notices:
         self._file, self._now_ns = file, now_ns
         self._command, self._server, self._key = tuple(command), server or Server(), key
         self._sent_file = file.with_name(f"{file.stem}-sent.json")
-        self._told: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str, str], int] = {}
         self._under_way: set[asyncio.Future[None]] = set()
         # Its own threads: however slow a server is, receipts never wait for one of them.
         self._pool = ThreadPoolExecutor(2, "notices")
@@ -120,9 +120,10 @@ class Notices:
 
     def _kept(self, what: str, about: str, facts: dict[str, str]) -> dict[str, str | int] | None:
         now = self._now_ns()
-        if now - self._told.get((what, about), -_AGAIN_NS) < _AGAIN_NS:
+        same = (what, about, facts.get("structure", ""))
+        if now - self._told.get(same, -_AGAIN_NS) < _AGAIN_NS:
             return None
-        self._told[what, about] = now
+        self._told[same] = now
         record: dict[str, str | int] = {"notice": what, "at_ns": now, "about": about, **facts}
         line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
         handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -9,44 +9,67 @@ import msgspec
 import structlog
 
 from releve.adapters.vault.layout import Config
+from releve.adapters.vault.reports import Reports
 
 log = structlog.get_logger()
 _PATIENCE_S = 15
-_NEVER = frozenset({400, 403, 413})  # the same bytes will be refused tomorrow, too
+_GONE = 410  # the structure left, or the vault was removed there
+_NEVER = frozenset({400, 403, _GONE, 413})  # the same bytes will be refused tomorrow, too
 _COMMENT = "#"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a post: taken; `why` says why not. `is_final`: trying again is of no use."""
+    """What became of a post: taken; `why` says why not. `is_final`: trying again is of no use.
+
+    `is_gone`: nobody there is told of any more, which is no fault.
+    """
 
     why: str = ""
     is_final: bool = False
+    is_gone: bool = False
 
 
 class Server:
     """Where heads, notices and standings go; without an address it takes nothing and says nothing."""
 
     def __init__(
-        self, url: str = "", tokens: dict[str, str] | None = None, authority: str = ""
+        self,
+        url: str = "",
+        tokens: dict[str, str] | None = None,
+        authority: str = "",
+        reports: Reports | None = None,
     ) -> None:
         """A server at an address.
 
         Args:
             tokens: by the structure's name on this vault; "" is the token for all of them.
             authority: PEM file of the server's own authority; empty: the machine's.
+            reports: keeps how it goes; None: nobody does.
         """
         self.url, self.tokens = url, tokens or {}
+        self._reports = reports
         self._tls = ssl.create_default_context(cafile=authority) if authority else None
 
     def __bool__(self) -> bool:
         return bool(self.url)
 
     def post(self, what: str, body: bytes, structure: str) -> Answer:
-        """Send to `/api/v1/vault/<what>` with the structure's token. Blocks for 15 s at most."""
-        address = f"{self.url}/api/v1/vault/{what}"
-        answer = post(address, body, self.tokens.get(structure, ""), self._tls)
-        if answer.why:
-            log.warning("not_delivered", url=address, why=answer.why)
+        """Send to `/api/v1/vault/<what>` with the structure's token. Blocks for 15 s at most.
+
+        To a server that said that the structure is gone nothing is sent.
+        """
+        token, reports = self.tokens.get(structure, ""), self._reports
+        if reports is not None and reports.is_over(structure, token):
+            return Answer("gone", is_final=True, is_gone=True)
+        answer = post(f"{self.url}/api/v1/vault/{what}", body, token, self._tls)
+        if reports is None:
+            return answer
+        if not answer.why:
+            reports.taken(structure)
+        elif answer.is_gone or not answer.is_final:
+            reports.refused(structure, token, answer.why, is_gone=answer.is_gone)
+        else:  # this one thing is refused: the server knows why, and told its people
+            log.warning("not_delivered", what=what, structure=structure, why=answer.why)
         return answer
 
 
@@ -60,18 +83,18 @@ def post(url: str, body: bytes, token: str = "", tls: ssl.SSLContext | None = No
         with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=tls):  # noqa: S310
             return Answer()
     except urllib.error.HTTPError as error:
-        return Answer(f"HTTP {error.code}", error.code in _NEVER)
+        return Answer(f"HTTP {error.code}", error.code in _NEVER, error.code == _GONE)
     except (OSError, ValueError) as error:
         return Answer(str(error))
 
 
-def server_of(config: Config) -> Server:
+def server_of(config: Config, reports: Reports | None = None) -> Server:
     """As `releve vault init` was told."""
     if not config.server_url:
         return Server()
     file = config.server_token_file
     tokens = read_tokens(Path(file).read_text()) if file else {"": ""}
-    return Server(config.server_url, tokens, config.server_authority_file)
+    return Server(config.server_url, tokens, config.server_authority_file, reports)
 
 
 def read_tokens(text: str) -> dict[str, str]:

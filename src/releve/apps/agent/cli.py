@@ -21,7 +21,7 @@ from releve.apps.agent.config import Config, Home
 from releve.apps.agent.enrolling import Joining, ServerUnreachableError, join
 from releve.apps.agent.options import home_option as _home
 from releve.apps.agent.options import json_option as _json
-from releve.apps.agent.showing import Shown, answers, knows_agent, shown
+from releve.apps.agent.showing import Shown, answers, fault, knows_agent, shown
 from releve.flow.agent.guard_words import differences, words_of
 from releve.flow.agent.ports import TemporaryError
 from releve.model.errors import ReleveError
@@ -208,7 +208,11 @@ def stop_guard(home: Path, as_json: bool) -> None:
 @_home
 @_json
 def status(home: Path, as_json: bool) -> None:
-    """Où en est l'agent / how the agent is."""
+    """Où en est l'agent / how the agent is.
+
+    Ends with 0 only when the agent works, its guard runs if one is asked for, and the server answers
+    or was not asked yet; else with the status of the gravest fault, after the same lines.
+    """
     place = Home(home)
     config = place.config()
     spool = wiring.open_spool(place, config)
@@ -233,6 +237,8 @@ def status(home: Path, as_json: bool) -> None:
     spool.close()
     words = shown(facts, guard_asked=bool(config.guard), now=SystemClock().now())
     _say(as_json, msgspec.to_builtins(facts), words)
+    if (wrong := fault(facts, guard_asked=bool(config.guard))) is not None:
+        raise wrong
 
 
 def _is_running(place: Home) -> bool:

@@ -5,6 +5,7 @@ import datetime as dt
 import msgspec
 
 from releve.flow.agent.contact import Contact
+from releve.model.errors import ReleveError
 from releve.report.text import Voice
 
 _FR = Voice("fr")
@@ -18,6 +19,40 @@ _WHY = {
     "clock": "les horloges diffèrent",
     "too_many": "le serveur est débordé",
 }
+
+
+class GuardAwayError(ReleveError):
+    """The guard that the agent is to keep at work does not run: nothing holds the originals."""
+
+    status = 15
+    remedy = (
+        "L'agent le relance en quelques secondes ; s'il ne reste pas : `journalctl -u releve-agent`."
+        " / The agent starts it again; if it does not stay: the same."
+    )
+
+
+class AgentNotWorkingError(ReleveError):
+    """No agent works on this machine: nothing is backed up, nothing reaches the server."""
+
+    status = 3
+    remedy = "Le lancer / start it: `systemctl start releve-agent`, ou / or `releve agent run`."
+
+
+class UnknownToServerError(ReleveError):
+    """The server does not know this machine any more."""
+
+    status = 43
+    remedy = "Ce qu'il faut faire est dit plus haut / what to do stands above."
+
+
+class ServerAwayError(ReleveError):
+    """The agent does not reach its server; what it has to say is kept."""
+
+    status = 49
+    remedy = (
+        "Voir le réseau et le serveur (`releve server run`) ; l'agent reprend de lui-même."
+        " / Look at both; the agent goes on by itself."
+    )
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +89,24 @@ def shown(facts: Shown, *, guard_asked: bool, now: dt.datetime) -> str:
     return "\n".join(lines)
 
 
+def fault(facts: Shown, *, guard_asked: bool) -> ReleveError | None:
+    """What is wrong, the gravest alone: the command ends with its status. None: nothing is known to be.
+
+    A server that nobody asked yet is no fault.
+    """
+    if guard_asked and not facts.guard_running:
+        return GuardAwayError("Le gardien ne tourne pas / the guard does not run.")
+    if not facts.agent_running:
+        return AgentNotWorkingError("L'agent ne travaille pas / the agent does not work.")
+    if facts.server_knows_agent is False:
+        return UnknownToServerError(
+            "Le serveur ne connaît plus cette machine / it is unknown there."
+        )
+    if facts.server_answers is False:
+        return ServerAwayError("Le serveur ne répond pas / the server does not answer.")
+    return None
+
+
 def answers(contact: Contact, *, agent_running: bool) -> bool | None:
     """Whether the server takes what this agent sends; None: it is not known now."""
     if not agent_running or (contact.answered_at is None and contact.away_since is None):
@@ -86,7 +139,8 @@ def _server(facts: Shown, now: dt.datetime) -> list[str]:
     if not facts.agent_running:
         return [f"pas interrogé : l'agent ne travaille pas ({heard})"]
     if since is not None:
-        why = _WHY.get(facts.server_away_why, facts.server_away_why)
+        # What is not known here is a library's or the server's own word, and marked as that.
+        why = _WHY.get(facts.server_away_why, f"détail technique : {facts.server_away_why}")
         return [f"plus atteint depuis le {_at(since)} : {why} ({heard})"]
     if last is None:
         return ["pas encore interrogé"]
@@ -96,12 +150,14 @@ def _server(facts: Shown, now: dt.datetime) -> list[str]:
 def _goes_on(facts: Shown) -> str:
     if facts.agent_running:
         return (
-            " Gardien et sauvegarde continuent."
+            " Gardien et sauvegarde continuent, celle-ci tant que le coffre la prend."
             if facts.guard_running
-            else " La sauvegarde continue."
+            else " La sauvegarde continue tant que le coffre la prend."
         )
     return " Le gardien continue." if facts.guard_running else " Rien ne tourne plus ici."
 
 
 def _at(moment: dt.datetime) -> str:
-    return f"{moment.astimezone():%d/%m/%Y à %H:%M:%S}"
+    """In this machine's time, with its distance from UTC: another's log may be in another zone."""
+    local = moment.astimezone()
+    return f"{local:%d/%m/%Y à %H:%M:%S} (UTC{local.isoformat()[-6:]})"

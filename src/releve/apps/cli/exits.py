@@ -296,7 +296,8 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_COPYING, "CopyUnknownError"),
     ),
     "vault keep": (*_VAULT, *_of("releve.apps.vault.keeping", "KeeperRunningError")),
-    "vault init": _NAMED,
+    "vault init": (*_NAMED, *_of("releve.apps.vault.head_places", "HeadPlaceError")),
+    "vault leave": _OPENING,
     "vault report-to": (
         *_of("releve.adapters.vault.layout", "VaultNotMadeError"),
         *_of("releve.apps.vault.access", "VaultNameError"),
@@ -331,7 +332,11 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of(_AGENT_CLI, "GuardStaysError"),
     ),
     "agent stop-guard": (*_ENROLLED, *_ONE_AGENT),
-    "agent status": _ENROLLED,
+    "agent status": (
+        *_ENROLLED,
+        *_of(f"{_AGENT}.showing", "GuardAwayError", "AgentNotWorkingError"),
+        *_of(f"{_AGENT}.showing", "UnknownToServerError", "ServerAwayError"),
+    ),
     "agent feed": (
         *_ENROLLED, *_of(_HTTP, "PlainHttpError"), *_of(_ENROLLING, "ServerUnreachableError"),
     ),
@@ -346,6 +351,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of("releve.adapters.audit_heads", "HeadsUnreadableError"),
     ),
     "audit show": _TO_LOOK,
+    "audit shipped": (*_TO_LOOK, *_of("releve.apps.server.audit_shipped_cli", "HeadsNotShippedError")),
     "audit key": (),
     "server backup": (
         *_TO_LOOK,

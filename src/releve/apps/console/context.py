@@ -13,6 +13,7 @@ from releve.flow.server.identity.entering import Entering
 from releve.flow.server.identity.leaving import Leaving
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store
+from releve.flow.server.shipping import Shipments
 from releve.model.dossier import Form
 from releve.model.law import Law
 from releve.model.playbook import Playbooks
@@ -40,6 +41,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     playbooks: Playbooks
     papers: dict[str, Papers]  # by language
     keep: dt.timedelta | None  # how long events are kept; None: for ever
+    shipments: Shipments  # of the signed heads of audit trails
 
 
 AnyRequest = Request[Any, Any, Any]

@@ -114,6 +114,7 @@ async def health(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
     now, store = entered.visit.now, entered.visit.context.store
     name = await to_thread.run_sync(views.structure_name, store, entered.structure)
+    shipments = entered.visit.context.shipments
 
     def read(unit: Unit) -> dict[str, Any]:
         hosts = unit.hosts()
@@ -127,6 +128,8 @@ async def health(request: AnyRequest) -> Response[str]:
             ],
             "named": views.trail_names(unit, name),
             "trail_is_whole": unit.trail_is_whole(),
+            "heads": shipments.of(unit.structure),
+            "has_places": shipments.has_places,
             "people": len(unit.people()),
             "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],
         }

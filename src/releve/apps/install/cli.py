@@ -29,6 +29,7 @@ _TITLES = {
     proving.SHEET: "Feuille de clé",
     service.NAME: "Service de l'agent",
 }
+_LACKING = (State.FAILED, State.WAITS)
 _NO_SERVICE = "laissé de côté (--no-service)"
 _NO_FOLDERS = "aucun dossier dans le fichier d'accueil : cette machine ne sauvegarde rien"
 
@@ -47,7 +48,10 @@ class InstallUnfinishedError(ReleveError):
     """Some steps of the installation are not done; what each lacks stands above."""
 
     status = 69
-    remedy = "Mend what is said above, then run the same file again: what is done stays done."
+    remedy = (
+        "Réparer ce qui est dit plus haut, puis relancer le même fichier : ce qui est fait le reste."
+        " / Mend what is said above, then run the same file again: what is done stays done."
+    )
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(f"Restent à faire / not done: {', '.join(names)}.")
@@ -120,14 +124,12 @@ class Installing:
         is_joined = self._do(joining.NAME, lambda: joining.enrolled(plan, places))
         is_changed = is_joined and joining.keep_words(plan, places)
         if plan.folders:
-            is_set_up = self._do(backing.SETUP, lambda: backing.set_up(plan, places), joining.NAME)
-            is_made = is_set_up and self._do(
-                proving.FIRST, lambda: proving.first_backup(places, commands)
+            self._do(backing.SETUP, lambda: backing.set_up(plan, places), joining.NAME)
+            self._do(proving.FIRST, lambda: proving.first_backup(places, commands), backing.SETUP)
+            self._do(proving.DRILL, lambda: proving.first_drill(places, commands), proving.FIRST)
+            self._do(
+                proving.SHEET, lambda: proving.key_sheet(plan, places, commands), backing.SETUP
             )
-            if is_made:
-                self._do(proving.DRILL, lambda: proving.first_drill(places, commands))
-            if is_set_up:
-                self._do(proving.SHEET, lambda: proving.key_sheet(plan, places, commands))
         else:
             self._end(Step(name=backing.SETUP, state=State.NONE, said=_NO_FOLDERS))
         if with_service:
@@ -140,11 +142,12 @@ class Installing:
             self._end(service.by_hand(places, _NO_SERVICE, is_changed=is_changed))
         if is_joined:
             self._tell_server()
-        self._wait_for_what_failed()
+        self._name_what_lacks()
 
     def _do(self, name: str, work: Callable[[], Step], needs: str = "") -> bool:
-        """Whether it stands after this, now or from before."""
-        if needs and self._ended[needs].state is State.FAILED:
+        """Whether it stands after this, now or from before; one whose need failed waits, in its turn."""
+        if needs and self._ended[needs].state in _LACKING:
+            self._end(Step(name=name, state=State.WAITS, said=f"« {_TITLES[needs]} » d'abord"))
             return False
         self._teller.begins(self._asked.index(name) + 1, len(self._asked), _TITLES[name])
         try:
@@ -165,15 +168,14 @@ class Installing:
         try:
             proving.tell_server(self._places)
         except TemporaryError as error:
-            self._teller.went_on(f"Le serveur l'apprendra de l'agent plus tard ({error}).")
+            self._teller.went_on("Le serveur l'apprendra de l'agent plus tard.")
+            self._teller.went_on(f"Détail technique : {error}")
 
-    def _wait_for_what_failed(self) -> None:
-        for name in self._asked:
-            if name not in self._ended:
-                self._end(Step(name=name, state=State.WAITS, said="une étape d'avant a échoué"))
-        bad = (State.FAILED, State.WAITS)
-        if lacking := [_TITLES[name] for name in self._asked if self._ended[name].state in bad]:
-            raise InstallUnfinishedError(lacking)
+    def _name_what_lacks(self) -> None:
+        """Raises: InstallUnfinishedError."""
+        lacking = [name for name in self._asked if self._ended[name].state in _LACKING]
+        if lacking:
+            raise InstallUnfinishedError([_TITLES[name] for name in lacking])
 
 
 def _asked(plan: HostPlan, *, with_service: bool) -> list[str]:

@@ -1,24 +1,32 @@
 """A step that failed, in French: what is the matter, and what to do before the file is run again."""
 
+from releve.apps.install.proving import StepFailedError
 from releve.apps.install.telling import State, Step
 from releve.model.errors import ReleveError
 
 
 def failed(name: str, error: ReleveError) -> Step:
-    """A step that an error for people ended: said in French, with the error's own words behind it."""
-    led, remedy = _FRENCH.get(type(error).__name__, ("", ""))
+    """A step that an error for people ended: in French; the error's own words apart, as its detail."""
+    what, kind, detail = "", type(error).__name__, str(error)
+    if isinstance(error, StepFailedError):
+        what, kind, detail = error.what, error.inner, error.detail
+    led, remedy = _FRENCH.get(kind, ("", ""))
     if _DISTRUST in str(error):
         led, remedy = _DISTRUSTED
+    if not remedy and error.remedy and kind:
+        detail = f"{detail} {error.remedy}"
     return Step(
         name=name,
         state=State.FAILED,
-        said=f"{led} ({error})" if led else str(error),
-        remedy=remedy or error.remedy,
+        said=" : ".join(one for one in (what, led) if one),
+        remedy=remedy or _LOOK,
         status=error.status,
+        detail=detail,
     )
 
 
 _AGAIN = "puis relancer ce fichier : il reprend là."
+_LOOK = f"Réparer ce que dit le détail, {_AGAIN}"
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 _DISTRUSTED = (
     "la machine atteinte n'a pas le certificat attendu",
@@ -77,5 +85,60 @@ _FRENCH = {
         "le jeton de l'installateur ne vaut plus",
         "Effacer l'installateur sur le serveur, relancer `releve onboard`, apporter le nouveau.",
     ),
-    "ToolMissingError": ("un programme manque sur cette machine", ""),
+    "ToolMissingError": (
+        "restic ou rest-server manque sur cette machine",
+        f"L'installer, ou lancer `make setup`, {_AGAIN}",
+    ),
+    "ToolTooOldError": (
+        "le restic ou rest-server d'ici est trop ancien",
+        f"Lancer `make setup`, qui en met un récent dans .tools, {_AGAIN}",
+    ),
+    "RepositoryMissingError": (
+        "le coffre répond, mais n'a pas de dépôt de cette machine",
+        f"Vérifier vault_url, {_AGAIN}",
+    ),
+    "RepositoryLockedError": (
+        "quelqu'un d'autre travaille sur le dépôt et ne finit pas",
+        f"Attendre sa fin, {_AGAIN}",
+    ),
+    "WrongPasswordError": (
+        "le mot de passe du dépôt ne l'ouvre pas",
+        f"Remettre le bon fichier `password` dans le dossier de la sauvegarde, {_AGAIN}",
+    ),
+    "EngineStalledError": (
+        "plus rien n'avançait vers le coffre",
+        f"Vérifier le lien vers le coffre, {_AGAIN}",
+    ),
+    "BackupIncompleteError": (
+        "des fichiers n'ont pas pu être lus et n'y sont pas",
+        f"Regarder leurs droits, un dossier qui n'est pas monté, un disque qui faiblit, {_AGAIN}",
+    ),
+    "BackupFolderMissingError": (
+        "un dossier à sauvegarder n'est pas là",
+        f"Le monter ou le remettre, {_AGAIN}",
+    ),
+    "DrillFailedError": (
+        "tout n'a pas pu être repris et vérifié",
+        f"Lire le certificat (`releve drill list`) : chaque étape y dit sa raison, {_AGAIN}",
+    ),
+    "RoomError": (
+        "il n'y a pas la place de faire l'essai, ou elle est dans les données vivantes",
+        f"Faire de la place, {_AGAIN}",
+    ),
+    "SheetToolMissingError": (
+        "une bibliothèque manque pour la feuille de clé",
+        f"pip install 'releve[paper]', {_AGAIN}",
+    ),
+    "SheetPlaceError": (
+        "le dossier de la feuille n'est pas sûr, ou en tient déjà une",
+        f"Imprimer et effacer celle qui est là, ou nommer un dossier vide par --sheets, {_AGAIN}",
+    ),
+    "BadTokenError": (
+        "le jeton de l'installateur ne se lit pas",
+        "Rapporter l'installateur entier depuis le serveur.",
+    ),
+    "NotTheServerError": (
+        "qui répond ne prouve pas qu'il est ce serveur",
+        f"Vérifier l'adresse, et que l'installateur vient de ce serveur, {_AGAIN}",
+    ),
 }

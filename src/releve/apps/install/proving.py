@@ -10,12 +10,13 @@ import msgspec
 from releve.adapters.spool.sqlite import SqliteSpool
 from releve.adapters.system import SystemClock
 from releve.apps.agent import wiring
+from releve.apps.cli.exits import exits_of
 from releve.apps.drill.state import DrillHome, is_made
 from releve.apps.install.backing import READS
 from releve.apps.install.places import Places
 from releve.apps.install.telling import ShownCommands, Step
 from releve.apps.install.telling import State as End
-from releve.apps.key.wiring import books_of, place_of
+from releve.apps.key.wiring import books_of, place_of, typed
 from releve.flow.agent.backup import LONGEST_SECONDS, back_up_once
 from releve.flow.agent.drill import drill_once
 from releve.flow.backup import BackupRunningError
@@ -35,10 +36,19 @@ class StepFailedError(ReleveError):
     status = 67
     remedy = "Mend what it says, then run the installer again: it goes on from there."
 
-    def __init__(self, what: str, said: str, remedy: str) -> None:
+    def __init__(self, what: str, said: str, remedy: str, inner: str = "") -> None:
+        """`inner`: the name of the class that the command ended with, where it is known."""
         super().__init__(f"{what} : {said}" if said else what)
+        self.what, self.detail, self.inner = what, said, inner
         if remedy:
             self.remedy = remedy
+
+
+def _failed(what: str, command: str, commands: ShownCommands) -> StepFailedError:
+    """With what the command ended, by its exit status."""
+    names = {error.status: error.__name__ for error in exits_of(command)}
+    inner = names.get(commands.status, "")
+    return StepFailedError(what, commands.said, commands.remedy, inner)
 
 
 def first_backup(places: Places, commands: ShownCommands) -> Step:
@@ -54,7 +64,7 @@ def first_backup(places: Places, commands: ShownCommands) -> Step:
     finally:
         spool.close()
     if not ran.ok:
-        raise StepFailedError("La sauvegarde n'a pas réussi", commands.said, commands.remedy)
+        raise _failed("La sauvegarde n'a pas réussi", "backup run", commands)
     voice = Voice("fr")
     said = (
         f"{voice.number(ran.files)} fichiers, {voice.size(ran.bytes)} en {voice.duration(ran.ms)}"
@@ -80,7 +90,7 @@ def first_drill(places: Places, commands: ShownCommands) -> Step:
     finally:
         spool.close()
     if not (passed := _passed(places)):
-        raise StepFailedError("L'essai n'a pas réussi", commands.said, commands.remedy)
+        raise _failed("L'essai n'a pas réussi", "drill run", commands)
     return Step(name=DRILL, state=End.DONE, said=passed)
 
 
@@ -157,7 +167,7 @@ def key_sheet(plan: HostPlan, places: Places, commands: ShownCommands) -> Step:
     words += ["--call", plan.call] if plan.call else []
     outcome = commands.run_now((*wiring.RELEVE, *words), LONGEST_SECONDS)
     if outcome.status != 0:
-        raise StepFailedError("La feuille n'est pas faite", commands.said, commands.remedy)
+        raise _failed("La feuille n'est pas faite", "key sheet", commands)
     mark = str(msgspec.json.decode(outcome.stdout.splitlines()[-1])["mark"])
     return Step(name=SHEET, state=End.DONE, said=f"repère {mark}", hand=_hand(places, mark))
 
@@ -167,9 +177,11 @@ def _hand(places: Places, mark: str) -> str:
     if not there:
         return (
             f"la feuille de repère {mark} n'est plus dans {places.sheets} et n'a jamais été essayée :"
-            " si le papier est là, `releve key try` ; sinon `releve key sheet` en fait une autre"
+            f" si le papier est là, {typed('key try', places.state())} ; sinon"
+            f" {typed('key sheet', places.state())} en fait une autre"
         )
-    return f"imprimer {there[0].parent}, effacer ce dossier, puis `releve key try` ({_WHY_BY_HAND})"
+    tried = typed("key try", places.state())
+    return f"imprimer {there[0].parent}, effacer ce dossier, puis {tried} ({_WHY_BY_HAND})"
 
 
 def tell_server(places: Places) -> int:

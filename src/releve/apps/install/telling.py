@@ -43,7 +43,10 @@ _SAID = {
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step and its end. `hand`: what a person still does, with the reason."""
+    """One step and its end. `hand`: what a person still does, with the reason.
+
+    `detail`: what a program or a library said, in its own words.
+    """
 
     name: str
     state: State
@@ -51,6 +54,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     status: int = 0  # of the error that ended it: see docs/errors.md
     hand: str = ""
+    detail: str = ""
 
 
 class Teller:
@@ -75,6 +79,8 @@ class Teller:
         click.echo(f"{title} : {_SAID[step.state]}{more}")
         if step.remedy:
             click.echo(f"     {to_type(step.remedy)}")
+        if step.detail:
+            click.echo(f"     Détail technique : {step.detail}")
         if step.hand:
             click.echo(f"     À la main : {step.hand}")
         sys.stdout.flush()
@@ -87,6 +93,7 @@ class ShownCommands:
         self.tell = shown
         self.said = ""  # the error of the last command, for people
         self.remedy = ""
+        self.status = 0
 
     async def run(self, arguments: Sequence[str], *, seconds: float) -> Outcome:
         return await to_thread.run_sync(self.run_now, list(arguments), seconds)
@@ -94,7 +101,7 @@ class ShownCommands:
     def run_now(self, arguments: Sequence[str], seconds: float) -> Outcome:
         """To its end; killed when its time is over."""
         began = time.monotonic()
-        self.said = self.remedy = ""
+        self.said, self.remedy, self.status = "", "", 0
         try:
             process = subprocess.Popen(
                 list(arguments),
@@ -125,6 +132,7 @@ class ShownCommands:
             raise
         for reader in readers:
             reader.join()
+        self.status = process.returncode
         self._read_error(bytes(err))
         return Outcome(
             status=process.returncode,

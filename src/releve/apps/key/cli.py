@@ -14,6 +14,7 @@ from releve.adapters.keys.picture import qr
 from releve.adapters.pdf import PdfMissingError, pdf
 from releve.adapters.restic.engine import Repository
 from releve.apps.backup.state import Config, State, SystemClock
+from releve.apps.cli.called import to_type
 from releve.apps.key import wiring
 from releve.flow.keys import (
     NEEDED,
@@ -33,10 +34,13 @@ _state = click.option(
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
 _LACKS = {
-    "no_paper": "Aucune clé de secours n'est sur papier : releve key sheet.",
-    "paper_never_tried": "La clé sur papier n'a jamais été essayée : releve key try.",
-    "paper_tried_long_ago": "La clé sur papier n'a pas été essayée depuis six mois : releve key try.",
-    "no_escrow": "Aucune clé n'est confiée pour les essais de restauration : releve key escrow add.",
+    "no_paper": ("Aucune clé de secours n'est sur papier", "key sheet"),
+    "paper_never_tried": ("La clé sur papier n'a jamais été essayée", "key try"),
+    "paper_tried_long_ago": ("La clé sur papier n'a pas été essayée depuis six mois", "key try"),
+    "no_escrow": ("La salle propre n'a plus de clé qui vaille pour ses essais", "key escrow add"),
+}
+_OFFERS = {
+    "escrow": "une salle propre peut faire les essais ailleurs qu'ici ; il lui faut une clé",
 }
 
 
@@ -89,7 +93,8 @@ def sheet_(
     for file in files:
         click.echo(file)
     click.echo(
-        f"Clé de secours faite, repère {mark}. Imprimer, effacer {folder}, puis : releve key try"
+        f"Clé de secours faite, repère {mark}. Imprimer, effacer {folder}, puis :"
+        f" {to_type(wiring.typed('key try', State(state)))}"
     )
 
 
@@ -230,7 +235,11 @@ def status(state: str | None, *, as_json: bool) -> None:
         more = f"repère {one.mark}" if one.mark else f"pour {one.to}"
         click.echo(f"  {one.made_at.astimezone():%Y-%m-%d}  {one.kind:7} {one.id}  {more}")
     for lack in found.lacks:
-        click.echo(f"  À faire : {_LACKS[lack]}")
+        said, words = _LACKS[lack]
+        click.echo(f"  À faire : {said} : {to_type(wiring.typed(words, kept))}")
+    for offer in found.offers:
+        words = to_type(wiring.typed("key escrow add", kept))
+        click.echo(f"  Facultatif : {_OFFERS[offer]} : {words}")
 
 
 def _without_seals(found: Standing) -> Standing:
@@ -261,7 +270,11 @@ def rotate(why: str, state: str | None, *, yes: bool, as_json: bool) -> None:
     click.echo(
         f"Génération {place.generation} : {place.url}. Les anciennes clés n'ouvrent que les anciennes."
     )
-    click.echo("À faire : releve backup run, releve key sheet, releve key escrow add.")
+    run, printed, given = (
+        to_type(wiring.typed(words, State(state)))
+        for words in ("backup run", "key sheet", "key escrow add")
+    )
+    click.echo(f"À faire : {run}, {printed} ; si une salle propre fait des essais : {given}")
 
 
 @key.group()

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 import secrets
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from releve.adapters.keys.book import KeyBooks
 from releve.adapters.private import is_ours
 from releve.adapters.restic.engine import Repository
 from releve.adapters.restic.keys import KeyRing, secret_file
-from releve.apps.backup.state import Config, State, SystemClock
+from releve.apps.backup.state import DEFAULT, Config, State, SystemClock
 from releve.flow.keys import Keys, is_generation, next_generation
 from releve.model.errors import ReleveError
 from releve.model.keys import Place
@@ -40,6 +41,12 @@ class SystemChance:
 
     def bytes(self, count: int) -> bytes:
         return secrets.token_bytes(count)
+
+
+def typed(words: str, state: State) -> str:
+    """A command of the backup as it is typed here, in quotes: in another folder it has to say so."""
+    at = "" if str(state.folder) == DEFAULT else f" --state {shlex.quote(str(state.folder))}"
+    return f"`releve {words}{at}`"
 
 
 def place_of(config: Config) -> Place:

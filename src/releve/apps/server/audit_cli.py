@@ -9,10 +9,12 @@ import msgspec
 
 from releve.adapters.audit_heads import read_lines
 from releve.adapters.sql.store import SqlStore
+from releve.apps.server.audit_shipped_cli import shipped
 from releve.apps.server.home import Home
 from releve.apps.server.left_papers import LACKS, files_of, missing_paper, read_files, unexplained
 from releve.apps.server.opening import open_to_look
 from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.trusted_key import own_key
 from releve.flow.server.verify import Verified, verify, verify_shipped
 from releve.model.audit import Fault, FaultKind
 from releve.model.errors import ReleveError, UsageError
@@ -51,6 +53,9 @@ class TrailNotWholeError(ReleveError):
 @click.group()
 def audit() -> None:
     """Le journal d'audit / the audit trail: who did what, provably unchanged."""
+
+
+audit.add_command(shipped)
 
 
 @audit.command("verify")
@@ -96,7 +101,7 @@ def verify_(
 
     Example: releve audit verify --heads /mnt/temoin --left /srv/certificats --json
     """
-    trusted = [_key(words) for words in keys] or [_own_key(home)]
+    trusted = [_key(words) for words in keys] or [own_key(home)]
     shipped = [line for place in heads for line in read_lines(place)] if heads else None
     if left and (structure or heads_only or not heads):
         raise UsageError("--left goes with --heads, without --structure or --heads-only.")
@@ -158,7 +163,7 @@ def key(home: Path, as_json: bool) -> None:
 
     Give it to whoever keeps shipped heads, on paper: with it they verify without trusting the server.
     """
-    public = _own_key(home).hex()
+    public = own_key(home, can_name=False).hex()
     click.echo(json.dumps({"key": public}) if as_json else public)
 
 
@@ -197,12 +202,6 @@ def _since(fault: Fault) -> str:
         return ""
     at = fault.since.isoformat(timespec="seconds")
     return f" ; après / after {at}"
-
-
-def _own_key(home: Path) -> bytes:
-    if not Home(home).has_key():
-        raise UsageError(f"{home} holds no key of a server: name one with --key.")
-    return Home(home).public_key()
 
 
 def _key(words: str) -> bytes:

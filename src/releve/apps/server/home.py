@@ -3,12 +3,14 @@
 import secrets
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from releve.adapters.authority import Authority
 from releve.adapters.durable import write
 from releve.adapters.own_key import own_key
+from releve.model.audit import Shipment
 
 
 class Home:
@@ -21,6 +23,7 @@ class Home:
         self.totp_key = self.keys / "totp.key"  # seals the second factors; keep it with backups
         self._setup = path / "setup-code"
         self.token_url = path / "url"
+        self._shipments = path / "heads-shipped.json"
 
     def make(self) -> None:
         for folder in (self.path, self.keys):
@@ -53,6 +56,16 @@ class Home:
 
     def drop_setup_code(self) -> None:
         self._setup.unlink(missing_ok=True)
+
+    def shipments(self) -> list[Shipment]:
+        """How the signed heads got to their places, as the server saw it last; none: it told nothing."""
+        try:
+            return msgspec.json.decode(self._shipments.read_bytes(), type=list[Shipment])
+        except (OSError, msgspec.DecodeError):
+            return []
+
+    def keep_shipments(self, told: list[Shipment]) -> None:
+        write(self._shipments, msgspec.json.encode(told))
 
     def authority(self) -> bytes:
         """The certificate (PEM) of this server's own authority, made once."""

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import click
 import msgspec
 
 from releve.adapters.system import SystemClock, log_to_stderr
+from releve.adapters.vault.layout import DEFAULT, ENVIRONMENT
 from releve.apps.console.words import Words
 from releve.apps.server.home import Home
 from releve.apps.server.leaving import (
@@ -18,9 +20,17 @@ from releve.apps.server.leaving import (
     write_certificate,
 )
 from releve.apps.server.leaving_accounts import EndingAccount, ending, losses
+from releve.apps.server.leaving_elsewhere import (
+    Elsewhere,
+    close_here,
+    elsewhere,
+    handed_over,
+    lines,
+)
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
+from releve.apps.server.trusted_key import own_key
 from releve.flow.sealed import SealBroken, fingerprint
 from releve.flow.server.certificate import read
 from releve.model.access import Role
@@ -43,12 +53,13 @@ class AccountsEndError(ReleveError):
 
     status = 78
     remedy = (
-        "Give another account the same first (`releve server user create` in a structure that stays,"
-        " `releve server grant add`), or erase all the same with --end-accounts."
+        "Donner d'abord le même rôle à un autre compte (`releve server user create` dans une structure qui"
+        " reste, `releve server grant add`), ou l'accepter par --end-accounts. / Give another account the"
+        " same first, or erase all the same with --end-accounts."
     )
 
     def __init__(self, name: str, losses: Sequence[str]) -> None:
-        super().__init__(f"Nothing of {name} is erased: {'; '.join(losses)}.")
+        super().__init__(f"Rien de {name} n'est effacé / nothing is erased: {'; '.join(losses)}.")
 
 
 class ErasureBadError(ReleveError):
@@ -67,6 +78,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     out: Path
     decided: Decided | None
     agreed: bool
+    vault: Path  # a vault on this machine, perhaps
     as_json: bool
 
 
@@ -85,12 +97,25 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     help="Erase although another structure loses its last lead or operator, or --by names an account that ends.",
 )
 @click.option(
+    "--vault-data",
+    "vault",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    envvar=ENVIRONMENT,
+    help="A vault on this machine: with --erase the structure's rights there are closed.",
+)
+@click.option(
     "--verify",
     "shown",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Check a certificate (effacement.json), and do nothing else.",
 )
-@click.option("--key", default="", help="To verify: the server's public key; the home's own else.")
+@click.option(
+    "--key",
+    default="",
+    help="To verify: the key that `releve audit key` prints on the server; the home's own else.",
+)
 @json_option
 def leave(
     home: Path,
@@ -101,6 +126,7 @@ def leave(
     by: str,
     reason: str,
     agreed: bool,
+    vault: Path,
     shown: Path | None,
     key: str,
     as_json: bool,
@@ -108,6 +134,8 @@ def leave(
     """Une structure s'en va : tout lui remettre, l'effacer, le prouver / hand over, erase, prove.
 
     The accounts that end with it are told before, and which of them work in other structures.
+    After --erase it closes the structure's rights in a vault of this machine, and names what is left
+    to do at other vaults and on its hosts.
 
     Run again after an interruption: nothing is ever half erased. Once it is erased, it is counted
     again and the certificate is written again.
@@ -124,7 +152,7 @@ def leave(
         raise UsageError("--erase needs --by and --reason.")
     else:
         decided = Decided(by=by.strip(), reason=reason.strip()) if erases else None
-        wanted = Wanted(out=out, decided=decided, agreed=agreed, as_json=as_json)
+        wanted = Wanted(out=out, decided=decided, agreed=agreed, vault=vault, as_json=as_json)
         facts = _left(Home(home), db, structure, wanted)
     click.echo(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(_lines(facts)))
 
@@ -159,6 +187,7 @@ def _lines(facts: Mapping[str, object]) -> list[str]:
         " : ".join(lines),
         *(f"  {_SAID[n]} : {v}" for n, v in told.items() if n in _SAID),
         *kept,
+        *cast("list[str]", facts.get("todo", [])),
     ]
 
 
@@ -187,9 +216,12 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
     try:
         known = find_structure(store, name)
     except StructureUnknownError:
-        if decided is None or store.leavings().erasure(name) is None:
+        kept = store.leavings().erasure(name)
+        if decided is None or kept is None:
             raise
-        return facts | _prove(office, name, out)
+        facts |= _prove(office, name, out)
+        around = handed_over(kept, out)
+        return facts | _outside(close_here(around, wanted.vault, decided.by), wanted)
     accounts = ending(store, known)
     facts["accounts"] = msgspec.to_builtins(accounts)
     if not wanted.as_json:
@@ -198,8 +230,17 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
         return {**facts, "export": str(hand_over(office, known, out))}
     if (lost := losses(accounts, decided.by)) and not wanted.agreed:
         raise AccountsEndError(name, lost)
+    around = elsewhere(store, known)
     facts["export"] = str(erase(office, known, decided, out))
-    return facts | _prove(office, name, out)
+    facts |= _prove(office, name, out)
+    return facts | _outside(close_here(around, wanted.vault, decided.by), wanted)
+
+
+def _outside(found: Elsewhere, wanted: Wanted) -> dict[str, object]:
+    """What a person still does, after all that is proved; with --json as facts."""
+    return (
+        {"elsewhere": msgspec.to_builtins(found)} if wanted.as_json else {"todo": [*lines(found)]}
+    )
 
 
 def _verified(file: Path, key: str, home: Path) -> dict[str, object]:
@@ -208,9 +249,7 @@ def _verified(file: Path, key: str, home: Path) -> dict[str, object]:
         found = read(file.read_bytes())
     except SealBroken as error:
         raise ErasureBadError(file.name, str(error)) from error
-    if not key and not Home(home).has_key():
-        raise UsageError(f"{home} holds no key of a server: name one with --key.")
-    if found.public_key != (key or Home(home).public_key().hex()):
+    if found.public_key != (key or own_key(home).hex()):
         raise ErasureBadError(file.name, f"the key {fingerprint(found.public_key)} is unknown")
     made = found.made
     return {"structure": made.name, "at": made.at.isoformat(), "rows": sum(made.rows.values())}

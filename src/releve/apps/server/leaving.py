@@ -24,6 +24,7 @@ from releve.flow.server.verify import end_of
 from releve.model.leaving import Erasure, KeptErasure
 from releve.report.leaving import erasure_html, readme
 
+MANIFEST_FILE = "manifest.json"
 MANIFEST = Kind(b"releve-leave-manifest-v1\n", "manifest")
 HEADS = "tetes.jsonl"  # as they are shipped: for a place that lacks the last ones
 _DOSSIER_FORMS = ("json", "html", "pdf")
@@ -165,15 +166,15 @@ def _write_rows(office: Office, structure: Structure, leaving: Leaving, folder: 
     heads = b"".join(head.signed for head in leaving.unit.audit_heads())
     write(folder / HEADS, heads)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    hashes = {str(path.relative_to(folder)): _sha256(path) for path in files}
+    hashes = {str(path.relative_to(folder)): sha256_of(path) for path in files}
     body = msgspec.json.encode(
         {"structure": structure.id, "at": office.now, "rows": counts, "files": hashes}
     )
     manifest = seal(MANIFEST, body, {}, office.key)
-    write(folder / "manifest.json", manifest)
+    write(folder / MANIFEST_FILE, manifest)
     return hashlib.sha256(manifest).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -54,8 +54,11 @@ def losses(accounts: tuple[EndingAccount, ...], by: str) -> tuple[str, ...]:
     lost = sorted({(e.structure, e.role.value) for a in accounts for e in a.elsewhere if e.is_last})
     decider = [a.login for a in accounts if a.login.casefold() == by.strip().casefold()]
     return (
-        *(f"{structure} loses its last {role}" for structure, role in lost),
-        *(f"the account of {login}, who decides, ends too" for login in decider),
+        *(f"{structure} perd son dernier / loses its last {role}" for structure, role in lost),
+        *(
+            f"le compte de {login}, qui décide, finit aussi / the account of {login}, who decides, ends too"
+            for login in decider
+        ),
     )
 
 

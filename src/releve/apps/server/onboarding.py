@@ -30,6 +30,7 @@ from releve.flow.server.assist import rotas
 from releve.flow.server.enrol import digest, ensure_structure, make_token
 from releve.flow.server.ports import Structure
 from releve.flow.server.signin import create_person
+from releve.flow.server.vault_tokens import new_token
 from releve.flow.vault.names import plain_word, vault_word
 from releve.model.help import Rota
 from releve.model.host import Host
@@ -179,7 +180,7 @@ class Reception:
 
     def _vault(self, owner: Structure, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
         file = token_file(wanted, folder)
-        token = _kept(file) or secrets.token_urlsafe(32)
+        token = _kept(file) or new_token(self._home.signing_key(), lambda: secrets.token_bytes(32))
         with self._store.unit(owner.id, writes=False) as unit:
             names = {one.name for one in unit.vaults() if one.removed_at is None}
         if wanted.vault_name in names:

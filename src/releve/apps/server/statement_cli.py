@@ -16,11 +16,12 @@ from releve.apps.server.onboard_names import file_word
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.trusted_key import own_key
 from releve.flow.sealed import SealBroken, fingerprint, is_document, open_
 from releve.flow.server.months import begun_month
 from releve.flow.server.profiles import zone_name
 from releve.flow.server.statements import usage as usage_of
-from releve.model.errors import ReleveError, UsageError
+from releve.model.errors import ReleveError
 from releve.model.statement import Statement, Usage
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -87,7 +88,9 @@ def make(home: Path, db: str, structure: str, month: str, out: Path, as_json: bo
 @home_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--key", default="", help="The server's public key, 64 hex digits; the home's own else."
+    "--key",
+    default="",
+    help="The server's public key, as `releve audit key` prints it there; the home's own else.",
 )
 @json_option
 def verify(home: Path, file: Path, key: str, as_json: bool) -> None:
@@ -107,7 +110,7 @@ def verify(home: Path, file: Path, key: str, as_json: bool) -> None:
     if beside != file and not is_document(sealed, file.name, file.read_bytes()):
         raise StatementBadError(file.name, "it is not the page that was signed")
     print_ = fingerprint(sealed.public_key)
-    if sealed.public_key != (key.lower() or _own_key(home)):
+    if sealed.public_key != (key.lower() or own_key(home).hex()):
         raise StatementKeyError(file.name, print_)
     facts = {"structure": made.name, "month": made.month.name, "key": sealed.public_key}
     words = f"{file.name} : {made.name}, {made.month.name}, signé par {print_}, inchangé depuis."
@@ -154,9 +157,3 @@ def _cell(value: str | int | None) -> str:
         return ""
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _own_key(home: Path) -> str:
-    if not Home(home).has_key():
-        raise UsageError(f"{home} holds no key of a server: name one with --key.")
-    return Home(home).public_key().hex()

@@ -8,7 +8,7 @@ from anyio import to_thread
 from litestar import Response, post
 
 from releve.apps.console.context import AnyRequest, context_of
-from releve.flow.server import vaults
+from releve.flow.server import vault_tokens, vaults
 
 log = structlog.get_logger()
 _BEARER = "Bearer "
@@ -45,8 +45,7 @@ async def _take(request: AnyRequest, take: Callable[..., str]) -> Response[str]:
     token = request.headers.get("authorization", "")[:_LONGEST_TOKEN].removeprefix(_BEARER)
     asking = await to_thread.run_sync(vaults.who, context.store, token)
     if asking is None:
-        log.warning("vault_unknown", target=request.url.path)
-        return _say(401, "unknown")
+        return _unknown(vault_tokens.is_ours(context.key, token), request.url.path)
     body, now = await request.body(), context.clock.now()
     try:
         why = await to_thread.run_sync(take, context.store, asking, body, now)
@@ -57,6 +56,15 @@ async def _take(request: AnyRequest, take: Callable[..., str]) -> Response[str]:
         log.warning("vault_refused", vault=asking.vault, why=why)
         return _say(403, why)
     return _say(200, "")
+
+
+def _unknown(was_ours: bool, target: str) -> Response[str]:
+    """A vault that was told "gone" stops telling; a wrong token is a fault that somebody has to mend."""
+    if was_ours:
+        log.info("vault_gone", target=target)
+        return _say(410, "gone")
+    log.warning("vault_unknown", target=target)
+    return _say(401, "unknown")
 
 
 def _say(status: int, why: str) -> Response[str]:

@@ -12,7 +12,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import make_store, open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.owner import owner_of
-from releve.flow.server import vaults
+from releve.flow.server import vault_tokens, vaults
 from releve.flow.server.ports import Store
 from releve.model.errors import ReleveError, UsageError
 from releve.model.standing import EnrolledVault
@@ -77,7 +77,7 @@ def add(
         raise UsageError(f"NAME has 1 to {_LONGEST_NAME} characters.")
     key = _key(public_key)
     owner, _ = owner_of(store, structure, now)
-    token = secrets.token_urlsafe(32)
+    token = vault_tokens.new_token(Home(home).signing_key(), lambda: secrets.token_bytes(32))
     made = EnrolledVault(
         id=new_id(),
         structure=owner.id,

@@ -45,7 +45,7 @@ from releve.flow.server.identity.leaving import Leaving
 from releve.flow.server.live import EVERYTHING, Live
 from releve.flow.server.reminding import remind_some
 from releve.flow.server.retention import KEEP_DAYS, forget_old_events
-from releve.flow.server.shipping import HeadPlace, ship
+from releve.flow.server.shipping import HeadPlace, Shipments, ship, why_of
 from releve.flow.server.tools.sending import PATIENCE, Patience, Sender
 from releve.flow.server.vaults import tell_silence
 from releve.flow.wire import MOST_BODY_BYTES
@@ -107,6 +107,7 @@ def build(
         playbooks=playbooks(),
         papers={lang: papers_in(lang, keep.days if keep else 0) for lang in LANGS},
         keep=keep,
+        shipments=Shipments([place.name for place in places], home.shipments()),
     )
     parts = console_parts()
     escalations = Escalations(
@@ -149,7 +150,7 @@ def build(
                 (lambda: _in_thread(mailroom.answer), _MAIL_SECONDS),
                 (lambda: _in_thread(tickets.look), _TICKET_SECONDS),
                 (lambda: _sum_up(context, news), _SUM_UP_SECONDS),
-                (lambda: _sign_heads(context, tuple(places)), _HEADS_SECONDS),
+                (lambda: _sign_heads(context, home, tuple(places)), _HEADS_SECONDS),
             ]
             if keep is not None:
                 jobs.append((lambda: _forget(context, keep), _FORGET_SECONDS))
@@ -239,8 +240,10 @@ def _renew(context: Context, news: situations.News) -> int:
     return sum(situations.renew(context.store, structure, now) for structure in due)
 
 
-async def _sign_heads(context: Context, places: tuple[HeadPlace, ...]) -> None:
+async def _sign_heads(context: Context, home: Home, places: tuple[HeadPlace, ...]) -> None:
     await to_thread.run_sync(_heads_of_all, context, places)
+    if places:
+        await to_thread.run_sync(home.keep_shipments, context.shipments.all())
 
 
 def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
@@ -251,11 +254,15 @@ def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
             sign_end(context.store, structure.id, context.key, context.clock.now())
         except TrailBroken:
             log.error("audit_trail_broken", structure=structure.id)  # noqa: TRY400 (told by verify)
+    context.shipments.keep_only([structure.id for structure in structures])
     for place in places:
         for structure in structures:
             try:
                 ship(context.store, structure.id, place)
+                context.shipments.note(place.name, structure.id, context.clock.now())
             except OSError as error:
+                why = why_of(error)
+                context.shipments.note(place.name, structure.id, context.clock.now(), why)
                 facts = {"place": place.name, "structure": structure.id, "why": error.strerror}
                 log.error("audit_heads_not_shipped", **facts)  # noqa: TRY400
 

@@ -17,10 +17,12 @@ from releve.adapters.vault.layout import GIB, Config, Layout
 from releve.apps.vault.access import VaultNameError
 from releve.apps.vault.copy_cli import copy
 from releve.apps.vault.deciders import agreement, approver
+from releve.apps.vault.head_places import need_places
 from releve.apps.vault.keeping import keep, schedule, unit
+from releve.apps.vault.leaving import leave
 from releve.apps.vault.look import clock, head, receipts, scrub, view
 from releve.apps.vault.opened import Vault, only_gate, only_writer
-from releve.apps.vault.reporting import report_to
+from releve.apps.vault.reporting import report_to, reporting_line
 from releve.apps.vault.retaining import Retaining
 from releve.apps.vault.retention_cli import approve, forecast_, retention
 from releve.apps.vault.rights import credential
@@ -46,6 +48,7 @@ def vault() -> None:
 for command in (credential, approver, agreement, receipts, head, view, scrub, clock):
     vault.add_command(command)
 vault.add_command(report_to)
+vault.add_command(leave)
 for command in (retention, approve, forecast_, copy, standing, seal, keep, schedule, unit):
     vault.add_command(command)
 
@@ -84,18 +87,21 @@ def init(
 ) -> None:
     """Créer le coffre, ou changer sa configuration. À refaire sans risque.
 
-    Makes the vault, or writes its configuration again; what it holds stays.
+    Makes the vault, or writes its configuration again; what it holds stays. A folder for the heads
+    has to be there: it is never made, for a disk that is not mounted would look like one.
 
     Example: releve vault init --data /srv/coffre --head-place /mnt/usb/tetes
     """
     if not is_word(name):
         raise VaultNameError(name, "it is not of the allowed form")
     layout = Layout(data)
-    layout.make()
     is_new = not layout.config_file.exists()
+    head_places = tuple(p if "://" in p else str(Path(p).absolute()) for p in places)
+    need_places(head_places, () if is_new else layout.config().head_places)
+    layout.make()
     made = Config(
         name=name,
-        head_places=tuple(p if "://" in p else str(Path(p).absolute()) for p in places),
+        head_places=head_places,
         server_url=server_url.rstrip("/"),
         server_token_file=_absolute(server_token_file),
         server_authority_file=_absolute(server_authority),
@@ -182,6 +188,13 @@ def status(data: str, *, as_json: bool) -> None:
             line = f"{told.repository!s:40} {size(told.bytes):>10}  dernier instantané {when(told.last_snapshot_ns)}"
             facts = {"event": "generation", "name": str(told.repository)}
             tell(facts | msgspec.to_builtins(told), line, as_json=as_json)
+    for told_of, report in opened.reports.all().items():
+        if told_of in opened.server.tokens:
+            tell(
+                {"event": "reporting", "structure": told_of, **msgspec.to_builtins(report)},
+                reporting_line(told_of, report),
+                as_json=as_json,
+            )
     free = {"disk_bytes": disk.total, "free_bytes": disk.free}
     whole: dict[str, object] = {
         "event": "vault",

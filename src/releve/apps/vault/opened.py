@@ -17,6 +17,7 @@ from releve.adapters.vault.journal import Journal, entries
 from releve.adapters.vault.layout import Config, Layout
 from releve.adapters.vault.notices import Notices
 from releve.adapters.vault.records import Records
+from releve.adapters.vault.reports import Reports
 from releve.adapters.vault.server import server_of
 from releve.adapters.vault.store import is_gone
 from releve.flow.vault.book import Book
@@ -51,7 +52,8 @@ class Vault:
         self.catch_up()
         self.credentials = Records(self.layout.credentials, Credential)
         self.views = Records(self.layout.views, View)
-        self.server = server_of(self.config)
+        self.reports = Reports(self.layout.reporting, self.clock.now_ns)
+        self.server = server_of(self.config, self.reports)
         self.notices = Notices(
             self.layout.notices,
             self.clock.now_ns,

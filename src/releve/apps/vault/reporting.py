@@ -8,10 +8,11 @@ import msgspec
 
 from releve.adapters.durable import write
 from releve.adapters.vault.layout import Config, Layout
+from releve.adapters.vault.reports import Report
 from releve.adapters.vault.server import read_tokens
 from releve.apps.vault.access import check_name
 from releve.apps.vault.opened import only_writer
-from releve.apps.vault.show import data_option, json_option, tell
+from releve.apps.vault.show import data_option, json_option, tell, when
 from releve.model.errors import UsageError
 from releve.model.installer import ServerLink
 
@@ -42,6 +43,31 @@ def report_to(source: IO[bytes], data: str, *, as_json: bool) -> None:
     words = "Redémarrer la porte : elle rendra compte" if is_new else "Déjà réglé : il rend compte"
     facts = {"event": "report_to", "url": link.url, "structure": link.structure, "new": is_new}
     tell(facts, f"{words} de {link.structure} à {link.url}", as_json=as_json)
+
+
+def reporting_line(structure: str, report: Report) -> str:
+    """What `releve vault status` says where the server does not take what is told of a structure."""
+    whose, since = structure or "ce coffre", when(report.since_ns)
+    if report.is_gone:
+        line = (
+            f"{whose} : le serveur ne la connaît plus depuis le {since} (partie, ou coffre retiré) :"
+            " ce coffre n'en rend plus compte."
+        )
+        return (
+            f"{line}\n  Si elle est partie : releve vault leave {structure}" if structure else line
+        )
+    return (
+        f"{whose} : le serveur ne prend pas ce que ce coffre en dit, depuis le {since}."
+        f"\n  Détail technique : {report.why}"
+        f"\n  {_REMEDY.get(report.why, _UNREACHED)}"
+    )
+
+
+_REMEDY = {
+    "HTTP 401": "Jeton inconnu du serveur : releve server vault add là-bas, puis son jeton ici"
+    " (docs/vault.md) ; si la structure est partie : releve vault leave NOM.",
+}
+_UNREACHED = "Voir l'adresse et l'autorité du serveur : releve vault init --help."
 
 
 def _tell(layout: Layout, link: ServerLink) -> bool:

@@ -164,7 +164,10 @@ class Retaining:
         signed = retention.count(asked.signoffs, told, told.taken[asked.id], text)
         if isinstance(asked, Release) and signed >= signoffs.NEEDED:
             self._add(retention.HOLD_LIFTED, asked.by, id=asked.hold, release=asked.id)
-            self._vault.notices.tell("hold_lifted", asked.hold, covers=asked.covers)
+            whose = asked.covers.partition("/")[0]
+            self._vault.notices.tell(
+                "hold_lifted", asked.hold, covers=asked.covers, structure=whose
+            )
         return signed
 
     def run(self, request: str, *, dry: bool = False) -> list[Outcome]:

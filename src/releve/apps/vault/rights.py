@@ -11,13 +11,13 @@ from releve.adapters.durable import write
 from releve.apps.vault.access import Access, Granted, VaultNameError, check_name
 from releve.apps.vault.deciders import read_private
 from releve.apps.vault.deposits import Laid, add, lay
+from releve.apps.vault.leaving import close
 from releve.apps.vault.opened import Vault
 from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
 from releve.flow.vault import openings, signoffs
 from releve.flow.vault.openings import OpeningError
 from releve.model.vault import (
     Credential,
-    Deed,
     Limits,
     Opening,
 )
@@ -142,17 +142,7 @@ def credential_close(name: str, by: str, data: str, *, as_json: bool) -> None:
     if held.opening:
         Access(vault).close(held.opening, by)
     else:
-        now = vault.clock.now_ns()
-        vault.credentials.put(name, msgspec.structs.replace(held, closed_ns=now))
-        vault.add(
-            Deed(
-                what="person:credential:closed",
-                structure=held.structure,
-                host=held.host,
-                by=by,
-                about={"credential": name},
-            )
-        )
+        close(vault, name, by)
     tell({"event": "closed", "credential": name}, f"Fermé : {name}", as_json=as_json)
 
 

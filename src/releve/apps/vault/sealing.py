@@ -53,11 +53,11 @@ class Sealing:
         is_broken = was_sealed and found in {State.OPEN, State.PART}
         if is_broken:
             self._add(BROKEN, where)
-            self._vault.notices.tell("seal_broken", str(where))
+            self._vault.notices.tell("seal_broken", str(where), structure=where.structure)
         if dry or found is State.SEALED:
             return Sealed(repository=str(where), state=found, broken=is_broken)
         if found is State.IMPOSSIBLE or not sealing.seal(folder):
-            self._vault.notices.tell("seal_not_possible", str(where))
+            self._vault.notices.tell("seal_not_possible", str(where), structure=where.structure)
             return Sealed(repository=str(where), state=State.IMPOSSIBLE)
         self._add(SEALED, where)
         return Sealed(repository=str(where), state=State.SEALED, fresh=True, broken=is_broken)

@@ -121,7 +121,8 @@ class StandingTeller:
             # A vault that has received nothing yet tells of itself all the same.
             for structure in [token_of] if token_of else self._standings.structures() or [""]:
                 made = core.sign(key, self._standings.make(structure))
-                why = server.post("standing", msgspec.json.encode(made), token_of).why or why
+                answer = server.post("standing", msgspec.json.encode(made), token_of)
+                why = why if answer.is_gone else answer.why or why
         return why
 
 

@@ -107,8 +107,10 @@ class Running:
         while True:
             end = self.vault.journal.end
             head = heads.sign(end, clock.now_ns(), clock.wall_ns())
-            for place, why in (await asyncio.to_thread(heads.send, head)).items():
-                await self.vault.notices.tell_soon("head_not_delivered", place, why=why)
+            for place, why, whose in await asyncio.to_thread(heads.send, head):
+                # What one structure's server does not take is no other's business.
+                facts = {"structure": whose} if whose else {}
+                await self.vault.notices.tell_soon("head_not_delivered", place, why=why, **facts)
             await asyncio.to_thread(self.vault.notices.deliver)  # what the server missed
             await asyncio.sleep(self.vault.config.head_every_s)
 

@@ -1,11 +1,19 @@
 """Signed heads of the audit trail, brought to places that whoever rewrites the trail has not."""
 
-from collections.abc import Sequence
+import datetime as dt
+import errno
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from releve.flow.server.ports import Store
+from releve.model.audit import ShipFault, Shipment
 
 _AGAIN = 3  # to a place that cannot tell: twice is harmless, and a killed server leaves one behind
+
+
+class HeadsAheadError(OSError):
+    """The place holds heads that this trail has not."""
 
 
 class HeadPlace(Protocol):
@@ -28,8 +36,73 @@ def ship(store: Store, structure: str, place: HeadPlace) -> int:
     with store.unit(structure, writes=False) as unit:
         last = next((head.seq for head in unit.audit_heads(most=1)), 0)
         if known is not None and known > last:
-            raise OSError(0, "it holds heads that this trail has not: see `releve audit verify`")
+            raise HeadsAheadError(
+                0, "it holds heads that this trail has not: see `releve audit verify`"
+            )
         new = unit.audit_heads(most=_AGAIN) if known is None else unit.audit_heads(after=known)
     if new:
         place.add(structure, [(head.seq, head.signed) for head in new])
     return len(new)
+
+
+class Shipments:
+    """How each structure's heads get to each place, as the last pass saw it; for pages, too."""
+
+    def __init__(self, places: Sequence[str] = (), known: Iterable[Shipment] = ()) -> None:
+        """`known`: of before this server's start, so that a fault keeps its beginning."""
+        self._places = tuple(places)
+        self._by = {(one.place, one.structure): one for one in known if one.place in self._places}
+        self._lock = threading.Lock()
+
+    @property
+    def has_places(self) -> bool:
+        return bool(self._places)
+
+    def note(
+        self, place: str, structure: str, now: dt.datetime, why: ShipFault | None = None
+    ) -> None:
+        """What became of one structure's heads at one place."""
+        with self._lock:
+            before = self._by.get((place, structure), Shipment(place=place, structure=structure))
+            if why is None:
+                told = Shipment(place=place, structure=structure, complete_at=now)
+            else:
+                told = Shipment(
+                    place=place,
+                    structure=structure,
+                    complete_at=before.complete_at,
+                    why=why,
+                    since=before.since or now,
+                )
+            self._by[place, structure] = told
+
+    def keep_only(self, structures: Iterable[str]) -> None:
+        """Forget those that left."""
+        known = set(structures)
+        with self._lock:
+            self._by = {key: one for key, one in self._by.items() if one.structure in known}
+
+    def of(self, structure: str) -> list[Shipment]:
+        return [one for one in self.all() if one.structure == structure]
+
+    def all(self) -> list[Shipment]:
+        with self._lock:
+            return [self._by[key] for key in sorted(self._by)]
+
+
+def why_of(error: OSError) -> ShipFault:
+    """In the few words that people can act on."""
+    for kind, why in _BY_KIND:
+        if isinstance(error, kind):
+            return why
+    if error.errno == errno.EROFS:
+        return "denied"
+    return "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failed"
+
+
+_BY_KIND: tuple[tuple[type[OSError], ShipFault], ...] = (
+    (HeadsAheadError, "ahead"),
+    (NotADirectoryError, "absent"),
+    (FileNotFoundError, "no_log"),
+    (PermissionError, "denied"),
+)

@@ -34,7 +34,7 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 def who(store: Store, token: str) -> Asking | None:
-    """None for a token that is unknown, or of a vault that was removed (they look alike)."""
+    """None for a token that is unknown, or of a vault that was removed, or whose structure left."""
     found = store.vault_of_token(digest(token)) if token else None
     return None if found is None else Asking(*found)
 

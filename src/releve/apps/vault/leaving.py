@@ -1,0 +1,98 @@
+"""`releve vault leave`: a structure ends on this vault; what was received of it stays."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from releve.adapters.durable import write
+from releve.adapters.vault.layout import Layout
+from releve.adapters.vault.server import read_tokens
+from releve.apps.vault.access import Access, check_name
+from releve.apps.vault.opened import Vault, only_writer
+from releve.apps.vault.show import data_option, json_option, tell
+from releve.model.vault import Deed
+
+
+@click.command()
+@click.argument("structure")
+@click.option("--by", default="", help="Qui le décide.")
+@data_option
+@json_option
+def leave(structure: str, by: str, data: str, *, as_json: bool) -> None:
+    """Une structure s'en va : fermer tous ses droits, ne plus rendre compte d'elle.
+
+    A structure leaves: all its credentials are closed, at once, and no server is told of it any
+    more. What was received of it stays, under the rules of retention. Safe to run again.
+
+    Example: releve vault leave cabinet-du-parc --by "A. Martin"
+    """
+    check_name(structure)
+    vault = Vault(data)
+    closed = _close_all(vault, structure, by)
+    with only_writer(vault.layout):
+        ended = _end_reporting(vault.layout, structure)
+    kept = sorted({str(one.repository) for one in vault.book.generations() if not one.dropped_ns
+                   and one.repository.structure == structure})  # fmt: skip
+    facts = {
+        "event": "leave", "structure": structure, "closed": closed, "reporting_ended": ended,
+        "kept": kept,
+    }  # fmt: skip
+    tell(facts, _words(structure, closed, ended=ended, kept=len(kept)), as_json=as_json)
+
+
+def _close_all(vault: Vault, structure: str, by: str) -> list[str]:
+    """Every right that is not closed yet, those to restore too; their names."""
+    access, closed = Access(vault), []
+    for held in vault.credentials.all():
+        if held.structure != structure or held.closed_ns:
+            continue
+        if held.opening:
+            access.close(held.opening, by)
+        else:
+            close(vault, held.id, by)
+        closed.append(held.id)
+    return closed
+
+
+def close(vault: Vault, name: str, by: str) -> None:
+    """A host's right to deposit, at once; `name`: of one that there is."""
+    held = vault.credentials.get(name)
+    if held is None:
+        raise LookupError(name)
+    now = vault.clock.now_ns()
+    vault.credentials.put(name, msgspec.structs.replace(held, closed_ns=now))
+    vault.add(
+        Deed(
+            what="person:credential:closed",
+            structure=held.structure,
+            host=held.host,
+            by=by,
+            about={"credential": name},
+        )
+    )
+
+
+def _end_reporting(layout: Layout, structure: str) -> bool:
+    """Take its token away; False: there was none of its own."""
+    file = Path(layout.config().server_token_file or layout.data / "server.tokens")
+    text = file.read_text() if file.exists() else ""
+    if not structure or structure not in read_tokens(text):
+        return False
+    kept = [line for line in text.splitlines() if line.split()[:1] != [structure]]
+    write(file, "".join(f"{line}\n" for line in kept).encode())
+    return True
+
+
+def _words(structure: str, closed: list[str], *, ended: bool, kept: int) -> str:
+    lines = [f"{structure} : " + (f"droits fermés : {', '.join(closed)}" if closed else
+             "aucun droit n'était ouvert")]  # fmt: skip
+    if ended:
+        lines.append(
+            "  Son jeton de compte rendu est retiré : la porte le sait à son prochain démarrage."
+        )
+    if kept:
+        lines.append(
+            f"  Ce qui a été reçu reste ({kept} dépôts), selon les règles de durée : releve vault retention plan"
+        )
+    return "\n".join(lines)
