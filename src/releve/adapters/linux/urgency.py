@@ -1,10 +1,12 @@
 """How much of the processor the guard asks for.
 
-Priorities are per thread on Linux (setpriority(2)), so each of the process's threads is set.
+Priorities are per thread on Linux (setpriority(2), sched(7)), so each of the process's threads is set.
+What the guard starts inherits nothing of it.
 """
 
 import contextlib
 import os
+import threading
 from types import MappingProxyType
 from typing import Final
 
@@ -12,20 +14,41 @@ from releve.flow.ports import Share
 
 _NICE: Final = MappingProxyType({
     Share.LEAST: 0,  # a storm of honest work runs 1.3 times as long beside it, at -10 twice
-    Share.USUAL: -10,  # a stop is three times as fast
-    Share.MOST: -15,  # an encryptor at full speed is
+    Share.USUAL: -10,
+    Share.MOST: -15,
 })  # fmt: skip
+# The lowest real-time priority: on a busy machine a thread that shares its turn fairly is woken
+# 100 ms too late now and then, and an encryptor destroys hundreds of files in that time.
+_AT_ONCE: Final = (os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+_IN_TURN: Final = (os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 class Urgency:
-    """Sets the priority of all threads of this process; without the right to, does nothing."""
+    """Sets the priority of all threads of this process; without the right to, does nothing.
+
+    The kernel keeps a share of each processor for other programs, whatever a real-time thread does.
+    """
 
     def __init__(self) -> None:
+        self._first: set[int] = set()
         with contextlib.suppress(OSError):
             # Threads that are started later inherit it.
             os.setpriority(os.PRIO_PROCESS, 0, _NICE[Share.USUAL])
 
+    def comes_first(self) -> None:
+        """The calling thread comes before other programs from now on, whatever the share."""
+        thread = threading.get_native_id()
+        self._first.add(thread)
+        _set(thread, Share.USUAL, at_once=True)
+
     def __call__(self, share: Share) -> None:
-        for thread in os.listdir("/proc/self/task"):
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, int(thread), _NICE[share])
+        """All others come first, too, but in a storm of honest work."""
+        for name in os.listdir("/proc/self/task"):
+            thread = int(name)
+            _set(thread, share, at_once=share is not Share.LEAST or thread in self._first)
+
+
+def _set(thread: int, share: Share, *, at_once: bool) -> None:
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, thread, _NICE[share])
+        os.sched_setscheduler(thread, *(_AT_ONCE if at_once else _IN_TURN))

@@ -146,6 +146,7 @@ def build(
         on_fork=box.clients.on_fork,
         on_loss=lambda: say(_lineage_lost()),
     )
+    urgency = Urgency()
     parts = Parts(
         volumes=volumes,
         watcher=watcher,
@@ -156,7 +157,8 @@ def build(
         clock=clock,
         own=own,
         report_bug=report_bug,
-        share=Urgency(),
+        share=urgency,
+        comes_first=urgency.comes_first,
         at_terminal=procfs.is_foreground,
     )
     approvals = ApprovalFile(volumes[0].keeper.store)

@@ -54,6 +54,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     report_bug: Callable[[Exception], None]
     at_terminal: Callable[[int], bool]  # a person works with this process at a terminal
     share: Callable[[Share], None]  # asks for more or less of the processor
+    comes_first: Callable[[], None]  # the calling thread is kept waiting by no other program
 
 
 class Guard:
@@ -165,6 +166,7 @@ class Guard:
         self._stages.repeat("respond", lambda: self.responder.work(0.5))
         self._stages.every(0.02, "walk", self._rounds.turn)
         self._stages.every(0.5, "write back", self._write_back)
+        self._parts.share(Share.USUAL)
         enforces = self.responder.enforce
         self._say(Ready(folders=folders_said(), enforce=enforces, pid=pid, store=store))
 
@@ -174,7 +176,13 @@ class Guard:
         return self._baseline.took_ms
 
     def _read(self) -> None:
-        self._intake.loop(self.reader.route, self._stages.is_over, self._not_routed)
+        self._parts.comes_first()
+        self._intake.loop(
+            self.reader.route, self._stages.is_over, self._not_routed, in_haste=self._in_haste
+        )
+
+    def _in_haste(self) -> bool:
+        return self.brake.is_on or self._ground.pace.is_hurried
 
     def _not_routed(self, error: Exception) -> None:
         self._stages.failed(error)

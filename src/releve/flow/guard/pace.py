@@ -41,6 +41,11 @@ class Pace:
         """From now on, and for a while, no other program comes first."""
         self._take(Share.MOST)
 
+    @property
+    def is_hurried(self) -> bool:
+        """Something was destroyed lately."""
+        return self._share is Share.MOST
+
     def leaves_the_floor(self) -> bool:
         """Whether holding has to wait a moment for the judge; waits for it."""
         if self._clock.steady() >= self._pressed_until:

@@ -16,8 +16,8 @@ class Intake:
 
     A save is a dozen notifications within milliseconds. A reader that blocks after each of them is
     woken by each, and the one who wakes it is the program that saves: hence for a moment after the
-    last one the loop looks again by itself, and nobody has to wake it. In a storm it blocks: there
-    is always something to read, and looking would only come later than being woken.
+    last one the loop looks again by itself, and nobody has to wake it. In a storm there is always
+    something to read: it lets a little come together, and then it blocks. In haste it does not.
     """
 
     def __init__(self, watcher: Watcher, clock: Clock, limits: Limits) -> None:
@@ -32,6 +32,7 @@ class Intake:
         route: Callable[[Sequence[Change]], None],
         is_over: Callable[[], bool],
         failed: Callable[[Exception], None],
+        in_haste: Callable[[], bool],
     ) -> None:
         """Read and route until the end; `failed` is told of what was not routed."""
         watcher, awake_until = self._watcher, 0.0
@@ -39,11 +40,11 @@ class Intake:
             changes = watcher.read(0)
             if not changes and self._clock.steady() < awake_until:
                 self._reads += 1
-                self._empty = True
-                self._clock.sleep(self._limits.read_again_s)
-                self._empty = False
+                self._look_away(self._limits.read_again_s)
                 continue
             if not changes:
+                if self._is_storm() and not in_haste():
+                    self._look_away(self._limits.read_collect_s)
                 self._blocked = self._empty = True
                 changes = watcher.read(0.2)
                 self._blocked = self._empty = False
@@ -55,13 +56,21 @@ class Intake:
                 failed(error)
             self._reads += 1
 
+    def _look_away(self, seconds: float) -> None:
+        self._empty = True
+        self._clock.sleep(seconds)
+        self._empty = False
+
     def _awake_until(self, count: int) -> float:
         now = self._clock.steady()
         if now - self._counted_from > _COUNTED_S:
             self._counted, self._counted_from = 0, now
         self._counted += count
-        is_calm = self._counted <= self._limits.read_calm
-        return now + self._limits.read_awake_s if is_calm else 0.0
+        return 0.0 if self._is_storm() else now + self._limits.read_awake_s
+
+    def _is_storm(self) -> bool:
+        lately = self._clock.steady() - self._counted_from <= _COUNTED_S
+        return lately and self._counted > self._limits.read_calm
 
     def wait(self) -> None:
         """Until what the kernel had queued by now was read; at most 20 ms."""

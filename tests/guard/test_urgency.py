@@ -1,0 +1,70 @@
+"""Which threads come before other programs, asked of the kernel."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+_ASKED = """
+import json, os, subprocess, sys, threading
+from releve.adapters.linux.urgency import Urgency
+from releve.flow.ports import Share
+
+urgency, begun, over = Urgency(), threading.Event(), threading.Event()
+
+def read():
+    urgency.comes_first()
+    begun.set()
+    over.wait()
+
+reader = threading.Thread(target=read)
+reader.start()
+begun.wait()
+main, seen = os.getpid(), {}
+for share in (Share.USUAL, Share.LEAST, Share.MOST):
+    urgency(share)
+    threads = {"reader": reader.native_id, "main": main}
+    seen[share.name] = {
+        name: [os.sched_getscheduler(i) & ~os.SCHED_RESET_ON_FORK, os.getpriority(os.PRIO_PROCESS, i)]
+        for name, i in threads.items()
+    }
+child = "import os; print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))"
+out = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True).stdout
+seen["child"] = [int(word) for word in out.split()]
+over.set()
+print(json.dumps(seen))
+"""
+
+
+def _may() -> bool:
+    try:
+        policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, policy, param)
+    except PermissionError:
+        return False
+    return True
+
+
+def _asked() -> dict[str, dict[str, list[int]] | list[int]]:
+    run = subprocess.run(
+        [sys.executable, "-c", _ASKED], capture_output=True, text=True, check=True, timeout=60
+    )
+    seen: dict[str, dict[str, list[int]] | list[int]] = json.loads(run.stdout)
+    return seen
+
+
+@pytest.mark.skipif(not _may(), reason="no right to real-time priority here: needs root")
+def test_all_threads_come_first_but_in_a_storm_only_the_reader() -> None:
+    seen = _asked()
+    at_once = {"reader": [os.SCHED_RR, -10], "main": [os.SCHED_RR, -10]}
+    assert seen["USUAL"] == at_once
+    assert seen["LEAST"] == {"reader": [os.SCHED_RR, 0], "main": [os.SCHED_OTHER, 0]}
+    assert seen["MOST"] == {"reader": [os.SCHED_RR, -15], "main": [os.SCHED_RR, -15]}
+
+
+@pytest.mark.skipif(not _may(), reason="no right to real-time priority here: needs root")
+def test_what_the_guard_starts_does_not_inherit_it() -> None:
+    assert _asked()["child"] == [os.SCHED_OTHER, 0]
