@@ -5,6 +5,7 @@ ran. Elsewhere the test is skipped, and the closing summary names and counts wha
 """
 
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
@@ -206,10 +207,28 @@ def chromium() -> "Iterator[Browser]":
         browser.close()
 
 
+gc.disable()  # until all is collected: four workers load the same, and nothing of it is garbage
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays to the end: the collector need not look through it again and again."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(trylast=True)  # the random order comes first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the machine for themselves come last."""
-    items.sort(key=_is_alone)
+    """Tests that need the machine for themselves come last; of the others, the longest first.
+
+    A test that says how long it may take is a long one: begun late, all would wait for it.
+    """
+    items.sort(key=lambda item: (_is_alone(item), -_limit(item)))
+
+
+def _limit(item: pytest.Item) -> float:
+    """Seconds that the test asks for by a mark of its own; 0 where it asks for none."""
+    mark = item.get_closest_marker("timeout")
+    return 0.0 if mark is None else float(mark.args[0] if mark.args else mark.kwargs["timeout"])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # a test's time limit begins when its turn came

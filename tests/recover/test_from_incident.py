@@ -50,7 +50,8 @@ class Attacked:
         self.state.configure(
             Config(url=self.url, user=self.name, folders=(str(self.share),)), self.secret
         )
-        assert self.state.engine().init()
+        client = self.gate.client((self.name, self.secret))
+        client.begin(address("srv1"), self.state.password_file.read_text())
         self.lent = self._envelope()
         self.snapshots: list[str] = []
         self._live()
