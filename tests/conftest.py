@@ -5,7 +5,6 @@ ran. Elsewhere the test is skipped, and the closing summary names and counts wha
 """
 
 import fcntl
-import gc
 import os
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from releve.adapters.linux.mounts import mounts
+from releve.adapters.loading import loading
 from releve.adapters.restic import tools
 from releve.flow.server import signin
 from releve.model.errors import ReleveError
@@ -207,13 +207,11 @@ def chromium() -> "Iterator[Browser]":
         browser.close()
 
 
-gc.disable()  # until all is collected: four workers load the same, and nothing of it is garbage
-
-
-def pytest_collection_finish() -> None:
-    """What was loaded stays to the end: the collector need not look through it again and again."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded stays to the end: no worker looks for garbage among it, now or later."""
+    with loading():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)  # the random order comes first
