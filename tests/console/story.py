@@ -27,7 +27,6 @@ from releve.model.event import FamilyRolledBack, FamilyStopped
 from releve.model.help import Rota
 from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.guard.test_portable import _USER, Arena
-from tests.restic_keys import open_at_little_cost
 from tests.server.world import Running, add_host, batch
 
 RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
@@ -132,7 +131,6 @@ class Practice:
         config = Config(url=self._vault.url("host"), user="host", folders=(str(self.share),))
         self.state.configure(config, self._vault.add_user("host"))
         assert self.state.engine().init()
-        open_at_little_cost(self.root / "vault/host", self.state.password_file.read_text())
         self.state.run().run(config.folders, config.exclude, lambda _: None)
         self.releve("recover", "scan", "--state", self.state.folder)
 

@@ -50,8 +50,7 @@ class Attacked:
         self.state.configure(
             Config(url=self.url, user=self.name, folders=(str(self.share),)), self.secret
         )
-        client = self.gate.client((self.name, self.secret))
-        client.begin(address("srv1"), self.state.password_file.read_text())
+        assert self.state.engine().init()
         self.lent = self._envelope()
         self.snapshots: list[str] = []
         self._live()

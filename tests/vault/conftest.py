@@ -121,10 +121,10 @@ class Client:
         name = name or hashlib.sha256(body).hexdigest()
         return self.ask("POST", f"{repository}{kind}/{name}", body)[0]
 
-    def begin(self, repository: str, password: str = "phrase") -> None:
+    def begin(self, repository: str) -> None:
         """What `restic init` sends, of a repository that opens at little cost."""
         assert self.ask("POST", f"{repository}?create=true")[0] == 200
-        for name, body in _new_repository(password).items():
+        for name, body in _new_repository().items():
             assert self.ask("POST", f"{repository}{name}", body)[0] == 200
 
     def restic(self, repository: str, *words: str, timeout: float = 90, check: bool = True):
@@ -152,16 +152,16 @@ class Client:
 
 
 @cache
-def _new_repository(password: str) -> dict[str, bytes]:
+def _new_repository() -> dict[str, bytes]:
     """The objects of a repository that restic has just made, by their names."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [tools.find(tools.RESTIC).path, "--no-cache", "-q", "-r", folder, "init"],
-            env={"PATH": os.environ["PATH"], "HOME": "/", "RESTIC_PASSWORD": password},
+            env={"PATH": os.environ["PATH"], "HOME": "/", "RESTIC_PASSWORD": "phrase"},
             timeout=90,
             check=True,
         )
-        open_at_little_cost(Path(folder), password)
+        open_at_little_cost(Path(folder), "phrase")
         found = (path for path in Path(folder).rglob("*") if path.is_file())
         return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
