@@ -35,7 +35,13 @@ _NOT_SHOWN = "NOT SHOWN, missing: "
 _ALONE = ("bench", "box", "guard", "simulate")
 # Of those folders, what neither races an attack nor holds a figure to a limit.
 _BESIDE_OTHERS = {
-    "bench": ("assist_bench", "obligation_bench", "timers_bench", "vault_bench"),
+    "bench": (
+        "assist_bench",
+        "catalogue_bench",
+        "obligation_bench",
+        "timers_bench",
+        "vault_bench",
+    ),
     "box": ("isolation", "server", "share"),
     "guard": (
         "authors",
@@ -47,7 +53,7 @@ _BESIDE_OTHERS = {
         "show",
         "watcher",
     ),
-    "simulate": ("corpus", "honest", "manifest", "mark", "plan", "table", "words"),
+    "simulate": ("attacks", "corpus", "honest", "manifest", "mark", "plan", "table", "words"),
 }
 _TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
 
@@ -216,17 +222,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)  # the random order comes first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the machine for themselves come last; of the others, the longest first.
-
-    A test that says how long it may take is a long one: begun late, all would wait for it.
-    """
-    items.sort(key=lambda item: (_is_alone(item), -_limit(item)))
-
-
-def _limit(item: pytest.Item) -> float:
-    """Seconds that the test asks for by a mark of its own; 0 where it asks for none."""
-    mark = item.get_closest_marker("timeout")
-    return 0.0 if mark is None else float(mark.args[0] if mark.args else mark.kwargs["timeout"])
+    """Tests that need the machine for themselves come last."""
+    items.sort(key=_is_alone)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # a test's time limit begins when its turn came
