@@ -21,6 +21,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from releve.adapters.linux.mounts import mounts
+from releve.adapters.loading import loading
 from releve.adapters.restic import tools
 from releve.flow.server import signin
 from releve.model.errors import ReleveError
@@ -34,7 +35,13 @@ _NOT_SHOWN = "NOT SHOWN, missing: "
 _ALONE = ("bench", "box", "guard", "simulate")
 # Of those folders, what neither races an attack nor holds a figure to a limit.
 _BESIDE_OTHERS = {
-    "bench": ("assist_bench", "obligation_bench", "timers_bench", "vault_bench"),
+    "bench": (
+        "assist_bench",
+        "catalogue_bench",
+        "obligation_bench",
+        "timers_bench",
+        "vault_bench",
+    ),
     "box": ("isolation", "server", "share"),
     "guard": (
         "authors",
@@ -46,7 +53,7 @@ _BESIDE_OTHERS = {
         "show",
         "watcher",
     ),
-    "simulate": ("corpus", "honest", "manifest", "mark", "plan", "table", "words"),
+    "simulate": ("attacks", "corpus", "honest", "manifest", "mark", "plan", "table", "words"),
 }
 _TURN = Path(tempfile.gettempdir()) / f"releve-tests-{os.getuid()}.turn"
 
@@ -204,6 +211,13 @@ def chromium() -> "Iterator[Browser]":
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded stays to the end: no worker looks for garbage among it, now or later."""
+    with loading():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)  # the random order comes first

@@ -9,19 +9,21 @@ import pytest
 
 from releve.adapters.restic.rest_server import RestServer
 from releve.apps.backup.state import Config, State
+from tests.restic_keys import open_at_little_cost
 
 pytestmark = pytest.mark.restic
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
-    """A vault and a state whose repository is made: key derivation is slow on purpose."""
+    """A vault and a state whose repository is made; it opens at little cost."""
     root = tmp_path_factory.mktemp("template")
     with RestServer(str(root / "vault")) as running:
         made = State(str(root / "state"))
         config = Config(url=running.url("host"), user="host", folders=("/",))
         made.configure(config, running.add_user("host"))
         assert made.engine().init()
+    open_at_little_cost(root / "vault/host", made.password_file.read_text())
     return root
 
 

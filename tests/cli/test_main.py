@@ -36,6 +36,17 @@ def failing(monkeypatch):
     return arrange
 
 
+def test_what_a_command_loads_is_not_looked_through_for_garbage_and_what_comes_later_is():
+    code = (
+        "import gc; from releve.apps.cli import main; main.run(['backup', 'list', '--state', '/none'])\n"
+        "print(gc.get_freeze_count() > 10_000, gc.isenabled())\n"
+        "before = gc.get_stats()[0]['collections']; kept = [[] for _ in range(5000)]\n"
+        "print(gc.get_stats()[0]['collections'] > before)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "True", "True"]
+
+
 def test_importing_the_command_imports_no_program():
     code = (
         "import sys, releve.apps.cli.main\n"

@@ -17,6 +17,7 @@ import pytest
 from releve.adapters.restic.rest_server import RestServer
 from releve.apps.backup.state import Config, State
 from releve.apps.simulate.corpus import dicom
+from tests.restic_keys import open_at_little_cost
 
 RELEVE = (sys.executable, "-m", "releve.apps.cli.main")
 PATIENTS, VISITS = 40, 160
@@ -24,13 +25,14 @@ PATIENTS, VISITS = 40, 160
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
-    """A vault and a state whose repository is made: key derivation is slow on purpose."""
+    """A vault and a state whose repository is made; it opens at little cost."""
     root = tmp_path_factory.mktemp("template")
     with RestServer(str(root / "vault")) as running:
         made = State(str(root / "state"))
         config = Config(url=running.url("host"), user="host", folders=("/",))
         made.configure(config, running.add_user("host"))
         assert made.engine().init()
+    open_at_little_cost(root / "vault/host", made.password_file.read_text())
     return root
 
 

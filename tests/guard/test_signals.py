@@ -95,9 +95,11 @@ def test_a_namespace_inside_the_scope_is_in_scope(two: tuple[Attackers, Attacker
 
 
 def test_a_job_in_the_foreground_of_a_terminal_is_told_from_one_without() -> None:
+    heeded = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would sleep on
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvp("sleep", ["sleep", "60"])
+    signal.signal(signal.SIGHUP, heeded)
     try:
         until = time.monotonic() + 10
         while not procfs.is_foreground(pid):

@@ -5,7 +5,7 @@ from tests.recover import practice
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A practice and its repository; key derivation is slow on purpose, so once for all."""
+    """A practice and its repository, once for all."""
     root = tmp_path_factory.mktemp("vault")
     source = root / "cabinet"
     source.mkdir()

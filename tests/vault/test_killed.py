@@ -60,7 +60,7 @@ def test_a_gate_killed_in_mid_backup_loses_nothing_and_the_backup_goes_on(own_ga
     credential = own_gate.credential("srv")
     port = own_gate.url.rsplit(":", 1)[1].strip("/")
     client, where = own_gate.client(credential), address("srv")
-    client.restic(where, "init")
+    client.begin(where)
     running = backup_under_way(client, where, big)
     try:
         for count in (5, 9, 13):
@@ -97,7 +97,7 @@ def test_a_store_killed_in_mid_backup_is_started_again_and_the_backup_succeeds(
 ):
     own_gate.start()
     client, where = own_gate.client(own_gate.credential("srv")), address("srv")
-    client.restic(where, "init")
+    client.begin(where)
     running = backup_under_way(client, where, big)
     dice = random.Random(3)
     try:

@@ -137,7 +137,7 @@ def test_a_view_is_read_through_the_gate_with_the_right_to_restore_only(
 
 def test_before_the_first_snapshot_there_is_no_view(gate, host):
     client = gate.client(gate.credential(host))
-    client.restic(f"/cabinet/{host}/{month()}/", "init")
+    client.begin(f"/cabinet/{host}/{month()}/")
     done = releve(
         "vault", "view", "--data", str(gate.data), "--as-of", now(), "--structure", "cabinet",
         "--host", host, check=False,

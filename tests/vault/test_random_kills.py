@@ -30,7 +30,7 @@ def test_kills_at_random_moments_lose_nothing_received(own_gate, tmp_path):
     dice = random.Random(os.environ.get("RELEVE_SEED", "relève"))
     own_gate.start()
     credential, where = own_gate.credential("srv"), address("srv")
-    own_gate.client(credential).restic(where, "init")
+    own_gate.client(credential).begin(where)
     folder = tmp_path / "docs"
     folder.mkdir()
     before, killed = received(own_gate), {"gate": 0, "store": 0, "client": 0}

@@ -400,7 +400,7 @@ def test_the_forget_attack_with_real_snapshots_changes_nothing_that_is_kept(
     folder, empty = tmp_path / "good", tmp_path / "empty"
     folder.mkdir()
     empty.mkdir()
-    client.restic(where, "init")
+    client.begin(where)
     for number in range(13):
         (folder / "letter.txt").write_text(f"version {number}")
         client.restic(where, "backup", str(folder))

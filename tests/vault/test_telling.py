@@ -134,7 +134,7 @@ def test_the_structure_sees_what_its_vault_has_and_hears_that_entries_were_remov
     gate.start()
     try:
         client = gate.client(gate.credential("srv1"))
-        client.restic(address("srv1"), "init")
+        client.begin(address("srv1"))
         before = (gate.data / "receipts/journal.jsonl").read_bytes()
         client.restic(address("srv1"), "backup", str(documents))
         end = gate.vault().book.seq
@@ -167,7 +167,7 @@ def test_the_first_backup_of_a_host_is_told_soon_and_later_ones_wait_their_turn(
         for host in ("srv1", "srv2"):
             before = site.vault().standing_at
             client = gate.client(gate.credential(host))
-            client.restic(address(host), "init")
+            client.begin(address(host))
             time.sleep(4)  # a repository without a whole backup is no news
             assert site.vault().standing_at == before
             client.restic(address(host), "backup", str(documents))
@@ -291,7 +291,7 @@ def test_a_vault_of_several_structures_tells_each_its_own_only(cli, tmp_path, ne
 def test_shares_are_counted_again_when_something_was_received_or_read(own_gate, documents, cli):
     own_gate.start()
     client, where = own_gate.client(own_gate.credential("srv1")), address("srv1")
-    client.restic(where, "init")
+    client.begin(where)
     client.restic(where, "backup", str(documents))
     vault = own_gate.vault()
     made = Standings(vault)

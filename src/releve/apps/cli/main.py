@@ -14,6 +14,7 @@ import click
 import msgspec
 
 import releve
+from releve.adapters.loading import loading
 from releve.apps.cli.called import describe
 from releve.apps.cli.exits import exits_of
 from releve.model.errors import ReleveError, UsageError
@@ -112,7 +113,10 @@ class LazyGroup(click.Group):
         if row is None:
             return None
         module, _, name = row.target.partition(":")
-        command = getattr(import_module(module), name)
+        if module not in sys.modules:
+            with loading():
+                import_module(module)
+        command = getattr(sys.modules[module], name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{row.target} is not a command")
         if ctx.obj == _HELP:  # naming the errors imports what the commands themselves need not

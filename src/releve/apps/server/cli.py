@@ -12,6 +12,7 @@ import click
 
 from releve.adapters.authority import own_names
 from releve.adapters.http.addresses import Network
+from releve.adapters.loading import loading
 from releve.adapters.sql.engine import only_server
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.api_token_cli import api_token
@@ -102,8 +103,9 @@ def run(
     as_json: bool,
 ) -> None:
     """Servir jusqu'à SIGTERM / serve until SIGTERM. Prints its address on stdout."""
-    from releve.adapters.audit_heads import place_of
-    from releve.apps.server import wiring
+    with loading():
+        from releve.adapters.audit_heads import place_of
+        from releve.apps.server import wiring
 
     host = host_of(listen)
     is_secure = host not in LOOPBACK if tls is None else tls
@@ -127,15 +129,16 @@ def run(
         _say_start(url, code, place, as_json)
         keep = dt.timedelta(days=keep_days) if keep_days else None
         places = [place_of(words) for words in ship_to]
-        app, context = wiring.build(
-            place,
-            store,
-            is_secure=is_secure,
-            url=url,
-            keep=keep,
-            places=places,
-            networks=networks,
-        )
+        with loading():
+            app, context = wiring.build(
+                place,
+                store,
+                is_secure=is_secure,
+                url=url,
+                keep=keep,
+                places=places,
+                networks=networks,
+            )
         anyio.run(wiring.serve, app, context, listener, certificate)
 
 
