@@ -1,5 +1,6 @@
 """The page of an incident: readable for a doctor, every act with a reason, never another's."""
 
+import datetime as dt
 import html
 import re
 
@@ -7,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from releve.flow.server.actions import expire
 from releve.flow.server.ingest import take
 from releve.flow.wire import Vitals
 from releve.model.casework import CaseTask
@@ -114,6 +116,63 @@ def test_a_playbook_is_followed_from_the_page(visitor: Visitor) -> None:
     assert "2 personnes différentes doivent être d’accord" in visitor.page("/").replace("\xa0", " ")
     assert visitor.post("/playbooks/ransomware/lead", state="undone", why="trop tôt").is_success
     assert visitor.post("/playbooks/castle/lead", state="done").status_code == 404
+
+
+def box(text: str) -> str:
+    """What the incident's page says to do now."""
+    (found,) = re.findall(
+        r'<section class="card" aria-labelledby="next">(.*?)</section>', text, re.DOTALL
+    )
+    return found.replace("\xa0", " ")
+
+
+def refused(visitor: Visitor, why: str) -> None:
+    """The isolation of both hosts, proposed, and refused by the one who is signed in."""
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    for action in set(re.findall(r"/actions/(\w+)/refuse", visitor.page("/"))):
+        form = {"csrf": visitor.csrf, "why": why}
+        assert visitor.browser.post(f"/actions/{action}/refuse", data=form).is_success
+
+
+def test_what_to_do_now_says_who_refused_a_step_when_and_why(visitor: Visitor) -> None:
+    refused(visitor, "consultation en cours")
+    said = box(visitor.page())
+    for words in (
+        "Proposée, mais aucune machine ne le fera",
+        "Isolez du réseau les machines touchées",
+        "serveur : refusé par claire le",
+        "accueil : refusé par claire le",
+        "<q>consultation en cours</q>",
+        "faites-le à la main, proposez-le de nouveau avec d’autres mots",
+        "Nommez une personne qui mène",  # and the next one, as before
+    ):
+        assert words in said, words
+    assert "consultation en cours" in visitor.page().split('id="timeline"')[1]
+    assert "refused by claire on" in box(visitor.page(f"{visitor.at}?lang=en"))
+
+
+def test_a_refused_step_is_proposed_again_in_other_words_done_or_skipped(visitor: Visitor) -> None:
+    refused(visitor, "consultation en cours")
+    at = "/playbooks/ransomware/isolate"
+    assert visitor.post(at, state="propose", why="l’attaque gagne le PACS").is_success
+    assert "refusé par" not in box(visitor.page())  # somebody is asked again
+    assert "<q>l’attaque gagne le PACS</q>" in visitor.page("/")
+    refused(visitor, "toujours non")
+    assert "toujours non" in box(visitor.page())
+    visitor.post(at, state="done")
+    assert "refusé par" not in box(visitor.page())
+    visitor.post(at, state="undone", why="pas tout")
+    visitor.post(at, state="skipped", why="on débranche")
+    assert "refusé par" not in box(visitor.page())
+
+
+def test_a_proposal_that_nobody_decided_in_time_needs_a_person_again(visitor: Visitor) -> None:
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    with visitor.served.store.unit(visitor.hosts[0].structure) as unit:
+        expire(unit, visitor.served.context.clock.now() + dt.timedelta(minutes=16))
+    assert "personne n’a décidé à temps" in box(visitor.page())
 
 
 def test_care_resumed_stops_its_clock_and_can_be_taken_back(visitor: Visitor) -> None:

@@ -24,6 +24,7 @@ from releve.triage.stops import first_hostile_write
 T = TypeVar("T", Evidence, HandOver, RansomDecision)
 LINES = 150  # of the timeline, on one page
 TASKS = 60
+_LAPSED = ("refused", "expired", "failed")
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +33,16 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]  # that the last word proposed
 
     @property
+    def lapsed(self) -> tuple[Action, ...]:
+        """What it proposed and no host will do: refused, over before anybody decided, or failed."""
+        if self.word is None or self.word.state != "proposed":
+            return ()
+        newest = {(a.host, a.task): a for a in self.actions}
+        return tuple(a for a in newest.values() if a.state in _LAPSED)
+
+    @property
     def is_open(self) -> bool:
-        return self.word is None or self.word.state == "undone"
+        return self.word is None or self.word.state == "undone" or bool(self.lapsed)
 
     @property
     def is_settled(self) -> bool:
@@ -42,12 +51,16 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
-    """A playbook that was started. `next_step`: the first that nobody did or skipped."""
+    """A playbook that was started. `next_step`: the first that nobody did, skipped or proposed.
+
+    `lapsed`: steps that were proposed and came to nothing; they need a person again.
+    """
 
     run: PlaybookRun
     playbook: Playbook
     steps: tuple[StepView, ...]
     next_step: PlaybookStep | None
+    lapsed: tuple[StepView, ...]
     settled: int
 
 
@@ -143,12 +156,13 @@ def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | Non
     if playbook is None:
         return None
     steps = tuple(_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
-    waiting = [view.step for view in steps if view.is_open]
+    waiting = [view.step for view in steps if view.is_open and not view.lapsed]
     return RunView(
         run=run,
         playbook=playbook,
         steps=steps,
         next_step=waiting[0] if waiting else None,
+        lapsed=tuple(view for view in steps if view.lapsed),
         settled=sum(view.is_settled for view in steps),
     )
 

@@ -14,12 +14,13 @@ from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
-from releve.flow.server import actions
+from releve.flow.server import actions, playbooks
 from releve.flow.server.ports import Unit
 from releve.model.access import Role
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
 
+_LONGEST = 300  # letters of a reason
 # Who sees no page of a structure is sent on from the first one.
 _ARRIVE: dict[Role | None, str] = {Role.GROUP: "/group", Role.INSURER: "/insurer"}
 
@@ -94,8 +95,10 @@ async def decide(
     request: AnyRequest, identity: FromPath[str], decision: FromPath[str]
 ) -> Response[str]:
     entered = await enter(request)
-    await form_of(request, entered.session)
+    fields = await form_of(request, entered.session)
     context, login, now = entered.visit.context, entered.session.login, entered.visit.now
+    doer = playbooks.Doer(by=login, at=now, key=context.key, new_id=context.new_id)
+    why = fields.get("why", "")[:_LONGEST]
 
     def carry(unit: Unit) -> None:
         if unit.action(identity) is None or decision not in ("approve", "refuse"):
@@ -103,7 +106,7 @@ async def decide(
         if decision == "approve":
             actions.approve(unit, identity, context.key, actor=login, now=now)
         else:
-            actions.refuse(unit, identity, actor=login, now=now)
+            playbooks.refuse(unit, context.playbooks, identity, doer, why)
 
     await writing(entered, carry)
     return go("/")
