@@ -175,6 +175,36 @@ def test_a_proposal_that_nobody_decided_in_time_needs_a_person_again(visitor: Vi
     assert "personne n’a décidé à temps" in box(visitor.page())
 
 
+def test_before_and_after_closing_the_page_says_what_stays_open(visitor: Visitor) -> None:
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/lead", state="done")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    visitor.post("/obligations", by="claire")
+    (_, asked) = visitor.page().split('id="handling"')
+    for words in (
+        "Encore ouvert, et que la clôture ne finit pas",
+        "23 étapes de fiche ni faites ni passées",
+        "2 propositions attendent une décision",
+        "Consultations : personne n’a dit que le soin a repris",
+        "Inscrire au registre des violations",
+        "Notifier la violation à la CNIL</a> : à faire avant",
+        "Vous pouvez clore quand même",
+    ):
+        assert words in asked.replace("\xa0", " "), words
+    assert visitor.post("/close", why="relu").is_success  # it is allowed
+    after = box(visitor.page())
+    assert "Clos, mais encore ouvert" in after
+    assert "Notifier la violation à la CNIL" in after
+    assert "Closed, but still open" in box(visitor.page(f"{visitor.at}?lang=en"))
+
+
+def test_closing_what_is_done_warns_of_nothing(visitor: Visitor) -> None:
+    visitor.post("/care/soins", how="now")
+    assert "que la clôture ne finit pas" not in visitor.page()
+    visitor.post("/close", why="relu")
+    assert "mais encore ouvert" not in visitor.page()
+
+
 def test_care_resumed_stops_its_clock_and_can_be_taken_back(visitor: Visitor) -> None:
     visitor.post("/care/soins", how="now")
     assert "A repris" in visitor.page()

@@ -6,12 +6,15 @@ from typing import TypeVar
 import msgspec
 
 from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
+from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.ports import Unit
 from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.finding import Severity
 from releve.model.incident import Entry, Incident
+from releve.model.law import Law
+from releve.model.obligation import State
 from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.model.structure import DataSetEntry
@@ -89,11 +92,27 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
-    legal: Look | None = None  # the legal clock that runs and is the worst
+    duties: tuple[Look, ...] = ()  # the legal clocks that run, worst first
 
     @property
     def host_names(self) -> tuple[str, ...]:
         return tuple(self.names.get(host, host) for host in self.incident.hosts)
+
+    @property
+    def open_steps(self) -> int:
+        """Of playbooks that were started: steps that nobody did or skipped."""
+        return sum(len(run.steps) - run.settled for run in self.runs)
+
+    @property
+    def undecided(self) -> int:
+        """Proposals of these steps that wait for a decision."""
+        asked = [action for run in self.runs for step in run.steps for action in step.actions]
+        return sum(action.state == "proposed" for action in asked)
+
+    @property
+    def care_stopped(self) -> tuple[str, ...]:
+        """Services of care that nobody said go on."""
+        return tuple(clock.service.name for clock in self.care if clock.resumed is None)
 
     @property
     def first_write(self) -> dt.datetime:
@@ -144,6 +163,13 @@ def case_view(
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
     )
+
+
+def with_duties(view: CaseView, unit: Unit, law: Law, now: dt.datetime) -> CaseView:
+    """The view with the legal clocks that still run."""
+    looks = duties.looks(unit, law, now, view.incident.id)
+    running = tuple(look for look in looks if look.obligation.state is State.RUNNING)
+    return msgspec.structs.replace(view, duties=running)
 
 
 def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:

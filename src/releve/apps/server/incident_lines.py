@@ -10,6 +10,7 @@ from releve.apps.console.words import Words
 from releve.apps.web.assets import templates
 from releve.flow.server.recoveries import IncidentRecovery
 from releve.model.incident import Entry, Incident
+from releve.obligation.clocks import Look
 
 _T = Words("fr")
 
@@ -40,6 +41,22 @@ def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
     found += [f"{_local(e.at, zone)}  {_said(parts, e)}" for e in reversed(view.entries)]
     found += [f"[{'x' if task.done_at else ' '}] {task.id}  {task.title}" for task in view.tasks]
     return [*found, *(f"{p.id}  {p.sha256[:16]}  {p.name}" for p in view.evidence)]
+
+
+def still_open(view: CaseView, zone: dt.tzinfo) -> dict[str, object]:
+    """What closing does not end: steps, proposals, care, legal clocks with when each is due."""
+    return {
+        "open_steps": view.open_steps,
+        "undecided": view.undecided,
+        "care_stopped": list(view.care_stopped),
+        "open_clocks": [_clock(look, zone) for look in view.duties],
+    }
+
+
+def _clock(look: Look, zone: dt.tzinfo) -> str:
+    due = look.obligation.due_at
+    when = due.astimezone(zone).isoformat(timespec="minutes") if due else _T("obligation.no_figure")
+    return f"{look.duty.id}, {look.duty.name.fr} ({when})"
 
 
 def _lapsed(step: StepView, view: CaseView, zone: dt.tzinfo) -> str:
