@@ -4,18 +4,16 @@ import datetime as dt
 
 import msgspec
 
+from releve.flow.server import situations
 from releve.flow.server.ports import ActionRecord, AuditEntry, BreakGlassCode, Store, Unit
 from releve.model.casework import CaseTask
 from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
-from releve.model.standing import Standing
 from releve.triage.aftercare import due
-from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals, totals_of
-from releve.triage.vaults import ToldVault
+from releve.triage.outlook import Outlook, Totals, is_silent, totals, totals_of
 
-_standing = msgspec.json.Decoder(Standing).decode
 _NAMED = 3  # hosts in a title
 _TASKS = {
     Isolate: "isolate",
@@ -29,7 +27,7 @@ _TASKS = {
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     silent: bool
-    mood: str  # "well", "watching", "starting", "down", "silent", "ended"
+    mood: str  # "well", "watching", "starting", "down", "silent", "never", "ended"
     isolation: Isolation | None  # None too once its end has passed: a silent host tells nothing
     held_bytes: int
     worst_p99_ms: float | None
@@ -73,17 +71,17 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         would_stop = unit.findings("would_stop", most=50)
         approved = unit.findings("approved", most=10)
         waiting = unit.actions(state="proposed")
-        vaults = told_vaults(unit)
+        vaults = unit.vaults()
+        seen = situations.outlook_of(unit, now)
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
         tasks = unit.waiting_tasks()
         broken_glass = unit.break_glass_unseen()
-        calls = unit.help_requests(is_open=True)
-    names = {h.id: h.name for h in hosts} | {v.vault.id: v.vault.name for v in vaults}
+    names = {h.id: h.name for h in hosts} | {v.id: v.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
         structure_name=name,
-        outlook=outlook(hosts, open_, len(waiting), now, vaults, len(broken_glass), calls),
+        outlook=seen,
         hosts=tuple(host_view(h, now) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),
@@ -95,16 +93,6 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         last_closed=incident_view(closed, names) if closed else None,
         due=due(tasks, now),
         broken_glass=tuple(broken_glass),
-    )
-
-
-def told_vaults(unit: Unit) -> tuple[ToldVault, ...]:
-    """The structure's vaults with the last standing of each; those that were removed too."""
-    records = [unit.vault(vault.id) for vault in unit.vaults()]
-    return tuple(
-        ToldVault(vault=r.vault, standing=_standing(r.standing) if r.standing else None)
-        for r in records
-        if r is not None
     )
 
 
@@ -152,7 +140,7 @@ def host_view(host: Host, now: dt.datetime) -> HostView:
     return HostView(
         host=host,
         silent=silent,
-        mood="silent" if silent else mood,
+        mood=("silent" if host.last_seen_at else "never") if silent else mood,
         isolation=isolation_now(host, now),
         held_bytes=sum(f.held_bytes for f in folders),
         worst_p99_ms=max(windows, default=None),
