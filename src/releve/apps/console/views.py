@@ -1,6 +1,7 @@
 """What the pages show, read from one structure's state."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,6 +12,7 @@ from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
+from releve.model.structure import CareService
 from releve.triage.aftercare import due
 from releve.triage.outlook import Outlook, Totals, is_silent, totals, totals_of
 
@@ -28,6 +30,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     silent: bool
     mood: str  # "well", "watching", "starting", "down", "silent", "never", "ended"
+    care: str  # "said", "presumed" (nobody said; it is treated as one that does), "none"
     isolation: Isolation | None  # None too once its end has passed: a silent host tells nothing
     held_bytes: int
     worst_p99_ms: float | None
@@ -43,7 +46,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
 class ActionView(msgspec.Struct, frozen=True, kw_only=True):
     record: ActionRecord
     host_name: str
-    carries_care: bool
+    care: str  # as of HostView
     task: str
 
 
@@ -76,20 +79,22 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
         tasks = unit.waiting_tasks()
+        profile = unit.profile()
         broken_glass = unit.break_glass_unseen()
+    services = profile.services if profile else ()
     names = {h.id: h.name for h in hosts} | {v.id: v.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
         structure_name=name,
         outlook=seen,
-        hosts=tuple(host_view(h, now) for h in hosts),
+        hosts=tuple(host_view(h, now, services) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),
         sums=totals_of(open_) if open_ else None,
         would_stop=tuple(would_stop),
         approved=tuple(approved),
-        waiting=tuple(_action_view(r, hosts) for r in waiting),
-        under_way=tuple(_action_view(r, hosts) for r in under_way),
+        waiting=tuple(_action_view(r, hosts, services) for r in waiting),
+        under_way=tuple(_action_view(r, hosts, services) for r in under_way),
         last_closed=incident_view(closed, names) if closed else None,
         due=due(tasks, now),
         broken_glass=tuple(broken_glass),
@@ -130,7 +135,7 @@ def structure_name(store: Store, structure: str) -> str:
     return next((s.name for s in store.structures() if s.id == structure), "")
 
 
-def host_view(host: Host, now: dt.datetime) -> HostView:
+def host_view(host: Host, now: dt.datetime, services: Sequence[CareService] = ()) -> HostView:
     folders = host.state.folders
     windows = [f.p99_ms for f in folders if f.p99_ms is not None]
     silent = is_silent(host, now)
@@ -141,6 +146,7 @@ def host_view(host: Host, now: dt.datetime) -> HostView:
         host=host,
         silent=silent,
         mood=("silent" if host.last_seen_at else "never") if silent else mood,
+        care=care_of(host, services),
         isolation=isolation_now(host, now),
         held_bytes=sum(f.held_bytes for f in folders),
         worst_p99_ms=max(windows, default=None),
@@ -164,11 +170,22 @@ def task_name(record: ActionRecord) -> str:
     return _TASKS[type(record.action.task)]
 
 
-def _action_view(record: ActionRecord, hosts: list[Host]) -> ActionView:
+def care_of(host: Host, services: Sequence[CareService]) -> str:
+    """Whether care depends on the host, and whether anybody said so."""
+    if not host.carries_care:
+        return "none"
+    named = {name.lower() for service in services for name in service.hosts}
+    is_said = host.care_role or host.name.lower() in named
+    return "said" if is_said else "presumed"
+
+
+def _action_view(
+    record: ActionRecord, hosts: list[Host], services: Sequence[CareService]
+) -> ActionView:
     host = next((h for h in hosts if h.id == record.action.host), None)
     return ActionView(
         record=record,
         host_name=host.name if host else record.action.host,
-        carries_care=host.carries_care if host else True,
+        care=care_of(host, services) if host else "presumed",
         task=task_name(record),
     )
