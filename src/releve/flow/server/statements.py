@@ -37,6 +37,7 @@ from releve.report.figures import Measured, spread
 from releve.triage.care import clocks
 from releve.triage.outlook import is_silent, totals_of
 
+_MOST_ROTAS = 100_000
 _LONGEST_DAYS = 32  # 31 and the hour that a change of the clocks may add
 _GUARDED = ("watching", "enforcing")
 _NS = 10**9
@@ -63,7 +64,7 @@ def measure(unit: Unit, name: str, month: Month, now: dt.datetime) -> Statement:
         drills=_drills([e for _, e in told if isinstance(e, ev.DrillRan) and not e.is_expected]),
         vaults=_vaults(unit),
         duties=_duties(unit.obligations(), month, now),
-        on_call=_on_call(unit, month),
+        on_call=_on_call(unit, month, now),
         protected=_protected(unit.hosts(), now),
     )
 
@@ -236,16 +237,19 @@ def _duties(known: Sequence[Obligation], month: Month, now: dt.datetime) -> Duty
     )
 
 
-def _on_call(unit: Unit, month: Month) -> OnCallFigures | None:
+def _on_call(unit: Unit, month: Month, now: dt.datetime) -> OnCallFigures | None:
+    """None: there was no rota in the month, as far as it has come."""
     rota = unit.rota()
-    if rota is None:
+    set_at = [entry.at for entry in unit.trail_of(("set_rota",), most=_MOST_ROTAS)]
+    since, until = max(month.since, min(set_at, default=month.since)), min(month.until, now)
+    if rota is None or since >= until:
         return None
-    watches = plan(rota, month.since, _LONGEST_DAYS, zone_on_call(unit, rota))
-    gone = sum(
-        max(0.0, (min(h.until, month.until) - h.since).total_seconds()) for h in holes(watches)
+    watches = plan(rota, since, _LONGEST_DAYS, zone_on_call(unit, rota))
+    gone = sum(max(0.0, (min(h.until, until) - h.since).total_seconds()) for h in holes(watches))
+    whole = (until - since).total_seconds()
+    return OnCallFigures(
+        hours=whole / 3600, covered_hours=(whole - gone) / 3600, since=since, until=until
     )
-    whole = (month.until - month.since).total_seconds()
-    return OnCallFigures(hours=whole / 3600, covered_hours=(whole - gone) / 3600)
 
 
 def _protected(hosts: Sequence[Host], now: dt.datetime) -> ProtectedFigures | None:
