@@ -12,6 +12,7 @@ import releve
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
+from releve.apps.console.trail_words import Content, row
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import actions, playbooks
@@ -117,6 +118,8 @@ async def health(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
     now, store = entered.visit.now, entered.visit.context.store
     name = await to_thread.run_sync(views.structure_name, store, entered.structure)
+    context = entered.visit.context
+    content = Content(law=context.law, forms=context.forms, playbooks=context.playbooks)
 
     def read(unit: Unit) -> dict[str, Any]:
         hosts = unit.hosts()
@@ -125,9 +128,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "hosts": [views.host_view(h, now) for h in hosts],
             "vitals": {r.host.id: r.vitals for r in records if r is not None},
             "events": unit.count_events(),
-            "trail": [
-                views.in_one_language(e, entered.visit.words.language) for e in unit.trail(most=60)
-            ],
+            "trail": [row(e, content, entered.visit.words) for e in unit.trail(most=60)],
             "named": views.trail_names(unit, name),
             "trail_is_whole": unit.trail_is_whole(),
             "people": len(unit.people()),

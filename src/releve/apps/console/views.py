@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.flow.server import situations
-from releve.flow.server.ports import ActionRecord, AuditEntry, BreakGlassCode, Store, Unit
+from releve.flow.server.ports import ActionRecord, BreakGlassCode, Store, Unit
 from releve.model.casework import CaseTask
 from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
@@ -101,15 +101,6 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
     )
 
 
-# Our own words in a detail of the trail, by what it is of and the verb.
-_IN_BOTH = {
-    ("host", "forget"): ("événements / events", "constats / findings"),
-    ("identity", "remove"): ("comptes / accounts",),
-    ("structure", "onboard"): ("technicien / technician",),
-    ("structure", "set_rota"): ("personnes / people",),
-}
-
-
 def names_of(unit: Unit) -> dict[str, str]:
     """Of hosts and vaults: an incident is of either."""
     return {h.id: h.name for h in unit.hosts()} | {v.id: v.name for v in unit.vaults()}
@@ -120,15 +111,6 @@ def trail_names(unit: Unit, structure: str) -> dict[str, str]:
     named = {f"host/{h.id}": h.name for h in unit.hosts()}
     named |= {f"person/{p.id}": p.login for p in unit.people()}
     return named | {f"structure/{unit.structure}": structure}
-
-
-def in_one_language(entry: AuditEntry, language: str) -> AuditEntry:
-    """For a page: the trail itself keeps both, and what people wrote in it is as they wrote it."""
-    detail = entry.detail
-    for both in _IN_BOTH.get((entry.object.partition("/")[0], entry.verb), ()):
-        french, _, english = both.partition(" / ")
-        detail = detail.replace(both, english if language == "en" else french)
-    return msgspec.structs.replace(entry, detail=detail)
 
 
 def structure_name(store: Store, structure: str) -> str:
