@@ -332,7 +332,8 @@ def test_the_audit_trail_is_told_in_words_and_pages_name_their_zone(visitor: Vis
     text = visitor.page("/health")
     assert "compte créé" in text
     assert "<code>create</code>" not in text
-    assert "fuseau" in text
+    assert "Heures affichées : heure de Paris." in text.replace("\xa0", " ")
+    assert "Times shown: Paris time." in visitor.page("/health?lang=en")
 
 
 def test_two_thousand_tasks_are_turned_page_by_page(served: Running) -> None:
