@@ -80,4 +80,6 @@ def test_a_proposal_that_waits_is_to_be_handled_now_on_both_pages(
     with served.store.unit(host.structure) as unit:
         actions.propose(unit, host.id, Isolate(), actor="c", identity="a1", now=now)
     assert told() == ("Maintenant", "1", "action")
+    for page in ("/situation", "/situation/wall"):
+        assert "propositions à décider" in html.unescape(browser.get(page).text)
     assert "Action requise" in told.open()

@@ -10,7 +10,7 @@ from releve.model.host import BackupState, Host, HostState
 from releve.model.incident import Incident
 from releve.model.obligation import Obligation
 from releve.model.situation import Situation
-from releve.triage.outlook import outlook
+from releve.triage.outlook import Concern, Outlook, outlook
 from releve.triage.situation import rank, sum_up
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
@@ -27,8 +27,7 @@ def call(minutes: float, *, blocked: bool = False, answered: bool = False) -> He
 
 
 def seen(*calls: HelpRequest) -> Situation:
-    mood = outlook((), (), 0, T0, calls=calls).mood
-    return sum_up("s", (), (), calls, (), T0, mood)
+    return sum_up("s", (), (), calls, (), T0, outlook((), (), 0, T0, calls=calls))
 
 
 def test_the_summary_tells_blocked_care_and_since_when_nobody_came_to_it() -> None:
@@ -73,7 +72,7 @@ def test_blocked_care_is_looked_at_now_until_its_call_is_closed() -> None:
 
 def test_a_row_of_before_is_read_and_says_nothing_of_blocked_care() -> None:
     told = msgspec.to_builtins(seen(call(5)))
-    for name in ("care_blocked", "blocked_since", "mood", "unheard"):
+    for name in ("care_blocked", "blocked_since", "mood", "unheard", "reasons"):
         del told[name]
     found = msgspec.json.decode(msgspec.json.encode(told), type=Situation)
     assert (found.help_waiting, found.care_blocked, found.blocked_since) == (1, 0, None)
@@ -116,3 +115,13 @@ def test_what_wants_somebody_now_and_what_today_is_the_same_everywhere() -> None
     assert told(spoke, open_=(notice,)) == ("today", "watching", ["alert"])
     assert told(spoke, waiting=1) == ("action", "down", ["waiting"])
     assert told(spoke, clocks=(late,)) == ("action", "down", ["clocks_late"])
+
+
+def test_a_row_says_what_it_is_looked_at_for_where_no_figure_of_it_does() -> None:
+    seen = outlook((), (), 2, T0, broken_glass=1)
+    row = sum_up("s", (), (), (), (), T0, seen)
+    assert (row.mood, row.reasons) == ("down", ("break_glass", "waiting"))
+    broken = Outlook(state="action", mood="down", concerns=(
+        Concern(kind="vault_broken"), Concern(kind="vault_bad"), Concern(kind="silent"),
+    ))  # fmt: skip
+    assert sum_up("s", (), (), (), (), T0, broken).reasons == ("vault",)

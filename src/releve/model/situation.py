@@ -12,6 +12,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     structure: str
     mood: str = "setup"  # "down" (somebody looks now), "watching" (today), "setup" or "well"
+    reasons: tuple[
+        str, ...
+    ] = ()  # of the mood, that no figure below tells: what it is to be looked at for
     incidents: int = 0  # open ones
     severity: Severity | None = None  # of the worst of them
     first_sign: dt.datetime | None = None  # of the oldest of them

@@ -9,9 +9,27 @@ from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.obligation import Obligation, State
 from releve.model.situation import Situation
-from releve.triage.outlook import BACKUP_LATE_AFTER, is_silent, lacks_backup, lacks_drill
+from releve.triage.outlook import BACKUP_LATE_AFTER, Outlook, is_silent, lacks_backup, lacks_drill
 
 _GRAVITY = list(Severity)
+# What the other figures of a row do not tell.
+_REASONS = {
+    "break_glass": "break_glass",
+    "waiting": "waiting",
+    "backup_folder": "backup_source",
+    "backup_source_missing": "backup_source",
+    "backup_source_empty": "backup_source",
+    "backup_hook_failed": "backup_source",
+    "drill_failed": "drill",
+    "drill_late": "drill",
+    "vault_broken": "vault",
+    "vault_silent": "vault",
+    "vault_bad": "vault",
+    "vault_copy_late": "vault",
+    "vault_copy_broken": "vault",
+    "vault_job_late": "vault",
+    "vault_disk": "vault",
+}
 _MOODS = ("down", "watching", "setup", "well")
 Rank = tuple[float, float, bool, bool, int, int, int, bool, int, str]
 
@@ -23,11 +41,11 @@ def sum_up(
     calls: Sequence[HelpRequest],
     clocks: Sequence[Obligation],
     now: dt.datetime,
-    mood: str,
+    seen: Outlook,
 ) -> Situation:
     """From what is open: incidents, calls for help; and all hosts and legal clocks.
 
-    `mood`: of the structure's outlook, so that its own page and this row never disagree.
+    `seen`: the structure's outlook, so that its own page and this row never disagree.
     """
     nobody = [c for c in calls if c.course.acknowledged_at is None]
     waiting = [c.course.opened_at for c in nobody]
@@ -38,7 +56,8 @@ def sum_up(
     drills = [h.state.drill.last_good_at for h in hosts if h.state.drill is not None]
     return Situation(
         structure=structure,
-        mood=mood,
+        mood=seen.mood,
+        reasons=_reasons(seen),
         incidents=len(incidents),
         severity=max((i.severity for i in incidents), key=_GRAVITY.index, default=None),
         first_sign=min((i.opened_at for i in incidents), default=None),
@@ -62,6 +81,12 @@ def sum_up(
         undrilled=sum(map(lacks_drill, hosts)),
         drill_at=min((at for at in drills if at is not None), default=None),
     )
+
+
+def _reasons(seen: Outlook) -> tuple[str, ...]:
+    """Each once, in the outlook's order."""
+    found = (_REASONS.get(concern.kind, "") for concern in seen.concerns)
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def backup_is_late(situation: Situation, now: dt.datetime) -> bool:

@@ -63,7 +63,7 @@ def summed(unit: Unit, now: dt.datetime) -> Situation:
         _calls(unit),
         unit.obligations(),
         now,
-        outlook_of(unit, now).mood,
+        outlook_of(unit, now),
     )
 
 
