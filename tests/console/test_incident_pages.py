@@ -8,10 +8,14 @@ import httpx
 import msgspec
 import pytest
 
+from releve.flow.server import situations
 from releve.flow.server.actions import expire
 from releve.flow.server.ingest import take
+from releve.flow.server.months import month_of
+from releve.flow.server.statements import measure
 from releve.flow.wire import Vitals
 from releve.model.casework import CaseTask
+from releve.model.finding import Severity
 from releve.model.incident import Incident
 from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.console.test_pages import sign_in
@@ -203,6 +207,21 @@ def test_closing_what_is_done_warns_of_nothing(visitor: Visitor) -> None:
     assert "que la clôture ne finit pas" not in visitor.page()
     visitor.post("/close", why="relu")
     assert "mais encore ouvert" not in visitor.page()
+
+
+def test_how_grave_it_is_is_the_same_on_its_page_the_situation_and_the_statement(
+    visitor: Visitor,
+) -> None:
+    (stored,) = visitor.incidents()
+    assert (
+        stored.severity is Severity.SERIOUS
+    )  # as found; that it touches two hosts makes it graver
+    assert '<span class="pill sev-pill-critical">critique</span>' in visitor.page()
+    now = visitor.served.context.clock.now()
+    with visitor.served.store.unit(visitor.hosts[0].structure, writes=False) as unit:
+        assert situations.summed(unit, now).severity is Severity.CRITICAL
+        month = month_of(f"{now:%Y-%m}", "UTC")
+        assert measure(unit, "Cabinet A", month, now).incidents.by_severity == {"critical": 1}
 
 
 def test_care_resumed_stops_its_clock_and_can_be_taken_back(visitor: Visitor) -> None:

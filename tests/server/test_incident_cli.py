@@ -72,7 +72,7 @@ def test_a_terminal_reads_as_the_page_does_in_french_and_by_the_structures_clock
         profiles.put(cli.store, cli.structure, profile, actor="a", now=T0)
         opened = f"{cli.incident.opened_at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
         (listed,) = cli.said("incident", "list")
-        assert listed == f"{cli.incident.id}  {opened}  sérieux  En cours"
+        assert listed == f"{cli.incident.id}  {opened}  critique  En cours"
         first, *lines = cli.said("incident", "show", cli.incident.id)
         assert first.startswith(f"{cli.incident.id}  critique  serveur, imagerie")
         stops = [line for line in lines if "Programme hostile arrêté." in line]

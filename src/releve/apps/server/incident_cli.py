@@ -36,9 +36,11 @@ def incident() -> None:
 @click.option("--open", "only_open", is_flag=True, help="Ceux qui sont ouverts / open ones only.")
 def list_(home: Path, db: str, structure: str, *, as_json: bool, only_open: bool) -> None:
     """Du plus récent au plus ancien / newest first."""
-    with desk(home, db, structure).unit(writes=False) as unit:
+    at = desk(home, db, structure)
+    with at.unit(writes=False) as unit:
         names, zone = names_of(unit), zone_of(unit)
-        for one in unit.open_incidents() if only_open else unit.incidents():
+        found = unit.open_incidents() if only_open else unit.incidents()
+        for one in incidents.weighed(unit, found, at.now):
             if as_json:
                 answer(_facts(one, names), as_json=True)
             else:
@@ -125,6 +127,7 @@ def close(
         names = names_of(unit)
         view = with_duties(case_view(unit, shut, names, playbooks(), at.now), unit, law(), at.now)
         zone = zone_of(unit)
+    shut = msgspec.structs.replace(shut, severity=view.severity)
     answer({**_facts(shut, names), **still_open(view, zone)}, as_json=as_json)
 
 

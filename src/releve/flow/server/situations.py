@@ -4,6 +4,7 @@ import datetime as dt
 
 import msgspec
 
+from releve.flow.server.incidents import weighed
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import HelpRequest
@@ -59,7 +60,7 @@ def summed(unit: Unit, now: dt.datetime) -> Situation:
     return sum_up(
         unit.structure,
         unit.hosts(),
-        unit.open_incidents(),
+        weighed(unit, unit.open_incidents(), now),
         _calls(unit),
         unit.obligations(),
         now,
@@ -71,7 +72,7 @@ def outlook_of(unit: Unit, now: dt.datetime) -> Outlook:
     """What the structure's own page says first; its row among many has the same mood."""
     return outlook(
         unit.hosts(),
-        unit.open_incidents(),
+        weighed(unit, unit.open_incidents(), now),
         len(unit.actions(state="proposed")),
         now,
         told_vaults(unit),

@@ -8,6 +8,7 @@ import msgspec
 
 from releve.assist.rota import holes, plan
 from releve.flow.server.assist.escalating import zone_on_call
+from releve.flow.server.incidents import weighed
 from releve.flow.server.ports import Unit
 from releve.model import event as ev
 from releve.model.finding import Severity
@@ -48,6 +49,7 @@ _TOLD_OF = (b'"backup_ran"', b'"drill_ran"')
 def measure(unit: Unit, name: str, month: Month, now: dt.datetime) -> Statement:
     """Everything that can be said of the month now."""
     incidents = [one for one in unit.incidents_of(month) if not one.merged_into]
+    incidents = weighed(unit, incidents, now)
     told = _told_in(unit, month)
     care = _care(unit, incidents, now)
     return Statement(
