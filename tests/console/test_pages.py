@@ -370,7 +370,7 @@ def test_the_live_page_s_scripts_are_not_deferred(served: Running, browser: http
     """Deferred, htmx at times starts before its extension is loaded, and the page never is live."""
     sign_in(served, browser)
     scripts = re.findall(r"<script[^>]*>", browser.get("/").text)
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     assert not [s for s in scripts if "defer" in s or "async" in s]
 
 
