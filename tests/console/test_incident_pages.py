@@ -1,5 +1,6 @@
 """The page of an incident: readable for a doctor, every act with a reason, never another's."""
 
+import datetime as dt
 import html
 import re
 
@@ -7,9 +8,14 @@ import httpx
 import msgspec
 import pytest
 
+from releve.flow.server import situations
+from releve.flow.server.actions import expire
 from releve.flow.server.ingest import take
+from releve.flow.server.months import month_of
+from releve.flow.server.statements import measure
 from releve.flow.wire import Vitals
 from releve.model.casework import CaseTask
+from releve.model.finding import Severity
 from releve.model.incident import Incident
 from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
 from tests.console.test_pages import sign_in
@@ -114,6 +120,108 @@ def test_a_playbook_is_followed_from_the_page(visitor: Visitor) -> None:
     assert "2 personnes différentes doivent être d’accord" in visitor.page("/").replace("\xa0", " ")
     assert visitor.post("/playbooks/ransomware/lead", state="undone", why="trop tôt").is_success
     assert visitor.post("/playbooks/castle/lead", state="done").status_code == 404
+
+
+def box(text: str) -> str:
+    """What the incident's page says to do now."""
+    (found,) = re.findall(
+        r'<section class="card" aria-labelledby="next">(.*?)</section>', text, re.DOTALL
+    )
+    return found.replace("\xa0", " ")
+
+
+def refused(visitor: Visitor, why: str) -> None:
+    """The isolation of both hosts, proposed, and refused by the one who is signed in."""
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    for action in set(re.findall(r"/actions/(\w+)/refuse", visitor.page("/"))):
+        form = {"csrf": visitor.csrf, "why": why}
+        assert visitor.browser.post(f"/actions/{action}/refuse", data=form).is_success
+
+
+def test_what_to_do_now_says_who_refused_a_step_when_and_why(visitor: Visitor) -> None:
+    refused(visitor, "consultation en cours")
+    said = box(visitor.page())
+    for words in (
+        "Proposée, mais aucune machine ne le fera",
+        "Isolez du réseau les machines touchées",
+        "serveur : refusé par claire le",
+        "accueil : refusé par claire le",
+        "<q>consultation en cours</q>",
+        "faites-le à la main, proposez-le de nouveau avec d’autres mots",
+        "Nommez une personne qui mène",  # and the next one, as before
+    ):
+        assert words in said, words
+    assert "consultation en cours" in visitor.page().split('id="timeline"')[1]
+    assert "refused by claire on" in box(visitor.page(f"{visitor.at}?lang=en"))
+
+
+def test_a_refused_step_is_proposed_again_in_other_words_done_or_skipped(visitor: Visitor) -> None:
+    refused(visitor, "consultation en cours")
+    at = "/playbooks/ransomware/isolate"
+    assert visitor.post(at, state="propose", why="l’attaque gagne le PACS").is_success
+    assert "refusé par" not in box(visitor.page())  # somebody is asked again
+    assert "<q>l’attaque gagne le PACS</q>" in visitor.page("/")
+    refused(visitor, "toujours non")
+    assert "toujours non" in box(visitor.page())
+    visitor.post(at, state="done")
+    assert "refusé par" not in box(visitor.page())
+    visitor.post(at, state="undone", why="pas tout")
+    visitor.post(at, state="skipped", why="on débranche")
+    assert "refusé par" not in box(visitor.page())
+
+
+def test_a_proposal_that_nobody_decided_in_time_needs_a_person_again(visitor: Visitor) -> None:
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    with visitor.served.store.unit(visitor.hosts[0].structure) as unit:
+        expire(unit, visitor.served.context.clock.now() + dt.timedelta(minutes=16))
+    assert "personne n’a décidé à temps" in box(visitor.page())
+
+
+def test_before_and_after_closing_the_page_says_what_stays_open(visitor: Visitor) -> None:
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/lead", state="done")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    visitor.post("/obligations", by="claire")
+    (_, asked) = visitor.page().split('id="handling"')
+    for words in (
+        "Encore ouvert, et que la clôture ne finit pas",
+        "23 étapes de fiche ni faites ni passées",
+        "2 propositions attendent une décision",
+        "Consultations : personne n’a dit que le soin a repris",
+        "Inscrire au registre des violations",
+        "Notifier la violation à la CNIL</a> : à faire avant",
+        "Vous pouvez clore quand même",
+    ):
+        assert words in asked.replace("\xa0", " "), words
+    assert visitor.post("/close", why="relu").is_success  # it is allowed
+    after = box(visitor.page())
+    assert "Clos, mais encore ouvert" in after
+    assert "Notifier la violation à la CNIL" in after
+    assert "Closed, but still open" in box(visitor.page(f"{visitor.at}?lang=en"))
+
+
+def test_closing_what_is_done_warns_of_nothing(visitor: Visitor) -> None:
+    visitor.post("/care/soins", how="now")
+    assert "que la clôture ne finit pas" not in visitor.page()
+    visitor.post("/close", why="relu")
+    assert "mais encore ouvert" not in visitor.page()
+
+
+def test_how_grave_it_is_is_the_same_on_its_page_the_situation_and_the_statement(
+    visitor: Visitor,
+) -> None:
+    (stored,) = visitor.incidents()
+    assert (
+        stored.severity is Severity.SERIOUS
+    )  # as found; that it touches two hosts makes it graver
+    assert '<span class="pill sev-pill-critical">critique</span>' in visitor.page()
+    now = visitor.served.context.clock.now()
+    with visitor.served.store.unit(visitor.hosts[0].structure, writes=False) as unit:
+        assert situations.summed(unit, now).severity is Severity.CRITICAL
+        month = month_of(f"{now:%Y-%m}", "UTC")
+        assert measure(unit, "Cabinet A", month, now).incidents.by_severity == {"critical": 1}
 
 
 def test_care_resumed_stops_its_clock_and_can_be_taken_back(visitor: Visitor) -> None:
@@ -243,7 +351,8 @@ def test_the_audit_trail_is_told_in_words_and_pages_name_their_zone(visitor: Vis
     text = visitor.page("/health")
     assert "compte créé" in text
     assert "<code>create</code>" not in text
-    assert "fuseau" in text
+    assert "Heures affichées : heure de Paris." in text.replace("\xa0", " ")
+    assert "Times shown: Paris time." in visitor.page("/health?lang=en")
 
 
 def test_two_thousand_tasks_are_turned_page_by_page(served: Running) -> None:

@@ -8,9 +8,10 @@ from markupsafe import Markup
 from playwright.sync_api import Browser, expect
 
 from releve.apps.console.pictures import mark_of, news
-from releve.flow.server import access, situations
+from releve.flow.server import access, actions, situations
 from releve.flow.server.ingest import take
 from releve.model.access import Role
+from releve.model.order import Isolate
 from tests.console.test_accessible import busy, follow
 from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
@@ -163,3 +164,30 @@ def test_a_structure_that_gets_worse_moves_up_and_is_there_once(
     expect(row).to_have_count(1)
     assert page.locator("#live tbody tr").count() == rows
     assert seen.complaints == []
+
+
+@pytest.mark.browser
+def test_a_reason_that_is_being_written_stays_with_its_proposal_when_another_comes(
+    served: Running, chromium: Browser
+) -> None:
+    served.home.make_setup_code()
+    watched = Watched(chromium, served, "fr-FR")
+    page = watched.page
+    set_up(served, watched)
+    host, now = add_host(served.store, "serveur"), served.context.clock.now()
+
+    def propose(identity: str) -> None:
+        with served.store.unit(host.structure) as unit:
+            actions.propose(unit, host.id, Isolate(), actor="c", identity=identity, now=now)
+        served.context.live.touch(host.structure)
+
+    propose("first")
+    page.goto("/")
+    asked = page.locator("#ask-first")
+    asked.locator("summary").click()
+    asked.locator("input[name=why]").fill("elle consulte")
+    propose("second")
+    expect(page.locator(".ask")).to_have_count(2, timeout=15_000)
+    expect(page.locator("#ask-first input[name=why]")).to_have_value("elle consulte")
+    expect(page.locator("#ask-second input[name=why]")).to_have_value("")
+    expect(page.locator("#ask-second details[open]")).to_have_count(0)

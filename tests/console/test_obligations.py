@@ -1,6 +1,7 @@
 """Legal clocks and dossiers as a person meets them: pages, forms, files, and axe in a real Chromium."""
 
 import hashlib
+import html
 import io
 import re
 
@@ -52,6 +53,23 @@ def test_a_time_to_type_says_whose_clock_it_is_where_the_page_shows_another(
     for at in pages:
         text = browser.get(at).text
         assert text.count(said) == text.count('type="datetime-local"') > 0
+
+
+def test_the_register_s_clock_says_what_its_entry_lacks_and_stops_when_it_is_whole(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    of_incident = f"/incidents/{incident}/obligations"
+    form = {"csrf": csrf, "by": "Dr Martin", "effects": "Attente."}
+    said = html.unescape(browser.post(of_incident, data=form).text)
+    assert "s’arrête quand elle est entière. Il y manque" in said
+    assert "</a> Mesures prises ou prévues." in said
+    assert "sans délai, depuis" in said
+    said = browser.post(of_incident, data=form | {"measures": "Coupé."}).text
+    (entry,) = [part for part in said.split("<article") if "Inscrire au registre" in part]
+    assert "Inscrit au registre" in entry
+    assert "sans délai, depuis" not in entry
+    assert "Inscrit au registre · Dr Martin" in browser.get("/obligations/register").text
 
 
 def test_from_the_declaration_to_the_attached_receipt(

@@ -17,6 +17,7 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.retention import forget_old_events
 from releve.model import event as ev
+from releve.model.structure import CareService, Profile, StructureKind
 from tests.server.test_help_live import rota
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
@@ -271,7 +272,15 @@ def test_isolating_a_host_that_carries_care_waits_for_approval(
     assert states == {care.id: "proposed", other.id: "sent"}
     text = html.unescape(browser.get("/").text)
     assert "Action requise" in text
+    assert "Personne n’a encore dit si des soins dépendent de ce poste" in text
+    assert "Ce poste participe aux soins" not in text
+    service = CareService(id="soins", name="Consultations", hosts=("Soins",))
+    told = Profile(kind=StructureKind.PRACTICE, legal_name="Cabinet A", services=(service,))
+    with served.store.unit(care.structure) as unit:
+        unit.put_profile(told)
+    text = html.unescape(browser.get("/").text)
     assert "Ce poste participe aux soins" in text
+    assert "Personne n’a encore dit" not in text
     browser.post(f"/actions/{proposal.action.id}/approve", data={"csrf": csrf})
     with served.store.unit(care.structure, writes=False) as unit:
         assert {r.action.state for r in unit.actions()} == {"sent"}
@@ -361,7 +370,7 @@ def test_the_live_page_s_scripts_are_not_deferred(served: Running, browser: http
     """Deferred, htmx at times starts before its extension is loaded, and the page never is live."""
     sign_in(served, browser)
     scripts = re.findall(r"<script[^>]*>", browser.get("/").text)
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     assert not [s for s in scripts if "defer" in s or "async" in s]
 
 

@@ -125,6 +125,31 @@ def every_table(served: Running, page: Page) -> tuple[str, ...]:
     return (*addresses(case), *rest, f"/incidents/{case}?skip=3", *sorted(set(links)))
 
 
+# How far the link of the page one is on stands out of the menu that holds it, in pixels; None: there is none.
+OUTSIDE = """
+() => {
+  const held = document.querySelector('nav .pages').getBoundingClientRect();
+  const here = document.querySelector('nav .pages [aria-current]');
+  if (!here) return null;
+  const box = here.getBoundingClientRect();
+  return Math.max(held.left - box.left, box.right - held.right, 0);
+}
+"""
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
+def test_the_menu_shows_the_page_one_is_on(served: Running, chromium: Browser, locale: str) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, locale)
+    page = seen.page
+    set_up(served, seen)
+    for at in ("/", "/incidents", "/playbooks", "/statements", "/health", "/people", "/settings"):
+        page.goto(at)
+        assert page.evaluate(OUTSIDE) < 1, at
+        assert page.evaluate("scrollY") == 0, at
+    assert seen.complaints == []
+
+
 @pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
 def test_no_page_and_no_table_is_wider_than_a_phone(
     served: Running, chromium: Browser, locale: str

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import html
+import re
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,17 @@ def lead(served: Running, name: str = "A") -> httpx.Client:
 
 def send(client: httpx.Client, at: str, **fields: str) -> httpx.Response:
     return client.post(at, data={"csrf": client.headers["x-csrf"], **fields})
+
+
+def test_how_many_work_there_is_empty_until_somebody_says_it(served: Running) -> None:
+    client = lead(served)
+    for field in (
+        client.get("/settings").text,
+        send(client, "/settings/identity", **IDENTITY).text,
+    ):
+        assert re.search(r'name="staff"[^>]* value=""', field)
+    said = send(client, "/settings/identity", **IDENTITY, staff="12").text
+    assert re.search(r'name="staff"[^>]* value="12"', said)
 
 
 def test_a_structure_says_who_it_is_whom_to_call_and_what_comes_back_first(

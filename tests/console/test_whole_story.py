@@ -140,7 +140,10 @@ class Story:
         self.look("what waits for a second person", "5-two-people")
         second = self.second_person()
         for left in (1, 0):
-            second.locator(".ask form[action$=refuse] button").first.click()
+            no = second.locator(".ask").first
+            no.locator("details > summary").click()
+            no.locator("input[name=why]").fill("elle consulte, on débranche")
+            no.locator("form[action$=refuse] button").click()
             expect(second.locator(".ask")).to_have_count(left)
         structure = self.practice.served.store.structures()[0].id
         with self.practice.served.store.unit(structure, writes=False) as unit:

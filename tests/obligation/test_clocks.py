@@ -271,6 +271,27 @@ def test_the_colour_of_a_clock(duty: str, hours: float, colour: str) -> None:
     assert seen.elapsed_s >= 0
 
 
+def test_the_entry_stops_the_register_s_clock_once_it_is_whole() -> None:
+    def entered(known: tuple[Obligation, ...], **texts: str) -> tuple[Obligation, ...]:
+        later = msgspec.structs.replace(told(), texts=texts, at=T0 + 2 * HOUR)
+        return clocks.started(LAW, PRACTICE, later, known)
+
+    def l4(found: tuple[Obligation, ...]) -> Obligation:
+        return next(o for o in found if o.duty == "L4")
+
+    begun = clocks.started(LAW, PRACTICE, told())
+    assert clocks.missing(by_id("L4"), told()) == ("effects", "measures")
+    assert l4(entered(begun, effects="Attente.")).state is State.RUNNING
+    assert l4(entered(begun, effects="Attente.", measures=" ")).state is State.RUNNING
+    whole = entered(begun, effects="Attente.", measures="Coupé.")
+    (decision,) = l4(whole).decisions
+    assert (l4(whole).state, decision.by, decision.from_answers) == (State.DONE, told().by, True)
+    seen = clocks.look(l4(whole), by_id("L4"), T0 + 400 * HOUR)
+    assert (seen.colour, seen.elapsed_s) == ("done", 2 * 3600)
+    assert clocks.timers(l4(whole), by_id("L4")) == ()
+    assert l4(entered(whole, effects="Plus.", measures="Coupé.")).decisions == (decision,)
+
+
 def test_the_worst_clock_stands_first_and_what_is_sent_last() -> None:
     found = clocks.started(LAW, profile(StructureKind.HOSPITAL), told())
     sent = Decision(state=State.DONE, by="A", at=T0, sent_at=T0)

@@ -72,7 +72,7 @@ def test_a_terminal_reads_as_the_page_does_in_french_and_by_the_structures_clock
         profiles.put(cli.store, cli.structure, profile, actor="a", now=T0)
         opened = f"{cli.incident.opened_at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
         (listed,) = cli.said("incident", "list")
-        assert listed == f"{cli.incident.id}  {opened}  sérieux  En cours"
+        assert listed == f"{cli.incident.id}  {opened}  critique  En cours"
         first, *lines = cli.said("incident", "show", cli.incident.id)
         assert first.startswith(f"{cli.incident.id}  critique  serveur, imagerie")
         stops = [line for line in lines if "Programme hostile arrêté." in line]
@@ -92,6 +92,7 @@ def test_split_merged_closed_reopened_by_name_with_a_reason(cli: Cli) -> None:
     assert sorted(whole["hosts"]) == ["accueil", "imagerie", "serveur"]
     (shut,) = cli("incident", "close", cli.incident.id, *said)
     assert (shut["state"], shut["closed_by"]) == ("closed", "claire")
+    assert (shut["open_steps"], shut["care_stopped"], shut["open_clocks"]) == (0, ["Soins"], [])
     assert len(cli("incident", "task", "list", cli.incident.id)) == 4
     assert cli("incident", "close", cli.incident.id, *said, status=64) == []
     (again,) = cli("incident", "reopen", cli.incident.id, *said)

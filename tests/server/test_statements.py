@@ -2,8 +2,10 @@
 
 import csv
 import datetime as dt
+import html
 import io
 import json
+import re
 import zoneinfo
 from pathlib import Path
 
@@ -29,8 +31,9 @@ from releve.flow.server.statements import measure, usage
 from releve.model import event as ev
 from releve.model.help import Shift
 from releve.model.obligation import Decision, State
-from releve.model.statement import Spread, Statement
+from releve.model.statement import OnCallFigures, Spread, Statement
 from releve.model.structure import CareService
+from releve.report.statement import Seal, statement_html
 from tests.assist.people import always, person
 from tests.report.test_pdf import pages
 from tests.server.declared import LAW, declare, practice
@@ -39,6 +42,7 @@ from tests.server.world import T0, EnrolledHost, add_host, batch, rolled_back, s
 
 KEY = Ed25519PrivateKey.generate()
 ZONES = ("Europe/Paris", "America/Cayenne", "Indian/Reunion", "Pacific/Noumea", "America/Miquelon")
+BEFORE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 END = dt.datetime(2026, 12, 5, tzinfo=dt.UTC)
 PARIS = "Europe/Paris"
 
@@ -159,7 +163,7 @@ def test_on_call_hours_know_of_a_change_of_the_clocks(
     store: SqlStore, month: str, hours: float
 ) -> None:
     host = add_host(store, "h")
-    rotas.keep(store, host.structure, always(person("ali")), actor="a", now=T0)
+    rotas.keep(store, host.structure, always(person("ali")), actor="a", now=BEFORE)
     whole = measured(store, host, month).on_call
     assert (whole.hours, whole.covered_hours) == (hours, hours)
     rota = msgspec.structs.replace(
@@ -167,6 +171,25 @@ def test_on_call_hours_know_of_a_change_of_the_clocks(
     )
     rotas.keep(store, host.structure, rota, actor="a", now=T0)
     assert measured(store, host, month).on_call.covered_hours == 31 * 12.0
+
+
+def test_on_call_hours_are_those_in_which_there_was_a_rota_and_that_have_passed(
+    store: SqlStore,
+) -> None:
+    host = add_host(store, "h")
+    rotas.keep(store, host.structure, always(person("ali")), actor="a", now=T0)
+    month, now = month_of("2026-11", PARIS), T0 + dt.timedelta(minutes=90)
+    with store.unit(host.structure, writes=False) as unit:
+        made = measure(unit, "Cabinet A", month, now)
+    assert made.on_call == OnCallFigures(hours=1.5, covered_hours=1.5, since=T0, until=now)
+    french = statement_html(made, "fr", Seal(fingerprint="a", file="f"))
+    text = " ".join(html.unescape(re.sub("<[^>]+>", " ", french)).replace("\xa0", " ").split())
+    assert "1,5 h sur 1,5 h" in text
+    assert "comptées du 22 novembre 2026 à 02:00" in text
+    assert "première liste d’astreinte ici" in text
+    with store.unit(host.structure, writes=False) as unit:
+        assert measure(unit, "Cabinet A", month_of("2026-10", PARIS), now).on_call is None
+    assert measured(store, host).on_call.until == month.until
 
 
 def test_a_statement_is_one_page_signed_and_kept(store: SqlStore, tmp_path: Path) -> None:

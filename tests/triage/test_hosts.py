@@ -6,7 +6,6 @@ from releve.model import event as ev
 from releve.model.host import Host, HostState
 from releve.triage.hosts import step, with_vitals
 from releve.triage.outlook import outlook
-from releve.triage.situation import mood, sum_up
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 FACTS = ev.FolderFacts(
@@ -112,7 +111,7 @@ def test_what_protects_and_is_not_there_yet_is_named_and_nothing_is_called_well(
 
 def test_a_structure_is_well_when_all_its_hosts_are_guarded_saved_and_drilled() -> None:
     def of(*hosts: Host) -> str:
-        return mood(sum_up("s", hosts, (), (), (), T0), T0)
+        return outlook(hosts, (), 0, T0).mood
 
     assert of() == "setup"
     assert of(whole(T0, "enforcing")) == "well"

@@ -50,6 +50,7 @@ class Duty(Written, frozen=True, kw_only=True):
     for the structure, towards it. `starts`: a moment of the declaration, or "sent:ID" or
     "partial:ID", the sending of another duty, which stands above it in the content.
     `unless`: with one of these answers it is not due. `any_of`: it needs one of these answers.
+    `texts`: with all of them told in the declaration the register's entry is whole, and the duty done.
     Neither hours nor months: "sans délai"; then `orange_hours` and `red_hours` colour its clock.
     """
 
@@ -62,6 +63,7 @@ class Duty(Written, frozen=True, kw_only=True):
     starts: str
     unless: dict[str, str] = {}
     any_of: dict[str, str] = {}
+    texts: tuple[str, ...] = ()
     hours: float | None = None
     months: int | None = None
     orange_hours: float | None = None

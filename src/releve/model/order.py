@@ -79,3 +79,5 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     agreed_by: tuple[str, ...] = ()  # those who did, while more are needed
     detail: str = ""
     ended_at: dt.datetime | None = None
+    why: str = ""  # in the words of who proposed it
+    refused_why: str = ""  # in the words of who refused it

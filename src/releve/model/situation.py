@@ -11,11 +11,16 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Summed up from the structure's rows; it names no host, no person and no file."""
 
     structure: str
+    mood: str = "setup"  # "down" (somebody looks now), "watching" (today), "setup" or "well"
+    reasons: tuple[
+        str, ...
+    ] = ()  # of the mood, that no figure below tells: what it is to be looked at for
     incidents: int = 0  # open ones
     severity: Severity | None = None  # of the worst of them
     first_sign: dt.datetime | None = None  # of the oldest of them
     hosts: int = 0
     silent: int = 0
+    unheard: int = 0  # enrolled, and never said anything
     guard_down: int = 0
     guarded: int = 0  # the guard stops attacks
     watching: int = 0  # the guard only watches

@@ -114,10 +114,16 @@ class DutyFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OnCallFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """By the rota as it is when the statement is made."""
+    """By the rota as it is when the statement is made, of the hours in which there was one.
+
+    `since` and `until`: those hours, of the month and not after the statement was made; None in a
+    statement of before, which counted the whole month.
+    """
 
     hours: float
     covered_hours: float
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
 
 
 class ProtectedFigures(msgspec.Struct, frozen=True, kw_only=True):

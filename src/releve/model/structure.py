@@ -66,7 +66,7 @@ class Profile(_Told, frozen=True, kw_only=True):
     finess: str = ""
     address: str = ""
     timezone: str = DEFAULT_TIMEZONE
-    staff: int = 0
+    staff: int = 0  # people who work there; 0: nobody said
     is_ose: bool = False  # operator of essential services, law 2018-133
     has_nis2_on: bool = False  # the French law is not in force: a person turns it on
     representative: str = ""  # who signs for it

@@ -64,7 +64,7 @@ def started(
 
     What a person decided stays. A clock that the answers stop is not due, with the answer as its
     reason and the teller as its name; another answer starts it again. A moment that was told anew
-    moves a clock that runs.
+    moves a clock that runs. The register's stops when its entry is whole.
     """
     clocks = {o.duty: o for o in known}
     said = answers(law, told)
@@ -76,7 +76,8 @@ def started(
             continue
         against = _against(duty, said)
         if against == "" and _is_asked_for(duty, said):
-            clocks[duty.id] = _running(old, duty, told, begun.astimezone(zone))
+            running = _running(old, duty, told, begun.astimezone(zone))
+            clocks[duty.id] = _entered(running, duty, told)
         elif old is not None or against:
             why = against or _missing(duty, said)
             clocks[duty.id] = _stopped(old, duty, told, begun.astimezone(zone), why)
@@ -209,6 +210,19 @@ def _running(
     if old.state is not State.RUNNING:
         return old
     return _replace(old, law_from=duty.valid_from, started_at=begun, due_at=due)
+
+
+def missing(duty: Duty, told: Declaration) -> tuple[str, ...]:
+    """The texts that the duty's entry in the register still lacks."""
+    return tuple(name for name in duty.texts if not told.texts.get(name, "").strip())
+
+
+def _entered(clock: Obligation, duty: Duty, told: Declaration) -> Obligation:
+    """Done by the entry itself, once nothing of it lacks."""
+    if clock.state is not State.RUNNING or not duty.texts or missing(duty, told):
+        return clock
+    whole = Decision(state=State.DONE, by=told.by, at=told.at, sent_at=told.at, from_answers=True)
+    return decide(clock, whole)
 
 
 def _stopped(

@@ -5,11 +5,12 @@ import zoneinfo
 
 import msgspec
 
-from releve.model.statement import Spread, Statement, VaultFigures
+from releve.model.statement import OnCallFigures, Spread, Statement, VaultFigures
+from releve.report import severities
 from releve.report import statement_words as said
 from releve.report.document import Block, Cell, Document, Prose, Section, Table, Terms
 from releve.report.html import render
-from releve.report.text import Lang, Text, Voice, said_month
+from releve.report.text import NBSP, Lang, Text, Voice, said_month
 
 ANCHOR = "releve"
 _MOST_SERVICES, _MOST_HOSTS = 5, 3
@@ -143,9 +144,9 @@ def _of_help(made: Statement, voice: Voice) -> list[_Row]:
 def _of_incidents(made: Statement, voice: Voice) -> list[_Row]:
     found = made.incidents
     grave = [
-        f"{voice.say(name)} {found.by_severity[kind]}"
-        for kind, name in said.SEVERITIES.items()
-        if kind in found.by_severity
+        f"{voice.number(n)}{NBSP}{voice.count(word, n)}"
+        for severity, word in severities.WORDS.items()
+        if (n := found.by_severity.get(severity.value))
     ]
     rests = [*grave, voice.say(said.STILL_OPEN, n=found.open_)] if found.count else []
     rows = [_row(voice.say(said.INCIDENTS), voice.number(found.count), voice.listed(rests), voice)]
@@ -214,9 +215,21 @@ def _of_on_call(made: Statement, voice: Voice) -> _Row:
     found = made.on_call
     if found is None:
         return _row(voice.say(said.ON_CALL), None, voice.say(said.NOBODY), voice)
-    covered, whole = voice.number(found.covered_hours, 1), voice.number(found.hours, 0)
+    covered, whole = voice.number(found.covered_hours, 1), voice.number(found.hours, 1)
     value = voice.say(said.HOURS, n=covered, all=whole)
-    return _row(voice.say(said.ON_CALL), value, voice.say(said.ON_CALL_OF), voice)
+    rests = [voice.say(said.ON_CALL_OF), *_counted_when(found, made, voice)]
+    return _row(voice.say(said.ON_CALL), value, voice.listed(rests), voice)
+
+
+def _counted_when(found: OnCallFigures, made: Statement, voice: Voice) -> list[str]:
+    """Of a month that is not counted as a whole: from when, and up to when."""
+    if found.until is None or found.since is None:
+        return []
+    until = _moment(found.until, made, voice)
+    if found.since > made.month.since:
+        since = _moment(found.since, made, voice)
+        return [voice.say(said.ON_CALL_FROM, since=since, until=until)]
+    return [] if found.until >= made.month.until else [voice.say(said.ON_CALL_UNTIL, until=until)]
 
 
 def _services(made: Statement, voice: Voice) -> Table:

@@ -1,6 +1,6 @@
 """The words of the service statement, French first."""
 
-from releve.report.text import Text, counted, text
+from releve.report.text import counted, text
 
 KIND = text("Relevé de service", "Service statement")
 DESCRIPTION = text(
@@ -66,12 +66,6 @@ WAITING_CALLS = text(
 )
 INCIDENTS = text("Incidents commencés dans le mois", "Incidents that began in the month")
 STILL_OPEN = text("encore ouverts : {n}", "still open: {n}")
-SEVERITIES: dict[str, Text] = {
-    "critical": text("critiques", "critical"),
-    "serious": text("graves", "serious"),
-    "notice": text("à connaître", "to know of"),
-    "info": text("informations", "information"),
-}
 FILES = text("Fichiers rétablis / perdus", "Files brought back / lost")
 FILES_OF = text(
     "par ce que les gardiens ont dit de ces incidents", "as the guards told of these incidents"
@@ -111,7 +105,12 @@ HOURS = text("{n} h sur {all} h", "{n} h of {all} h")
 ON_CALL_OF = text(
     "selon la liste d’astreinte telle qu’elle est à ce jour", "by the rota as it is on this day"
 )
-NOBODY = text("aucune liste d’astreinte", "there is no rota")
+ON_CALL_FROM = text(
+    "comptées du {since}, première liste d’astreinte ici, au {until}",
+    "counted from {since}, the first rota here, to {until}",
+)
+ON_CALL_UNTIL = text("comptées jusqu’au {until}", "counted up to {until}")
+NOBODY = text("aucune liste d’astreinte dans ce mois", "there was no rota in this month")
 NO_CASE = text("aucun cas dans le mois", "no case in the month")
 
 SERVICES = text("Soins touchés", "Care that was touched")

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from releve.model.finding import Severity
 from releve.model.help import HelpRequest
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
+from releve.model.obligation import Obligation, State
 from releve.triage.stops import HOLDS
 from releve.triage.vaults import ToldVault
 from releve.triage.vaults import concerns as of_vaults
@@ -17,6 +19,21 @@ BACKUP_LATE_AFTER = dt.timedelta(
 )  # hourly backups that fail a night are told in the morning
 DRILL_LATE_AFTER = dt.timedelta(days=8)  # weekly, and a day for a machine that was off
 SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
+
+
+# What is looked at in the course of the day; everything else wants somebody now.
+_TODAY = frozenset(
+    {
+        "never",
+        "silent",  # a machine that is switched off; while an attack is open it wants somebody now
+        "drill_failed",
+        "drill_late",
+        "vault_copy_late",
+        "vault_job_late",
+        "vault_disk",
+    }
+)
+_GRAVE = (Severity.CRITICAL, Severity.SERIOUS)
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +46,20 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: "empty" (no host yet), "setup", "well", "stopped" (an attack was), "action", "ended".
+    """What a structure's people see first.
+
+    `state`: "empty" (no host yet), "setup", "well", "stopped" (an attack was), "action" (somebody is
+    needed now), "today" (somebody in the course of the day), "ended".
 
     "setup": nothing is wrong, and something that protects is not there yet. "ended": a
     demonstration that is over, nothing is guarded.
+
+    `mood`: the same among many structures: "down" (now), "watching" (today), "setup" (not all is
+    there) or "well".
     """
 
     state: str
+    mood: str
     concerns: tuple[Concern, ...] = ()
     lacks: tuple[Concern, ...] = ()  # of "setup": what is not there yet, on how many hosts
 
@@ -85,6 +109,7 @@ def totals_of(incidents: Sequence[Incident]) -> Totals:
 
 
 def is_silent(host: Host, now: dt.datetime) -> bool:
+    """Whether no word came for minutes; one that never spoke is so at once."""
     return host.last_seen_at is None or now - host.last_seen_at > SILENT_AFTER
 
 
@@ -96,40 +121,70 @@ def outlook(
     vaults: Sequence[ToldVault] = (),
     broken_glass: int = 0,
     calls: Sequence[HelpRequest] = (),
+    clocks: Sequence[Obligation] = (),
 ) -> Outlook:
-    """The gravest thing decides the state.
+    """The gravest thing decides the state, on the structure's own page and among many.
 
     Args:
         waiting: proposals that wait for a decision.
         broken_glass: sign-ins by a printed code that nobody said they know of.
-        calls: for help, open; those that nobody took are a concern.
+        calls: for help, open; those that nobody took are a concern, and care at a standstill is.
+        clocks: legal ones; those that run and are late are a concern.
     """
-    concerns = [*_of_incidents(open_), *_of_hosts(hosts, now)]
+    concerns = [*_of_calls(calls), *_of_clocks(clocks, now), *_of_incidents(open_)]
+    concerns += _of_hosts(hosts, now)
     concerns += [
         Concern(kind=kind, host=vault, count=count) for kind, vault, count in of_vaults(vaults, now)
     ]
-    concerns = [*_of_calls(calls), *concerns]
     if broken_glass:
         concerns.insert(0, Concern(kind="break_glass", count=broken_glass))
     if waiting:
         concerns.append(Concern(kind="waiting", count=waiting))
-    if concerns:
-        return Outlook(state="action", concerns=tuple(concerns))
+    told = tuple(concerns)
+    if any(is_urgent(concern, open_) for concern in told):
+        return Outlook(state="action", mood="down", concerns=told)
+    if any(incident.severity in _GRAVE for incident in open_):
+        return Outlook(state="stopped", mood="down", concerns=told)
+    if told:
+        return Outlook(state="today", mood="watching", concerns=told)
+    return _quiet(hosts, open_)
+
+
+def is_urgent(concern: Concern, open_: Sequence[Incident] = ()) -> bool:
+    """Whether it wants somebody now; else today. `open_`: the structure's open incidents."""
+    if concern.kind == "alert":
+        grave = {incident.id for incident in open_ if incident.severity in _GRAVE}
+        return concern.incident in grave
+    if concern.kind.startswith("backup_"):
+        return False
+    return concern.kind not in _TODAY or (concern.kind == "silent" and bool(open_))
+
+
+def _quiet(hosts: Sequence[Host], open_: Sequence[Incident]) -> Outlook:
+    """Of a structure that needs nobody now."""
     if not hosts:
-        return Outlook(state="empty")
+        return Outlook(state="empty", mood="setup")
     if open_:
-        return Outlook(state="stopped")
+        return Outlook(state="stopped", mood="watching")
     if all(h.state.guard == "ended" for h in hosts):
-        return Outlook(state="ended")
+        return Outlook(state="ended", mood="setup")
     lacking = tuple(_lacks(hosts))
-    return Outlook(state="setup" if lacking else "well", lacks=lacking)
+    state = "setup" if lacking else "well"
+    return Outlook(state=state, mood=state, lacks=lacking)
+
+
+def _of_clocks(clocks: Sequence[Obligation], now: dt.datetime) -> list[Concern]:
+    due = [c.due_at for c in clocks if c.state is State.RUNNING and c.due_at is not None]
+    late = sum(at <= now for at in due)
+    return [Concern(kind="clocks_late", count=late)] if late else []
 
 
 def _of_calls(calls: Sequence[HelpRequest]) -> list[Concern]:
-    """Of those that nobody took: with care at a standstill, and the others."""
+    """Those that nobody took, with care at a standstill and the others; where somebody came and it still stands."""
     nobody = [call for call in calls if call.course.acknowledged_at is None]
     blocked = sum(call.is_blocked for call in nobody)
-    counts = (("help_blocked", blocked), ("help", len(nobody) - blocked))
+    still = sum(call.is_blocked for call in calls) - blocked
+    counts = (("help_blocked", blocked), ("help", len(nobody) - blocked), ("help_still", still))
     return [Concern(kind=kind, count=count) for kind, count in counts if count]
 
 
@@ -173,7 +228,8 @@ def _of_hosts(hosts: Sequence[Host], now: dt.datetime) -> list[Concern]:
     found = []
     for host in hosts:
         if is_silent(host, now):
-            found.append(Concern(kind="silent", host=host.id))
+            kind = "never" if host.last_seen_at is None else "silent"
+            found.append(Concern(kind=kind, host=host.id))
         elif host.state.guard == "down":
             found.append(Concern(kind="guard_down", host=host.id))
         backup = host.state.backup
@@ -181,7 +237,7 @@ def _of_hosts(hosts: Sequence[Host], now: dt.datetime) -> list[Concern]:
             found.append(Concern(kind="backup_folder", host=host.id))
         elif backup is not None and backup.source_lack:
             found.append(Concern(kind=f"backup_{backup.source_lack}", host=host.id))
-        elif backup is not None and not backup.ok and _is_late(backup, now):
+        elif backup is not None and _is_late(backup, now):
             found.append(Concern(kind="backup_late", host=host.id))
         if host.state.drill is not None:
             found += _of_drills(host.id, host.state.drill, now)

@@ -9,10 +9,29 @@ from releve.model.host import Host
 from releve.model.incident import Incident
 from releve.model.obligation import Obligation, State
 from releve.model.situation import Situation
-from releve.triage.outlook import BACKUP_LATE_AFTER, is_silent, lacks_backup, lacks_drill
+from releve.triage.outlook import BACKUP_LATE_AFTER, Outlook, is_silent, lacks_backup, lacks_drill
 
 _GRAVITY = list(Severity)
-Rank = tuple[float, float, bool, bool, int, int, bool, int, str]
+# What the other figures of a row do not tell.
+_REASONS = {
+    "break_glass": "break_glass",
+    "waiting": "waiting",
+    "backup_folder": "backup_source",
+    "backup_source_missing": "backup_source",
+    "backup_source_empty": "backup_source",
+    "backup_hook_failed": "backup_source",
+    "drill_failed": "drill",
+    "drill_late": "drill",
+    "vault_broken": "vault",
+    "vault_silent": "vault",
+    "vault_bad": "vault",
+    "vault_copy_late": "vault",
+    "vault_copy_broken": "vault",
+    "vault_job_late": "vault",
+    "vault_disk": "vault",
+}
+_MOODS = ("down", "watching", "setup", "well")
+Rank = tuple[float, float, bool, bool, int, int, int, bool, int, str]
 
 
 def sum_up(
@@ -22,23 +41,31 @@ def sum_up(
     calls: Sequence[HelpRequest],
     clocks: Sequence[Obligation],
     now: dt.datetime,
+    seen: Outlook,
 ) -> Situation:
-    """From what is open: incidents, calls for help; and all hosts and legal clocks."""
+    """From what is open: incidents, calls for help; and all hosts and legal clocks.
+
+    `seen`: the structure's outlook, so that its own page and this row never disagree.
+    """
     nobody = [c for c in calls if c.course.acknowledged_at is None]
     waiting = [c.course.opened_at for c in nobody]
     due = [c.due_at for c in clocks if c.state is State.RUNNING and c.due_at is not None]
-    silent = [is_silent(host, now) for host in hosts]
+    gone = [is_silent(host, now) for host in hosts]
+    unheard = sum(host.last_seen_at is None for host in hosts)
     told = [h.state.backup for h in hosts if h.state.backup is not None]
     drills = [h.state.drill.last_good_at for h in hosts if h.state.drill is not None]
     return Situation(
         structure=structure,
+        mood=seen.mood,
+        reasons=_reasons(seen),
         incidents=len(incidents),
         severity=max((i.severity for i in incidents), key=_GRAVITY.index, default=None),
         first_sign=min((i.opened_at for i in incidents), default=None),
         hosts=len(hosts),
-        silent=sum(silent),
+        silent=sum(gone) - unheard,
+        unheard=unheard,
         guard_down=sum(
-            h.state.guard == "down" and not gone for h, gone in zip(hosts, silent, strict=True)
+            h.state.guard == "down" and not is_gone for h, is_gone in zip(hosts, gone, strict=True)
         ),
         guarded=sum(h.state.guard == "enforcing" for h in hosts),
         watching=sum(h.state.guard == "watching" for h in hosts),
@@ -56,17 +83,10 @@ def sum_up(
     )
 
 
-def mood(situation: Situation, now: dt.datetime) -> str:
-    """Answers "down" (somebody looks now), "watching" (today), "setup" (not all is there) or "well"."""
-    grave = situation.severity in (Severity.CRITICAL, Severity.SERIOUS)
-    waits = situation.help_waiting or situation.care_blocked
-    if grave or waits or situation.clocks_late or situation.guard_down:
-        return "down"
-    is_behind = situation.no_backup or backup_is_late(situation, now)
-    if situation.incidents or situation.silent or is_behind:
-        return "watching"
-    is_whole = situation.hosts and situation.guarded == situation.hosts
-    return "well" if is_whole and not (situation.unsaved or situation.undrilled) else "setup"
+def _reasons(seen: Outlook) -> tuple[str, ...]:
+    """Each once, in the outlook's order."""
+    found = (_REASONS.get(concern.kind, "") for concern in seen.concerns)
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def backup_is_late(situation: Situation, now: dt.datetime) -> bool:
@@ -77,7 +97,8 @@ def rank(situation: Situation, name: str, now: dt.datetime) -> Rank:
     """The smallest is looked at first.
 
     Who waits for help with care at a standstill, then who waits for help, each time the longest wait
-    first; where somebody came and care still stands; late legal clocks; the gravest attack; the rest.
+    first; where somebody came and care still stands; late legal clocks; what wants somebody now, the
+    gravest attack first; the rest.
     """
     gravity = -1 if situation.severity is None else _GRAVITY.index(situation.severity)
     return (
@@ -85,8 +106,9 @@ def rank(situation: Situation, name: str, now: dt.datetime) -> Rank:
         _waited(situation.help_since, now),
         not situation.care_blocked,
         not situation.clocks_late,
+        _MOODS.index(situation.mood),
         -gravity,
-        -situation.guard_down - situation.silent,
+        -situation.guard_down - situation.silent - situation.unheard,
         not (situation.no_backup or backup_is_late(situation, now)),
         -situation.incidents,
         name.casefold(),

@@ -7,7 +7,7 @@ import msgspec
 
 from releve.apps.api import answers as form
 from releve.apps.api.call import Call, after, missing, page_of, slice_of
-from releve.flow.server.incidents import clocks_of
+from releve.flow.server.incidents import clocks_of, weighed
 from releve.flow.server.ports import VaultRecord
 from releve.flow.server.tool_ports import Mark
 from releve.model.casework import CaseTask
@@ -37,6 +37,7 @@ def host(call: Call) -> form.ApiHost:
 
 def incidents(call: Call) -> form.Page[form.ApiIncident]:
     rows = call.unit.incident_page(after(call.cursor), most=call.limit + 1)
+    rows = weighed(call.unit, rows, call.now)
     return page_of(call.limit, rows, lambda one: Mark(at=one.opened_at, id=one.id), incident_form)
 
 
@@ -93,8 +94,9 @@ def known_incident(call: Call) -> Incident:
 
 def case_form(call: Call, found: Incident) -> form.ApiCase:
     unit, ids = call.unit, _all_of(found)
+    (graver,) = weighed(unit, (found,), call.now)
     return form.ApiCase(
-        incident=incident_form(found),
+        incident=incident_form(graver),
         care=tuple(_care(clock) for clock in clocks_of(unit, found, call.now)),
         tasks=tuple(task_form(task) for task in unit.tasks(ids)),
         timeline_entries=unit.count_entries(ids),

@@ -16,7 +16,7 @@ from releve.apps.console.web import Entered, enter, page
 from releve.collective.cohorts import FEWEST
 from releve.flow.server import circles, sums
 from releve.model.circle import Member
-from releve.triage.situation import backup_is_late, mood, rank
+from releve.triage.situation import backup_is_late, rank
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ def _member(entered: Entered, member: Member) -> MemberView:
     row = Row(
         name=member.name,
         situation=situation,
-        mood=mood(situation, now),
+        mood=situation.mood,
         is_backup_late=backup_is_late(situation, now),
     )
     return MemberView(

@@ -3,24 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest, context_of
-from releve.apps.console.incident_views import LINES, TASKS, CaseView, case_view
+from releve.apps.console.incident_views import LINES, TASKS, CaseView, case_view, with_duties
 from releve.apps.console.stream import live_answer
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
-from releve.flow.server import duties
 from releve.flow.server import incidents as work
 from releve.flow.server.casework import CaseError
 from releve.flow.server.incidents import HandlingError, Word
 from releve.flow.server.ports import Unit
 from releve.model.incident import Incident
-from releve.model.obligation import State
 from releve.respond.playbooks import PlaybookError
 
 _LONGEST = 500
@@ -192,9 +189,7 @@ def _view(
     names = views.names_of(unit)
     content = visit.context.playbooks
     view = case_view(unit, found, names, content, visit.now, skip=skip, skip_tasks=skip_tasks)
-    looks = duties.looks(unit, visit.context.law, visit.now, identity)
-    running = (look for look in looks if look.obligation.state is State.RUNNING)
-    return msgspec.structs.replace(view, legal=next(running, None))
+    return with_duties(view, unit, visit.context.law, visit.now)
 
 
 def _known(unit: Unit, identity: str) -> Incident:

@@ -6,12 +6,15 @@ from typing import TypeVar
 import msgspec
 
 from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
+from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.ports import Unit
 from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.finding import Severity
 from releve.model.incident import Entry, Incident
+from releve.model.law import Law
+from releve.model.obligation import State
 from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.model.structure import DataSetEntry
@@ -24,6 +27,7 @@ from releve.triage.stops import first_hostile_write
 T = TypeVar("T", Evidence, HandOver, RansomDecision)
 LINES = 150  # of the timeline, on one page
 TASKS = 60
+_LAPSED = ("refused", "expired", "failed")
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +36,16 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]  # that the last word proposed
 
     @property
+    def lapsed(self) -> tuple[Action, ...]:
+        """What it proposed and no host will do: refused, over before anybody decided, or failed."""
+        if self.word is None or self.word.state != "proposed":
+            return ()
+        newest = {(a.host, a.task): a for a in self.actions}
+        return tuple(a for a in newest.values() if a.state in _LAPSED)
+
+    @property
     def is_open(self) -> bool:
-        return self.word is None or self.word.state == "undone"
+        return self.word is None or self.word.state == "undone" or bool(self.lapsed)
 
     @property
     def is_settled(self) -> bool:
@@ -42,12 +54,16 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
-    """A playbook that was started. `next_step`: the first that nobody did or skipped."""
+    """A playbook that was started. `next_step`: the first that nobody did, skipped or proposed.
+
+    `lapsed`: steps that were proposed and came to nothing; they need a person again.
+    """
 
     run: PlaybookRun
     playbook: Playbook
     steps: tuple[StepView, ...]
     next_step: PlaybookStep | None
+    lapsed: tuple[StepView, ...]
     settled: int
 
 
@@ -76,11 +92,27 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
-    legal: Look | None = None  # the legal clock that runs and is the worst
+    duties: tuple[Look, ...] = ()  # the legal clocks that run, worst first
 
     @property
     def host_names(self) -> tuple[str, ...]:
         return tuple(self.names.get(host, host) for host in self.incident.hosts)
+
+    @property
+    def open_steps(self) -> int:
+        """Of playbooks that were started: steps that nobody did or skipped."""
+        return sum(len(run.steps) - run.settled for run in self.runs)
+
+    @property
+    def undecided(self) -> int:
+        """Proposals of these steps that wait for a decision."""
+        asked = [action for run in self.runs for step in run.steps for action in step.actions]
+        return sum(action.state == "proposed" for action in asked)
+
+    @property
+    def care_stopped(self) -> tuple[str, ...]:
+        """Services of care that nobody said go on."""
+        return tuple(clock.service.name for clock in self.care if clock.resumed is None)
 
     @property
     def first_write(self) -> dt.datetime:
@@ -133,6 +165,13 @@ def case_view(
     )
 
 
+def with_duties(view: CaseView, unit: Unit, law: Law, now: dt.datetime) -> CaseView:
+    """The view with the legal clocks that still run."""
+    looks = duties.looks(unit, law, now, view.incident.id)
+    running = tuple(look for look in looks if look.obligation.state is State.RUNNING)
+    return msgspec.structs.replace(view, duties=running)
+
+
 def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:
     return tuple(record for record in records if isinstance(record, kind))
 
@@ -143,12 +182,13 @@ def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | Non
     if playbook is None:
         return None
     steps = tuple(_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
-    waiting = [view.step for view in steps if view.is_open]
+    waiting = [view.step for view in steps if view.is_open and not view.lapsed]
     return RunView(
         run=run,
         playbook=playbook,
         steps=steps,
         next_step=waiting[0] if waiting else None,
+        lapsed=tuple(view for view in steps if view.lapsed),
         settled=sum(view.is_settled for view in steps),
     )
 

@@ -11,12 +11,15 @@ from releve.model.dossier import Dossier, Field, Form
 from releve.model.incident import Incident
 from releve.model.law import Duty, Law
 from releve.model.obligation import Declaration, State
-from releve.obligation.clocks import Look, answers, was_in_time
+from releve.obligation.clocks import Look, answers, missing, was_in_time
 from releve.obligation.dossier import blanks
 
 
 class ClockView(msgspec.Struct, frozen=True, kw_only=True):
-    """`in_time`: of one that was sent and had a delay. `asked`: the question that says why not."""
+    """`in_time`: of one that was sent and had a delay. `asked`: the question that says why not.
+
+    `lacks`: the texts without which the register's entry does not stop it.
+    """
 
     look: Look
     host_name: str
@@ -24,6 +27,7 @@ class ClockView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     asked: str = ""
     answer: str = ""
+    lacks: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -107,6 +111,7 @@ def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple
         reason = last.reason if last else ""
         asked, _, answer = reason.partition("=")
         is_answer = asked in questions
+        told = unit.declaration(clock.incident) if look.duty.texts else None
         views.append(
             ClockView(
                 look=look,
@@ -115,6 +120,7 @@ def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple
                 reason="" if is_answer else reason,
                 asked=asked if is_answer else "",
                 answer=answer if is_answer else "",
+                lacks=missing(look.duty, told) if told else (),
             )
         )
     return tuple(views)

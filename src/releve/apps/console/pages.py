@@ -12,14 +12,16 @@ import releve
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
+from releve.apps.console.trail_words import Content, row
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
-from releve.flow.server import actions
+from releve.flow.server import actions, playbooks
 from releve.flow.server.ports import Unit
 from releve.model.access import Role
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
 from releve.respond.orders import needs_decision
 
+_LONGEST = 300  # letters of a reason
 # Who sees no page of a structure is sent on from the first one.
 _ARRIVE: dict[Role | None, str] = {Role.GROUP: "/group", Role.INSURER: "/insurer"}
 
@@ -94,8 +96,10 @@ async def decide(
     request: AnyRequest, identity: FromPath[str], decision: FromPath[str]
 ) -> Response[str]:
     entered = await enter(request)
-    await form_of(request, entered.session)
+    fields = await form_of(request, entered.session)
     context, login, now = entered.visit.context, entered.session.login, entered.visit.now
+    doer = playbooks.Doer(by=login, at=now, key=context.key, new_id=context.new_id)
+    why = fields.get("why", "")[:_LONGEST]
 
     def carry(unit: Unit) -> None:
         if unit.action(identity) is None or decision not in ("approve", "refuse"):
@@ -103,7 +107,7 @@ async def decide(
         if decision == "approve":
             actions.approve(unit, identity, context.key, actor=login, now=now)
         else:
-            actions.refuse(unit, identity, actor=login, now=now)
+            playbooks.refuse(unit, context.playbooks, identity, doer, why)
 
     await writing(entered, carry)
     return go("/")
@@ -114,7 +118,9 @@ async def health(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
     now, store = entered.visit.now, entered.visit.context.store
     name = await to_thread.run_sync(views.structure_name, store, entered.structure)
-    shipments = entered.visit.context.shipments
+    context = entered.visit.context
+    content = Content(law=context.law, forms=context.forms, playbooks=context.playbooks)
+    shipments = context.shipments
 
     def read(unit: Unit) -> dict[str, Any]:
         hosts = unit.hosts()
@@ -123,9 +129,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "hosts": [views.host_view(h, now) for h in hosts],
             "vitals": {r.host.id: r.vitals for r in records if r is not None},
             "events": unit.count_events(),
-            "trail": [
-                views.in_one_language(e, entered.visit.words.language) for e in unit.trail(most=60)
-            ],
+            "trail": [row(e, content, entered.visit.words) for e in unit.trail(most=60)],
             "named": views.trail_names(unit, name),
             "trail_is_whole": unit.trail_is_whole(),
             "heads": shipments.of(unit.structure),

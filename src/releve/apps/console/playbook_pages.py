@@ -86,7 +86,7 @@ async def say(
         if run is None:
             return None
         if state == "propose":
-            running.act(unit, run, wanted, step, doer)
+            running.act(unit, run, wanted, step, doer, why)
         else:
             word = StepWord(step=step, state=state, by=doer.by, at=doer.at, why=why)
             running.say(unit, run, wanted, word, doer)

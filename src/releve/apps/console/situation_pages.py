@@ -14,7 +14,7 @@ from releve.apps.console.web import Entered, enter, page, render
 from releve.flow.server.live import EVERYTHING
 from releve.flow.server.ports import Store
 from releve.model.situation import Situation
-from releve.triage.situation import backup_is_late, mood, rank
+from releve.triage.situation import backup_is_late, rank
 
 _ON_THE_WALL = 12  # what is read from across a room
 _GATHER_SECONDS = 0.3  # 500 structures always have news
@@ -72,7 +72,7 @@ def situation_page(store: Store, person: str, home: str, now: dt.datetime) -> Si
     found = [(name, s) for name, s in granted if s.structure != home or s.hosts]
     found.sort(key=lambda pair: rank(pair[1], pair[0], now))
     rows = tuple(
-        Row(name=name, situation=s, mood=mood(s, now), is_backup_late=backup_is_late(s, now))
+        Row(name=name, situation=s, mood=s.mood, is_backup_late=backup_is_late(s, now))
         for name, s in found
     )
     moods = Counter(row.mood for row in rows)

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from releve.apps.console.views import structure_name, told_vaults
+from releve.apps.console.views import structure_name
 from releve.flow.server.ports import Store
+from releve.flow.server.situations import told_vaults
 from releve.flow.vault.copying import PROOF_DAYS
 from releve.flow.vault.names import vault_word
 from releve.model.finding import Finding
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.standing import CopyStanding, HostStanding, OpeningStanding, Standing
-from releve.triage.outlook import BACKUP_LATE_AFTER, Concern, drill_is_late
+from releve.triage.outlook import BACKUP_LATE_AFTER, Concern, drill_is_late, is_urgent
 from releve.triage.vaults import ToldVault, concerns, is_silent
 
 _FINDINGS = 12
@@ -88,7 +89,7 @@ class VaultRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VaultPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: "empty" (no vault enrolled), "well", "action"."""
+    """`state`: "empty" (no vault enrolled), "well", "today", "action"."""
 
     structure_name: str
     state: str
@@ -112,12 +113,18 @@ def vault_page(store: Store, structure: str, now: dt.datetime) -> VaultPage:
         found.append(Concern(kind="vault_hosts", count=down))
     return VaultPage(
         structure_name=name,
-        state="action" if found else "well" if told else "empty",
+        state=_state(found, is_told=bool(told)),
         concerns=tuple(found),
         names={one.vault.id: one.vault.name for one in told},
         hosts=rows,
         vaults=tuple(_vault_row(one, findings[one.vault.id], now) for one in told),
     )
+
+
+def _state(found: Sequence[Concern], *, is_told: bool) -> str:
+    if found:
+        return "action" if any(map(is_urgent, found)) else "today"
+    return "well" if is_told else "empty"
 
 
 def host_rows(

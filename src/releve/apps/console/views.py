@@ -1,21 +1,21 @@
 """What the pages show, read from one structure's state."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
-from releve.flow.server.ports import ActionRecord, AuditEntry, BreakGlassCode, Store, Unit
+from releve.flow.server import situations
+from releve.flow.server.ports import ActionRecord, BreakGlassCode, Store, Unit
 from releve.model.casework import CaseTask
 from releve.model.finding import Finding
 from releve.model.host import Host, Isolation
 from releve.model.incident import Incident
 from releve.model.order import Isolate, Release, RestoreFile, StopFamily, ThawFamily
-from releve.model.standing import Standing
+from releve.model.structure import CareService
 from releve.triage.aftercare import due
-from releve.triage.outlook import Outlook, Totals, is_silent, outlook, totals, totals_of
-from releve.triage.vaults import ToldVault
+from releve.triage.outlook import Outlook, Totals, is_silent, totals, totals_of
 
-_standing = msgspec.json.Decoder(Standing).decode
 _NAMED = 3  # hosts in a title
 _TASKS = {
     Isolate: "isolate",
@@ -29,7 +29,8 @@ _TASKS = {
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     silent: bool
-    mood: str  # "well", "watching", "starting", "down", "silent", "ended"
+    mood: str  # "well", "watching", "starting", "down", "silent", "never", "ended"
+    care: str  # "said", "presumed" (nobody said; it is treated as one that does), "none"
     isolation: Isolation | None  # None too once its end has passed: a silent host tells nothing
     held_bytes: int
     worst_p99_ms: float | None
@@ -45,7 +46,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
 class ActionView(msgspec.Struct, frozen=True, kw_only=True):
     record: ActionRecord
     host_name: str
-    carries_care: bool
+    care: str  # as of HostView
     task: str
 
 
@@ -73,48 +74,31 @@ def overview(store: Store, structure: str, now: dt.datetime) -> Overview:
         would_stop = unit.findings("would_stop", most=50)
         approved = unit.findings("approved", most=10)
         waiting = unit.actions(state="proposed")
-        vaults = told_vaults(unit)
+        vaults = unit.vaults()
+        seen = situations.outlook_of(unit, now)
         under_way = unit.actions(state="sent", most=10)
         recent = unit.incidents(most=5)
         tasks = unit.waiting_tasks()
+        profile = unit.profile()
         broken_glass = unit.break_glass_unseen()
-        calls = unit.help_requests(is_open=True)
-    names = {h.id: h.name for h in hosts} | {v.vault.id: v.vault.name for v in vaults}
+    services = profile.services if profile else ()
+    names = {h.id: h.name for h in hosts} | {v.id: v.name for v in vaults}
     closed = next((i for i in recent if i.closed_at is not None), None)
     return Overview(
         structure_name=name,
-        outlook=outlook(hosts, open_, len(waiting), now, vaults, len(broken_glass), calls),
-        hosts=tuple(host_view(h, now) for h in hosts),
+        outlook=seen,
+        hosts=tuple(host_view(h, now, services) for h in hosts),
         names=names,
         open_incidents=tuple(incident_view(i, names) for i in open_),
         sums=totals_of(open_) if open_ else None,
         would_stop=tuple(would_stop),
         approved=tuple(approved),
-        waiting=tuple(_action_view(r, hosts) for r in waiting),
-        under_way=tuple(_action_view(r, hosts) for r in under_way),
+        waiting=tuple(_action_view(r, hosts, services) for r in waiting),
+        under_way=tuple(_action_view(r, hosts, services) for r in under_way),
         last_closed=incident_view(closed, names) if closed else None,
         due=due(tasks, now),
         broken_glass=tuple(broken_glass),
     )
-
-
-def told_vaults(unit: Unit) -> tuple[ToldVault, ...]:
-    """The structure's vaults with the last standing of each; those that were removed too."""
-    records = [unit.vault(vault.id) for vault in unit.vaults()]
-    return tuple(
-        ToldVault(vault=r.vault, standing=_standing(r.standing) if r.standing else None)
-        for r in records
-        if r is not None
-    )
-
-
-# Our own words in a detail of the trail, by what it is of and the verb.
-_IN_BOTH = {
-    ("host", "forget"): ("événements / events", "constats / findings"),
-    ("identity", "remove"): ("comptes / accounts",),
-    ("structure", "onboard"): ("technicien / technician",),
-    ("structure", "set_rota"): ("personnes / people",),
-}
 
 
 def names_of(unit: Unit) -> dict[str, str]:
@@ -129,20 +113,11 @@ def trail_names(unit: Unit, structure: str) -> dict[str, str]:
     return named | {f"structure/{unit.structure}": structure}
 
 
-def in_one_language(entry: AuditEntry, language: str) -> AuditEntry:
-    """For a page: the trail itself keeps both, and what people wrote in it is as they wrote it."""
-    detail = entry.detail
-    for both in _IN_BOTH.get((entry.object.partition("/")[0], entry.verb), ()):
-        french, _, english = both.partition(" / ")
-        detail = detail.replace(both, english if language == "en" else french)
-    return msgspec.structs.replace(entry, detail=detail)
-
-
 def structure_name(store: Store, structure: str) -> str:
     return next((s.name for s in store.structures() if s.id == structure), "")
 
 
-def host_view(host: Host, now: dt.datetime) -> HostView:
+def host_view(host: Host, now: dt.datetime, services: Sequence[CareService] = ()) -> HostView:
     folders = host.state.folders
     windows = [f.p99_ms for f in folders if f.p99_ms is not None]
     silent = is_silent(host, now)
@@ -152,7 +127,8 @@ def host_view(host: Host, now: dt.datetime) -> HostView:
     return HostView(
         host=host,
         silent=silent,
-        mood="silent" if silent else mood,
+        mood=("silent" if host.last_seen_at else "never") if silent else mood,
+        care=care_of(host, services),
         isolation=isolation_now(host, now),
         held_bytes=sum(f.held_bytes for f in folders),
         worst_p99_ms=max(windows, default=None),
@@ -176,11 +152,22 @@ def task_name(record: ActionRecord) -> str:
     return _TASKS[type(record.action.task)]
 
 
-def _action_view(record: ActionRecord, hosts: list[Host]) -> ActionView:
+def care_of(host: Host, services: Sequence[CareService]) -> str:
+    """Whether care depends on the host, and whether anybody said so."""
+    if not host.carries_care:
+        return "none"
+    named = {name.lower() for service in services for name in service.hosts}
+    is_said = host.care_role or host.name.lower() in named
+    return "said" if is_said else "presumed"
+
+
+def _action_view(
+    record: ActionRecord, hosts: list[Host], services: Sequence[CareService]
+) -> ActionView:
     host = next((h for h in hosts if h.id == record.action.host), None)
     return ActionView(
         record=record,
         host_name=host.name if host else record.action.host,
-        carries_care=host.carries_care if host else True,
+        care=care_of(host, services) if host else "presumed",
         task=task_name(record),
     )

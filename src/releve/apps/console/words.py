@@ -7,12 +7,14 @@ from markupsafe import Markup
 
 from releve.apps.web import words
 from releve.apps.web.words import LANGUAGES, choose_language
+from releve.report import severities
 from releve.report.text import said_month
 
 __all__ = ["LANGUAGES", "Words", "all_texts", "choose_language"]
 
 _JUST, _MINUTE, _HOUR, _DAY = 5, 60, 3600, 86400
-_TEXTS = words.load("releve.apps.console")
+_OWN = words.load("releve.apps.console")
+_TEXTS = {language: {**texts, **severities.texts(language)} for language, texts in _OWN.items()}
 
 
 def all_texts(language: str) -> Mapping[str, str]:

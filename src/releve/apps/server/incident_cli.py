@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from releve.adapters.content import playbooks
-from releve.apps.console.incident_views import case_view
+from releve.adapters.content import law, playbooks
+from releve.apps.console.incident_views import case_view, with_duties
 from releve.apps.console.views import names_of
 from releve.apps.server import incident_records
 from releve.apps.server.case_options import (
@@ -19,7 +19,7 @@ from releve.apps.server.case_options import (
     known,
     said_options,
 )
-from releve.apps.server.incident_lines import lines, row
+from releve.apps.server.incident_lines import lines, row, still_open
 from releve.flow.server import incidents
 from releve.flow.server.profiles import zone_of
 from releve.model.errors import UsageError
@@ -36,9 +36,11 @@ def incident() -> None:
 @click.option("--open", "only_open", is_flag=True, help="Ceux qui sont ouverts / open ones only.")
 def list_(home: Path, db: str, structure: str, *, as_json: bool, only_open: bool) -> None:
     """Du plus récent au plus ancien / newest first."""
-    with desk(home, db, structure).unit(writes=False) as unit:
+    at = desk(home, db, structure)
+    with at.unit(writes=False) as unit:
         names, zone = names_of(unit), zone_of(unit)
-        for one in unit.open_incidents() if only_open else unit.incidents():
+        found = unit.open_incidents() if only_open else unit.incidents()
+        for one in incidents.weighed(unit, found, at.now):
             if as_json:
                 answer(_facts(one, names), as_json=True)
             else:
@@ -54,6 +56,7 @@ def show(home: Path, db: str, structure: str, identity: str, *, as_json: bool) -
     with at.unit(writes=False) as unit:
         found = known(unit, identity)
         view = case_view(unit, found, names_of(unit), playbooks(), at.now)
+        view = with_duties(view, unit, law(), at.now)
         zone = zone_of(unit)
     if as_json:
         told = {**msgspec.to_builtins(view), "hosts": list(view.host_names)}
@@ -115,11 +118,17 @@ def split(
 def close(
     home: Path, db: str, structure: str, identity: str, *, by: str, why: str, as_json: bool
 ) -> None:
-    """Clore, et commencer la veille renforcée / close, and begin the raised watch."""
+    """Clore, et commencer la veille renforcée / close, and begin the raised watch; says what stays open."""
     at = desk(home, db, structure)
     with at.unit() as unit:
         shut = incidents.close(unit, identity, at.word(by, why), playbooks().after)
-        _told(names_of(unit), shut, identity, as_json=as_json)
+        if shut is None:
+            raise IncidentNotFoundError(identity)
+        names = names_of(unit)
+        view = with_duties(case_view(unit, shut, names, playbooks(), at.now), unit, law(), at.now)
+        zone = zone_of(unit)
+    shut = msgspec.structs.replace(shut, severity=view.severity)
+    answer({**_facts(shut, names), **still_open(view, zone)}, as_json=as_json)
 
 
 @incident.command()

@@ -5,11 +5,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from releve.apps.console.incident_views import CaseView
+from releve.apps.console.incident_views import CaseView, StepView
 from releve.apps.console.words import Words
 from releve.apps.web.assets import templates
 from releve.flow.server.recoveries import IncidentRecovery
 from releve.model.incident import Entry, Incident
+from releve.obligation.clocks import Look
 
 _T = Words("fr")
 
@@ -34,11 +35,40 @@ def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
     if view.proposed is not None:
         start = f"releve playbook start {one.id} {view.proposed.id}"
         found.append(f"{_T('case.start_proposed', name=view.proposed.title.fr)} ({start})")
+    found += [_lapsed(s, view, zone) for run in view.runs for s in run.lapsed]
     found += [_recovery(recovery, view) for recovery in view.recoveries]
     parts = templates("releve.apps.console").get_template("_parts.html").module
     found += [f"{_local(e.at, zone)}  {_said(parts, e)}" for e in reversed(view.entries)]
     found += [f"[{'x' if task.done_at else ' '}] {task.id}  {task.title}" for task in view.tasks]
     return [*found, *(f"{p.id}  {p.sha256[:16]}  {p.name}" for p in view.evidence)]
+
+
+def still_open(view: CaseView, zone: dt.tzinfo) -> dict[str, object]:
+    """What closing does not end: steps, proposals, care, legal clocks with when each is due."""
+    return {
+        "open_steps": view.open_steps,
+        "undecided": view.undecided,
+        "care_stopped": list(view.care_stopped),
+        "open_clocks": [_clock(look, zone) for look in view.duties],
+    }
+
+
+def _clock(look: Look, zone: dt.tzinfo) -> str:
+    due = look.obligation.due_at
+    when = due.astimezone(zone).isoformat(timespec="minutes") if due else _T("obligation.no_figure")
+    return f"{look.duty.id}, {look.duty.name.fr} ({when})"
+
+
+def _lapsed(step: StepView, view: CaseView, zone: dt.tzinfo) -> str:
+    """A proposal that no host will do, as the page tells it."""
+    asked = [
+        f"{view.names.get(a.host, a.host)} : {_T(f'lapsed.{a.state}', who=a.decided_by)} "
+        f"{_local(a.ended_at or a.expires_at, zone)}"
+        + (f" « {a.refused_why} »" if a.refused_why else "")
+        for a in step.lapsed
+    ]
+    said = f"{_T('lapsed.title')} {step.step.say.fr} ({' ; '.join(asked)})"
+    return f"! {said} {_T('lapsed.now')}"
 
 
 def _said(parts: Any, entry: Entry) -> str:

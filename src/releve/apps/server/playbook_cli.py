@@ -118,7 +118,7 @@ def step(
         if not own:
             raise NotStartedError(name, incident)
         if state == "propose":
-            told = running.act(unit, own[0], wanted, step_id, doer)
+            told = running.act(unit, own[0], wanted, step_id, doer, why)
         else:
             word = StepWord(step=step_id, state=state, by=by, at=at.now, why=why)
             told = running.say(unit, own[0], wanted, word, doer)

@@ -61,6 +61,11 @@ class Words:
         """Whose clock all times are shown by."""
         return str(ZONE)
 
+    @property
+    def place(self) -> str:
+        """The same, as people call it: Paris, for Europe/Paris."""
+        return self.zone.rpartition("/")[2].replace("_", " ")
+
     def __call__(self, key: str, **facts: Any) -> str:
         """The text; with `n` its singular or plural (`key_one`, `key_other`)."""
         if "n" in facts:

@@ -20,10 +20,11 @@ def propose(
     identity: str,
     now: dt.datetime,
     people: int = 1,
+    why: str = "",
 ) -> Action | None:
     """The new action, still undecided; None when the structure has no such host.
 
-    `people`: how many different ones must agree.
+    `people`: how many different ones must agree. `why`: for those who decide.
     """
     unit.hold()
     record = unit.host(host, lock=True)
@@ -40,6 +41,7 @@ def propose(
         proposed_by=actor,
         expires_at=now + orders.lifetime(task),
         people=people,
+        why=why,
     )
     unit.put_action(ActionRecord(action=action))
     unit.record(now, actor, f"host/{host}", f"propose_{_verb(task)}", identity)
@@ -84,16 +86,17 @@ def approve(
     return True
 
 
-def refuse(unit: Unit, action: str, *, actor: str, now: dt.datetime) -> bool:
+def refuse(unit: Unit, action: str, *, actor: str, now: dt.datetime, why: str = "") -> bool:
+    """False when it is no longer waiting."""
     unit.hold()
     record = unit.action(action)
     if record is None or record.action.state != "proposed":
         return False
     refused = msgspec.structs.replace(
-        record.action, state="refused", decided_by=actor, ended_at=now
+        record.action, state="refused", decided_by=actor, ended_at=now, refused_why=why
     )
     unit.put_action(ActionRecord(action=refused))
-    unit.record(now, actor, f"action/{action}", "refuse")
+    unit.record(now, actor, f"action/{action}", "refuse", why)
     return True
 
 

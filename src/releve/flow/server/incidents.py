@@ -3,6 +3,8 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from releve.flow.server.ports import Unit
 from releve.model.finding import Finding
 from releve.model.incident import Change, Entry, Incident
@@ -10,6 +12,7 @@ from releve.model.playbook import AfterTask
 from releve.triage import care, handling, incidents
 from releve.triage.aftercare import watch
 from releve.triage.handling import HandlingError, Word
+from releve.triage.outlook import totals
 from releve.triage.stops import decided
 
 
@@ -150,6 +153,19 @@ def clocks_of(
     return care.clocks(incident, profile.services, names, now)
 
 
+def weighed(unit: Unit, found: Sequence[Incident], now: dt.datetime) -> list[Incident]:
+    """Each as grave as its own page says: what it did counts (hosts, care, files), not only what was found."""
+    profile = unit.profile()
+    services = profile.services if profile else ()
+    names = {host.id: host.name for host in unit.hosts()} if found and services else {}
+    told = []
+    for incident in found:
+        clocks = care.clocks(incident, services, names, now)
+        severity = care.severity(care.reasons(incident, clocks, totals(incident)))
+        told.append(msgspec.structs.replace(incident, severity=severity))
+    return told
+
+
 def _change(
     unit: Unit,
     incident: str,
@@ -180,4 +196,5 @@ __all__ = [
     "reopen",
     "resume",
     "split",
+    "weighed",
 ]

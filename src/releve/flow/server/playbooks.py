@@ -10,8 +10,8 @@ from releve.flow.server import actions
 from releve.flow.server.casework import line_of, tell
 from releve.flow.server.ports import Unit
 from releve.model.incident import Incident
-from releve.model.order import Isolate
-from releve.model.playbook import Playbook, PlaybookRun, StepWord
+from releve.model.order import Action, Isolate
+from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.respond import playbooks
 from releve.respond.orders import needs_decision, people_needed
 from releve.respond.playbooks import PlaybookError, Proposal
@@ -85,8 +85,10 @@ def say(
     return told
 
 
-def act(unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer) -> PlaybookRun:
-    """Propose what an automatic step asks of the incident's hosts.
+def act(
+    unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer, why: str = ""
+) -> PlaybookRun:
+    """Propose what an automatic step asks of the incident's hosts; `why`: for those who decide.
 
     Of one host that carries no care the order goes out at once; a host that carries care waits for a
     named person, several hosts wait for two. What waits or is on its way is not asked again.
@@ -105,11 +107,40 @@ def act(unit: Unit, run: PlaybookRun, playbook: Playbook, step: str, doer: Doer)
         raise PlaybookError("nothing")
     before = run.word(step)
     mine = before.actions if before and before.state != "undone" else ()
-    made = (*mine, *_propose(unit, asked, doer))
-    word = StepWord(step=step, state="proposed", by=doer.by, at=doer.at, actions=made)
+    made = (*mine, *_propose(unit, asked, doer, why.strip()))
+    word = StepWord(step=step, state="proposed", by=doer.by, at=doer.at, why=why, actions=made)
     told = playbooks.with_word(run, word)
     _keep(unit, told, playbook, word, doer)
     return told
+
+
+def refuse(unit: Unit, content: Playbooks, action: str, doer: Doer, why: str = "") -> bool:
+    """Refuse a proposal; what a playbook's step asked is told to its incident's timeline.
+
+    False when it is no longer waiting.
+    """
+    why = why.strip()
+    if not actions.refuse(unit, action, actor=doer.by, now=doer.at, why=why):
+        return False
+    record = unit.action(action)
+    ids = [one for i in unit.open_incidents() for one in (i.id, *i.merged)]
+    for run in unit.runs(ids):
+        for word in run.words:
+            if record is not None and action in word.actions:
+                playbook = content.named(run.playbook)
+                step = playbook.step(word.step) if playbook else None
+                _tell_refused(unit, run, word.step, step, record.action, doer)
+    return True
+
+
+def _tell_refused(
+    unit: Unit, run: PlaybookRun, name: str, step: PlaybookStep | None, action: Action, doer: Doer
+) -> None:
+    said = (step.say.fr, step.say.en) if step else ("", "")
+    because = f" ({action.refused_why})" if action.refused_why else ""
+    line = line_of("step_refused", doer.new_id(), doer.at, doer.by, said[0] + because)
+    line = msgspec.structs.replace(line, why_en=said[1] + because, host=action.host)
+    tell(unit, run.incident, line, "playbook_refused", f"{run.playbook} {name}")
 
 
 def _held(unit: Unit, run: PlaybookRun) -> PlaybookRun:
@@ -159,7 +190,7 @@ def _cut_lately(unit: Unit, now: dt.datetime) -> set[str]:
     }
 
 
-def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer) -> tuple[str, ...]:
+def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer, why: str = "") -> tuple[str, ...]:
     hosts = {proposal.host for proposal in asked}
     if any(isinstance(proposal.task, Isolate) for proposal in asked):
         hosts |= _cut_lately(unit, doer.at)
@@ -175,6 +206,7 @@ def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer) -> tuple[str, 
             identity=identity,
             now=doer.at,
             people=people,
+            why=why,
         )
         if action is None or record is None:
             continue

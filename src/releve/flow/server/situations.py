@@ -2,15 +2,23 @@
 
 import datetime as dt
 
+import msgspec
+
+from releve.flow.server.incidents import weighed
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store, Unit
+from releve.model.help import HelpRequest
 from releve.model.situation import Situation
+from releve.model.standing import Standing
+from releve.triage.outlook import Outlook, outlook
 from releve.triage.situation import sum_up
+from releve.triage.vaults import ToldVault
 
 # A structure whose hosts talk all the time is summed up this often; what was found does not wait.
 PACE = dt.timedelta(seconds=5)
 # They come newest first: a flood of calls is not to hide who waits the longest.
 _MOST_CALLS = 1000
+_standing = msgspec.json.Decoder(Standing).decode
 
 
 def keep(unit: Unit, now: dt.datetime) -> None:
@@ -52,8 +60,37 @@ def summed(unit: Unit, now: dt.datetime) -> Situation:
     return sum_up(
         unit.structure,
         unit.hosts(),
-        unit.open_incidents(),
-        unit.help_requests(is_open=True, most=_MOST_CALLS),
+        weighed(unit, unit.open_incidents(), now),
+        _calls(unit),
         unit.obligations(),
         now,
+        outlook_of(unit, now),
     )
+
+
+def outlook_of(unit: Unit, now: dt.datetime) -> Outlook:
+    """What the structure's own page says first; its row among many has the same mood."""
+    return outlook(
+        unit.hosts(),
+        weighed(unit, unit.open_incidents(), now),
+        len(unit.actions(state="proposed")),
+        now,
+        told_vaults(unit),
+        len(unit.break_glass_unseen()),
+        _calls(unit),
+        unit.obligations(),
+    )
+
+
+def told_vaults(unit: Unit) -> tuple[ToldVault, ...]:
+    """The structure's vaults with the last standing of each; those that were removed too."""
+    records = [unit.vault(vault.id) for vault in unit.vaults()]
+    return tuple(
+        ToldVault(vault=r.vault, standing=_standing(r.standing) if r.standing else None)
+        for r in records
+        if r is not None
+    )
+
+
+def _calls(unit: Unit) -> list[HelpRequest]:
+    return unit.help_requests(is_open=True, most=_MOST_CALLS)

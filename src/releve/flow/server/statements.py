@@ -8,6 +8,7 @@ import msgspec
 
 from releve.assist.rota import holes, plan
 from releve.flow.server.assist.escalating import zone_on_call
+from releve.flow.server.incidents import weighed
 from releve.flow.server.ports import Unit
 from releve.model import event as ev
 from releve.model.finding import Severity
@@ -37,6 +38,7 @@ from releve.report.figures import Measured, spread
 from releve.triage.care import clocks
 from releve.triage.outlook import is_silent, totals_of
 
+_MOST_ROTAS = 100_000
 _LONGEST_DAYS = 32  # 31 and the hour that a change of the clocks may add
 _GUARDED = ("watching", "enforcing")
 _NS = 10**9
@@ -47,6 +49,7 @@ _TOLD_OF = (b'"backup_ran"', b'"drill_ran"')
 def measure(unit: Unit, name: str, month: Month, now: dt.datetime) -> Statement:
     """Everything that can be said of the month now."""
     incidents = [one for one in unit.incidents_of(month) if not one.merged_into]
+    incidents = weighed(unit, incidents, now)
     told = _told_in(unit, month)
     care = _care(unit, incidents, now)
     return Statement(
@@ -63,7 +66,7 @@ def measure(unit: Unit, name: str, month: Month, now: dt.datetime) -> Statement:
         drills=_drills([e for _, e in told if isinstance(e, ev.DrillRan) and not e.is_expected]),
         vaults=_vaults(unit),
         duties=_duties(unit.obligations(), month, now),
-        on_call=_on_call(unit, month),
+        on_call=_on_call(unit, month, now),
         protected=_protected(unit.hosts(), now),
     )
 
@@ -236,16 +239,19 @@ def _duties(known: Sequence[Obligation], month: Month, now: dt.datetime) -> Duty
     )
 
 
-def _on_call(unit: Unit, month: Month) -> OnCallFigures | None:
+def _on_call(unit: Unit, month: Month, now: dt.datetime) -> OnCallFigures | None:
+    """None: there was no rota in the month, as far as it has come."""
     rota = unit.rota()
-    if rota is None:
+    set_at = [entry.at for entry in unit.trail_of(("set_rota",), most=_MOST_ROTAS)]
+    since, until = max(month.since, min(set_at, default=month.since)), min(month.until, now)
+    if rota is None or since >= until:
         return None
-    watches = plan(rota, month.since, _LONGEST_DAYS, zone_on_call(unit, rota))
-    gone = sum(
-        max(0.0, (min(h.until, month.until) - h.since).total_seconds()) for h in holes(watches)
+    watches = plan(rota, since, _LONGEST_DAYS, zone_on_call(unit, rota))
+    gone = sum(max(0.0, (min(h.until, until) - h.since).total_seconds()) for h in holes(watches))
+    whole = (until - since).total_seconds()
+    return OnCallFigures(
+        hours=whole / 3600, covered_hours=(whole - gone) / 3600, since=since, until=until
     )
-    whole = (month.until - month.since).total_seconds()
-    return OnCallFigures(hours=whole / 3600, covered_hours=(whole - gone) / 3600)
 
 
 def _protected(hosts: Sequence[Host], now: dt.datetime) -> ProtectedFigures | None:
