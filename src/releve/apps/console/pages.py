@@ -132,7 +132,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "trail": [row(e, content, entered.visit.words) for e in unit.trail(most=60)],
             "named": views.trail_names(unit, name),
             "trail_is_whole": unit.trail_is_whole(),
-            "heads": shipments.of(unit.structure),
+            "heads": shipments.of(unit.structure, now),
             "has_places": shipments.has_places,
             "people": len(unit.people()),
             "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],

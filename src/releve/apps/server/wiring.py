@@ -242,8 +242,9 @@ def _renew(context: Context, news: situations.News) -> int:
 
 async def _sign_heads(context: Context, home: Home, places: tuple[HeadPlace, ...]) -> None:
     await to_thread.run_sync(_heads_of_all, context, places)
-    if places:
-        await to_thread.run_sync(home.keep_shipments, context.shipments.all())
+    told = context.shipments.all()
+    if told or home.shipments():  # what was told of places that nobody names any more goes
+        await to_thread.run_sync(home.keep_shipments, told)
 
 
 def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:
