@@ -131,6 +131,7 @@ async def health(request: AnyRequest) -> Response[str]:
             "events": unit.count_events(),
             "trail": [row(e, content, entered.visit.words) for e in unit.trail(most=60)],
             "named": views.trail_names(unit, name),
+            "logins": {grant.login for grant in unit.grants()},
             "trail_is_whole": unit.trail_is_whole(),
             "heads": shipments.of(unit.structure, now),
             "has_places": shipments.has_places,

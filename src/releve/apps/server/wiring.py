@@ -237,7 +237,14 @@ async def _sum_up(context: Context, news: situations.News) -> None:
 def _renew(context: Context, news: situations.News) -> int:
     now = context.clock.now()
     due = news.due([structure.id for structure in context.store.structures()], now)
-    return sum(situations.renew(context.store, structure, now) for structure in due)
+    changed = 0
+    for structure in due:
+        try:
+            changed += situations.renew(context.store, structure, now)
+        except Exception:
+            # One bad row must not keep the rows of every structure after it from being seen.
+            log.exception("structure_not_summed_up", structure=structure)
+    return changed
 
 
 async def _sign_heads(context: Context, home: Home, places: tuple[HeadPlace, ...]) -> None:
