@@ -51,7 +51,8 @@ def _fits(value: object) -> bool:
             return all(map(_fits, value.values()))
         case list() | tuple():
             return all(map(_fits, value))
-    return True
+        case _:
+            return True
 
 
 def read_signed(body: bytes) -> SignedStanding:
