@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from releve.flow.server import situations
-from releve.flow.server.actions import expire
+from releve.flow.server.actions import approve, expire
 from releve.flow.server.ingest import take
 from releve.flow.server.months import month_of
 from releve.flow.server.statements import measure
@@ -177,6 +177,28 @@ def test_a_proposal_that_nobody_decided_in_time_needs_a_person_again(visitor: Vi
     with visitor.served.store.unit(visitor.hosts[0].structure) as unit:
         expire(unit, visitor.served.context.clock.now() + dt.timedelta(minutes=16))
     assert "personne n’a décidé à temps" in box(visitor.page())
+
+
+def test_a_proposal_that_was_approved_and_no_host_answered_is_not_called_undecided(
+    visitor: Visitor,
+) -> None:
+    visitor.post("/playbooks", playbook="ransomware")
+    visitor.post("/playbooks/ransomware/isolate", state="propose")
+    clock = visitor.served.context.clock
+    with visitor.served.store.unit(visitor.hosts[0].structure) as unit:
+        for record in unit.actions(state="proposed"):
+            for person in ("claire", "anne"):
+                approve(
+                    unit,
+                    record.action.id,
+                    visitor.served.context.key,
+                    actor=person,
+                    now=clock.now(),
+                )
+        expire(unit, clock.now() + dt.timedelta(days=30))
+    said = box(visitor.page())
+    assert "approuvé par claire, anne, mais la machine n’a pas répondu à temps" in said
+    assert "personne n’a décidé" not in said
 
 
 def test_before_and_after_closing_the_page_says_what_stays_open(visitor: Visitor) -> None:

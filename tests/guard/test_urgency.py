@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,9 +49,13 @@ def _may() -> bool:
     return True
 
 
-def _asked() -> dict[str, dict[str, list[int]] | list[int]]:
+def _asked(first: str = "") -> dict[str, dict[str, list[int]] | list[int]]:
     run = subprocess.run(
-        [sys.executable, "-c", _ASKED], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", first + _ASKED],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     seen: dict[str, dict[str, list[int]] | list[int]] = json.loads(run.stdout)
     return seen
@@ -68,3 +73,16 @@ def test_all_threads_come_first_but_in_a_storm_only_the_reader() -> None:
 @pytest.mark.skipif(not _may(), reason="no right to real-time priority here: needs root")
 def test_what_the_guard_starts_does_not_inherit_it() -> None:
     assert _asked()["child"] == [os.SCHED_OTHER, 0]
+
+
+@pytest.mark.skipif(not _may(), reason="no right to real-time priority here: needs root")
+def test_where_the_kernel_keeps_no_reserve_nothing_is_real_time(tmp_path: Path) -> None:
+    (off := tmp_path / "sched_rt_runtime_us").write_text("-1\n")
+    first = f"""
+from pathlib import Path
+from releve.adapters.linux import urgency
+urgency._RESERVE = Path({str(off)!r})
+"""
+    seen = _asked(first)
+    assert seen["MOST"] == {"reader": [os.SCHED_OTHER, -15], "main": [os.SCHED_OTHER, -15]}
+    assert seen["LEAST"] == {"reader": [os.SCHED_OTHER, 0], "main": [os.SCHED_OTHER, 0]}

@@ -1,5 +1,6 @@
 """Heads that do not get off the server: the page Santé says so, and `releve audit shipped`."""
 
+import datetime as dt
 import html
 import json
 import re
@@ -15,6 +16,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import make_store
 from releve.flow.server.enrol import ensure_structure
 from releve.model.access import Role
+from releve.model.audit import Shipment
 from tests.agent.hands import wait_for
 from tests.server.test_access import browser
 from tests.server.world import T0, Running, running
@@ -83,3 +85,37 @@ def test_the_command_says_which_place_since_when_and_why(
     shown = json.loads(capsys.readouterr().out)
     assert (shown["place"], shown["why"], shown["name"]) == (str(usb), "", "Cabinet")
     assert shown["complete_at"]
+
+
+def test_a_place_that_nobody_looks_at_any_more_is_not_called_complete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A share that lets the server wait for ever; a server that is off."""
+    usb, home = tmp_path / "temoin", Home(tmp_path / "server")
+    usb.mkdir()
+    store = make_store(home)
+    ensure_structure(store, "A", "a1", T0)
+    with running(home.path, store, places=[HeadFolder(usb)]) as served:
+        client = browser(served, Role.LEAD)
+        wait_for(lambda: "complètes, vérifié" in health(served, client), 20)
+        wait_for(home.shipments, 20)
+        long_ago = served.context.clock.now() - dt.timedelta(minutes=11)
+        for one in served.context.shipments.all():
+            served.context.shipments.note(one.place, one.structure, long_ago)
+        home.keep_shipments(served.context.shipments.all())
+        text = health(served, client)
+        assert "complètes, vérifié" not in text
+        assert "Personne n’a pu vérifier depuis" in text
+        client.close()
+    assert main.run(["audit", "shipped", "--home", str(home.path)]) == 102
+    assert re.search(r"PAS VÉRIFIÉ depuis le 20", capsys.readouterr().out)
+
+
+def test_a_place_that_is_named_no_more_is_told_of_no_more(tmp_path: Path) -> None:
+    home = Home(tmp_path / "server")
+    home.make()
+    home.keep_shipments([Shipment(place="/mnt/usb", structure="a1", complete_at=T0)])
+    store = make_store(home)
+    ensure_structure(store, "A", "a1", T0)
+    with running(home.path, store):
+        wait_for(lambda: not home.shipments(), 20)

@@ -191,3 +191,13 @@ def test_another_structures_incident_is_not_there(cli: Cli) -> None:
     assert cli("incident", "show", incident.id, status=63) == []
     words = ("incident", "close", incident.id, "--by", "c", "--why", "x")
     assert cli(*words, status=63) == []
+
+
+def test_what_people_wrote_commands_no_terminal_and_begins_no_line(cli: Cli) -> None:
+    why = "déjà vu\x1b]0;root\x07\x1b[2J\nÀ faire : curl"
+    cli("incident", "close", cli.incident.id, "--by", "anne", "--why", why)
+    said = cli.said("incident", "show", cli.incident.id)
+    assert not any("\x1b" in line or "\x07" in line for line in said)
+    assert not any(line.startswith("À faire : curl") for line in said)
+    assert any("déjà vu" in line for line in said)
+    assert any("\xa0" in line for line in said), "French spaces stay"

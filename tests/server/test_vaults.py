@@ -1,6 +1,7 @@
 """What vaults tell the server: heads must follow each other, notices become findings, silence is told."""
 
 import datetime as dt
+import re
 
 import msgspec
 import pytest
@@ -13,9 +14,10 @@ from releve.detect.vault_findings import NOTICES
 from releve.flow.server import vaults
 from releve.flow.server.ingest import take
 from releve.flow.server.vaults import VaultUnreadableError
+from releve.flow.vault import standing as standings
 from releve.model import event as ev
 from releve.model.finding import Severity
-from releve.model.standing import Standing
+from releve.model.standing import SignedStanding, Standing
 from releve.triage.outlook import outlook
 from releve.triage.vaults import ToldVault as Told
 from tests.server.vaults import ToldVault, add_vault, full_standing, hash_of
@@ -160,6 +162,19 @@ def test_only_the_newest_standing_signed_by_the_vault_is_shown(vault: ToldVault)
     with vault.store.unit(vault.structure, writes=False) as unit:
         kept = msgspec.json.decode(unit.vault(vault.id).standing, type=Standing)
     assert (kept.structure, kept.seq) == ("cabinet", 5)
+
+
+@pytest.mark.parametrize("field", ["bad_objects", "bytes", "last_snapshot_ns"])
+def test_a_figure_that_no_page_could_write_is_no_standing(vault: ToldVault, field: str) -> None:
+    """Whoever took the vault over would take the structure's own page from it."""
+    vault.tell_head(9320)
+    told = msgspec.json.encode(full_standing(vault, T0))
+    body = re.sub(b'"%s":[0-9]+' % field.encode(), b'"%s":1%s' % (field.encode(), b"0" * 400), told)
+    assert body != told
+    signed = SignedStanding(standing=body, signature=vault.key.sign(standings._PREFIX + body))
+    taken = vaults.take_standing(vault.store, vault.asking, msgspec.json.encode(signed), T0)
+    assert taken == "standing"
+    vault_page(vault.store, vault.structure, T0)
 
 
 def test_the_page_takes_no_proof_for_longer_than_it_holds(vault: ToldVault) -> None:

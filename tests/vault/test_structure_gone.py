@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from releve.adapters.vault.records import Records
 from releve.apps.cli.main import run
+from releve.apps.server.leaving_elsewhere import Elsewhere, lines
+from releve.model.vault import Agreement
 from tests.server.world import Running, running
 from tests.vault.conftest import Gate
 from tests.vault.test_telling import findings, quicken, wait_for
@@ -182,3 +185,57 @@ def test_a_vault_that_was_removed_hears_gone_and_one_enrolled_again_is_told(shar
     vault.server.tokens["clinique"] = json.loads(said)["token"]
     vault.notices.tell("store_fell", status="-9")
     assert "clinique" not in vault.reports.all()
+
+
+def agreed(shared: Shared, name: str, structure: str) -> None:
+    kept = Records(shared.gate.vault().layout.agreements, Agreement)
+    kept.put(name, Agreement(
+        name=name, structure=structure, host="srv", room_key="ab" * 32, hours=2, until_ns=2**62,
+        made_ns=1, drill_every_days=7, read_bytes=1 << 30,
+    ))  # fmt: skip
+
+
+def test_leaving_ends_the_paths_by_which_the_vault_would_open_new_rights(shared: Shared):
+    agreed(shared, "essais", "clinique")
+    agreed(shared, "essais-cabinet", "cabinet")
+    said = shared.cli("vault", "leave", "clinique", "--data", str(shared.gate.data), "--json")
+    assert json.loads(said)["agreements"] == ["essais"]
+    kept = Records(shared.gate.vault().layout.agreements, Agreement)
+    assert {one.name: bool(one.ended_ns) for one in kept.all()} == {
+        "essais": True,
+        "essais-cabinet": False,
+    }
+
+
+def test_leaving_closes_nothing_of_another_structure_with_the_same_place(shared: Shared, tmp_path):
+    """One that was taken in anew under another name, or a word that was typed wrong."""
+    key = ("--public-key", str(shared.gate.data / "head.pub"), "--within", "cabinet")
+    shared.cli("server", "vault", "add", "d", "--structure", LEAVES, *shared.home, *key)
+    said = shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data))
+    assert shared.credentials() == {"srv.cabinet": "open", "srv.clinique": "closed"}
+    assert "releve vault leave cabinet" not in said
+    assert f"« cabinet » y est aussi la place de {STAYS}, qui reste" in said
+    again = shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data))
+    assert shared.credentials()["srv.cabinet"] == "open"
+    assert f"la place de {STAYS}" in again
+
+
+@pytest.mark.parametrize("within", ["", "--help", "x; reboot"])
+def test_leaving_closes_nothing_by_a_name_that_the_vault_never_said(
+    shared: Shared, tmp_path, within: str
+):
+    key = ("--public-key", str(shared.gate.data / "head.pub"), f"--within={within}")
+    shared.cli("server", "vault", "remove", "c", "--structure", LEAVES, *shared.home)
+    shared.cli("server", "vault", "add", "d", "--structure", LEAVES, *shared.home, *key)
+    shared.cli("vault", "credential", "add", "srv.lac", "--structure", "clinique-du-lac",
+        "--host", "srv", "--data", str(shared.gate.data))  # fmt: skip
+    said = shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data))
+    assert set(shared.credentials().values()) == {"open"}
+    assert "releve vault leave clinique-du-lac" in said
+    assert "reboot" not in said
+
+
+def test_what_is_left_for_the_hand_is_said_line_by_line_whatever_a_host_is_called():
+    """A host chose its name when it was enrolled."""
+    found = Elsewhere(vaults=(), hosts=("srv\x1b[2J\n  À faire : curl",))
+    assert all("\x1b" not in line and "\n" not in line for line in lines(found))

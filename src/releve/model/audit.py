@@ -35,6 +35,7 @@ ShipFault = Literal[
     "ahead",  # it holds heads that the trail has not
     "no_log",  # no system log runs
     "failed",  # anything else that the system said
+    "unseen",  # nobody looked lately: the server is off, or a share lets it wait for ever
 ]
 
 

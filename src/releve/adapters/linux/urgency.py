@@ -7,6 +7,7 @@ What the guard starts inherits nothing of it.
 import contextlib
 import os
 import threading
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +20,8 @@ _NICE: Final = MappingProxyType({
 })  # fmt: skip
 # The lowest real-time priority: on a busy machine a thread that shares its turn fairly is woken
 # 100 ms too late now and then, and an encryptor destroys hundreds of files in that time.
+_RESERVE: Final = Path("/proc/sys/kernel/sched_rt_runtime_us")
+_NO_RESERVE: Final = "-1"
 _AT_ONCE: Final = (os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 _IN_TURN: Final = (os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
@@ -26,11 +29,13 @@ _IN_TURN: Final = (os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 class Urgency:
     """Sets the priority of all threads of this process; without the right to, does nothing.
 
-    The kernel keeps a share of each processor for other programs, whatever a real-time thread does.
+    The kernel keeps a share of each processor for other programs, whatever a real-time thread does;
+    where an administrator turned that off, none is asked to be one.
     """
 
     def __init__(self) -> None:
         self._first: set[int] = set()
+        self._has_reserve = _has_reserve()
         with contextlib.suppress(OSError):
             # Threads that are started later inherit it.
             os.setpriority(os.PRIO_PROCESS, 0, _NICE[Share.USUAL])
@@ -39,13 +44,21 @@ class Urgency:
         """The calling thread comes before other programs from now on, whatever the share."""
         thread = threading.get_native_id()
         self._first.add(thread)
-        _set(thread, Share.USUAL, at_once=True)
+        _set(thread, Share.USUAL, at_once=self._has_reserve)
 
     def __call__(self, share: Share) -> None:
         """All others come first, too, but in a storm of honest work."""
         for name in os.listdir("/proc/self/task"):
             thread = int(name)
-            _set(thread, share, at_once=share is not Share.LEAST or thread in self._first)
+            is_first = share is not Share.LEAST or thread in self._first
+            _set(thread, share, at_once=self._has_reserve and is_first)
+
+
+def _has_reserve() -> bool:
+    try:
+        return _RESERVE.read_text().strip() != _NO_RESERVE
+    except OSError:  # a kernel that says nothing of it
+        return True
 
 
 def _set(thread: int, share: Share, *, at_once: bool) -> None:

@@ -116,7 +116,8 @@ class Notices:
             return True
         body = json.dumps(leaving(record, self._key), ensure_ascii=False).encode()
         answer = self._server.post("notices", body, structure)
-        return not answer.why or answer.is_final
+        # Of one that is gone it waits here: a server that was brought back may know it again.
+        return not answer.why or (answer.is_final and not answer.is_gone)
 
     def _kept(self, what: str, about: str, facts: dict[str, str]) -> dict[str, str | int] | None:
         now = self._now_ns()

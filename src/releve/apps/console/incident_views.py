@@ -30,6 +30,11 @@ TASKS = 60
 _LAPSED = ("refused", "expired", "failed")
 
 
+def lapsed_how(action: Action) -> str:
+    """Of an action that no host will do. One whose time is over was decided, perhaps: its host was away."""
+    return "unanswered" if action.state == "expired" and action.decided_by else action.state
+
+
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
     step: PlaybookStep
     word: StepWord | None

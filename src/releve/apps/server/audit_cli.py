@@ -14,6 +14,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.left_papers import LACKS, files_of, missing_paper, read_files, unexplained
 from releve.apps.server.opening import open_to_look
 from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.printable import printable
 from releve.apps.server.trusted_key import own_key
 from releve.flow.server.verify import Verified, verify, verify_shipped
 from releve.model.audit import Fault, FaultKind
@@ -152,7 +153,7 @@ def show(home: Path, db: str, structure: str, most: int, as_json: bool) -> None:
             else:
                 at = entry.at.isoformat(timespec="seconds")
                 words = (one.name, entry.number, at, entry.actor, entry.verb, entry.object)
-                click.echo(_printable("  ".join((*map(str, words), entry.detail)).rstrip()))
+                click.echo(printable("  ".join((*map(str, words), entry.detail)).rstrip()))
 
 
 @audit.command()
@@ -173,22 +174,22 @@ def _remedy(found: Sequence[Verified], store: SqlStore, keys: Sequence[bytes]) -
     gone = unexplained(found)
     if not gone or any(fault.what not in _OF_PAPER for fault in faults):
         return ""
-    return _printable(missing_paper(gone, store.leavings(), keys))
+    return printable(missing_paper(gone, store.leavings(), keys))
 
 
 def _say(one: Verified, papers: Sequence[Path]) -> None:
     shipped = "" if one.shipped is None else f", {one.shipped} transmises / shipped"
     facts = f"{one.entries} inscriptions / entries, {one.heads} têtes / heads{shipped}"
     verdict = "PAS ENTIER / NOT WHOLE" if one.faults else "entier / whole"
-    click.echo(_printable(f"{one.name or one.structure or '--heads, --left'}  {facts} : {verdict}"))
+    click.echo(printable(f"{one.name or one.structure or '--heads, --left'}  {facts} : {verdict}"))
     if one.left is not None:
         day, by, why = f"{one.left.at:%Y-%m-%d}", one.left.by, one.left.reason
         said = f"  partie le {day}, décidé par {by} ({why}) : certificat valable / left on {day},"
-        click.echo(_printable(f"{said} decided by {by}: valid certificate"))
+        click.echo(printable(f"{said} decided by {by}: valid certificate"))
     for fault in one.faults:
         place = _place(fault)
         if fault.what == "certificate_forged":
-            place = _printable(str(papers[fault.first - 1]))
+            place = printable(str(papers[fault.first - 1]))
         lack = "" if fault.lack is None else f" ; {LACKS[fault.lack]}"
         click.echo(f"  {place}  {_WORDS[fault.what]}{_since(fault)}{lack}")
 
@@ -212,8 +213,3 @@ def _key(words: str) -> bytes:
     if len(key) * 2 != _HEX_KEY:
         raise UsageError("--key: 64 hex digits, as `releve audit key` prints them.")
     return key
-
-
-def _printable(line: str) -> str:
-    """One entry, one line: what people wrote in it can neither begin another nor command a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

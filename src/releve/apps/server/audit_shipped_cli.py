@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.system import SystemClock
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_to_look
 from releve.apps.server.options import db_option, home_option, json_option
+from releve.flow.server.shipping import as_known
 from releve.model.audit import ShipFault, Shipment
 from releve.model.errors import ReleveError
 
@@ -43,8 +45,9 @@ def shipped(home: Path, db: str, as_json: bool) -> None:
 
     Example: releve audit shipped --json
     """
+    now = SystemClock().now()
     names = {one.id: one.name for one in open_to_look(Home(home), db).structures()}
-    told = [one for one in Home(home).shipments() if one.structure in names]
+    told = [as_known(one, now) for one in Home(home).shipments() if one.structure in names]
     for one in told:
         facts = {**msgspec.to_builtins(one), "name": names[one.structure]}
         line = f"{names[one.structure]}  {one.place}  {_shipped_words(one)}"
@@ -62,6 +65,7 @@ _FAULTS: dict[ShipFault, str] = {
     "ahead": "il tient des têtes que ce journal n'a pas",
     "no_log": "aucun journal système ne tourne",
     "failed": "le système refuse ; voir le journal du serveur",
+    "unseen": "personne n'a regardé depuis : le serveur ne tourne pas, ou le lieu ne répond plus",
 }
 
 
@@ -70,6 +74,8 @@ def _shipped_words(one: Shipment) -> str:
     if not one.why or one.since is None:
         return f"complet, vérifié le {complete}"
     last = f"dernière fois complet : {complete}"
+    if one.why == "unseen":
+        return f"PAS VÉRIFIÉ depuis le {_local(one.since)} : {_FAULTS[one.why]}"
     return f"PAS TRANSMIS depuis le {_local(one.since)} : {_FAULTS[one.why]} ({last})"
 
 

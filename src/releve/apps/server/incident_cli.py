@@ -20,6 +20,7 @@ from releve.apps.server.case_options import (
     said_options,
 )
 from releve.apps.server.incident_lines import lines, row, still_open
+from releve.apps.server.printable import printable
 from releve.flow.server import incidents
 from releve.flow.server.profiles import zone_of
 from releve.model.errors import UsageError
@@ -44,7 +45,7 @@ def list_(home: Path, db: str, structure: str, *, as_json: bool, only_open: bool
             if as_json:
                 answer(_facts(one, names), as_json=True)
             else:
-                click.echo(row(one, zone))
+                click.echo(printable(row(one, zone)))
 
 
 @incident.command()
@@ -63,7 +64,7 @@ def show(home: Path, db: str, structure: str, identity: str, *, as_json: bool) -
         click.echo(msgspec.json.encode(told).decode())
         return
     for line in lines(view, zone):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @incident.command()

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from releve.apps.console.incident_views import CaseView, StepView
+from releve.apps.console.incident_views import CaseView, StepView, lapsed_how
 from releve.apps.console.words import Words
 from releve.apps.web.assets import templates
 from releve.flow.server.recoveries import IncidentRecovery
@@ -62,7 +62,7 @@ def _clock(look: Look, zone: dt.tzinfo) -> str:
 def _lapsed(step: StepView, view: CaseView, zone: dt.tzinfo) -> str:
     """A proposal that no host will do, as the page tells it."""
     asked = [
-        f"{view.names.get(a.host, a.host)} : {_T(f'lapsed.{a.state}', who=a.decided_by)} "
+        f"{view.names.get(a.host, a.host)} : {_T(f'lapsed.{lapsed_how(a)}', who=a.decided_by)} "
         f"{_local(a.ended_at or a.expires_at, zone)}"
         + (f" « {a.refused_why} »" if a.refused_why else "")
         for a in step.lapsed

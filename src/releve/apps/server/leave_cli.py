@@ -26,6 +26,7 @@ from releve.apps.server.leaving_elsewhere import (
     elsewhere,
     handed_over,
     lines,
+    places,
 )
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
@@ -221,7 +222,8 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
             raise
         facts |= _prove(office, name, out)
         around = handed_over(kept, out)
-        return facts | _outside(close_here(around, wanted.vault, decided.by), wanted)
+        done = close_here(around, wanted.vault, decided.by, places(store))
+        return facts | _outside(done, wanted)
     accounts = ending(store, known)
     facts["accounts"] = msgspec.to_builtins(accounts)
     if not wanted.as_json:
@@ -233,7 +235,8 @@ def _left(place: Home, db: str, name: str, wanted: Wanted) -> dict[str, object]:
     around = elsewhere(store, known)
     facts["export"] = str(erase(office, known, decided, out))
     facts |= _prove(office, name, out)
-    return facts | _outside(close_here(around, wanted.vault, decided.by), wanted)
+    done = close_here(around, wanted.vault, decided.by, places(store))
+    return facts | _outside(done, wanted)
 
 
 def _outside(found: Elsewhere, wanted: Wanted) -> dict[str, object]:

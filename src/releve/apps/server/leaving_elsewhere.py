@@ -2,36 +2,43 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from releve.apps.server.leaving import MANIFEST, MANIFEST_FILE, sha256_of
+from releve.apps.server.printable import printable
 from releve.flow.sealed import open_
 from releve.flow.server.certificate import read
 from releve.flow.server.ports import Store, Structure
-from releve.flow.vault.names import vault_word
+from releve.flow.vault.names import is_word, vault_word
 from releve.model.leaving import KeptErasure
 from releve.model.standing import EnrolledVault
 
 _RELEVE = (sys.executable, "-P", "-m", "releve.apps.cli.main")
 _SECONDS = 120
 _KEY = "head.pub"  # a vault's public key, as `releve vault init` lays it beside what it holds
+Place = tuple[str, str]  # a vault's public key, and a structure's name there
 
 
 class LeftVault(msgspec.Struct, frozen=True, kw_only=True):
-    """A vault that served the structure; `within`: the structure's name there."""
+    """A vault that served the structure; `within`: the structure's name there.
+
+    `is_guess`: nobody said that name, it is how onboarding would have called it.
+    """
 
     name: str
     within: str
+    is_guess: bool = False
     public_key: str = ""
     data: str = ""  # the folder, where it stands on this machine and was asked
     closed: tuple[str, ...] | None = (
         None  # the rights that were closed there; None: a person's to do
     )
     why: str = ""  # it was asked and did not do it
+    shared_with: str = ""  # another structure of this server that has the same place there
 
 
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +50,7 @@ def elsewhere(store: Store, structure: Structure) -> Elsewhere:
     """As the server knows it before its rows go."""
     with store.unit(structure.id, writes=False) as unit:
         vaults = tuple(
-            LeftVault(
-                name=one.name,
-                within=one.within or vault_word(structure.name),
-                public_key=one.public_key,
-            )
-            for one in unit.vaults()
-            if one.removed_at is None
+            _left(one, structure.name) for one in unit.vaults() if one.removed_at is None
         )
         return Elsewhere(vaults=vaults, hosts=tuple(sorted(one.name for one in unit.hosts())))
 
@@ -63,17 +64,30 @@ def handed_over(kept: KeptErasure, out: Path) -> Elsewhere:
     vaults = [] if folder is None else _rows(folder, "vault", _VaultRow)
     hosts = [] if folder is None else _rows(folder, "host", _HostRow)
     if not vaults:
-        return Elsewhere(vaults=(LeftVault(name="", within=vault_word(kept.name)),), hosts=())
-    left = (
-        LeftVault(
-            name=one.body.name,
-            within=one.body.within or vault_word(kept.name),
-            public_key=one.body.public_key,
-        )
-        for one in vaults
-        if one.body.removed_at is None
-    )
+        guess = LeftVault(name="", within=vault_word(kept.name), is_guess=True)
+        return Elsewhere(vaults=(guess,), hosts=())
+    left = (_left(one.body, kept.name) for one in vaults if one.body.removed_at is None)
     return Elsewhere(vaults=tuple(left), hosts=tuple(sorted(one.body.name for one in hosts)))
+
+
+def _left(vault: EnrolledVault, owner: str) -> LeftVault:
+    """A name that no vault gives (a standing may say anything) is none."""
+    said = vault.within if is_word(vault.within) else ""
+    return LeftVault(
+        name=vault.name,
+        within=said or vault_word(owner),
+        is_guess=not said,
+        public_key=vault.public_key,
+    )
+
+
+def places(store: Store) -> dict[Place, str]:
+    """Whose each place at a vault is; asked after the erasure, of those who stay."""
+    found: dict[Place, str] = {}
+    for structure in store.structures():
+        for one in elsewhere(store, structure).vaults:
+            found[one.public_key, one.within] = structure.name
+    return found
 
 
 class _HostBody(msgspec.Struct):
@@ -111,29 +125,29 @@ def _rows(folder: Path, table: str, kind: type[R]) -> list[R]:
     return [msgspec.json.decode(line, type=kind) for line in file.read_bytes().splitlines()]
 
 
-def close_here(found: Elsewhere, data: Path, by: str) -> Elsewhere:
-    """Close its rights in the vault of this machine, if that one served it; others stay to be done."""
+def close_here(found: Elsewhere, data: Path, by: str, taken: Mapping[Place, str]) -> Elsewhere:
+    """Close its rights in the vault of this machine, if that one served it; others stay to be done.
+
+    Args:
+        taken: the places of structures that stay: what is closed by name there would be theirs.
+    """
     key = _key_of(data)
-    vaults = [
-        _closed(one, data, by) if key and one.public_key == key else one for one in found.vaults
-    ]
+    vaults = []
+    for one in found.vaults:
+        shared = taken.get((one.public_key, one.within), "")
+        told = msgspec.structs.replace(one, shared_with=shared)
+        is_here = key and one.public_key == key and not (shared or one.is_guess)
+        vaults.append(_closed(told, data, by) if is_here else told)
     return msgspec.structs.replace(found, vaults=tuple(vaults))
 
 
 def lines(found: Elsewhere) -> Iterator[str]:
-    """What was done elsewhere, and what a person still does there."""
-    for one in found.vaults:
-        name = f"Coffre « {one.name} »" if one.name else "Coffre"
-        if one.closed:
-            yield f"  {name} ({one.data}) : droits fermés : {', '.join(one.closed)}"
-        elif one.closed is not None:
-            yield f"  {name} ({one.data}) : aucun droit n'y était plus ouvert"
-        else:
-            failed = f" (essayé dans {one.data} : {one.why})" if one.why else ""
-            yield (
-                f"  À faire : {name[0].lower()}{name[1:]}{failed}, en root sur sa machine, fermer ses"
-                f" droits : releve vault leave {one.within} --data DOSSIER_DU_COFFRE"
-            )
+    """What was done elsewhere, and what a person still does there; hosts chose their names themselves."""
+    return (printable(line) for line in _lines(found))
+
+
+def _lines(found: Elsewhere) -> Iterator[str]:
+    yield from map(_of_vault, found.vaults)
     where = f"sur {', '.join(found.hosts)}" if found.hosts else "sur chacune de ses machines"
     yield (
         f"  À faire : {where}, en root : systemctl disable --now releve-agent, puis releve agent stop-guard ;"
@@ -145,14 +159,40 @@ def lines(found: Elsewhere) -> Iterator[str]:
     )
 
 
+def _of_vault(one: LeftVault) -> str:
+    name = f"Coffre « {one.name} »" if one.name else "Coffre"
+    if one.closed:
+        return f"  {name} ({one.data}) : droits fermés : {', '.join(one.closed)}"
+    if one.closed is not None:
+        return f"  {name} ({one.data}) : aucun droit n'y était plus ouvert"
+    todo = f"  À faire : {name[0].lower()}{name[1:]}"
+    if one.shared_with:
+        return (
+            f"{todo}, en root sur sa machine, fermer un par un les droits de ses machines (releve vault"
+            f" credential list, puis credential close NOM) : « {one.within} » y est aussi la place de"
+            f" {one.shared_with}, qui reste."
+        )
+    failed = f" (essayé dans {one.data} : {one.why})" if one.why else ""
+    check = " (si c'est bien son nom là-bas)" if one.is_guess else ""
+    return (
+        f"{todo}{failed}, en root sur sa machine, fermer ses droits :"
+        f" releve vault leave {one.within} --data DOSSIER_DU_COFFRE{check}"
+    )
+
+
 def _closed(one: LeftVault, data: Path, by: str) -> LeftVault:
     words: Sequence[str] = ("vault", "leave", one.within, "--by", by, "--data", str(data), "--json")
-    done = subprocess.run([*_RELEVE, *words], capture_output=True, timeout=_SECONDS, check=False)
     here = msgspec.structs.replace(one, data=str(data))
+    try:
+        done = subprocess.run(
+            [*_RELEVE, *words], capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return msgspec.structs.replace(here, why=f"pas fini en {_SECONDS} s")
     if done.returncode:
         return msgspec.structs.replace(here, why=f"statut {done.returncode}")
-    closed = msgspec.json.decode(done.stdout)["closed"]
-    return msgspec.structs.replace(here, closed=tuple(closed))
+    told = msgspec.json.decode(done.stdout)
+    return msgspec.structs.replace(here, closed=(*told["closed"], *told["agreements"]))
 
 
 def _key_of(data: Path) -> str:

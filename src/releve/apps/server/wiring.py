@@ -237,13 +237,21 @@ async def _sum_up(context: Context, news: situations.News) -> None:
 def _renew(context: Context, news: situations.News) -> int:
     now = context.clock.now()
     due = news.due([structure.id for structure in context.store.structures()], now)
-    return sum(situations.renew(context.store, structure, now) for structure in due)
+    changed = 0
+    for structure in due:
+        try:
+            changed += situations.renew(context.store, structure, now)
+        except Exception:
+            # One bad row must not keep the rows of every structure after it from being seen.
+            log.exception("structure_not_summed_up", structure=structure)
+    return changed
 
 
 async def _sign_heads(context: Context, home: Home, places: tuple[HeadPlace, ...]) -> None:
     await to_thread.run_sync(_heads_of_all, context, places)
-    if places:
-        await to_thread.run_sync(home.keep_shipments, context.shipments.all())
+    told = context.shipments.all()
+    if told or home.shipments():  # what was told of places that nobody names any more goes
+        await to_thread.run_sync(home.keep_shipments, told)
 
 
 def _heads_of_all(context: Context, places: tuple[HeadPlace, ...]) -> None:

@@ -22,23 +22,36 @@ from releve.model.vault import Deed
 def leave(structure: str, by: str, data: str, *, as_json: bool) -> None:
     """Une structure s'en va : fermer tous ses droits, ne plus rendre compte d'elle.
 
-    A structure leaves: all its credentials are closed, at once, and no server is told of it any
-    more. What was received of it stays, under the rules of retention. Safe to run again.
+    A structure leaves: the paths that were agreed on for it end, all its credentials are closed, at
+    once, and no server is told of it any more. What was received of it stays, under the rules of
+    retention. Safe to run again.
 
     Example: releve vault leave cabinet-du-parc --by "A. Martin"
     """
     check_name(structure)
     vault = Vault(data)
+    agreements = _end_agreements(vault, structure, by)
     closed = _close_all(vault, structure, by)
     with only_writer(vault.layout):
         ended = _end_reporting(vault.layout, structure)
     kept = sorted({str(one.repository) for one in vault.book.generations() if not one.dropped_ns
                    and one.repository.structure == structure})  # fmt: skip
     facts = {
-        "event": "leave", "structure": structure, "closed": closed, "reporting_ended": ended,
-        "kept": kept,
+        "event": "leave", "structure": structure, "closed": closed, "agreements": agreements,
+        "reporting_ended": ended, "kept": kept,
     }  # fmt: skip
-    tell(facts, _words(structure, closed, ended=ended, kept=len(kept)), as_json=as_json)
+    words = _words(structure, closed, agreements, ended=ended, kept=len(kept))
+    tell(facts, words, as_json=as_json)
+
+
+def _end_agreements(vault: Vault, structure: str, by: str) -> list[str]:
+    """First of all: by one that stands the vault opens a right to restore by itself, again and again."""
+    access = Access(vault)
+    standing = [one for one in access.agreements.all() if not one.ended_ns]
+    ended = [one for one in standing if one.structure == structure]
+    for one in ended:
+        access.end_agreement(one, by)
+    return [one.name for one in ended]
 
 
 def _close_all(vault: Vault, structure: str, by: str) -> list[str]:
@@ -84,9 +97,13 @@ def _end_reporting(layout: Layout, structure: str) -> bool:
     return True
 
 
-def _words(structure: str, closed: list[str], *, ended: bool, kept: int) -> str:
+def _words(
+    structure: str, closed: list[str], agreements: list[str], *, ended: bool, kept: int
+) -> str:
     lines = [f"{structure} : " + (f"droits fermés : {', '.join(closed)}" if closed else
              "aucun droit n'était ouvert")]  # fmt: skip
+    if agreements:
+        lines.append(f"  Chemins convenus finis : {', '.join(agreements)}")
     if ended:
         lines.append(
             "  Son jeton de compte rendu est retiré : la porte le sait à son prochain démarrage."

@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from releve.flow.server.ports import Store
 from releve.model.audit import ShipFault, Shipment
 
+_SEEN_FOR = dt.timedelta(minutes=10)  # a pass comes each minute
 _AGAIN = 3  # to a place that cannot tell: twice is harmless, and a killed server leaves one behind
 
 
@@ -82,12 +85,21 @@ class Shipments:
         with self._lock:
             self._by = {key: one for key, one in self._by.items() if one.structure in known}
 
-    def of(self, structure: str) -> list[Shipment]:
-        return [one for one in self.all() if one.structure == structure]
+    def of(self, structure: str, now: dt.datetime) -> list[Shipment]:
+        """As it is known now."""
+        return [as_known(one, now) for one in self.all() if one.structure == structure]
 
     def all(self) -> list[Shipment]:
         with self._lock:
             return [self._by[key] for key in sorted(self._by)]
+
+
+def as_known(told: Shipment, now: dt.datetime) -> Shipment:
+    """What was complete when it was last looked at is not known to be, once nobody looks any more."""
+    seen = told.complete_at
+    if told.why or seen is None or now - seen <= _SEEN_FOR:
+        return told
+    return msgspec.structs.replace(told, why="unseen", since=seen)
 
 
 def why_of(error: OSError) -> ShipFault:

@@ -23,6 +23,7 @@ _PREFIX = b"releve-vault-standing-1\n"
 _standing = msgspec.json.Decoder(Standing).decode
 _signed = msgspec.json.Decoder(SignedStanding).decode
 _LONGEST = 120
+_MOST = 1 << 63
 
 
 def sign(key: Ed25519PrivateKey, standing: Standing) -> SignedStanding:
@@ -31,13 +32,27 @@ def sign(key: Ed25519PrivateKey, standing: Standing) -> SignedStanding:
 
 
 def open_standing(public_key: bytes, signed: SignedStanding) -> Standing | None:
-    """The standing, None when this key did not sign it."""
+    """The standing, None when this key did not sign it, or no page could write its figures."""
     if not did_sign(public_key, _PREFIX + signed.standing, signed.signature):
         return None
     try:
-        return _standing(signed.standing)
+        told = _standing(signed.standing)
     except msgspec.DecodeError:
         return None
+    return told if _fits(msgspec.to_builtins(told)) else None
+
+
+def _fits(value: object) -> bool:
+    """JSON bounds no number: one of more than 64 bits is no size and no time."""
+    match value:
+        case int():
+            return -_MOST <= value < _MOST
+        case dict():
+            return all(map(_fits, value.values()))
+        case list() | tuple():
+            return all(map(_fits, value))
+        case _:
+            return True
 
 
 def read_signed(body: bytes) -> SignedStanding:
