@@ -41,16 +41,14 @@ class Urgency:
             os.setpriority(os.PRIO_PROCESS, 0, _NICE[Share.USUAL])
 
     def comes_first(self) -> None:
-        """The calling thread comes before other programs from now on, whatever the share."""
-        thread = threading.get_native_id()
-        self._first.add(thread)
-        _set(thread, Share.USUAL, at_once=self._has_reserve)
+        """The calling thread comes before other programs also in a storm of honest work."""
+        self._first.add(threading.get_native_id())
 
     def __call__(self, share: Share) -> None:
-        """All others come first, too, but in a storm of honest work."""
+        """At `MOST` all threads come first, in a storm those that asked to; in between none has to."""
         for name in os.listdir("/proc/self/task"):
             thread = int(name)
-            is_first = share is not Share.LEAST or thread in self._first
+            is_first = share is Share.MOST or (share is Share.LEAST and thread in self._first)
             _set(thread, share, at_once=self._has_reserve and is_first)
 
 

@@ -105,7 +105,7 @@ class Guard:
             parts.clock,
             limits,
             self._halt,
-            self.responder.resume,
+            self._go_on,
         )
         powers = Powers(
             convict=Approvals(ground, self.responder, approved).convict,
@@ -182,7 +182,7 @@ class Guard:
         )
 
     def _in_haste(self) -> bool:
-        return self.brake.is_on or self._ground.pace.is_hurried
+        return self._ground.pace.is_hurried
 
     def _not_routed(self, error: Exception) -> None:
         self._stages.failed(error)
@@ -193,6 +193,11 @@ class Guard:
             return False
         self._ground.pace.wake()
         return True
+
+    def _go_on(self, process: Process) -> None:
+        self.responder.resume(process)
+        if not self.brake.is_on:
+            self._ground.pace.let_go()
 
     def _hold_one(self) -> bool:
         """Hold the next save; the first destroyed file gives the judge the floor for a moment."""

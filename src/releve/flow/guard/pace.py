@@ -27,8 +27,8 @@ class Pace:
     def __init__(self, clock: Clock, limits: Limits, share: Callable[[Share], None]) -> None:
         self._clock, self._limits, self._set = clock, limits, share
         self._lock, self._awake = threading.Lock(), threading.Event()
-        self._share = Share.USUAL
-        self._hurried_at = self._pressed_until = self._rested_at = -1e9
+        self._share = self._before = Share.USUAL
+        self._hurried_at = self._pressed_until = self._rested_at = self._halted_at = -1e9
 
     def press(self) -> None:
         """Something was destroyed: the judge has the floor for a moment."""
@@ -43,7 +43,7 @@ class Pace:
 
     @property
     def is_hurried(self) -> bool:
-        """Something was destroyed lately."""
+        """Something was destroyed lately, or somebody is halted."""
         return self._share is Share.MOST
 
     def leaves_the_floor(self) -> bool:
@@ -58,22 +58,35 @@ class Pace:
         now, late_s = self._clock.steady(), (self._clock.now_ns() - job.seen_ns) / 1e9
         if waiting < self._limits.pace_queue or late_s >= self._limits.pace_late_s:
             return
-        if now - self._hurried_at > self._limits.hurry_s:
+        if self._is_calm(now):
             self._rested_at = now
             self._take(Share.LEAST)
             self._awake.clear()
             self._awake.wait(min(_MOST_S, worked_s * self._limits.pace_share))
 
     def wake(self) -> None:
-        """Somebody is halted until he was looked at: no rest now."""
+        """Somebody is halted until he was looked at, which no other program must keep waiting."""
+        self._halted_at = self._clock.steady()
+        if self._share is not Share.MOST:
+            self._before = self._share
+            self._take(Share.MOST)
         self._awake.set()
+
+    def let_go(self) -> None:
+        """Nobody is halted any more: the share is what it was."""
+        self._halted_at = -1e9
+        if self._is_calm(self._clock.steady()):
+            self._take(self._before)
 
     def look(self) -> None:
         """Take the usual share again some time after a storm or an attack; called now and then."""
         now = self._clock.steady()
-        is_calm = now - self._hurried_at > self._limits.hurry_s
-        if is_calm and now - self._rested_at > self._limits.pace_over_s:
+        if self._is_calm(now) and now - self._rested_at > self._limits.pace_over_s:
             self._take(Share.USUAL)
+
+    def _is_calm(self, now: float) -> bool:
+        hurries = now - self._hurried_at <= self._limits.hurry_s
+        return not hurries and now - self._halted_at > self._limits.suspect_s
 
     def _take(self, share: Share) -> None:
         if share is self._share:
