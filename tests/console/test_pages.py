@@ -9,6 +9,7 @@ from importlib.resources import files
 import httpx
 import msgspec
 import pyotp
+import pytest
 
 from releve.apps.web.assets import templates
 from releve.flow.server import signin
@@ -309,6 +310,21 @@ def test_an_incident_is_told_with_its_reasons_and_closed(
     with served.store.unit(host.structure, writes=False) as unit:
         assert unit.open_incidents() == []
         assert unit.incidents()[0].closed_by == "claire"
+
+
+@pytest.mark.parametrize(("program", "is_offered"), [("gpg", True), ("(auteur inconnu)", False)])
+def test_only_a_program_that_is_known_can_be_ended(
+    served: Running, browser: httpx.Client, program: str, *, is_offered: bool
+) -> None:
+    sign_in(served, browser)
+    host, now = add_host(served.store, "h"), served.context.clock.now()
+    seen = msgspec.structs.replace(stopped("f", now, "none"), program=program)
+    take(served.store, host.structure, host.id, batch(seen), now)
+    with served.store.unit(host.structure, writes=False) as unit:
+        (incident,) = unit.open_incidents()
+    page = browser.get(f"/incidents/{incident.id}").text
+    assert program in html.unescape(page)
+    assert ('name="task" value="stop"' in page) is is_offered
 
 
 def test_the_figures_of_an_incident_are_named_apart(served: Running, browser: httpx.Client) -> None:

@@ -280,6 +280,7 @@ def test_nobody_outside_the_scope_is_stopped(
     )
     stopped = guard.wait("stopped")
     assert stopped["action"] == "none"
+    assert stopped["user"] == "", "whose account it is, is not known either"
     assert stopped["pids"] == []
     assert guard.wait("rolled_back")["lost"] == []
     assert outside.wait(30) == 0

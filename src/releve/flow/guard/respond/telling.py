@@ -93,7 +93,7 @@ class Tell:
             first_write_to_stop_ms=round(max(0.0, (stopped_ns - first) / 1e6), 2),
             at=iso(stopped_ns),
             program=head.program,
-            user=self._contain.user(head) or (str(head.uid) if head.uid >= 0 else ""),
+            user=self._contain.user(head) or _account(head),
             client=client,
             pids=tuple(p.pid for p in members),
         )
@@ -155,3 +155,8 @@ class Tell:
                     f"(`releve guard thaw {c.head.id}` or `releve guard kill {c.head.id}`).",
                 )
             )
+
+
+def _account(head: Process) -> str:
+    """The number of the user it runs as; empty of an unknown author, of whom no user is known either."""
+    return str(head.uid) if head.pid and head.uid >= 0 else ""
