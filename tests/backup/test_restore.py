@@ -84,6 +84,8 @@ def test_nothing_is_replaced_without_yes(share, back_up, restore):
 
 def test_a_time_before_the_first_backup_has_no_version(share, back_up, restore):
     back_up()
+    status, _, err = restore(str(share / "patients.db"), "--at", "2999-01-01 12:00")
+    assert (status, "pas encore passé ici" in err) == (2, True)
     status, _, err = restore(str(share / "patients.db"), "--at", "2020-01-01")
     assert status == 77
     assert json.loads(err)["status"] == 77

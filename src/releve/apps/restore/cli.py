@@ -26,6 +26,8 @@ from releve.model.errors import ReleveError
 from releve.recover.said_time import understood
 from releve.recover.versions import beside, choose
 
+_THIS_SECOND = dt.timedelta(seconds=1)
+
 
 class NoVersionError(ReleveError):
     """No source has the file or folder as of that time."""
@@ -219,6 +221,7 @@ def file(
     """
     path = str(Path(path).absolute())
     when = read_time(at)
+    _refuse_future(at, when)
     tell = teller(as_json=as_json)
     known = sources(path, state=state, store=store, only=only, at=when, tell=tell)
     versions = all_versions(known, path)
@@ -307,6 +310,14 @@ def read_time(said: str | None) -> dt.datetime | None:
     if re.search(r":\d\d:\d\d(?![.,\d])", text.partition("+")[0]):
         at = at.replace(microsecond=999_999)
     return (at.replace(tzinfo=at.tzinfo or zone)).astimezone(dt.UTC)
+
+
+def _refuse_future(said: str | None, when: dt.datetime | None) -> None:
+    """Before an attack in another zone's time is after it in this machine's: the wrong version."""
+    now = dt.datetime.now(dt.UTC)
+    if when is not None and when > now + _THIS_SECOND:
+        why = f"pas encore passé ici, il est {local(now)} / not yet here, it is {local(now)}"
+        raise click.BadParameter(f"{said!r} : {why}", param_hint="--at")
 
 
 def _zone(name: str) -> dt.tzinfo | None:
