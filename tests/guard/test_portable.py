@@ -224,6 +224,32 @@ def test_every_file_is_back_after_an_attack_by_the_same_user(
     assert guard.end() == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "after_s"),
+    [("newunlink", 3), ("newunlink", 15), ("newunlink", 65), ("over", 12), ("inplace", 12)],
+)
+def test_what_was_made_after_the_start_comes_back_too(
+    share: Path, arena: Arena, guarding: Callable[..., Guarding], mode: str, after_s: int
+) -> None:
+    guard = guarding()
+    new = share / "a-new"
+    new.mkdir()
+    chance = random.Random(9)
+    for number in range(20):
+        made = new / f"n{number:03}.txt"
+        made.write_text(" ".join(chance.choice(_WORDS) for _ in range(800)))
+    if mode == "newunlink" and after_s > 10:
+        (new / "sealed.dat").write_bytes(chance.randbytes(20_000))
+    for path in [new, *new.iterdir()]:
+        os.chown(path, _USER, _USER)
+    time.sleep(after_s)
+    before = state(share)
+    arena.attack(mode)
+    back = guard.wait("rolled_back")
+    assert back["lost"] == []
+    assert settled(share, before) == []
+
+
 def test_the_writer_of_a_long_attack_is_named_and_stopped(
     share: Path, arena: Arena, guarding: Callable[..., Guarding]
 ) -> None:

@@ -17,6 +17,7 @@ from releve.adapters.portable.probe import Probe, ProcProbe, PsutilProbe
 from releve.adapters.portable.processes import PortableProcesses
 from releve.apps.guard.config import GuardConfig
 from releve.apps.guard.portable import StoreKindError, build_portable, portable_store
+from releve.flow.guard.book import merge
 from releve.model.held import Facts, Generation, Judged, Kind
 from releve.model.process import Process
 from releve.recover.rollback import LeaveAsIs, PutBack, Quarantine, Touch, Unrecoverable, decide
@@ -249,6 +250,39 @@ def test_a_sound_edit_stays_even_after_the_first_damage() -> None:
     assert isinstance(
         _decide(_touch(Judged.CLEAN), ORIGINAL, _held(2, Judged.CLEAN, "0-1")), LeaveAsIs
     )
+
+
+@pytest.mark.parametrize(
+    ("held_s", "gone_s", "judged", "comes_back"),
+    [
+        (60, 101, Judged.CLEAN, True),
+        (99, 101, Judged.CLEAN, True),
+        (60, 70, Judged.CLEAN, False),
+        (60, 101, Judged.UNKNOWN, True),
+        (99, 101, Judged.UNKNOWN, False),
+        (60, 101, Judged.BAD, False),
+    ],
+)
+def test_what_was_made_and_held_before_an_attack_comes_back(
+    held_s: int, gone_s: int, judged: Judged, comes_back: bool
+) -> None:
+    gone = _touch(Judged.NOT_YET, at_s=gone_s, created=True, deleted=True)
+    done = _decide(gone, _held(held_s, judged, "0-1"))
+    assert isinstance(done, PutBack if comes_back else LeaveAsIs)
+
+
+def test_a_new_file_overwritten_long_after_it_was_saved_is_given_back() -> None:
+    done = _decide(_touch(Judged.BAD, created=True), _held(60, Judged.CLEAN, "0-1"))
+    assert isinstance(done, PutBack)
+    young = _decide(_touch(Judged.BAD, created=True), _held(99, Judged.CLEAN, "0-1"))
+    assert isinstance(young, Quarantine)
+
+
+def test_a_deletion_in_a_later_record_is_not_sound_because_the_making_was() -> None:
+    made = _touch(Judged.CLEAN, at_s=30, created=True)
+    gone = _touch(Judged.NOT_YET, at_s=101, wrote=False, deleted=True)
+    done = _decide(merge(made, gone), _held(30, Judged.CLEAN, "0-1"))
+    assert isinstance(done, PutBack)
 
 
 def test_proved_damage_is_undone_to_the_last_sound_save() -> None:

@@ -58,6 +58,7 @@ Decision = LeaveAsIs | PutBack | Quarantine | Unrecoverable
 
 
 _BEFORE_NS = 60_000_000_000  # how long before the first proved damage what looks sound is doubted
+_SETTLED_NS = 10_000_000_000  # what was made and stood for so long is no part of an attack
 _LATE_NS = 100_000_000  # a save may be on the disk so long before its notification is read
 
 
@@ -147,6 +148,9 @@ def _decide_unknown(
 ) -> Decision:
     """Only what is proved bad is undone outright; what may be honest is kept beside the original."""
     unlinked = bool(touch.was) and not touch.became  # a name of several went, like a deletion
+    settled = _settled_before(touch, generations, bad_since_ns)
+    if settled is not None:
+        return PutBack(generation=settled)
     if (touch.judged is Judged.CLEAN and not unlinked) or (touch.created and touch.deleted):
         return LeaveAsIs()
     if touch.judged is Judged.NOT_YET and touch.last_ns < bad_since_ns - _BEFORE_NS:
@@ -166,6 +170,30 @@ def _decide_unknown(
         return Unrecoverable(newest_only=touch.first_ns - born_ns <= window_ns)
     doubtful = touch.wrote and not touch.deleted and touch.judged is not Judged.BAD
     return PutBack(generation=_settled_last(good), beside=doubtful)
+
+
+def _settled_before(
+    touch: Touch, generations: Sequence[Generation], bad_since_ns: int
+) -> Generation | None:
+    """The newest version from before of a file that somebody had made, if the attack destroyed it.
+
+    Nobody tells its maker from the attacker: what stood there, held and sound, was no part of it;
+    nor what nobody can read, if it was deleted and had stood there long before.
+    """
+    is_gone = touch.deleted and touch.judged is not Judged.CLEAN  # no sound file took its place
+    is_destroyed = is_gone or touch.judged is Judged.BAD
+    if not touch.created or not is_destroyed or touch.last_ns < bad_since_ns:
+        return None
+    long_before_ns = touch.last_ns - _SETTLED_NS
+    # What is half written looks sound, but is not deleted.
+    before_ns = max(long_before_ns, bad_since_ns) if touch.deleted else long_before_ns
+    opaque_ns = min(long_before_ns, bad_since_ns) if touch.deleted else 0
+    held = [g for g in generations if g.settled and g.facts.size and g.judged is not Judged.BAD]
+    sound = [
+        g for g in held
+        if g.taken_ns < (before_ns if g.judged is Judged.CLEAN else opaque_ns)
+    ]  # fmt: skip
+    return sound[-1] if sound else None
 
 
 def _is_good(g: Generation, is_theirs: Callable[[Generation], bool], bad_since_ns: int) -> bool:

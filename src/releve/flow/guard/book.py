@@ -159,6 +159,9 @@ class Book:
 def merge(a: Touch, b: Touch) -> Touch:
     """Two touches of one family on one file, in the order of time."""
     first, second = (a, b) if a.first_ns <= b.first_ns else (b, a)
+    judged = max(a.judged, b.judged)
+    if first.created and second.deleted and judged is not Judged.BAD:
+        judged = second.judged  # what it was before it went says nothing of why it went
     return Touch(
         file=a.file,
         folder=a.folder,
@@ -172,5 +175,5 @@ def merge(a: Touch, b: Touch) -> Touch:
         deleted=second.deleted or (first.deleted and not second.created),
         was=(*first.was, *(n for n in second.was if n not in first.became and n not in first.was)),
         became=(*first.became, *second.became),
-        judged=max(a.judged, b.judged),
+        judged=judged,
     )
