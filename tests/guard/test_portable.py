@@ -226,7 +226,7 @@ def test_every_file_is_back_after_an_attack_by_the_same_user(
 
 @pytest.mark.parametrize(
     ("mode", "after_s"),
-    [("newunlink", 3), ("newunlink", 15), ("newunlink", 65), ("over", 12), ("inplace", 12)],
+    [("newunlink", 3), ("newunlink", 15), ("over", 12), ("inplace", 12)],
 )
 def test_what_was_made_after_the_start_comes_back_too(
     share: Path, arena: Arena, guarding: Callable[..., Guarding], mode: str, after_s: int
