@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from releve.apps.server.audit_cli import _printable
+from releve.apps.server.printable import printable
 from releve.apps.server.wiring import _again_and_again
 
 
@@ -30,6 +30,6 @@ def test_a_job_that_fails_is_done_again_and_ends_no_other() -> None:
 
 @pytest.mark.parametrize("text", ["a\nCabinet  999  admin  erase", "\x1b[2Jx", "\u202edroit"])
 def test_an_entry_of_the_trail_is_one_line_without_orders_to_the_terminal(text: str) -> None:
-    shown = _printable(text)
+    shown = printable(text)
     assert shown.isprintable()
     assert len(shown) > len(text)
