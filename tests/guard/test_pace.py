@@ -8,24 +8,16 @@ from releve.detect.ransom.limits import Limits
 from releve.flow.guard.pace import Pace
 from releve.flow.guard.work import Job
 from releve.flow.ports import Clock, Share
+from tests.guard.test_intake import Steps
 
 LIMITS = Limits()
 
 
-class Hand:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def steady(self) -> float:
-        return self.now
+class Hand(Steps):
+    """The same with the time of day."""
 
     def now_ns(self) -> int:
         return int(self.now * 1e9)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Waiting:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from releve.adapters.restic import tools
+from releve.apps.cli.main import run
 from releve.apps.vault.opened import Vault
 from releve.model.vault import Credential, CredentialKind, Limits, Repository
 from tests.restic_keys import open_at_little_cost
@@ -269,3 +270,15 @@ def backed_up(gate, host, documents):
     client.begin(where)
     client.restic(where, "backup", str(documents))
     return client, where, documents
+
+
+@pytest.fixture
+def cli(capsys):
+    """The command in this process: its status must be as said; its words."""
+
+    def call(*words: str, status: int = 0) -> str:
+        capsys.readouterr()
+        assert run(list(words)) == status
+        return capsys.readouterr().out
+
+    return call

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from releve.adapters.vault.records import Records
-from releve.apps.cli.main import run
 from releve.apps.server.leaving_elsewhere import Elsewhere, lines
 from releve.model.vault import Agreement
 from tests.server.world import Running, running
@@ -16,18 +15,6 @@ from tests.vault.test_telling import findings, quicken, wait_for
 pytestmark = [pytest.mark.restic, pytest.mark.timeout(120)]
 STAYS, LEAVES = "Cabinet du Parc", "Clinique du Lac"
 OWNERS = {"cabinet": STAYS, "clinique": LEAVES}
-
-
-@pytest.fixture
-def cli(capsys):
-    """The command in this process: its status must be as said; its words."""
-
-    def call(*words: str, status: int = 0) -> str:
-        capsys.readouterr()
-        assert run(list(words)) == status
-        return capsys.readouterr().out
-
-    return call
 
 
 class Shared:

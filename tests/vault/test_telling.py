@@ -17,7 +17,6 @@ import httpx
 import msgspec
 import pytest
 
-from releve.apps.cli.main import run
 from releve.apps.server.home import Home
 from releve.apps.server.opening import make_store
 from releve.apps.vault.standing import Standings, StandingTeller
@@ -92,18 +91,6 @@ def site(tmp_path, need):
     running_server = Site(tmp_path / "server")
     yield running_server
     running_server.stop()
-
-
-@pytest.fixture
-def cli(capsys):
-    """The command in this process: its status must be as said; its words."""
-
-    def call(*words: str, status: int = 0) -> str:
-        capsys.readouterr()
-        assert run(list(words)) == status
-        return capsys.readouterr().out
-
-    return call
 
 
 def enrol(cli, site: Site, gate: Gate) -> None:

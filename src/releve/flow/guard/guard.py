@@ -178,11 +178,11 @@ class Guard:
     def _read(self) -> None:
         self._parts.comes_first()
         self._intake.loop(
-            self.reader.route, self._stages.is_over, self._not_routed, in_haste=self._in_haste
+            self.reader.route,
+            self._stages.is_over,
+            self._not_routed,
+            in_haste=lambda: self._ground.pace.is_hurried,
         )
-
-    def _in_haste(self) -> bool:
-        return self._ground.pace.is_hurried
 
     def _not_routed(self, error: Exception) -> None:
         self._stages.failed(error)
