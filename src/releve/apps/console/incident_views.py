@@ -6,12 +6,14 @@ from typing import TypeVar
 import msgspec
 
 from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
+from releve.apps.console.help_views import CallView, call_view
 from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.ports import Unit
 from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.finding import Severity
+from releve.model.help import HelpRequest
 from releve.model.incident import Entry, Incident
 from releve.model.law import Law
 from releve.model.obligation import State
@@ -97,11 +99,19 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
+    alarm: CallView | None = None  # how far the newest call is that the attack itself made
+    is_silent: bool = False  # the structure set that an attack rings nobody
     duties: tuple[Look, ...] = ()  # the legal clocks that run, worst first
 
     @property
     def host_names(self) -> tuple[str, ...]:
         return tuple(self.names.get(host, host) for host in self.incident.hosts)
+
+    @property
+    def asked_calls(self) -> tuple[HelpRequest, ...]:
+        """What people asked for meanwhile and is not closed."""
+        calls = (clock.request for clock in self.calls)
+        return tuple(c for c in calls if c.is_asked and c.course.phase != "closed")
 
     @property
     def open_steps(self) -> int:
@@ -141,6 +151,7 @@ def case_view(
     recoveries, calls = recoveries_of(unit, incident), calls_of(unit, incident)
     runs = unit.runs(ids)
     profile, records = unit.profile(), unit.records(ids)
+    rung = next((call for call in reversed(calls) if call.attacks), None)
     tasks = sorted(unit.tasks(ids), key=lambda task: task.done_at is not None)
     return CaseView(
         incident=incident,
@@ -167,6 +178,8 @@ def case_view(
         calls=call_clocks(calls, now),
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
+        alarm=call_view(unit, rung, now) if rung else None,
+        is_silent=profile is not None and not profile.ring_on_attack,
     )
 
 
