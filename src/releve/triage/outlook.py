@@ -10,7 +10,7 @@ from releve.model.help import HelpRequest
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
 from releve.model.obligation import Obligation, State
-from releve.triage.stops import HOLDS
+from releve.triage.stops import HOLDS, NOBODY_STOPPED, UNSTOPPED
 from releve.triage.vaults import ToldVault
 from releve.triage.vaults import concerns as of_vaults
 
@@ -70,11 +70,13 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """An incident in figures. `pending`: stops whose rollback is not told yet.
 
-    `over`: of the stops, those that stopped nobody, for the attack had ended before it was judged.
+    Of the stops two kinds stopped nobody: `over`, for the attack had ended before it was judged, and
+    `unstopped`, for its author was not found. `halted` are the others.
     """
 
     stops: int
     over: int
+    unstopped: int
     touched: int
     restored: int
     lost: int
@@ -84,6 +86,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     slowest_stop_ms: float | None
     rollback_ms: float | None
 
+    @property
+    def halted(self) -> int:
+        return self.stops - self.over - self.unstopped
+
 
 def totals(incident: Incident) -> Totals:
     return totals_of((incident,))
@@ -92,13 +98,14 @@ def totals(incident: Incident) -> Totals:
 def totals_of(incidents: Sequence[Incident]) -> Totals:
     stops = [stop for incident in incidents for stop in incident.stops]
     rest = [incident.rest for incident in incidents]
-    slowest = [s.stop_ms for s in stops if s.action != "over"]
-    slowest += [r.slowest_stop_ms for r in rest if r.stops > r.over]
+    slowest = [s.stop_ms for s in stops if s.action not in NOBODY_STOPPED]
+    slowest += [r.slowest_stop_ms for r in rest if r.stops > r.over + r.unstopped]
     rollbacks = [s.rollback_ms for s in stops if s.rollback_ms is not None]
     rollbacks += [r.rollback_ms for r in rest if r.restored or r.lost]
     return Totals(
         stops=len(stops) + sum(r.stops for r in rest),
         over=sum(s.action == "over" for s in stops) + sum(r.over for r in rest),
+        unstopped=sum(s.action == UNSTOPPED for s in stops) + sum(r.unstopped for r in rest),
         touched=sum(s.files_touched for s in stops) + sum(r.touched for r in rest),
         restored=sum(s.restored or 0 for s in stops) + sum(r.restored for r in rest),
         lost=sum(s.lost or 0 for s in stops) + sum(r.lost for r in rest),
@@ -241,11 +248,14 @@ def _of_incidents(open_: Sequence[Incident]) -> list[Concern]:
     found = []
     for incident in open_:
         sums = totals(incident)
-        alone = sum(s.action not in HOLDS for s in incident.stops) + incident.rest.not_held
+        free = sum(s.action not in HOLDS for s in incident.stops) + incident.rest.not_held
+        alone = free - sums.unstopped
         if sums.lost:
             found.append(Concern(kind="lost", incident=incident.id, count=sums.lost))
         if alone:
             found.append(Concern(kind="not_stopped", incident=incident.id, count=alone))
+        if sums.unstopped:
+            found.append(Concern(kind="unstopped", incident=incident.id, count=sums.unstopped))
         if not incident.stops and incident.rest == Rest():
             found.append(Concern(kind="alert", incident=incident.id, count=1))
     return found

@@ -9,6 +9,7 @@ from releve.apps.console.course_views import CallClock, Milestone, call_clocks, 
 from releve.apps.console.help_views import CallView, call_view
 from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
+from releve.flow.server.playbooks import idle
 from releve.flow.server.ports import Unit
 from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
@@ -41,6 +42,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     step: PlaybookStep
     word: StepWord | None
     actions: tuple[Action, ...]  # that the last word proposed
+    idle: str = ""  # of an automatic one: why there is nothing to ask of the machines
 
     @property
     def lapsed(self) -> tuple[Action, ...]:
@@ -172,7 +174,7 @@ def case_view(
         evidence=_of(records, Evidence),
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),
-        runs=tuple(v for run in runs if (v := _run_view(unit, run, content))),
+        runs=tuple(v for run in runs if (v := _run_view(unit, run, content, incident, now))),
         proposed=to_start(content, incident, runs),
         recoveries=recoveries,
         calls=call_clocks(calls, now),
@@ -194,12 +196,15 @@ def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:
     return tuple(record for record in records if isinstance(record, kind))
 
 
-def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | None:
+def _run_view(
+    unit: Unit, run: PlaybookRun, content: Playbooks, incident: Incident, now: dt.datetime
+) -> RunView | None:
     """None: the content has no such playbook any more."""
     playbook = content.named(run.playbook)
     if playbook is None:
         return None
-    steps = tuple(_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
+    told = (_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
+    steps = tuple(_with_idle(view, unit, incident, now) for view in told)
     waiting = [view.step for view in steps if view.is_open and not view.lapsed]
     return RunView(
         run=run,
@@ -209,6 +214,12 @@ def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | Non
         lapsed=tuple(view for view in steps if view.lapsed),
         settled=sum(view.is_settled for view in steps),
     )
+
+
+def _with_idle(view: StepView, unit: Unit, incident: Incident, now: dt.datetime) -> StepView:
+    if view.step.kind != "automatic" or not view.is_open or incident.closed_at is not None:
+        return view
+    return msgspec.structs.replace(view, idle=idle(unit, incident, view.step, now))
 
 
 def _step_view(unit: Unit, step: PlaybookStep, word: StepWord | None) -> StepView:
