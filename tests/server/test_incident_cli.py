@@ -60,7 +60,7 @@ def test_an_incident_is_listed_and_shown_with_hosts_care_and_reasons(cli: Cli) -
     assert shown["hosts"] == ["serveur", "imagerie", "accueil"]
     assert shown["severity"] == "critical"
     assert [c["service"]["id"] for c in shown["care"]] == ["soins"]
-    assert len(shown["entries"]) == 8
+    assert len(shown["entries"]) == 9
     assert cli("incident", "show", "nothing", status=63) == []
 
 
