@@ -201,3 +201,13 @@ def test_what_people_wrote_commands_no_terminal_and_begins_no_line(cli: Cli) -> 
     assert not any(line.startswith("À faire : curl") for line in said)
     assert any("déjà vu" in line for line in said)
     assert any("\xa0" in line for line in said), "French spaces stay"
+
+
+def test_an_incident_is_taken_by_name_and_its_call_ends(cli: Cli) -> None:
+    (told,) = cli("incident", "ack", cli.incident.id, "--by", "Ali")
+    assert told["incident"] == cli.incident.id
+    (shown,) = cli("incident", "show", cli.incident.id)
+    course = shown["alarm"]["request"]["course"]
+    assert (course["phase"], course["name"]) == ("acknowledged", "Ali")
+    assert [e["by"] for e in shown["entries"] if e["kind"] == "taken"] == ["Ali"]
+    assert cli("incident", "ack", "nothing", "--by", "Ali", status=63) == []
