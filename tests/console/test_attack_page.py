@@ -54,16 +54,16 @@ def test_the_page_says_who_is_looked_for_and_who_has_it(night: Night) -> None:
     text = night.page()
     assert "On cherche quelqu’un" in text
     assert "L’astreinte est appelée pour cet incident." in text
-    assert "l’astreinte est appelée, personne ne l’a encore prise" in night.home()
+    assert "l’astreinte est appelée, personne ne l’a encore pris." in night.home()
     taken = night.post("/take")
     assert taken.status_code == 200
     said = plain(taken.text)
     assert "claire s’en occupe : a répondu en" in said
     assert "Pris en charge" in said
     assert "/take" not in said
-    assert "personne ne l’a encore prise" not in night.home()
+    assert "personne ne l’a encore pris." not in night.home()
     call = night.page(f"/help/{call_of(night)}")
-    assert "Appel pour une attaque" in call
+    assert "Appel pour un incident grave" in call
     assert f'href="{night.at}"' in call
     assert "aucun chiffre d’aide" in call
     assert 'href="#close-title">Clore la demande' in call
@@ -90,6 +90,7 @@ def test_closing_lists_the_calls_for_help_that_are_open(night: Night) -> None:
         answering.acknowledge(unit, "h1", Acknowledged(now, "ali", "Ali"))
     text = night.page()
     assert "prise par Ali, pas encore close" in text
+    assert "&lt;time" not in night.browser.get(night.at).text
     assert 'href="/help/h1#close-title"' in text
     desk = night.page("/desk")
     assert 'action="/help/h1/close"' in desk
@@ -155,7 +156,7 @@ def test_an_unknown_author_is_no_stop(night: Night) -> None:
 
 def test_a_structure_sets_that_an_attack_rings_nobody(night: Night) -> None:
     settings = night.page("/settings")
-    assert "Une attaque appelle l’astreinte" in settings
+    assert "Une attaque, ou un autre incident grave, appelle l’astreinte" in settings
     for ring, wanted in (("no", False), ("yes", True)):
         data = {"csrf": night.csrf, "ring": ring}
         assert night.browser.post("/settings/on-attack", data=data).status_code == 200

@@ -328,7 +328,7 @@ def test_the_message_names_no_file_and_no_machine(practice: Practice) -> None:
     assert isinstance(call, Call)
     assert call.is_attack
     message = telling("https://r.example")(call)
-    assert message.title == "Relève\u00a0: attaque"
+    assert message.title == "Relève\u00a0: incident grave"
     assert "Cabinet A" in message.body
     assert f"https://r.example/a/{call.code}" in message.body
     for secret in ("serveur", "gpg", "f1"):

@@ -158,9 +158,9 @@ def _of_files(incident: Incident, sums: Totals) -> list[Reason]:
             _reason(
                 Severity.CRITICAL,
                 "Attaques dont l’auteur est inconnu ou déjà parti : "
-                f"{sums.unstopped}. Rien n’a été arrêté, ce qui fut fait est défait ; il peut revenir.",
-                f"Attacks whose author is unknown or gone: {sums.unstopped}. Nothing was stopped, "
-                "what was done is undone; they may come back.",
+                f"{sums.unstopped}. Rien n’y a été arrêté ; il peut revenir.",
+                f"Attacks whose author is unknown or gone: {sums.unstopped}. Nothing was stopped there; "
+                "they may come back.",
             )
         )
     stopped = sums.halted - free

@@ -177,7 +177,7 @@ def case_view(
         runs=tuple(v for run in runs if (v := _run_view(unit, run, content, incident, now))),
         proposed=to_start(content, incident, runs),
         recoveries=recoveries,
-        calls=call_clocks(calls, now),
+        calls=call_clocks([call for call in calls if not call.attacks], now),
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
         alarm=call_view(unit, rung, now) if rung else None,
