@@ -10,6 +10,7 @@ from releve.flow.server import recoveries, situations
 from releve.flow.server.assist import alarms
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
+from releve.flow.server.refusal import Refused
 from releve.flow.server.retention import KEEP_DAYS
 from releve.flow.wire import Ack, Batch, Item, decode_event
 from releve.model import event as ev
@@ -34,14 +35,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     stamp: envelope.Stamp
     signature: str
     body: bytes
-
-
-class Refused(Exception):  # noqa: N818  # a control value of this module, not an error for people
-    """The request is not taken: "unknown_agent", "forged", "clock" or "replayed"."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
