@@ -20,6 +20,7 @@ from releve.model.incident import Incident
 from releve.model.structure import Profile, StructureKind
 from releve.report.assistance import answers
 from tests.server.test_help import Desk
+from tests.server.vaults import add_vault
 from tests.server.world import EnrolledHost, add_host, batch, rolled_back, stopped
 
 
@@ -348,3 +349,28 @@ def test_work_on_incidents_alone_leaves_no_call_behind(practice: Practice) -> No
         assert incidents.split(unit, incident.id, (other.id,), practice.word()) is not None
     practice.look()
     assert len(practice.calls()) == before
+
+
+def test_a_tool_s_acknowledgement_ends_the_call_and_is_told_once(practice: Practice) -> None:
+    practice.on_call("ali")
+    practice.attack()
+    practice.look()
+    incident, now = practice.incident(), practice.clock.now()
+    with practice.store.unit(practice.structure) as unit:
+        before = len(unit.trail(most=50))
+        alarms.told_by_tool(unit, incident.id, "Dr Martin", "api/glpi", now)
+        assert [e.verb for e in unit.trail(most=50)][: -before or None] == ["acknowledge"]
+    (call,) = practice.calls()
+    assert (call.course.phase, call.course.name) == ("acknowledged", "Dr Martin")
+    practice.look(seconds=300)
+    assert practice.phones.names == ["ali/sms"]
+
+
+def test_a_finding_of_a_vault_that_opens_an_incident_rings(practice: Practice) -> None:
+    practice.on_call("ali")
+    vault = add_vault(practice.store, practice.structure, "coffre")
+    vault.tell_head(5)
+    vault.tell_head(3)  # it goes back: somebody may have laid another in its place
+    practice.look()
+    assert practice.phones.names == ["ali/sms"]
+    assert practice.incident().host == vault.id

@@ -211,3 +211,12 @@ def test_an_incident_is_taken_by_name_and_its_call_ends(cli: Cli) -> None:
     assert (course["phase"], course["name"]) == ("acknowledged", "Ali")
     assert [e["by"] for e in shown["entries"] if e["kind"] == "taken"] == ["Ali"]
     assert cli("incident", "ack", "nothing", "--by", "Ali", status=63) == []
+
+
+def test_whether_an_attack_rings_is_set_and_said_for_one_structure(cli: Cli) -> None:
+    told = [cli("desk", "attacks", *way)[0]["ring_on_attack"] for way in ((), ("--no-ring",), ())]
+    assert told == [True, False, False]
+    with cli.store.unit(cli.structure, writes=False) as unit:
+        assert unit.profile() == msgspec.structs.replace(PROFILE, ring_on_attack=False)
+    assert cli("desk", "attacks", "--ring")[0]["ring_on_attack"] is True
+    assert cli.said("desk", "attacks") == ["oui / yes"]
