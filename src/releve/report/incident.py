@@ -247,12 +247,14 @@ def _reasons(incident: Incident, place: Place, voice: Voice) -> Section:
     blocks: list[Block] = []
     for number, stop in enumerate(incident.stops[:MOST_STOPS], start=1):
         at = _clock(stop.at, place)
-        blocks.append(Heading(words=voice.say(said.STOP_LINE, number=number, at=at)))
+        line = said.SEEN_LINE if stop.action == _UNSTOPPED else said.STOP_LINE
+        blocks.append(Heading(words=voice.say(line, number=number, at=at)))
         if stop.client:
             blocks.append(Prose(words=voice.say(said.FROM_CLIENT, client=stop.client)))
         blocks.append(Story(steps=tuple(reason_steps(stop.reasons, voice))))
     if len(incident.stops) > MOST_STOPS:
         more = voice.count(said.MORE_STOPS, len(incident.stops) - MOST_STOPS)
         blocks.append(Prose(words=more, tone="quiet"))
-    title = voice.say(said.REASONS)
+    nobody = all(stop.action == _UNSTOPPED for stop in incident.stops)
+    title = voice.say(said.REASONS_SEEN if nobody else said.REASONS)
     return Section(anchor="raisons", title=title, blocks=tuple(blocks), sheet=False)

@@ -133,6 +133,8 @@ LEFT_OUT = counted(
     "{n} more findings are not listed here.",
 )
 REASONS = text("Pourquoi le gardien a arrêté", "Why the guard stopped it")
+REASONS_SEEN = text("Ce que le gardien a vu", "What the guard saw")
+SEEN_LINE = text("Constat {number}, {at}", "Finding {number}, {at}")
 STOP_LINE = text("Arrêt {number}, {at}", "Stop {number}, {at}")
 MORE_STOPS = counted(
     "{n} autre arrêt du même incident n’est pas détaillé ici.",
