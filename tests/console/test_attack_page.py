@@ -53,7 +53,7 @@ def call_of(night: Night) -> str:
 def test_the_page_says_who_is_looked_for_and_who_has_it(night: Night) -> None:
     text = night.page()
     assert "On cherche quelqu’un" in text
-    assert "L’astreinte est appelée pour cet incident." in text
+    assert "Relève cherche qui est d’astreinte pour cet incident." in text
     assert "l’astreinte est appelée, personne ne l’a encore pris." in night.home()
     taken = night.post("/take")
     assert taken.status_code == 200
@@ -78,6 +78,7 @@ def test_with_nobody_on_call_the_page_says_so_with_whom_to_call(night: Night) ->
         answering.move(unit, request, (Tick(request.course.due_at, ()),), Limits())
     text = night.page()
     assert "Personne n’est d’astreinte" in text
+    assert "Astreinte appelée" not in text  # nobody was
     assert "Dr Martin 02 99 00 00 01" in text
     assert "personne n’est d’astreinte, personne n’a été appelé" in night.home()
 

@@ -18,8 +18,8 @@ _MOST_OPEN = 1000
 _MOST_JOINED = 50
 _SAID = {
     "opened": Sentence(
-        fr="L’astreinte est appelée pour cet incident.",
-        en="Who is on call is being rung for this incident.",
+        fr="Relève cherche qui est d’astreinte pour cet incident.",
+        en="Relève looks for somebody on call for this incident.",
     ),
     "again": Sentence(
         fr="L’incident est plus grave, et personne ne l’a pris : l’astreinte est appelée de nouveau.",
