@@ -92,7 +92,7 @@ def worst_first(served: Running) -> None:
         assert text.index("Touché") < text.index("Calme"), path
         assert "Ailleurs" not in text
         assert other.structure not in text
-    assert "1 demande attend" in client.get("/situation?lang=fr").text.replace("\u00a0", " ")
+    assert "1 appel attend" in client.get("/situation?lang=fr").text.replace("\u00a0", " ")
     assert "Soins bloqués" not in client.get("/situation?lang=fr").text
     blocked = asking.Asked(id="blocked", source="console", by="x", at=now, is_blocked=True)
     asking.ask(served.store, calm.structure, blocked, now)

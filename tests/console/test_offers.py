@@ -187,8 +187,8 @@ def test_a_doctor_reads_the_window_in_words_and_an_operator_its_figure(served: R
     assert "A saved file is held safe</dt><dd>99 times out of 100 within 0.42 s" in english
     assert "p99" not in french + english
     exact = html.unescape(operator.get("/?lang=fr").text).replace("\xa0", " ")
-    assert "Fenêtre de garde, p99</dt><dd>420 ms" in exact
-    assert "99 fois sur 100" not in exact
+    assert "Fenêtre de garde, 99 fois sur 100</dt><dd>420 ms" in exact
+    assert "99 fois sur 100 en" not in exact
 
 
 def test_a_dossier_is_shown_as_signed_once_it_is(served: Running) -> None:

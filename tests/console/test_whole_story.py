@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 PROMISE_S = 180
+_ASKS = "demande de l’aide"  # what a call for help says, and that of an attack does not
 PICTURES = os.environ.get("RELEVE_PICTURES", "")  # a folder: scripts/screenshots.py
 WORDS = {
     "fr": {
@@ -91,6 +92,14 @@ class Story:
         self.page.click("section.incident a.button")
         self.incident = self.page.url.rpartition("/")[2]
 
+    def ring(self, web: Inbox) -> None:
+        """Nobody asked: the attack itself rings who is on call; its page says who has it."""
+        phone = phone_page(self.chromium, self.practice.served, self.locale)
+        phone.goto(f"/a/{web.wait(1)[0].code}")
+        self.wrong += violations(phone, "the link of an attack")
+        phone.click("main button")
+        expect(self.page.locator("#alarm")).to_contain_text(self.say["comes"], timeout=15_000)
+
     def call(self, web: Inbox) -> None:
         """Who is on call takes it by the link on the phone, within three minutes."""
         page = self.page
@@ -98,7 +107,8 @@ class Story:
         page.fill("#text", self.say["help"])
         page.check("input[name=blocked][value=yes]")
         page.click("main button[type=submit]")
-        rung = web.wait(1)[0]
+        until(lambda: any(_ASKS in one.text for one in web.received))
+        rung = next(one for one in web.received if _ASKS in one.text)
         phone = phone_page(self.chromium, self.practice.served, self.locale)
         phone.goto(f"/a/{rung.code}")
         self.wrong += violations(phone, "the link on the phone")
@@ -110,7 +120,7 @@ class Story:
         self.look("the call", "2-call")
         structure = self.practice.served.store.structures()[0].id
         with self.practice.served.store.unit(structure, writes=False) as unit:
-            (asked,) = unit.help_requests()
+            (asked,) = (call for call in unit.help_requests() if call.is_asked)
         assert asked.answer_s is not None
         assert asked.answer_s < PROMISE_S
         assert [known.id for known in asked.context.incidents] == [self.incident]
@@ -260,6 +270,7 @@ def test_from_the_attack_to_the_months_statement(
     story.page.goto("/")
     expect(story.page.locator(".pill.mood-well")).to_have_count(1, timeout=60_000)
     story.attack()
+    story.ring(web)
     story.call(web)
     story.follow()
     story.recover()

@@ -61,7 +61,7 @@ def test_who_just_asked_waits_since_a_moment(seconds: float, french: str, englis
     assert Words("fr").since(seconds) == french
     assert Words("en").since(seconds) == english
     told = Words("fr")("situation.waiting", n=1, since=french)
-    assert told == f"1\u00a0demande attend {french}"
+    assert told == f"1\u00a0appel attend {french}"
 
 
 def test_zero_is_singular_in_french_and_plural_in_english() -> None:

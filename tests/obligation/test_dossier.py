@@ -10,7 +10,7 @@ from releve.adapters.docx import docx_of
 from releve.model.dossier import BLANK, Form
 from releve.model.obligation import Decision, State
 from releve.obligation import dossier as core
-from releve.obligation import register
+from releve.obligation import facts, register
 from releve.obligation.case import Harm
 from releve.obligation.clocks import decide
 from releve.report.document import Document, Lead, Section
@@ -123,6 +123,22 @@ def test_of_a_storm_of_stops_the_timeline_tells_the_first_and_counts_the_rest() 
     lines = core.fill(form("complaint"), seen, "claire").values["timeline"].splitlines()
     assert sum("programme arrêté" in line for line in lines) == 20
     assert sum("230 autres arrêts" in line for line in lines) == 1
+
+
+def test_an_attack_whose_author_nobody_found_is_told_as_no_stop() -> None:
+    seen = case(
+        incident=incident(stop(action="none", program="", user=""), id="abc"),
+        harm=Harm(stops=0, unstopped=1, touched=3, restored=3, is_held=False),
+    )
+    told_ = facts.detected(seen)
+    assert "a constaté une attaque" in told_
+    assert "arrêté" not in told_
+    lines = core.fill(form("complaint"), seen, "claire").values["timeline"]
+    assert "programme arrêté" not in lines
+    assert "attaque constatée, auteur non trouvé" in lines
+    figures = facts.figures(seen)
+    assert "0 programme arrêté" in figures
+    assert "1 attaque sans auteur trouvé, que rien n’a arrêtée" in figures
 
 
 def test_a_late_notification_must_say_why() -> None:

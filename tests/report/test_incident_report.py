@@ -55,6 +55,14 @@ def test_an_attacker_who_is_still_about_is_said_first(action: str) -> None:
     assert 'class="lead bad"' in html
 
 
+def test_an_unknown_author_is_reported_as_no_stop() -> None:
+    told = said(incident_html(incident(stop(action="none", program="")), PLACE, "fr"))
+    assert "L’auteur est inconnu ou déjà parti : rien n’a été arrêté" in told
+    assert "Fichiers vus touchés au constat" in told
+    assert "et 1 attaque sans auteur connu, que rien n’a arrêtée" in told
+    assert "sur 0 arrêt" in told
+
+
 def test_an_incident_without_a_stop_claims_none() -> None:
     html = incident_html(incident(stops=(), entries_left_out=3), PLACE, "fr")
     assert "Aucune attaque n’y a été arrêtée" in said(html)

@@ -18,8 +18,9 @@ from releve.flow.server.assist.escalating import Escalations
 from releve.flow.server.assist.ports import Call, ChannelFailed, Message
 from releve.flow.server.assist.telling import ask_from_host
 from releve.flow.server.enrol import ensure_structure
-from releve.flow.server.ingest import Refused, take
+from releve.flow.server.ingest import take
 from releve.flow.server.live import Live
+from releve.flow.server.refusal import Refused
 from releve.flow.server.signin import digest
 from releve.flow.wire import HelpAsk
 from releve.model.help import HelpRequest, Step

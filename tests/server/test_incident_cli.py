@@ -60,7 +60,7 @@ def test_an_incident_is_listed_and_shown_with_hosts_care_and_reasons(cli: Cli) -
     assert shown["hosts"] == ["serveur", "imagerie", "accueil"]
     assert shown["severity"] == "critical"
     assert [c["service"]["id"] for c in shown["care"]] == ["soins"]
-    assert len(shown["entries"]) == 8
+    assert len(shown["entries"]) == 9
     assert cli("incident", "show", "nothing", status=63) == []
 
 
@@ -201,3 +201,22 @@ def test_what_people_wrote_commands_no_terminal_and_begins_no_line(cli: Cli) -> 
     assert not any(line.startswith("À faire : curl") for line in said)
     assert any("déjà vu" in line for line in said)
     assert any("\xa0" in line for line in said), "French spaces stay"
+
+
+def test_an_incident_is_taken_by_name_and_its_call_ends(cli: Cli) -> None:
+    (told,) = cli("incident", "ack", cli.incident.id, "--by", "Ali")
+    assert told["incident"] == cli.incident.id
+    (shown,) = cli("incident", "show", cli.incident.id)
+    course = shown["alarm"]["request"]["course"]
+    assert (course["phase"], course["name"]) == ("acknowledged", "Ali")
+    assert [e["by"] for e in shown["entries"] if e["kind"] == "taken"] == ["Ali"]
+    assert cli("incident", "ack", "nothing", "--by", "Ali", status=63) == []
+
+
+def test_whether_an_attack_rings_is_set_and_said_for_one_structure(cli: Cli) -> None:
+    told = [cli("desk", "attacks", *way)[0]["ring_on_attack"] for way in ((), ("--no-ring",), ())]
+    assert told == [True, False, False]
+    with cli.store.unit(cli.structure, writes=False) as unit:
+        assert unit.profile() == msgspec.structs.replace(PROFILE, ring_on_attack=False)
+    assert cli("desk", "attacks", "--ring")[0]["ring_on_attack"] is True
+    assert cli.said("desk", "attacks") == ["oui / yes"]

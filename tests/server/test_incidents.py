@@ -69,7 +69,8 @@ def test_one_account_on_three_hosts_is_one_incident(store: SqlStore) -> None:
         for host in hosts:
             assert [i.id for i in unit.open_incidents(host.id)] == [incident.id]
         told = incidents.lines_of(unit, incident)
-    assert sorted(e.kind for e in told) == ["linked"] * 2 + ["rolled_back"] * 3 + ["stopped"] * 3
+    kinds = ["call_opened"] + ["linked"] * 2 + ["rolled_back"] * 3 + ["stopped"] * 3
+    assert sorted(e.kind for e in told) == kinds
 
 
 def test_two_unrelated_attacks_are_two(store: SqlStore) -> None:
@@ -88,10 +89,10 @@ def test_a_storm_of_findings_loses_no_line(store: SqlStore) -> None:
         take(store, host.structure, host.id, one, T0)
     with store.unit(host.structure, writes=False) as unit:
         (incident,) = unit.open_incidents()
-        assert (len(incident.timeline), incident.entries_left_out) == (500, 300)
-        assert unit.count_entries((incident.id,)) == 800
+        assert (len(incident.timeline), incident.entries_left_out) == (500, 301)
+        assert unit.count_entries((incident.id,)) == 801  # and that who is on call is rung
         pages = [unit.entries((incident.id,), most=150, skip=n) for n in range(0, 900, 150)]
-        assert len({entry.key for page in pages for entry in page}) == 800
+        assert len({entry.key for page in pages for entry in page}) == 801
         assert pages[0][0].at > pages[-1][-1].at
 
 
@@ -131,7 +132,8 @@ def test_an_incident_of_before_is_open_shows_and_keeps_its_lines(store: SqlStore
     with store.unit(host.structure) as unit:
         (again,) = unit.open_incidents(host.id)
         assert again.id == "old"
-        assert [e.kind for e in incidents.lines_of(unit, again)] == ["stopped", "stopped"]
+        told = [e.kind for e in incidents.lines_of(unit, again)]
+        assert sorted(told) == ["call_opened", "stopped", "stopped"]
         assert again.first_sign(host.id) == T0
 
 
@@ -149,10 +151,10 @@ def test_split_lines_go_along_and_merged_ones_are_read_together(store: SqlStore)
         assert {e.host for e in gone} == {second, ""}
         assert second not in {e.host for e in stays}
         assert sorted(e.kind for e in gone) == ["linked", "rolled_back", "split_from", "stopped"]
-        assert len(gone) + len(stays) == 8 + 2  # all of before, and what was said
+        assert len(gone) + len(stays) == 9 + 2  # all of before, and what was said
         whole = incidents.merge(unit, kept.id, made.id, word())
         assert whole is not None
-        assert len(incidents.lines_of(unit, whole)) == 8 + 3
+        assert len(incidents.lines_of(unit, whole)) == 9 + 3
         assert [i.id for i in unit.open_incidents()] == [whole.id]
         verbs = [e.verb for e in unit.trail(most=2)]
         assert verbs == ["merge", "split"]

@@ -5,7 +5,8 @@ import msgspec
 import pytest
 
 from releve.adapters.sql.store import SqlStore
-from releve.flow.server.ingest import Refused, authenticate, take
+from releve.flow.server.ingest import authenticate, take
+from releve.flow.server.refusal import Refused
 from releve.flow.wire import Batch, Item, Vitals
 from tests.server.world import T0, add_host, batch, packed, rolled_back, stopped
 

@@ -57,7 +57,8 @@ def told(incident: str, **more: object) -> RecoveryTold:
 def kinds(store: SqlStore, host: EnrolledHost) -> list[str]:
     found = incident(store, host)
     with store.unit(host.structure, writes=False) as unit:
-        return [e.kind for e in incidents.lines_of(unit, found) if e.kind != "stopped"]
+        told = [e.kind for e in incidents.lines_of(unit, found)]
+    return [kind for kind in told if kind not in ("stopped", "call_opened")]
 
 
 def test_each_step_is_one_line_at_its_own_time_however_often_it_is_told(

@@ -28,6 +28,9 @@ class Clocks(Desk):
         super().__init__(store)
         host, self.incident = attacked(store)
         self.structure = host.structure
+        with store.unit(self.structure) as unit:
+            for call in unit.help_requests():  # the attack's own: somebody came
+                answering.close(unit, call.id, "", actor="claire", now=T0)
         self.on_call("ali", "bea")
         declare(store, self.structure, self.incident)
 
@@ -40,7 +43,7 @@ class Clocks(Desk):
 
     def calls(self) -> list[HelpRequest]:
         with self.store.unit(self.structure, writes=False) as unit:
-            return unit.help_requests()
+            return [call for call in unit.help_requests() if call.clocks]
 
     def press(self) -> None:
         assert answering.answer(self.store, self.phones.code(), self.clock.now()) is not None

@@ -69,6 +69,7 @@ def test_a_tool_reads_the_nouns_of_its_structure(two: Two) -> None:
     assert len(lines) == found["timeline_entries"] >= 5
     calls = one.get("/help").json()["items"]  # a legal clock may ring meanwhile
     (call,) = (c for c in calls if c["source"] != "clock")
+    assert call["incidents"] == []
     assert call["phase"] == "closed"
     assert one.get(f"/help/{call['id']}").json() == call
     assert {o["incident"] for o in one.get("/obligations").json()["items"]} == {case}

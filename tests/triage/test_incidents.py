@@ -166,10 +166,27 @@ def test_losing_a_file_is_critical_and_asks_for_a_person() -> None:
     assert outlook((), (incident,), 0, T0).state == "action"
 
 
-@pytest.mark.parametrize("action", ["frozen", "none"])
-def test_what_was_not_killed_asks_for_a_person(action: str) -> None:
+@pytest.mark.parametrize(("action", "concern"), [("frozen", "not_stopped"), ("none", "unstopped")])
+def test_what_was_not_killed_asks_for_a_person(action: str, concern: str) -> None:
     (incident,) = run(stopped("f1", 0, action=action), rolled_back("f1", 1))
-    assert [c.kind for c in outlook((), (incident,), 0, T0).concerns] == ["not_stopped"]
+    seen = outlook((), (incident,), 0, T0)
+    assert [c.kind for c in seen.concerns] == [concern]
+    assert not seen.is_held
+
+
+def test_an_unknown_author_is_counted_apart_and_has_no_time_of_a_stop() -> None:
+    (incident,) = run(stopped("f1", 0, action="none"), rolled_back("f1", 1))
+    sums = totals(incident)
+    assert (sums.stops, sums.unstopped, sums.halted) == (1, 1, 0)
+    assert sums.slowest_stop_ms is None
+
+
+def test_what_asks_for_a_person_leaves_the_fact_that_all_was_stopped() -> None:
+    (incident,) = run(stopped("f1", 0), rolled_back("f1", 1))
+    waiting = outlook((), (incident,), 1, T0)
+    assert (waiting.state, waiting.is_held) == ("action", True)
+    (rolling,) = run(stopped("f1", 0))
+    assert not outlook((), (rolling,), 1, T0).is_held
 
 
 def test_a_frozen_program_that_ended_waits_for_nobody() -> None:

@@ -28,13 +28,13 @@ NOTICES: dict[str, Row] = {
     ),
     "found_at_start": Row(
         Severity.NOTICE,
-        "Coffre : {count} objets étaient sur le disque sans reçu, après un arrêt brutal.",
-        "Vault: {count} objects lay on the disk without a receipt, after a crash.",
+        "Coffre : objets trouvés sur le disque sans reçu, après un arrêt brutal : {count}.",
+        "Vault: objects found on the disk without a receipt, after a crash: {count}.",
     ),
     "strange": Row(
         Severity.NOTICE,
-        "Coffre : {count} fichiers étrangers mis à l’écart.",
-        "Vault: {count} strange files were put aside.",
+        "Coffre : fichiers étrangers mis à l’écart : {count}.",
+        "Vault: strange files put aside: {count}.",
     ),
     "store_fell": Row(
         Severity.NOTICE,
@@ -58,8 +58,8 @@ NOTICES: dict[str, Row] = {
     ),
     "disk_forecast": Row(
         Severity.NOTICE,
-        "Coffre : disque plein dans {days_left} jours au rythme actuel.",
-        "Vault: the disk will be full in {days_left} days at this pace.",
+        "Coffre : jours avant que le disque soit plein, au rythme actuel : {days_left}.",
+        "Vault: days until the disk is full, at this pace: {days_left}.",
     ),
     "clock_stepped": Row(
         Severity.SERIOUS,
@@ -123,8 +123,8 @@ NOTICES: dict[str, Row] = {
     ),
     "retention_asked": Row(
         Severity.NOTICE,
-        "Coffre : {by} demande le retrait de {generations} générations ; deux personnes décident.",
-        "Vault: {by} asks to remove {generations} generations; two people decide.",
+        "Coffre : {by} demande un retrait (générations : {generations}) ; deux personnes décident.",
+        "Vault: {by} asks for a removal (generations: {generations}); two people decide.",
     ),
     "retention_refused": Row(
         Severity.SERIOUS,
@@ -138,8 +138,8 @@ NOTICES: dict[str, Row] = {
     ),
     "copy_incomplete": Row(
         Severity.SERIOUS,
-        "Coffre : la copie {about} n’a pas tout ({objects} objets manquent).",
-        "Vault: the copy {about} lacks {objects} objects.",
+        "Coffre : la copie {about} n’a pas tout (objets manquants : {objects}).",
+        "Vault: the copy {about} is not whole (objects that lack: {objects}).",
     ),
     "copy_not_immutable": Row(
         Severity.SERIOUS,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from releve.model.finding import Severity
+
 # "20:00-08:00" goes through midnight; "00:00-24:00" is the whole day.
 _Hours = Annotated[
     str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")
@@ -163,10 +165,17 @@ class ClockCall(msgspec.Struct, frozen=True, kw_only=True):
     due_at: dt.datetime | None = None
 
 
-class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody asks for help, for any trouble; or the server itself, of a legal clock.
+class AttackCall(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident that wants a person; `severity`: as grave as it was when the rota was called last."""
 
-    `source`: "console", "host", "mail", "phone", "clock".
+    incident: str
+    severity: Severity
+
+
+class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody asks for help, for any trouble; or the server itself, of a legal clock or an attack.
+
+    `source`: "console", "host", "mail", "phone", "api", "clock", "attack".
     """
 
     id: str
@@ -178,10 +187,16 @@ class HelpRequest(msgspec.Struct, frozen=True, kw_only=True):
     is_blocked: bool = False  # care stands still
     phone: str = ""
     clocks: tuple[ClockCall, ...] = ()  # of "clock"
+    attacks: tuple[AttackCall, ...] = ()  # of "attack"
     context: HelpContext = HelpContext()
     course: Course
     closed_by: str = ""
     done: str = ""  # what was done about it
+
+    @property
+    def is_asked(self) -> bool:
+        """By somebody: what the server calls for by itself is in no figure of help."""
+        return not self.clocks and not self.attacks
 
     @property
     def answer_s(self) -> float | None:

@@ -45,6 +45,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     slowest_stop_ms: float = 0.0
     over: int = 0  # stops of those who had ended by themselves before they were judged
     not_held: int = 0  # stops that nobody stopped, or that waited for a person
+    unstopped: int = 0  # of these, those whose author was unknown or gone: nobody was stopped
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

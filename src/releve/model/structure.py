@@ -71,6 +71,7 @@ class Profile(_Told, frozen=True, kw_only=True):
     has_nis2_on: bool = False  # the French law is not in force: a person turns it on
     representative: str = ""  # who signs for it
     insurer_policy: str = ""
+    ring_on_attack: bool = True  # who is on call is rung for an attack, as for a call for help
     contacts: tuple[Contact, ...] = ()
     services: tuple[CareService, ...] = ()
     data_map: tuple[DataSetEntry, ...] = ()

@@ -13,7 +13,8 @@ from releve.model.structure import CareService, DataSetEntry, Profile
 class Harm(msgspec.Struct, frozen=True, kw_only=True):
     """The incident's sums. Files are counted, never named."""
 
-    stops: int = 0
+    stops: int = 0  # of programs, whether they could be ended or had ended by themselves
+    unstopped: int = 0  # attacks whose author nobody found: none of the stops
     touched: int = 0
     restored: int = 0
     lost: int = 0

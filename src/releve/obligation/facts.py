@@ -1,8 +1,11 @@
 """What an incident, its data and the care it stopped say in a dossier. Empty: nobody knows yet."""
 
+from releve.model.incident import Stop
 from releve.obligation import words
 from releve.obligation.case import Case
 
+_UNSTOPPED = "attaque sans auteur trouvé, que rien n’a arrêtée"
+_UNSTOPPED_MANY = "attaques sans auteur trouvé, que rien n’a arrêtées"
 _MOST_STOPS = 20  # of a timeline that a person reads aloud to a policeman
 
 
@@ -34,10 +37,14 @@ def hosts(case: Case) -> str:
 
 
 def detected(case: Case) -> str:
-    if not case.harm.stops:
+    harm = case.harm
+    if not harm.stops and not harm.unstopped:
         return ""
-    first = min((stop.at for stop in case.incident.stops), default=case.incident.opened_at)
-    return f"Par Relève, qui a arrêté un programme le {words.moment(first, case.zone)}."
+    stops = [stop for stop in case.incident.stops if _is_stop(stop) or not harm.stops]
+    at = words.moment(min((s.at for s in stops), default=case.incident.opened_at), case.zone)
+    if not harm.stops:
+        return f"Par Relève, qui a constaté une attaque le {at} ; son auteur n’a pas été trouvé."
+    return f"Par Relève, qui a arrêté un programme le {at}."
 
 
 def figures(case: Case) -> str:
@@ -45,16 +52,24 @@ def figures(case: Case) -> str:
     harm = case.harm
     if not harm.stops and not harm.touched:
         return ""
-    said = [
-        words.counted(harm.stops, "programme arrêté", "programmes arrêtés"),
-        _files(harm.touched),
-    ]
+    said = [words.counted(harm.stops, "programme arrêté", "programmes arrêtés")]
+    if harm.unstopped:
+        said.append(words.counted(harm.unstopped, _UNSTOPPED, _UNSTOPPED_MANY))
+    said.append(_files(harm.touched))
     if harm.is_settled:
         said.append(words.counted(harm.restored, "fichier rétabli", "fichiers rétablis"))
         said.append(words.counted(harm.lost, "fichier perdu", "fichiers perdus"))
     else:
         said.append("remise en état en cours")
     return f"{words.listed(said)} (mesuré par Relève)."
+
+
+def _is_stop(stop: Stop) -> bool:
+    return stop.action != "none"
+
+
+def _ended(stop: Stop) -> str:
+    return "programme arrêté" if _is_stop(stop) else "attaque constatée, auteur non trouvé"
 
 
 def description(case: Case) -> str:
@@ -70,10 +85,11 @@ def timeline(case: Case) -> str:
     """In order of time; of many stops the first ones, and how many more there were."""
     told, stops = case.told, sorted(case.incident.stops, key=lambda s: s.at)
     lines = [(told.first_signal, "premier signe")]
-    lines += [(s.at, f"programme arrêté, {_files(s.files_touched)}") for s in stops[:_MOST_STOPS]]
-    if more := case.harm.stops - min(len(stops), _MOST_STOPS):
+    lines += [(s.at, f"{_ended(s)}, {_files(s.files_touched)}") for s in stops[:_MOST_STOPS]]
+    if more := case.harm.stops + case.harm.unstopped - min(len(stops), _MOST_STOPS):
         last = stops[-1].at if stops else case.incident.last_at
-        lines.append((last, words.counted(more, "autre arrêt", "autres arrêts")))
+        kind = ("constat", "constats") if case.harm.unstopped else ("arrêt", "arrêts")
+        lines.append((last, words.counted(more, f"autre {kind[0]}", f"autres {kind[1]}")))
     lines.append((told.aware_at, f"prise de connaissance, dite par {told.by}"))
     lines += [
         (clock.sent_at, f"{words.duty(case.law, clock.duty)} : envoyé")
@@ -103,7 +119,8 @@ def nature(case: Case) -> str:
 
 def origin(case: Case) -> str:
     is_attack = case.told.answers.get("malicious") != "no"
-    return "programme malveillant" if is_attack and case.harm.stops else ""
+    found = case.harm.stops or case.harm.unstopped
+    return "programme malveillant" if is_attack and found else ""
 
 
 def cause(case: Case) -> str:

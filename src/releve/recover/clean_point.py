@@ -128,8 +128,8 @@ def _worth(
     return Verdict.CLEAN, (
         Why(
             code="clean",
-            fr=f"tout ce qui a changé est sain ({_counted(judgement)} fichiers)",
-            en=f"all that changed is sound ({_counted(judgement)} files)",
+            fr=f"tout ce qui a changé est sain (fichiers : {_counted(judgement)})",
+            en=f"all that changed is sound (files: {_counted(judgement)})",
         ),
     )
 

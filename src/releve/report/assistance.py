@@ -19,7 +19,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def answers(requests: Iterable[HelpRequest]) -> Answers:
-    known = [request for request in requests if not request.clocks]  # those that people asked
+    known = [request for request in requests if request.is_asked]
     took = [s for s in (request.answer_s for request in known) if s is not None]
     never = sum(r.course.phase == "ended" for r in known)
     return Answers(

@@ -30,6 +30,7 @@ from releve.report.redact import without_names
 from releve.report.text import FRANCE, Lang, Voice
 
 MOST_STOPS = 6
+_UNSTOPPED = "none"  # its author is unknown or gone: nothing was ended
 HOLDING = frozenset({"killed", "client_blocked", "frozen", "ended", "over"})
 TONES: dict[Severity, Tone] = {Severity.CRITICAL: "bad"}
 
@@ -104,6 +105,8 @@ def _lead(incident: Incident, place: Place, voice: Voice) -> Lead:
     if lost:
         files = voice.count(words.FILES_LOST, lost)
         return Lead(words=voice.say(said.LEAD_LOST, lost=files, **facts), tone="bad")
+    if all(stop.action == _UNSTOPPED for stop in stops):
+        return Lead(words=voice.say(said.LEAD_UNSTOPPED, **facts), tone="bad")
     if any(stop.action not in HOLDING for stop in stops):
         return Lead(words=voice.say(said.LEAD_RUNNING, **facts), tone="bad")
     if any(stop.restored is None for stop in stops):
@@ -115,7 +118,7 @@ def _lead(incident: Incident, place: Place, voice: Voice) -> Lead:
 
 
 def _tiles(stops: tuple[Stop, ...], voice: Voice) -> Iterator[Tile]:
-    ended = [stop for stop in stops if stop.action != "over"]
+    ended = [stop for stop in stops if stop.action not in ("over", _UNSTOPPED)]
     over = voice.count(said.OF_FOUND, len(stops))
     pending = sum(stop.restored is None for stop in stops)
     waits = voice.count(said.PENDING, pending) if pending else over
@@ -128,8 +131,9 @@ def _tiles(stops: tuple[Stop, ...], voice: Voice) -> Iterator[Tile]:
     lost = total(stop.lost for stop in stops)
     back_ms = sum(stop.rollback_ms or 0.0 for stop in stops)
     in_time = voice.say(said.IN_TIME, time=voice.duration(back_ms)) if told else ""
+    touched = said.TILE_TOUCHED if ended else said.TILE_SEEN
     rows = (
-        (said.TILE_TOUCHED, voice.number(total(stop.files_touched for stop in stops)), over),
+        (touched, voice.number(total(stop.files_touched for stop in stops)), over),
         (said.TILE_RESTORED, voice.number(total(s.restored for s in stops)) if told else unknown,
          waits if pending else in_time),
         (said.TILE_LOST, voice.number(lost) if told else unknown, waits),
@@ -137,12 +141,18 @@ def _tiles(stops: tuple[Stop, ...], voice: Voice) -> Iterator[Tile]:
          else unknown, voice.say(said.NEWEST_MEANS)),
         (said.TILE_STOP, show.duration(voice, max((s.stop_ms for s in ended), default=None)),
          voice.count(said.OF_STOPS, len(ended))),
-        (said.TILE_STOPS, voice.number(len(ended)),
-         voice.count(said.OVER, len(stops) - len(ended)) if len(ended) < len(stops) else ""),
+        (said.TILE_STOPS, voice.number(len(ended)), _nobody_stopped(stops, voice)),
     )  # fmt: skip
     for label, value, rests_on in rows:
         tone: Tone = "bad" if label is said.TILE_LOST and lost else ""
         yield Tile(label=voice.say(label), value=value, rests_on=rests_on, tone=tone)
+
+
+def _nobody_stopped(stops: tuple[Stop, ...], voice: Voice) -> str:
+    """How many others there were, that ended nobody."""
+    kinds = ((said.OVER, "over"), (said.UNSTOPPED, _UNSTOPPED))
+    counts = [(what, sum(stop.action == action for stop in stops)) for what, action in kinds]
+    return ", ".join(voice.count(what, n) for what, n in counts if n)
 
 
 def _to_do(stops: tuple[Stop, ...], voice: Voice) -> Iterator[str]:
@@ -213,7 +223,7 @@ def _event(entry: Entry, voice: Voice) -> str:
     if entry.kind in ("stopped", "would_stop"):
         action = words.ACTIONS.get(entry.action)
         return voice.count(
-            said.STOPPED,
+            said.SEEN if entry.action == _UNSTOPPED else said.STOPPED,
             int(figures.get("files_touched", 0)),
             action=voice.say(action) if action else "",
             time=voice.duration(figures.get("stop_ms", 0.0)),
@@ -237,12 +247,14 @@ def _reasons(incident: Incident, place: Place, voice: Voice) -> Section:
     blocks: list[Block] = []
     for number, stop in enumerate(incident.stops[:MOST_STOPS], start=1):
         at = _clock(stop.at, place)
-        blocks.append(Heading(words=voice.say(said.STOP_LINE, number=number, at=at)))
+        line = said.SEEN_LINE if stop.action == _UNSTOPPED else said.STOP_LINE
+        blocks.append(Heading(words=voice.say(line, number=number, at=at)))
         if stop.client:
             blocks.append(Prose(words=voice.say(said.FROM_CLIENT, client=stop.client)))
         blocks.append(Story(steps=tuple(reason_steps(stop.reasons, voice))))
     if len(incident.stops) > MOST_STOPS:
         more = voice.count(said.MORE_STOPS, len(incident.stops) - MOST_STOPS)
         blocks.append(Prose(words=more, tone="quiet"))
-    title = voice.say(said.REASONS)
+    nobody = all(stop.action == _UNSTOPPED for stop in incident.stops)
+    title = voice.say(said.REASONS_SEEN if nobody else said.REASONS)
     return Section(anchor="raisons", title=title, blocks=tuple(blocks), sheet=False)

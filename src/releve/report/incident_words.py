@@ -34,6 +34,10 @@ LEAD_RUNNING = text(
     "Le {at}, {host} a été attaqué, et l’attaquant n’a pas pu être mis hors d’état.",
     "On {at} {host} was attacked, and the attacker could not be put out of action.",
 )
+LEAD_UNSTOPPED = text(
+    "Le {at}, {host} a été attaqué. L’auteur est inconnu ou déjà parti : rien n’a été arrêté, et il peut revenir.",
+    "On {at} {host} was attacked. The author is unknown or gone: nothing was stopped, and may come back.",
+)
 LEAD_OTHER = text(
     "Le {at}, un constat grave a été fait sur {host}. Aucune attaque n’y a été arrêtée.",
     "On {at} a serious finding was made on {host}. No attack was stopped there.",
@@ -45,6 +49,7 @@ CLOSED = text("Incident clos le {at}.", "Incident closed on {at}.")
 
 TILE_STOPS = text("Arrêts", "Stops")
 TILE_TOUCHED = text("Fichiers vus touchés à l’arrêt", "Files seen touched at the stop")
+TILE_SEEN = text("Fichiers vus touchés au constat", "Files seen touched when found")
 TILE_RESTORED = text("Fichiers rendus", "Files given back")
 TILE_LOST = text("Fichiers perdus", "Files lost")
 TILE_NEWEST = text("Saisies trop récentes", "Too recent entries")
@@ -56,6 +61,12 @@ OVER = counted(
     "et {n} attaques déjà finies, défaites",
     "and {n} attack already over, undone",
     "and {n} attacks already over, undone",
+)
+UNSTOPPED = counted(
+    "et {n} attaque sans auteur connu, que rien n’a arrêtée",
+    "et {n} attaques sans auteur connu, que rien n’a arrêtées",
+    "and {n} attack without a known author, which nothing stopped",
+    "and {n} attacks without a known author, which nothing stopped",
 )
 PENDING = counted(
     "{n} retour arrière pas encore confirmé",
@@ -122,6 +133,8 @@ LEFT_OUT = counted(
     "{n} more findings are not listed here.",
 )
 REASONS = text("Pourquoi le gardien a arrêté", "Why the guard stopped it")
+REASONS_SEEN = text("Ce que le gardien a vu", "What the guard saw")
+SEEN_LINE = text("Constat {number}, {at}", "Finding {number}, {at}")
 STOP_LINE = text("Arrêt {number}, {at}", "Stop {number}, {at}")
 MORE_STOPS = counted(
     "{n} autre arrêt du même incident n’est pas détaillé ici.",
@@ -132,6 +145,12 @@ MORE_STOPS = counted(
 FROM_CLIENT = text("Depuis le poste {client}.", "From the machine {client}.")
 CLOSE_UP = text("Le premier arrêt, en vraies proportions", "The first stop, in true proportion")
 
+SEEN = counted(
+    "{action} {n} fichier touché, vu en {time}.",
+    "{action} {n} fichiers touchés, vu en {time}.",
+    "{action} {n} file touched, seen in {time}.",
+    "{action} {n} files touched, seen in {time}.",
+)
 STOPPED = counted(
     "{action} {n} fichier touché, arrêt en {time}.",
     "{action} {n} fichiers touchés, arrêt en {time}.",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from releve.model.incident import Incident
+from releve.model.incident import Incident, Stop
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.respond.orders import undo
@@ -95,10 +95,16 @@ def _of_stops(incident: Incident, touched: list[str]) -> tuple[Proposal, ...]:
     asked: dict[tuple[str, str], Proposal] = {}
     for stop in incident.stops:
         host = stop.host or incident.host
-        if host in touched and stop.action in _WAITS:
+        if host in touched and stop.action in _WAITS and _is_known(stop):
             task = StopFamily(family=stop.family, is_frozen=stop.action == "frozen")
             asked[host, stop.family] = Proposal(host, task)
     return tuple(asked.values())
+
+
+def _is_known(stop: Stop) -> bool:
+    """Of an author whom nobody saw there is no program to end."""
+    is_named = stop.program != "" and not stop.program.startswith("(")
+    return stop.action == "frozen" or is_named
 
 
 def _of_lost(incident: Incident, touched: list[str]) -> tuple[Proposal, ...]:

@@ -136,6 +136,7 @@ def _clock(
 def _of_files(incident: Incident, sums: Totals) -> list[Reason]:
     found = []
     free = sum(s.action not in HOLDS for s in incident.stops) + incident.rest.not_held
+    free -= sums.unstopped
     if sums.lost:
         found.append(
             _reason(
@@ -152,7 +153,17 @@ def _of_files(incident: Incident, sums: Totals) -> list[Reason]:
                 f"Hostile programs that are not stopped, or wait for a decision: {free}.",
             )
         )
-    stopped = sums.stops - free - sums.over
+    if sums.unstopped:
+        found.append(
+            _reason(
+                Severity.CRITICAL,
+                "Attaques dont l’auteur est inconnu ou déjà parti : "
+                f"{sums.unstopped}. Rien n’y a été arrêté ; il peut revenir.",
+                f"Attacks whose author is unknown or gone: {sums.unstopped}. Nothing was stopped there; "
+                "they may come back.",
+            )
+        )
+    stopped = sums.halted - free
     if stopped > 0:
         found.append(
             _reason(

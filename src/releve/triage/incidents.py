@@ -52,8 +52,7 @@ def step(
     alone = fold(_opened(finding, structure), finding, limits)
     near = [(i, b) for i in open_ if (b := bond(i, alone, limits.quiet)) is not None]
     if not near:
-        is_grave = gravity(finding.severity) >= gravity(Severity.SERIOUS)
-        return _begun(open_, alone, finding, limits) if is_grave else None
+        return _begun(open_, alone, finding, limits) if is_grave(finding.severity) else None
     base, why = max(near, key=lambda pair: (pair[1].is_own, pair[0].last_at, pair[0].id))
     grown, told = fold(base, finding, limits), [entry_of(finding)]
     if finding.host not in base.hosts:
@@ -107,6 +106,11 @@ def _joined(
 
 def gravity(severity: Severity) -> int:
     return _GRAVITY.index(severity)
+
+
+def is_grave(severity: Severity) -> bool:
+    """It opens an incident, and somebody is to look at it."""
+    return gravity(severity) >= gravity(Severity.SERIOUS)
 
 
 def fold(incident: Incident, finding: Finding, limits: Limits = LIMITS) -> Incident:

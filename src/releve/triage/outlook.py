@@ -10,7 +10,7 @@ from releve.model.help import HelpRequest
 from releve.model.host import BackupState, DrillState, Host
 from releve.model.incident import Incident, Rest
 from releve.model.obligation import Obligation, State
-from releve.triage.stops import HOLDS
+from releve.triage.stops import HOLDS, NOBODY_STOPPED, UNSTOPPED
 from releve.triage.vaults import ToldVault
 from releve.triage.vaults import concerns as of_vaults
 
@@ -21,6 +21,8 @@ DRILL_LATE_AFTER = dt.timedelta(days=8)  # weekly, and a day for a machine that 
 SILENT_AFTER = dt.timedelta(minutes=3)  # six missed heartbeats
 
 
+# Beside an open incident, which says itself how urgent it is.
+_BESIDE = frozenset({"attack_ringing", "attack_unheard", "attack_unmanned"})
 # What is looked at in the course of the day; everything else wants somebody now.
 _TODAY = frozenset(
     {
@@ -60,6 +62,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 
     state: str
     mood: str
+    is_held: bool = False  # attacks are open, and every one of them was stopped with nothing lost
     concerns: tuple[Concern, ...] = ()
     lacks: tuple[Concern, ...] = ()  # of "setup": what is not there yet, on how many hosts
 
@@ -67,11 +70,13 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """An incident in figures. `pending`: stops whose rollback is not told yet.
 
-    `over`: of the stops, those that stopped nobody, for the attack had ended before it was judged.
+    Of the stops two kinds stopped nobody: `over`, for the attack had ended before it was judged, and
+    `unstopped`, for its author was not found. `halted` are the others.
     """
 
     stops: int
     over: int
+    unstopped: int
     touched: int
     restored: int
     lost: int
@@ -81,6 +86,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     slowest_stop_ms: float | None
     rollback_ms: float | None
 
+    @property
+    def halted(self) -> int:
+        return self.stops - self.over - self.unstopped
+
 
 def totals(incident: Incident) -> Totals:
     return totals_of((incident,))
@@ -89,13 +98,14 @@ def totals(incident: Incident) -> Totals:
 def totals_of(incidents: Sequence[Incident]) -> Totals:
     stops = [stop for incident in incidents for stop in incident.stops]
     rest = [incident.rest for incident in incidents]
-    slowest = [s.stop_ms for s in stops if s.action != "over"]
-    slowest += [r.slowest_stop_ms for r in rest if r.stops > r.over]
+    slowest = [s.stop_ms for s in stops if s.action not in NOBODY_STOPPED]
+    slowest += [r.slowest_stop_ms for r in rest if r.stops > r.over + r.unstopped]
     rollbacks = [s.rollback_ms for s in stops if s.rollback_ms is not None]
     rollbacks += [r.rollback_ms for r in rest if r.restored or r.lost]
     return Totals(
         stops=len(stops) + sum(r.stops for r in rest),
         over=sum(s.action == "over" for s in stops) + sum(r.over for r in rest),
+        unstopped=sum(s.action == UNSTOPPED for s in stops) + sum(r.unstopped for r in rest),
         touched=sum(s.files_touched for s in stops) + sum(r.touched for r in rest),
         restored=sum(s.restored or 0 for s in stops) + sum(r.restored for r in rest),
         lost=sum(s.lost or 0 for s in stops) + sum(r.lost for r in rest),
@@ -131,7 +141,8 @@ def outlook(
         calls: for help, open; those that nobody took are a concern, and care at a standstill is.
         clocks: legal ones; those that run and are late are a concern.
     """
-    concerns = [*_of_calls(calls), *_of_clocks(clocks, now), *_of_incidents(open_)]
+    concerns = [*_of_calls(calls), *_of_attack_calls(calls)]
+    concerns += [*_of_clocks(clocks, now), *_of_incidents(open_)]
     concerns += _of_hosts(hosts, now)
     concerns += [
         Concern(kind=kind, host=vault, count=count) for kind, vault, count in of_vaults(vaults, now)
@@ -141,10 +152,11 @@ def outlook(
     if waiting:
         concerns.append(Concern(kind="waiting", count=waiting))
     told = tuple(concerns)
+    is_held = _is_held(open_)
     if any(is_urgent(concern, open_) for concern in told):
-        return Outlook(state="action", mood="down", concerns=told)
+        return Outlook(state="action", mood="down", concerns=told, is_held=is_held)
     if any(incident.severity in _GRAVE for incident in open_):
-        return Outlook(state="stopped", mood="down", concerns=told)
+        return Outlook(state="stopped", mood="down", concerns=told, is_held=is_held)
     if told:
         return Outlook(state="today", mood="watching", concerns=told)
     return _quiet(hosts, open_)
@@ -155,7 +167,7 @@ def is_urgent(concern: Concern, open_: Sequence[Incident] = ()) -> bool:
     if concern.kind == "alert":
         grave = {incident.id for incident in open_ if incident.severity in _GRAVE}
         return concern.incident in grave
-    if concern.kind.startswith("backup_"):
+    if concern.kind.startswith("backup_") or concern.kind in _BESIDE:
         return False
     return concern.kind not in _TODAY or (concern.kind == "silent" and bool(open_))
 
@@ -181,11 +193,28 @@ def _of_clocks(clocks: Sequence[Obligation], now: dt.datetime) -> list[Concern]:
 
 def _of_calls(calls: Sequence[HelpRequest]) -> list[Concern]:
     """Those that nobody took, with care at a standstill and the others; where somebody came and it still stands."""
+    calls = [call for call in calls if not call.attacks]
     nobody = [call for call in calls if call.course.acknowledged_at is None]
     blocked = sum(call.is_blocked for call in nobody)
     still = sum(call.is_blocked for call in calls) - blocked
     counts = (("help_blocked", blocked), ("help", len(nobody) - blocked), ("help_still", still))
     return [Concern(kind=kind, count=count) for kind, count in counts if count]
+
+
+def _of_attack_calls(calls: Sequence[HelpRequest]) -> list[Concern]:
+    """Incidents that people are rung for, or were in vain."""
+    return [
+        Concern(kind=_how_far(call), incident=attack.incident, count=1)
+        for call in calls
+        if call.course.acknowledged_at is None
+        for attack in call.attacks
+    ]
+
+
+def _how_far(call: HelpRequest) -> str:
+    if call.course.phase == "ringing":
+        return "attack_ringing"
+    return "attack_unheard" if call.course.rung else "attack_unmanned"
 
 
 def lacks_backup(host: Host) -> bool:
@@ -210,15 +239,23 @@ def _lacks(hosts: Sequence[Host]) -> list[Concern]:
     return [Concern(kind=kind, count=count) for kind, count in found.items() if count]
 
 
+def _is_held(open_: Sequence[Incident]) -> bool:
+    sums = totals_of(open_)
+    return bool(sums.stops) and not sums.pending and not _of_incidents(open_)
+
+
 def _of_incidents(open_: Sequence[Incident]) -> list[Concern]:
     found = []
     for incident in open_:
         sums = totals(incident)
-        alone = sum(s.action not in HOLDS for s in incident.stops) + incident.rest.not_held
+        free = sum(s.action not in HOLDS for s in incident.stops) + incident.rest.not_held
+        alone = free - sums.unstopped
         if sums.lost:
             found.append(Concern(kind="lost", incident=incident.id, count=sums.lost))
         if alone:
             found.append(Concern(kind="not_stopped", incident=incident.id, count=alone))
+        if sums.unstopped:
+            found.append(Concern(kind="unstopped", incident=incident.id, count=sums.unstopped))
         if not incident.stops and incident.rest == Rest():
             found.append(Concern(kind="alert", incident=incident.id, count=1))
     return found

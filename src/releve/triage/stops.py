@@ -10,7 +10,9 @@ from releve.model.incident import Incident, Rest, Stop
 HOLDS = frozenset(
     {"killed", "client_blocked", "thawed", "ended", "over"}
 )  # nobody has to do anything more
-_WAITS = frozenset({"frozen", "none"})
+UNSTOPPED = "none"  # its author is unknown or gone, and may come back: only undone
+NOBODY_STOPPED = frozenset({"over", UNSTOPPED})
+_WAITS = frozenset({"frozen", UNSTOPPED})
 # Told by a guard or an agent of its own work: nobody wrote anything by it.
 _OWN_WORK = frozenset(
     {"internal_error", "backup_failed", "drill_failed", "order_done", "order_failed", "enforcing"}
@@ -101,8 +103,11 @@ def _summed(rest: Rest, stop: Stop) -> Rest:
         newest_save_lost=rest.newest_save_lost + (stop.newest_save_lost or 0),
         quarantined=rest.quarantined + (stop.quarantined or 0),
         rollback_ms=rest.rollback_ms + (stop.rollback_ms or 0.0),
-        slowest_stop_ms=max(rest.slowest_stop_ms, 0.0 if stop.action == "over" else stop.stop_ms),
+        slowest_stop_ms=max(
+            rest.slowest_stop_ms, 0.0 if stop.action in NOBODY_STOPPED else stop.stop_ms
+        ),
         not_held=rest.not_held + (stop.action not in HOLDS),
+        unstopped=rest.unstopped + (stop.action == UNSTOPPED),
         over=rest.over + (stop.action == "over"),
     )
 

@@ -26,7 +26,7 @@ class StatementRows(PeopleRows):
         own = self._select(t.help_request, t.help_request.c.body)
         query = self._within(own, t.help_request.c.opened_at, month)
         found = (_help(row.body) for row in self._connection.execute(query))
-        return [request for request in found if not request.clocks]
+        return [request for request in found if request.is_asked]
 
     def incidents_of(self, month: Month) -> list[Incident]:
         own = self._select(t.incident, t.incident.c.body)

@@ -118,7 +118,10 @@ class ApiEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiHelp(msgspec.Struct, frozen=True, kw_only=True):
-    """`phase`: "ringing", "acknowledged", "ended" (nobody came), "closed". `name`: who comes."""
+    """`phase`: "ringing", "acknowledged", "ended" (nobody came), "closed". `name`: who comes.
+
+    `incidents`: of source "attack": what Relève rings for by itself; nobody asked.
+    """
 
     id: str
     source: str
@@ -128,6 +131,7 @@ class ApiHelp(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at: dt.datetime | None
     closed_at: dt.datetime | None
     name: str
+    incidents: tuple[str, ...]
 
 
 class ApiObligation(msgspec.Struct, frozen=True, kw_only=True):

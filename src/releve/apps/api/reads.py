@@ -157,6 +157,7 @@ def help_form(request: HelpRequest) -> form.ApiHelp:
         acknowledged_at=course.acknowledged_at,
         closed_at=course.closed_at,
         name=course.name,
+        incidents=tuple(attack.incident for attack in request.attacks),
     )
 
 

@@ -14,7 +14,7 @@ from releve.apps.api.reads import (
 )
 from releve.apps.web.problems import ProblemError
 from releve.flow.server import casework
-from releve.flow.server.assist import asking
+from releve.flow.server.assist import alarms, asking
 from releve.flow.server.tools import signing, webhooks
 from releve.model.casework import CaseTask
 from releve.model.webhook import EVENT_TYPES, Delivery, Webhook
@@ -31,7 +31,9 @@ def note(call: Call) -> form.ApiEntry:
 
 
 def acknowledge(call: Call) -> form.ApiEntry:
-    return _told(call, "acknowledged", call.body.who)
+    told = _told(call, "acknowledged", call.body.who)
+    alarms.told_by_tool(call.unit, call.ids["incident"], call.body.who, call.actor, call.now)
+    return told
 
 
 def add_task(call: Call) -> form.ApiTask:

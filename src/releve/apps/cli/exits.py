@@ -430,6 +430,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "incident split": _CASE,
     "incident close": (*_CASE, *_CONTENT),
     "incident reopen": _CASE,
+    "incident ack": _CASE,
     "incident resume": _CASE,
     "incident task add": _CASE,
     "incident task done": _CASE,
@@ -506,6 +507,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "desk list": _DATABASE,
     "desk ack": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),
     "desk close": (*_DATABASE, *_of(_DESK_CLI, "HelpUnknownError")),
+    "desk attacks": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
     "desk phone": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
     "desk rota template": (),
     "desk rota set": (

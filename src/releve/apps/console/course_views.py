@@ -87,7 +87,10 @@ def _of_attack(incident: Incident) -> Iterator[_Reached]:
 
 def _of_calls(calls: Sequence[HelpRequest]) -> Iterator[_Reached]:
     for call in calls:
-        yield _Reached("asked", call.course.opened_at)
+        if not call.attacks:
+            yield _Reached("asked", call.course.opened_at)
+        elif call.course.rung or call.course.round > 1:  # else nobody was on call
+            yield _Reached("called", call.course.opened_at)
         if call.course.acknowledged_at:
             yield _Reached("answered", call.course.acknowledged_at, call.course.name)
 

@@ -177,10 +177,11 @@ def _call(entered: Entered, identity: str) -> help_views.CallView:
 
 
 def _may_read(entered: Entered, call: HelpRequest) -> bool:
-    """Who asked, who answers, and of a legal clock who minds it: what colleagues ask is not for all."""
+    """Who asked, who answers, and of a legal clock or an attack who minds it: what colleagues ask is not for all."""
     answers = offers(entered.visit, "GET", "/desk")
     minds = bool(call.clocks) and offers(entered.visit, "GET", "/obligations")
-    return answers or minds or answering.is_own(call, entered.session.login)
+    reads = bool(call.attacks) and offers(entered.visit, "GET", "/incidents")
+    return answers or minds or reads or answering.is_own(call, entered.session.login)
 
 
 def _desk(entered: Entered) -> help_views.DeskView:

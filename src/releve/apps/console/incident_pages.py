@@ -14,6 +14,7 @@ from releve.apps.console.stream import live_answer
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
 from releve.flow.server import incidents as work
+from releve.flow.server.assist import alarms
 from releve.flow.server.casework import CaseError
 from releve.flow.server.incidents import HandlingError, Word
 from releve.flow.server.ports import Unit
@@ -73,15 +74,21 @@ async def close(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     """Close it; the raised watch begins."""
     after = context_of(request).playbooks.after
     return await _handled(
-        request,
-        identity,
-        lambda unit, at, word, _: work.close(unit, at, word, after),
+        request, identity, lambda unit, at, word, _: alarms.close(unit, at, word, after)
     )
 
 
 @post("/incidents/{identity:str}/reopen", status_code=200)
 async def reopen(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
-    return await _handled(request, identity, lambda unit, at, word, _: work.reopen(unit, at, word))
+    return await _handled(
+        request, identity, lambda unit, at, word, _: alarms.reopen(unit, at, word)
+    )
+
+
+@post("/incidents/{identity:str}/take", status_code=200)
+async def take(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
+    """Who signed in takes it: nobody else is rung for it."""
+    return await _handled(request, identity, lambda unit, at, word, _: alarms.take(unit, at, word))
 
 
 @post("/incidents/{identity:str}/merge", status_code=200)
@@ -90,7 +97,7 @@ async def merge(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     return await _handled(
         request,
         identity,
-        lambda unit, at, word, form: work.merge(unit, at, form.get("other", ""), word),
+        lambda unit, at, word, form: alarms.merge(unit, at, form.get("other", ""), word),
     )
 
 
@@ -123,7 +130,17 @@ async def care(
     return await _handled(request, identity, told)
 
 
-ROUTES: list[Any] = [incidents, incident, incident_live, close, reopen, merge, split, care]
+ROUTES: list[Any] = [
+    incidents,
+    incident,
+    incident_live,
+    close,
+    reopen,
+    take,
+    merge,
+    split,
+    care,
+]
 
 
 async def case_page(

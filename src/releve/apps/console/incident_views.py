@@ -6,12 +6,15 @@ from typing import TypeVar
 import msgspec
 
 from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
+from releve.apps.console.help_views import CallView, call_view
 from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
+from releve.flow.server.playbooks import idle
 from releve.flow.server.ports import Unit
 from releve.flow.server.recoveries import IncidentRecovery, calls_of, recoveries_of
 from releve.model.casework import AnyRecord, CaseTask, Evidence, HandOver, RansomDecision
 from releve.model.finding import Severity
+from releve.model.help import HelpRequest
 from releve.model.incident import Entry, Incident
 from releve.model.law import Law
 from releve.model.obligation import State
@@ -39,6 +42,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     step: PlaybookStep
     word: StepWord | None
     actions: tuple[Action, ...]  # that the last word proposed
+    idle: str = ""  # of an automatic one: why there is nothing to ask of the machines
 
     @property
     def lapsed(self) -> tuple[Action, ...]:
@@ -97,11 +101,19 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
+    alarm: CallView | None = None  # how far the newest call is that the attack itself made
+    is_silent: bool = False  # the structure set that an attack rings nobody
     duties: tuple[Look, ...] = ()  # the legal clocks that run, worst first
 
     @property
     def host_names(self) -> tuple[str, ...]:
         return tuple(self.names.get(host, host) for host in self.incident.hosts)
+
+    @property
+    def asked_calls(self) -> tuple[HelpRequest, ...]:
+        """What people asked for meanwhile and is not closed."""
+        calls = (clock.request for clock in self.calls)
+        return tuple(c for c in calls if c.is_asked and c.course.phase != "closed")
 
     @property
     def open_steps(self) -> int:
@@ -141,6 +153,7 @@ def case_view(
     recoveries, calls = recoveries_of(unit, incident), calls_of(unit, incident)
     runs = unit.runs(ids)
     profile, records = unit.profile(), unit.records(ids)
+    rung = next((call for call in reversed(calls) if call.attacks), None)
     tasks = sorted(unit.tasks(ids), key=lambda task: task.done_at is not None)
     return CaseView(
         incident=incident,
@@ -161,12 +174,14 @@ def case_view(
         evidence=_of(records, Evidence),
         hand_overs=_of(records, HandOver),
         ransom=_of(records, RansomDecision),
-        runs=tuple(v for run in runs if (v := _run_view(unit, run, content))),
+        runs=tuple(v for run in runs if (v := _run_view(unit, run, content, incident, now))),
         proposed=to_start(content, incident, runs),
         recoveries=recoveries,
-        calls=call_clocks(calls, now),
+        calls=call_clocks([call for call in calls if not call.attacks], now),
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
+        alarm=call_view(unit, rung, now) if rung else None,
+        is_silent=profile is not None and not profile.ring_on_attack,
     )
 
 
@@ -181,12 +196,15 @@ def _of(records: list[AnyRecord], kind: type[T]) -> tuple[T, ...]:
     return tuple(record for record in records if isinstance(record, kind))
 
 
-def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | None:
+def _run_view(
+    unit: Unit, run: PlaybookRun, content: Playbooks, incident: Incident, now: dt.datetime
+) -> RunView | None:
     """None: the content has no such playbook any more."""
     playbook = content.named(run.playbook)
     if playbook is None:
         return None
-    steps = tuple(_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
+    told = (_step_view(unit, step, run.word(step.id)) for step in playbook.steps)
+    steps = tuple(_with_idle(view, unit, incident, now) for view in told)
     waiting = [view.step for view in steps if view.is_open and not view.lapsed]
     return RunView(
         run=run,
@@ -196,6 +214,12 @@ def _run_view(unit: Unit, run: PlaybookRun, content: Playbooks) -> RunView | Non
         lapsed=tuple(view for view in steps if view.lapsed),
         settled=sum(view.is_settled for view in steps),
     )
+
+
+def _with_idle(view: StepView, unit: Unit, incident: Incident, now: dt.datetime) -> StepView:
+    if view.step.kind != "automatic" or not view.is_open or incident.closed_at is not None:
+        return view
+    return msgspec.structs.replace(view, idle=idle(unit, incident, view.step, now))
 
 
 def _step_view(unit: Unit, step: PlaybookStep, word: StepWord | None) -> StepView:

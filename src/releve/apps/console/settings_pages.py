@@ -14,6 +14,7 @@ from releve.apps.console.settings_views import (
     LONGEST,
     LONGEST_HOSTS,
     settings_page,
+    with_attack,
     with_contacts,
     with_identity,
     with_services,
@@ -50,6 +51,11 @@ async def services(request: AnyRequest) -> Response[str]:
     return await _change(request, "services", _of_known(with_services))
 
 
+@post("/settings/on-attack")
+async def on_attack(request: AnyRequest) -> Response[str]:
+    return await _change(request, "on-attack", _of_known(with_attack))
+
+
 @post("/settings/circles/{circle:str}/join")
 async def join(request: AnyRequest, circle: FromPath[str]) -> Response[str]:
     """Consent to what an insurer sees. Into a group, only who runs the server puts a structure."""
@@ -73,7 +79,7 @@ async def leave(request: AnyRequest, circle: FromPath[str]) -> Response[str]:
     return go("/settings#figures")
 
 
-ROUTES: list[Any] = [settings, identity, contacts, services, join, leave]
+ROUTES: list[Any] = [settings, identity, contacts, services, on_attack, join, leave]
 
 
 async def _settings(entered: Entered, *, wrong: str = "") -> Response[str]:

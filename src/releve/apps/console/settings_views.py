@@ -93,6 +93,13 @@ def with_contacts(told: Mapping[str, str], known: Profile) -> Profile:
     return msgspec.structs.replace(known, contacts=tuple(Contact(**row) for row in said))
 
 
+def with_attack(told: Mapping[str, str], known: Profile) -> Profile:
+    """Raises: ValueError."""
+    if told.get("ring") not in ("yes", "no"):
+        raise ValueError("ring")
+    return msgspec.structs.replace(known, ring_on_attack=told["ring"] == "yes")
+
+
 def with_services(told: Mapping[str, str], known: Profile) -> Profile:
     """A line without a name is gone; what data a service needs stays. Raises: ValueError."""
     data_sets = {service.id: service.data_sets for service in known.services}

@@ -5,6 +5,7 @@ it, and names that they gave, are shown as they are.
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -70,6 +71,20 @@ def _both(*texts: str) -> _Told:
         for both in texts:
             french, _, english = both.partition(" / ")
             detail = detail.replace(both, t.either(french, english))
+        return detail
+
+    return told
+
+
+def _counted(**texts: str) -> _Told:
+    """The detail counts something in both languages, "2 français / English": one is not many."""
+
+    def told(detail: str, _content: Content, t: Words) -> str:
+        for key, both in texts.items():
+            found = re.search(rf"(\d+) {re.escape(both)}", detail)
+            if found is not None:
+                said = t(f"trail_detail.{key}", n=int(found[1]))
+                detail = detail.replace(found[0], said)
         return detail
 
     return told
@@ -186,9 +201,9 @@ _DETAILS: dict[tuple[str, str], _Told] = {
     ("person", "end_grant"): _role,
     ("structure", "enter"): _entered,
     ("structure", "onboard"): _both("technicien / technician"),
-    ("structure", "set_rota"): _both("personnes / people"),
-    ("host", "forget"): _both("événements / events", "constats / findings"),
-    ("identity", "remove"): _both("comptes / accounts"),
+    ("structure", "set_rota"): _counted(people="personnes / people"),
+    ("host", "forget"): _counted(events="événements / events", findings="constats / findings"),
+    ("identity", "remove"): _counted(accounts="comptes / accounts"),
     ("identity", "link"): _word("trail_detail"),
     ("console", "sign_in"): _signed_in,
     ("console", "end_sessions"): _ended,

@@ -14,8 +14,9 @@ from releve.apps.console.context import AnyRequest, Context, context_of
 from releve.flow import envelope
 from releve.flow.server.assist.telling import ask_from_host, state_of_host
 from releve.flow.server.enrol import enrol
-from releve.flow.server.ingest import Call, Refused, authenticate, pending_orders, take
+from releve.flow.server.ingest import Call, authenticate, pending_orders, take
 from releve.flow.server.live import orders_of
+from releve.flow.server.refusal import Refused
 from releve.flow.wire import (
     MOST_BATCH_BYTES,
     Batch,

@@ -1,4 +1,4 @@
-"""`releve desk`: list, ack, close, phone. The operator's desk; the rota is in its module."""
+"""`releve desk`: list, ack, close, phone, attacks. The operator's desk; the rota is in its module."""
 
 import datetime as dt
 import json
@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 import click
+import msgspec
 
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, log_to_stderr
@@ -13,8 +14,9 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.rota_cli import rota
-from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.structure_cli import StructureUnknownError, find_structure
 from releve.assist.escalation import Acknowledged
+from releve.flow.server import profiles
 from releve.flow.server.assist import answering
 from releve.flow.server.assist.asking import make_line
 from releve.flow.server.ports import Structure
@@ -29,6 +31,7 @@ _PHASES = {  # of a call that nobody has taken
     "closed": "close sans réponse / closed without an answer",
     "acknowledged": "prise / taken",
 }
+_ATTACK = "attaque / attack"
 _BLOCKED = "soins bloqués / care at a standstill"
 
 
@@ -123,6 +126,33 @@ def phone(home: Path, db: str, structure: str, as_json: bool) -> None:
     click.echo(json.dumps(facts) if as_json else token)
 
 
+@desk.command()
+@home_option
+@db_option
+@structure_option
+@click.option("--ring/--no-ring", "rings", default=None, help="L'appeler ou non / ring it or not.")
+@json_option
+def attacks(home: Path, db: str, structure: str, rings: bool | None, as_json: bool) -> None:
+    """Une attaque appelle-t-elle l'astreinte ? / does an attack ring who is on call? It does at first.
+
+    Without --ring or --no-ring it only says how it is set.
+    """
+    store = open_store(Home(home), db)
+    known = find_structure(store, structure)
+    with store.unit(known.id, writes=rings is not None) as unit:
+        if rings is not None:
+            unit.hold()
+        profile = unit.profile()
+        if rings is not None:
+            if profile is None:
+                raise StructureUnknownError(structure)
+            profile = msgspec.structs.replace(profile, ring_on_attack=rings)
+            profiles.keep(unit, profile, actor="admin", now=SystemClock().now())
+    is_on = profile is None or profile.ring_on_attack
+    said = "oui / yes" if is_on else "non / no"
+    click.echo(json.dumps({"structure": known.id, "ring_on_attack": is_on}) if as_json else said)
+
+
 def _requests(store: SqlStore, *, is_open: bool) -> list[tuple[Structure, HelpRequest]]:
     found = []
     for structure in store.structures():
@@ -152,6 +182,7 @@ def _facts(structure: Structure, request: HelpRequest, now: dt.datetime) -> dict
         "id": request.id,
         "structure": structure.name,
         "source": request.source,
+        "incidents": [attack.incident for attack in request.attacks],
         "phase": course.phase,
         "blocked": request.is_blocked,
         "phone": request.phone,
@@ -167,7 +198,8 @@ def _line(facts: dict[str, object]) -> str:
     lasting = Voice("fr").age(float(str(facts["seconds"])))
     told = [str(facts["id"])[:_SHORT], facts["structure"], lasting, who]
     blocked = [_BLOCKED] if facts["blocked"] and facts["phase"] != "closed" else []
-    return "  ".join(map(str, [*told, *blocked]))
+    attack = [_ATTACK] if facts["incidents"] else []
+    return "  ".join(map(str, [*told, *blocked, *attack]))
 
 
 def _say(structure: Structure, request: HelpRequest, now: dt.datetime, *, as_json: bool) -> None:

@@ -16,8 +16,12 @@ _SHORT = 8
 def telling(url: str) -> Tell:
     def tell(call: Call) -> Message:
         t = Words(call.language)
-        lines = _reminder(t, call) if call.is_reminder else _asked(t, call)
-        title = t("ring.clock_title" if call.is_reminder else "ring.title")
+        if call.is_attack:
+            title, lines = t("ring.attack_title"), _attack(t, call)
+        elif call.is_reminder:
+            title, lines = t("ring.clock_title"), _reminder(t, call)
+        else:
+            title, lines = t("ring.title"), _asked(t, call)
         lines.append(t("ring.take", url=f"{url}/a/{call.code}"))
         return Message(title=title, body="\n".join(lines))
 
@@ -32,6 +36,10 @@ def _asked(t: Words, call: Call) -> list[str]:
 
 def _reminder(t: Words, call: Call) -> list[str]:
     return [t("ring.clock", structure=call.structure_name)]
+
+
+def _attack(t: Words, call: Call) -> list[str]:
+    return [t("ring.attack", structure=call.structure_name), t("ring.attack_read")]
 
 
 def replying(url: str) -> Write:
@@ -62,6 +70,8 @@ def ticketing(url: str) -> Written:
         return "\n".join([*lines, here(request)])
 
     def name(request: HelpRequest, mark: str) -> str:
+        if request.attacks:
+            return t("ticket.name_attack", mark=mark)
         return t("ticket.name_blocked" if request.is_blocked else "ticket.name", mark=mark)
 
     def step(request: HelpRequest, said: Step) -> str:

@@ -22,6 +22,7 @@ from releve.apps.server.case_options import (
 from releve.apps.server.incident_lines import lines, row, still_open
 from releve.apps.server.printable import printable
 from releve.flow.server import incidents
+from releve.flow.server.assist import alarms
 from releve.flow.server.profiles import zone_of
 from releve.model.errors import UsageError
 from releve.model.incident import Incident
@@ -81,7 +82,7 @@ def merge(
         known(unit, other)
         _told(
             names_of(unit),
-            incidents.merge(unit, kept, other, at.word(by, why)),
+            alarms.merge(unit, kept, other, at.word(by, why)),
             kept,
             as_json=as_json,
         )
@@ -122,7 +123,7 @@ def close(
     """Clore, et commencer la veille renforcée / close, and begin the raised watch; says what stays open."""
     at = desk(home, db, structure)
     with at.unit() as unit:
-        shut = incidents.close(unit, identity, at.word(by, why), playbooks().after)
+        shut = alarms.close(unit, identity, at.word(by, why), playbooks().after)
         if shut is None:
             raise IncidentNotFoundError(identity)
         names = names_of(unit)
@@ -142,8 +143,27 @@ def reopen(
     """Rouvrir / open it again."""
     at = desk(home, db, structure)
     with at.unit() as unit:
-        again = incidents.reopen(unit, identity, at.word(by, why))
+        again = alarms.reopen(unit, identity, at.word(by, why))
         _told(names_of(unit), again, identity, as_json=as_json)
+
+
+@incident.command()
+@case_options
+@click.option("--by", required=True, help="Qui s'en charge / who takes care of it.")
+@click.argument("identity", metavar="ID")
+def ack(home: Path, db: str, structure: str, identity: str, *, by: str, as_json: bool) -> None:
+    """S'en charger : plus personne n'est appelé / take it: nobody else is rung for it."""
+    at = desk(home, db, structure)
+    with at.unit() as unit:
+        known(unit, identity)
+        if not by.strip():
+            raise WordRefusedError("reason")
+        _told(
+            names_of(unit),
+            alarms.take(unit, identity, at.word(by.strip(), "")),
+            identity,
+            as_json=as_json,
+        )
 
 
 @incident.command()

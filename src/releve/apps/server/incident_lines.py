@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from releve.apps.console.help_views import CallView
 from releve.apps.console.incident_views import CaseView, StepView, lapsed_how
 from releve.apps.console.words import Words
 from releve.apps.web.assets import templates
@@ -32,6 +33,7 @@ def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
         + (f", repris, dit par {c.resumed.by}" if c.resumed else ", en cours")
         for c in view.care
     ]
+    found += [_alarm(view.alarm)] if view.alarm and not one.closed_at else []
     if view.proposed is not None:
         start = f"releve playbook start {one.id} {view.proposed.id}"
         found.append(f"{_T('case.start_proposed', name=view.proposed.title.fr)} ({start})")
@@ -44,13 +46,22 @@ def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
 
 
 def still_open(view: CaseView, zone: dt.tzinfo) -> dict[str, object]:
-    """What closing does not end: steps, proposals, care, legal clocks with when each is due."""
+    """What closing does not end: steps, proposals, calls for help, care, legal clocks with when due."""
     return {
         "open_steps": view.open_steps,
         "undecided": view.undecided,
+        "open_help": [call.id for call in view.asked_calls],
         "care_stopped": list(view.care_stopped),
         "open_clocks": [_clock(look, zone) for look in view.duties],
     }
+
+
+def _alarm(call: CallView) -> str:
+    """Who is rung for it, or has it."""
+    course = call.request.course
+    state = "help.unmanned" if call.is_unmanned else f"help.phase_{course.phase}"
+    rung = f", {_T('help.now_rung', name=call.ringing)}" if call.ringing else ""
+    return f"{_T('help.alarm')} : {_T(state, name=course.name)}{rung} ({call.request.id[:8]})"
 
 
 def _clock(look: Look, zone: dt.tzinfo) -> str:

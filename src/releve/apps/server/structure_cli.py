@@ -73,6 +73,7 @@ def set_(home: Path, db: str, name: str, path: Path, as_json: bool) -> None:
         "contacts": len(profile.contacts),
         "services": len(profile.services),
         "data_sets": len(profile.data_map),
+        "ring_on_attack": profile.ring_on_attack,
     }
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{k}: {v}" for k, v in facts.items()))
 

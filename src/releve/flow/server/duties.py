@@ -67,7 +67,8 @@ def breach_register(unit: Unit, law: Law, now: dt.datetime) -> tuple[register.En
 def _harm(incident: Incident) -> Harm:
     sums = totals(incident)
     return Harm(
-        stops=sums.stops,
+        stops=sums.stops - sums.unstopped,
+        unstopped=sums.unstopped,
         touched=max(sums.touched, sums.restored + sums.lost),  # a rollback finds more than a stop
         restored=sums.restored,
         lost=sums.lost,

@@ -32,6 +32,12 @@ class OpenIncidents:
         self._known = frozenset(self._open)
         self._changed: dict[str, Incident] = {}
         self._lines: dict[str, list[Entry]] = {}
+        self._grave: set[str] = set()
+
+    @property
+    def graver(self) -> tuple[Incident, ...]:
+        """Those that a grave finding opened, lengthened or made one; what somebody may be called for."""
+        return tuple(one for one in self._open.values() if one.id in self._grave)
 
     def take(self, finding: Finding) -> None:
         """Keep the finding with the incident that it opens or lengthens."""
@@ -42,6 +48,8 @@ class OpenIncidents:
             return
         for incident in change.incidents:
             self._put(incident)
+        if incidents.is_grave(finding.severity) or len(change.incidents) > 1:
+            self._grave.add(change.incidents[0].id)
         for incident_id, lines in change.entries.items():
             self._lines.setdefault(incident_id, []).extend(lines)
 

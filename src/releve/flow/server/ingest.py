@@ -7,13 +7,16 @@ import msgspec
 from releve.detect.guard_findings import find, finding_id
 from releve.flow import envelope
 from releve.flow.server import recoveries, situations
+from releve.flow.server.assist import alarms
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import HostRecord, Store, StoredEvent, Unit
+from releve.flow.server.refusal import Refused
 from releve.flow.server.retention import KEEP_DAYS
 from releve.flow.wire import Ack, Batch, Item, decode_event
 from releve.model import event as ev
 from releve.model.finding import Finding
 from releve.model.host import Host, HostState
+from releve.model.incident import Incident
 from releve.model.order import SignedOrder, StopFamily, ThawFamily
 from releve.triage import hosts, papers
 from releve.triage.recoveries import believed
@@ -32,14 +35,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     stamp: envelope.Stamp
     signature: str
     body: bytes
-
-
-class Refused(Exception):  # noqa: N818  # a control value of this module, not an error for people
-    """The request is not taken: "unknown_agent", "forged", "clock" or "replayed"."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +81,7 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
             raise Refused("unknown_agent")
         mark = unit.watermark(host, batch.spool)
         fresh = [one for one in told if one.item.seq > mark][:_MOST_AT_ONCE]
-        state = _fold(unit, record.host, batch.spool, fresh, now)
+        state, graver = _fold(unit, record.host, batch.spool, fresh, now)
         if fresh:
             mark = fresh[-1].item.seq
             unit.put_watermark(host, batch.spool, mark)
@@ -97,6 +92,7 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
         )
         seen = msgspec.structs.replace(record.host, last_seen_at=now, state=state)
         unit.put_host(HostRecord(host=seen, public_key=record.public_key, vitals=batch.vitals))
+        alarms.sound_all(unit, graver, now)
         if any(one.finding for one in fresh):
             situations.keep(unit, now)
         waiting = pending_orders(unit, host, now)
@@ -148,7 +144,10 @@ def _believed(event: ev.AnyEvent | None, now: dt.datetime) -> ev.AnyEvent | None
     return event
 
 
-def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime) -> HostState:
+def _fold(
+    unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.datetime
+) -> tuple[HostState, tuple[Incident, ...]]:
+    """The host's state, and the incidents that a grave finding opened or lengthened."""
     state, stored = host.state, []
     open_ = OpenIncidents(unit) if any(one.finding for one in fresh) else None
     for one in fresh:
@@ -176,7 +175,7 @@ def _fold(unit: Unit, host: Host, spool: str, fresh: list[_Told], now: dt.dateti
         if isinstance(one.event, ev.RecoveryTold):
             recoveries.note(unit, host.id, one.event)
     unit.put_events(stored, now)
-    return state
+    return state, open_.graver if open_ else ()
 
 
 def _end_action(unit: Unit, event: ev.OrderEnded, host: str, open_: OpenIncidents) -> None:

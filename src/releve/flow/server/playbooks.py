@@ -114,6 +114,14 @@ def act(
     return told
 
 
+def idle(unit: Unit, incident: Incident, step: PlaybookStep, now: dt.datetime) -> str:
+    """Why `act` would do nothing: "asked" already, else the step's action; empty: something can be asked."""
+    asked = playbooks.proposals(step, incident, _askable(unit))
+    if not asked:
+        return step.action
+    return "" if _not_asked(unit, asked, now) else "asked"
+
+
 def refuse(unit: Unit, content: Playbooks, action: str, doer: Doer, why: str = "") -> bool:
     """Refuse a proposal; what a playbook's step asked is told to its incident's timeline.
 

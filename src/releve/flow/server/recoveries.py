@@ -51,11 +51,18 @@ def recoveries_of(unit: Unit, incident: Incident) -> tuple[IncidentRecovery, ...
 
 
 def calls_of(unit: Unit, incident: Incident) -> tuple[HelpRequest, ...]:
-    """Calls for help that came while it was open, the first one first."""
+    """Calls for help that came while it was open, and its own; the first one first."""
     ids = {incident.id, *incident.merged}
     recent = unit.help_requests(most=_MOST_CALLS)
-    found = [r for r in recent if ids & {known.id for known in r.context.incidents}]
+    found = [r for r in recent if ids & _named_by(r)]
     return tuple(reversed(found))
+
+
+def _named_by(request: HelpRequest) -> set[str]:
+    """A call of another attack is not this one's, though both were open."""
+    if request.attacks:
+        return {attack.incident for attack in request.attacks}
+    return {known.id for known in request.context.incidents}
 
 
 def _known(unit: Unit, identity: str) -> Incident | None:

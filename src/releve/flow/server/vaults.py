@@ -6,6 +6,7 @@ import msgspec
 
 from releve.detect import vault_findings
 from releve.detect.guard_findings import finding_id
+from releve.flow.server.assist import alarms
 from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import Store, StoredEvent, Unit, VaultHead, VaultRecord
 from releve.flow.server.signin import digest
@@ -199,4 +200,5 @@ def _tell(
     finding = vault_findings.find(event, vault=vault.id, identity=identity)
     open_.take(finding)
     open_.keep(now)
+    alarms.sound_all(unit, open_.graver, now)
     return True

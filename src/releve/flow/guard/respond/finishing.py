@@ -134,10 +134,10 @@ class Finish:
                     kind="deletion_undone",
                     family=journal.family,
                     at=iso(self._clock.wall_ns()),
-                    why=f"{count} fichiers supprimés autour de l'arrêt du gardien ont été remis : rien ne dit si "
-                    "l'attaque ou quelqu'un d'autre les a supprimés. Ceux que vous aviez supprimés vous-même, "
-                    "supprimez-les de nouveau.",
-                    why_en=f"{count} files deleted around the end of the guard were given back: nothing tells "
-                    "whether the attack or somebody else deleted them. Those you deleted yourself, delete again.",
+                    why=f"Fichiers remis, qui furent supprimés autour de l'arrêt du gardien : {count}. Rien ne dit "
+                    "si ce fut l'attaque ou quelqu'un d'autre. Ce que vous aviez supprimé vous-même, "
+                    "supprimez-le de nouveau.",
+                    why_en=f"Files given back that were deleted around the end of the guard: {count}. Nothing tells "
+                    "whether the attack or somebody else did. What you deleted yourself, delete again.",
                 )
             )

@@ -75,9 +75,9 @@ class Baseline:
                 Alert(
                     kind="not_held",
                     folder=folder,
-                    why=f"{count} fichiers ne peuvent pas être lus par le gardien : ils ne sont pas gardés. "
+                    why=f"Fichiers que le gardien ne peut pas lire, et ne garde pas : {count}. "
                     "Donnez-lui le droit de les lire, ou lancez-le en root.",
-                    why_en=f"{count} files cannot be read by the guard: they are not held. Let it read them, or "
+                    why_en=f"Files that the guard cannot read, and does not hold: {count}. Let it read them, or "
                     "run it as root.",
                 )
             )

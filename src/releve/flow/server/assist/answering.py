@@ -7,6 +7,7 @@ import msgspec
 
 from releve.assist import escalation
 from releve.assist.escalation import Acknowledged, Closed, Input, Limits
+from releve.flow.server.assist import alarm_lines
 from releve.flow.server.assist.asking import LONGEST_NAME
 from releve.flow.server.ports import Store, Unit
 from releve.flow.server.signin import digest
@@ -30,12 +31,16 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     comes: str = ""  # first name of who comes
     is_mine: bool = False
     is_reminder: bool = False
+    is_attack: bool = False
 
 
 def move(
     unit: Unit, request: HelpRequest, inputs: Sequence[Input], limits: Limits
 ) -> tuple[HelpRequest, tuple[Step, ...]]:
-    """Fold them in and keep what changed; the request must have been read with its lock."""
+    """Fold them in and keep what changed; the request must have been read with its lock.
+
+    Of an attack after `Unit.hold`: its incident's timeline is told.
+    """
     course = request.course
     steps: list[Step] = []
     for given in inputs:
@@ -46,6 +51,8 @@ def move(
     moved = msgspec.structs.replace(request, course=course)
     unit.add_help_steps(request.id, steps)
     unit.put_help(moved, escalation.wake_at(course))
+    if moved.attacks:
+        alarm_lines.note(unit, moved, steps)
     return moved, tuple(steps)
 
 
@@ -56,6 +63,7 @@ def acknowledge(
 
     Raises: OwnCall, for the login that asked; the link that rang somebody on call is good for all.
     """
+    unit.hold()  # before the request's own lock, as whoever folds findings
     request = unit.help_request(identity, lock=True)
     if request is None:
         return None
@@ -64,6 +72,8 @@ def acknowledge(
     taken, steps = move(unit, request, (given,), limits)
     if steps:
         unit.record(given.at, given.person, f"help/{identity}", "acknowledge", given.channel)
+        for other in alarm_lines.waiting_beside(unit, taken):
+            acknowledge(unit, other.id, given, limits)
     return taken
 
 
@@ -71,6 +81,7 @@ def close(
     unit: Unit, identity: str, done: str, *, actor: str, now: dt.datetime
 ) -> HelpRequest | None:
     """Closed with what was done about it; who closes what nobody took has taken it, but not their own."""
+    unit.hold()
     taken = unit.help_request(identity, lock=True)
     if taken is not None and not is_own(taken, actor):
         taken = acknowledge(unit, identity, Acknowledged(now, actor, actor))
@@ -109,6 +120,7 @@ def answer(store: Store, code: str, now: dt.datetime) -> Invitation | None:
         if found is None:
             return None
         identity, ring = found
+        unit.hold()
         # Locked before the code is looked at: two who press at once must not both have it.
         request = unit.help_request(identity, lock=True)
         if request is not None and unit.use_help_code(digest(code), now):
@@ -137,6 +149,7 @@ def _invitation(store: Store, request: HelpRequest, ring: Step) -> Invitation:
         comes=first_name(course.name),
         is_mine=course.person == ring.person,
         is_reminder=bool(request.clocks),
+        is_attack=bool(request.attacks),
     )
 
 

@@ -85,6 +85,9 @@ class Escalations:
         """Fold an outcome and the time into one request, durably; the rings to be made now."""
         now = self._clock.now()
         with self._store.unit(structure) as unit:
+            seen = unit.help_request(identity)
+            if seen is not None and seen.attacks:
+                unit.hold()  # its incident is told; before the request's own lock, as everywhere
             request = unit.help_request(identity, lock=True)
             if request is None:
                 return []
@@ -131,6 +134,7 @@ class Escalations:
                 phone=request.phone,
                 is_blocked=request.is_blocked,
                 is_reminder=bool(request.clocks),
+                is_attack=bool(request.attacks),
                 code=code,
             )
             for ring, code, way in found

@@ -38,6 +38,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     phone: str
     is_blocked: bool
     is_reminder: bool  # of a legal clock: nobody asked
+    is_attack: bool  # nobody asked: an incident wants a person
     code: str
 
 

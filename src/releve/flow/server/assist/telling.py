@@ -3,8 +3,8 @@
 import datetime as dt
 
 from releve.flow.server.assist.asking import Asked, TooManyRings, ask, believed
-from releve.flow.server.ingest import Refused
 from releve.flow.server.ports import Store, Unit
+from releve.flow.server.refusal import Refused
 from releve.flow.server.signin import digest
 from releve.flow.wire import HelpAsk, HelpTold, HostTold
 
