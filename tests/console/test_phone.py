@@ -137,6 +137,31 @@ OUTSIDE = """
 """
 
 
+MORE = """() => {
+  const menu = document.querySelector('nav .pages');
+  const said = side => getComputedStyle(menu, side).content.replaceAll('"', '');
+  return [said('::before'), said('::after')];
+}"""
+
+
+def test_the_menu_says_on_which_side_there_is_more_of_it(
+    served: Running, chromium: Browser
+) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, "fr-FR")
+    set_up(served, seen)
+    page = seen.page
+    page.set_viewport_size({"width": WIDTH, "height": 800})
+    page.goto("/incidents")
+    assert page.evaluate(MORE)[1] == "›"
+    page.evaluate("document.querySelector('nav .pages').scrollLeft = 1e6")
+    page.wait_for_function("document.querySelector('nav .pages.more-before:not(.more-after)')")
+    assert page.evaluate(MORE) == ["‹", "none"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.reload()
+    assert page.evaluate(MORE) == ["none", "none"]
+
+
 @pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
 def test_the_menu_shows_the_page_one_is_on(served: Running, chromium: Browser, locale: str) -> None:
     served.home.make_setup_code()
