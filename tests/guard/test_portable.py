@@ -338,7 +338,8 @@ def test_ready_says_what_this_mode_can_and_cannot(guarding: Callable[..., Guardi
     folder = ready["folders"][0]  # type: ignore[index]
     assert folder["mode"] in {"portable-clone", "portable-copy"}
     assert folder["attribution"] == "evidence"
-    assert folder["can"]
+    assert len(folder["can"]) == len(folder["can_en"]) == 3
+    assert len(folder["cannot"]) == len(folder["cannot_en"]) == 5
     assert any("certitude" in sentence for sentence in folder["cannot"])
     assert Path(str(ready["store"])).stat().st_uid == _USER
     assert Path(str(ready["store"])).stat().st_mode & 0o777 == 0o700

@@ -38,6 +38,8 @@ class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
     baseline_ms: float = 0.0
     can: tuple[str, ...] = ()  # French sentences
     cannot: tuple[str, ...] = ()
+    can_en: tuple[str, ...] = ()  # the same in English; none of a guard of before
+    cannot_en: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):

@@ -39,6 +39,8 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     baseline_ms: float = 0.0
     can: tuple[str, ...] = ()  # sentences for people, French
     cannot: tuple[str, ...] = ()
+    can_en: tuple[str, ...] = ()  # the same in English, as many
+    cannot_en: tuple[str, ...] = ()
 
 
 class Ready(Line, frozen=True, kw_only=True, tag_field="event", tag="ready"):

@@ -89,6 +89,8 @@ def _folder(folder: lines.Folder, number: int, key: PathKey) -> ev.FolderFacts:
         baseline_ms=folder.baseline_ms,
         can=tuple(scrub(s, (folder.path,)) for s in folder.can),
         cannot=tuple(scrub(s, (folder.path,)) for s in folder.cannot),
+        can_en=tuple(scrub(s, (folder.path,)) for s in folder.can_en),
+        cannot_en=tuple(scrub(s, (folder.path,)) for s in folder.cannot_en),
     )
 
 
