@@ -60,6 +60,10 @@ for folder, _, names in sorted(os.walk(root)):
             with open(path + ".tmp", "wb") as file:
                 file.write(fresh)
             os.rename(path + ".tmp", path)
+        elif mode == "rename":
+            os.rename(path, path + ".locked")
+            with open(path + ".locked", "r+b") as file:
+                file.write(fresh)
         elif mode == "slow":
             with open(path, "r+b") as file:
                 for at in range(0, size, 1024):
@@ -208,7 +212,7 @@ def settled(
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("mode", ["inplace", "newunlink", "over", "slow"])
+@pytest.mark.parametrize("mode", ["inplace", "newunlink", "over", "rename", "slow"])
 def test_every_file_is_back_after_an_attack_by_the_same_user(
     share: Path, arena: Arena, guarding: Callable[..., Guarding], mode: str
 ) -> None:
@@ -226,7 +230,7 @@ def test_every_file_is_back_after_an_attack_by_the_same_user(
 
 @pytest.mark.parametrize(
     ("mode", "after_s"),
-    [("newunlink", 3), ("newunlink", 15), ("over", 12), ("inplace", 12)],
+    [("newunlink", 3), ("newunlink", 15), ("over", 12), ("inplace", 12), ("rename", 12)],
 )
 def test_what_was_made_after_the_start_comes_back_too(
     share: Path, arena: Arena, guarding: Callable[..., Guarding], mode: str, after_s: int

@@ -17,8 +17,8 @@ from releve.adapters.portable.probe import Probe, ProcProbe, PsutilProbe
 from releve.adapters.portable.processes import PortableProcesses
 from releve.apps.guard.config import GuardConfig
 from releve.apps.guard.portable import StoreKindError, build_portable, portable_store
-from releve.flow.guard.book import merge
-from releve.model.held import Facts, Generation, Judged, Kind
+from releve.flow.guard.book import Book, merge
+from releve.model.held import Facts, Generation, Judged, Kind, Name
 from releve.model.process import Process
 from releve.recover.rollback import LeaveAsIs, PutBack, Quarantine, Touch, Unrecoverable, decide
 from tests.guard.contract_keeper import Kept, place_of
@@ -283,6 +283,29 @@ def test_a_deletion_in_a_later_record_is_not_sound_because_the_making_was() -> N
     gone = _touch(Judged.NOT_YET, at_s=101, wrote=False, deleted=True)
     done = _decide(merge(made, gone), _held(30, Judged.CLEAN, "0-1"))
     assert isinstance(done, PutBack)
+
+
+@pytest.mark.parametrize("records", [1, 2], ids=["one record", "two records"])
+def test_a_name_that_stood_is_the_files_own_whoever_gave_it(records: int) -> None:
+    book, file = Book(3600 * 10**9), b"f"
+    writers = [Process(0, n * 10**9, known=False) for n in range(records)]
+    scan, own, locked = (Name(b"d", name) for name in (b"scan.pdf", b"DUPONT.pdf", b"x.locked"))
+    made = book.touch(writers[0], file, 0, 100 * 10**9)
+    made.created, made.became = True, (scan,)
+    book.touch(writers[0], file, 0, 101 * 10**9).became = (own,)  # renamed while it was new
+    attacked = book.touch(writers[-1], file, 0, 180 * 10**9)
+    attacked.was, attacked.became = (*attacked.was, own), (*attacked.became, locked)
+    touch = book.of(writers)[file]
+    assert (touch.was, touch.became, touch.created) == ((own,), (locked,), True)
+
+
+def test_a_name_that_a_known_family_gave_is_never_put_back() -> None:
+    book, file, writer = Book(3600 * 10**9), b"f", Process(7, 10**9)
+    given = Name(b"d", b"x.tmp")
+    book.touch(writer, file, 0, 100 * 10**9).created = True
+    book.touch(writer, file, 0, 101 * 10**9).became = (given,)
+    book.touch(writer, file, 0, 180 * 10**9)
+    assert book.of([writer])[file].became == (given,)
 
 
 def test_proved_damage_is_undone_to_the_last_sound_save() -> None:

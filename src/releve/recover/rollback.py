@@ -58,7 +58,9 @@ Decision = LeaveAsIs | PutBack | Quarantine | Unrecoverable
 
 
 _BEFORE_NS = 60_000_000_000  # how long before the first proved damage what looks sound is doubted
-_SETTLED_NS = 10_000_000_000  # what was made and stood for so long is no part of an attack
+SETTLED_NS = (
+    10_000_000_000  # what was made, or named, and stood for so long is no part of an attack
+)
 _LATE_NS = 100_000_000  # a save may be on the disk so long before its notification is read
 
 
@@ -147,7 +149,8 @@ def _decide_unknown(
     touch: Touch, generations: Sequence[Generation], bad_since_ns: int, born_ns: int, window_ns: int
 ) -> Decision:
     """Only what is proved bad is undone outright; what may be honest is kept beside the original."""
-    unlinked = bool(touch.was) and not touch.became  # a name of several went, like a deletion
+    # A name of several went, like a deletion.
+    unlinked = bool(touch.was) and not touch.became and not touch.created
     settled = _settled_before(touch, generations, bad_since_ns)
     if settled is not None:
         return PutBack(generation=settled)
@@ -184,7 +187,7 @@ def _settled_before(
     is_destroyed = is_gone or touch.judged is Judged.BAD
     if not touch.created or not is_destroyed or touch.last_ns < bad_since_ns:
         return None
-    long_before_ns = touch.last_ns - _SETTLED_NS
+    long_before_ns = touch.last_ns - SETTLED_NS
     # What is half written looks sound, but is not deleted.
     before_ns = max(long_before_ns, bad_since_ns) if touch.deleted else long_before_ns
     opaque_ns = min(long_before_ns, bad_since_ns) if touch.deleted else 0

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterable
 
+import msgspec
+
 from releve.flow.guard.authors import Authors
 from releve.flow.guard.touches import Touches, is_idle
 from releve.model.held import Judged
 from releve.model.process import Process
-from releve.recover.rollback import Touch
+from releve.recover.rollback import SETTLED_NS, Touch
 
 _AT_ONCE = 64  # the reader waits for no more than that
 _MANY = 4096  # touches of one process; of more, the old are dropped
@@ -40,6 +42,8 @@ class Book:
                 touches.put(touch)
                 if len(touches) > _MANY and len(touches) % _OFTEN == 0:
                     touches.forget(now_ns - self._memory_ns)
+            elif touch.created and _bears_its_name(process, touch, now_ns):
+                touch.was = touch.became = ()
             touch.last_ns = now_ns
             self._lent.add(id(touch))
             return touch
@@ -147,13 +151,26 @@ class Book:
             for process in family:
                 for touch in self._touches.get(process) or ():
                     known = found.get(touch.file)
-                    found[touch.file] = merge(known, touch) if known else touch
+                    found[touch.file] = _in_turn(process, known, touch) if known else touch
         return dict(sorted(found.items(), key=lambda entry: entry[1].first_ns))
 
     def drop(self, family: Iterable[Process]) -> None:
         with self._lock:
             for process in family:
                 self._touches.pop(process, None)
+
+
+def _bears_its_name(process: Process, touch: Touch, now_ns: int) -> bool:
+    """Nobody knows who made the file, and it stood since: its name is its own, not an attack's."""
+    return not process.known and now_ns - touch.last_ns >= SETTLED_NS
+
+
+def _in_turn(process: Process, a: Touch, b: Touch) -> Touch:
+    """Merge two touches, of which the later one may have found a name that is the file's own."""
+    first, second = (a, b) if a.first_ns <= b.first_ns else (b, a)
+    if first.created and _bears_its_name(process, first, second.first_ns):
+        first = msgspec.structs.replace(first, was=(), became=())
+    return merge(first, second)
 
 
 def merge(a: Touch, b: Touch) -> Touch:
