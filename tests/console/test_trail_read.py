@@ -88,6 +88,7 @@ LINES = [
     ("webhook/w", "disable", "unreachable", "personne ne répond à cette adresse",
      "nobody answers at this address"),
     ("webhook/w", "disable", "status 503", "l’outil a répondu 503", "the tool answered 503"),
+    ("vault/coffre", "enrol", "09522f7ac20b4ae4", "clé 09522f7ac20b4ae4", "key 09522f7ac20b4ae4"),
     ("insurer/a", "see_sums", "2026-W47, 5", "semaine 47 de 2026, 5 structures réunies",
      "week 47 of 2026, 5 structures together"),
 ]  # fmt: skip

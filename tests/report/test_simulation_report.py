@@ -111,6 +111,7 @@ def test_what_is_to_be_hidden_are_paths_folders_names_and_their_beginnings() -> 
     rolled = RolledBack(
         family="f", restored=1, lost=("/srv/p/ROUX Anne/bilan.docx",), newest_save_lost=(),
         quarantined=("/srv/p/PETIT Luc/note.pdf.locked",), kept_both=("/srv/p/FAURE Zoé/a.dcm",),
+        left=("/srv/p/ANDRE Léa/b.enc",),
     )  # fmt: skip
     attack = msgspec.structs.replace(
         simulations.held().attacks[0],
@@ -119,7 +120,7 @@ def test_what_is_to_be_hidden_are_paths_folders_names_and_their_beginnings() -> 
     )
     names = names_in(attack)
     for name in (
-        "ROUX Anne", "bilan.docx", "bilan", "PETIT Luc", "note.pdf", "note", "FAURE Zoé",
+        "ROUX Anne", "bilan.docx", "bilan", "PETIT Luc", "note.pdf", "note", "FAURE Zoé", "ANDRE Léa",
         "GIRARD Ève", "courrier", "PETIT Luc/note.pdf.locked",
     ):  # fmt: skip
         assert name in names, name

@@ -93,6 +93,7 @@ class FamilyRolledBack(Event, frozen=True, kw_only=True, tag="family_rolled_back
     newest_save_lost: int
     quarantined: int
     kept_both: int = 0
+    left: int = 0
     rollback_ms: float = 0.0
     lost_paths: tuple[HiddenPath, ...] = ()
     newest_save_lost_paths: tuple[HiddenPath, ...] = ()

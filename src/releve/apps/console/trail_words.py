@@ -258,6 +258,11 @@ def _hook(detail: str, _content: Content, t: Words) -> str:
     return t("hook_why.status", code=detail.removeprefix("status "))
 
 
+def _key(detail: str, _content: Content, t: Words) -> str:
+    """The beginning of a public key."""
+    return t("trail_detail.public_key", which=detail)
+
+
 def _sums(detail: str, _content: Content, t: Words) -> str:
     """Of a sheet of sums: its week, and over how many structures it goes."""
     week, _, count = detail.rpartition(", ")
@@ -357,6 +362,7 @@ _DETAILS: dict[tuple[str, str], _Told] = {
     ("obligation", "remind"): _word("reminder"),
     ("api_token", "make"): _scopes,
     ("webhook", "disable"): _hook,
+    ("vault", "enrol"): _key,
     ("insurer", "see_sums"): _sums,
     ("passkey", "counter_went_back"): _counter,
     ("server", "restore"): _state_of,
