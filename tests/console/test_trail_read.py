@@ -89,6 +89,11 @@ LINES = [
      "nobody answers at this address"),
     ("webhook/w", "disable", "status 503", "l’outil a répondu 503", "the tool answered 503"),
     ("vault/coffre", "enrol", "09522f7ac20b4ae4", "clé 09522f7ac20b4ae4", "key 09522f7ac20b4ae4"),
+    ("dossier/i/cnil-initial", "dossier_make", "v1", "Version 1", "Version 1"),
+    ("dossier/i/cnil-initial", "dossier_sign", f"v2 Mme Dupo, DPO: {HASH}",
+     f"Version 2 · Mme Dupo, DPO · SHA-256 {HASH}", f"Version 2 · Mme Dupo, DPO · SHA-256 {HASH}"),
+    ("dossier/i/cnil-initial", "dossier_receipt", f"v3 CNIL-77: {HASH}",
+     f"Version 3 · CNIL-77 · SHA-256 {HASH}", f"Version 3 · CNIL-77 · SHA-256 {HASH}"),
     ("insurer/a", "see_sums", "2026-W47, 5", "semaine 47 de 2026, 5 structures réunies",
      "week 47 of 2026, 5 structures together"),
 ]  # fmt: skip

@@ -2,12 +2,14 @@
 (() => {
   const pages = document.querySelector("nav .pages");
   if (!pages) return;
+  const narrow = matchMedia("(max-width: 520px)"); // else nothing is measured: that would draw the page early
   const tell = () => {
-    const left = pages.scrollWidth - pages.clientWidth - pages.scrollLeft;
-    pages.classList.toggle("more-before", pages.scrollLeft > 1);
-    pages.classList.toggle("more-after", left > 1);
+    if (!narrow.matches) return;
+    const before = pages.scrollLeft, after = pages.scrollWidth - pages.clientWidth - before;
+    pages.classList.toggle("more-before", before > 1);
+    pages.classList.toggle("more-after", after > 1);
   };
-  const here = pages.querySelector("[aria-current]");
+  const here = narrow.matches && pages.querySelector("[aria-current]");
   if (here) {
     const held = pages.getBoundingClientRect();
     const box = here.getBoundingClientRect();
