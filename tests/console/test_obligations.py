@@ -13,11 +13,13 @@ from playwright.sync_api import Browser, expect
 
 from releve.flow.server import profiles
 from releve.flow.server.ingest import take
+from releve.model.access import Role
 from releve.model.structure import StructureKind
 from tests.console.test_accessible import violations
 from tests.console.test_browser import Watched, set_up
 from tests.console.test_pages import sign_in
 from tests.server.declared import practice
+from tests.server.test_access import browser as as_role
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
 
 
@@ -127,6 +129,71 @@ def test_from_the_declaration_to_the_attached_receipt(
     assert "Signé par" not in page
     assert "Modifié depuis la signature" in page
     assert browser.get(f"{here}/json").json()["modified_since_signature"]
+
+
+def signed(served: Running, browser: httpx.Client, csrf: str, incident: str, kind: str) -> str:
+    """The page of a dossier that Dr Martin signed."""
+    here = f"/incidents/{incident}/dossiers/{kind}"
+    browser.post(f"/incidents/{incident}/obligations", data={"csrf": csrf, "by": "Dr Martin"})
+    browser.post(f"{here}/sign", data={"csrf": csrf, "name": "Dr Martin", "role": "gérante"})
+    return here
+
+
+def clock_of(text: str, name: str) -> str:
+    (found,) = [part for part in text.split("<article") if f"<h3>{name}" in part]
+    return html.unescape(found).replace("\xa0", " ")
+
+
+def attach(browser: httpx.Client, here: str, csrf: str, **said: str) -> str:
+    file = {"file": ("recepisse.pdf", b"%PDF", "application/pdf")}
+    return browser.post(f"{here}/receipt", data={"csrf": csrf, **said}, files=file).text
+
+
+def test_a_receipt_s_number_is_typed_once_and_stands_at_the_clock_and_in_the_register(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    here = signed(served, browser, csrf, incident, "complaint")
+    assert "il n’est pas à redire" in browser.get(here).text
+    attach(browser, here, csrf, reference="PV-2026-118")
+    clock = clock_of(browser.get(f"/incidents/{incident}/obligations").text, "Déposer plainte")
+    assert "envoyé" in clock
+    assert "· PV-2026-118</p>" in clock
+    assert 'name="reference"' not in clock
+    register = browser.get("/obligations/register").text
+    (line,) = [one for one in html.unescape(register).split("<li>") if "PV-2026-118" in one]
+    assert "Déposer plainte" in line
+    assert "· Dr Martin · PV-2026-118" in line
+
+
+def test_what_was_sent_in_part_stays_so_and_the_completion_begins(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    here = signed(served, browser, csrf, incident, "cnil-initial")
+    assert 'name="partial" value="yes" checked' in browser.get(here).text  # blanks are left
+    attach(browser, here, csrf, reference="CNIL-77", partial="yes")
+    text = browser.get(f"/incidents/{incident}/obligations").text
+    assert "envoyé en partie" in clock_of(text, "Notifier la violation à la CNIL")
+    assert "CNIL-77" in clock_of(text, "Notifier la violation à la CNIL")
+    assert "CNIL-77" not in clock_of(text, "Compléter la notification")
+
+
+def test_an_operator_s_receipt_waits_for_who_answers_with_its_number_filled_in(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf, incident = sign_in(served, browser), attacked(served)
+    here = signed(served, browser, csrf, incident, "complaint")
+    with as_role(served, Role.OPERATOR, "Cabinet A") as operator:
+        file = {"file": ("recepisse.pdf", b"%PDF", "application/pdf")}
+        form = {"csrf": operator.headers["x-csrf"], "reference": "PV-9"}
+        assert "qui répond pour la structure" in operator.get(here).text
+        operator.post(f"{here}/receipt", data=form, files=file)
+    clock = clock_of(browser.get(f"/incidents/{incident}/obligations").text, "Déposer plainte")
+    assert 'name="reference" maxlength="200" value="PV-9"' in clock
+    with served.store.unit(served.store.structures()[0].id, writes=False) as unit:
+        (plaint,) = [o for o in unit.obligations(incident) if o.duty == "L13"]
+    assert plaint.decisions == ()
 
 
 def forge(served: Running, incident: str) -> None:

@@ -137,6 +137,35 @@ OUTSIDE = """
 """
 
 
+# Two frames: what the menu does, it does once the page is laid out.
+DRAWN = "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+MORE = """() => {
+  const menu = document.querySelector('nav .pages');
+  const said = side => getComputedStyle(menu, side).content.replaceAll('"', '');
+  return [said('::before'), said('::after')];
+}"""
+
+
+def test_the_menu_says_on_which_side_there_is_more_of_it(
+    served: Running, chromium: Browser
+) -> None:
+    served.home.make_setup_code()
+    seen = Watched(chromium, served, "fr-FR")
+    set_up(served, seen)
+    page = seen.page
+    page.set_viewport_size({"width": WIDTH, "height": 800})
+    page.goto("/incidents")
+    page.evaluate(DRAWN)
+    assert page.evaluate(MORE)[1] == "›"
+    page.evaluate("document.querySelector('nav .pages').scrollLeft = 1e6")
+    page.wait_for_function("document.querySelector('nav .pages.more-before:not(.more-after)')")
+    assert page.evaluate(MORE) == ["‹", "none"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.reload()
+    page.evaluate(DRAWN)
+    assert page.evaluate(MORE) == ["none", "none"]
+
+
 @pytest.mark.parametrize("locale", ["fr-FR", "en-GB"])
 def test_the_menu_shows_the_page_one_is_on(served: Running, chromium: Browser, locale: str) -> None:
     served.home.make_setup_code()
@@ -145,6 +174,7 @@ def test_the_menu_shows_the_page_one_is_on(served: Running, chromium: Browser, l
     set_up(served, seen)
     for at in ("/", "/incidents", "/playbooks", "/statements", "/health", "/people", "/settings"):
         page.goto(at)
+        page.evaluate(DRAWN)
         assert page.evaluate(OUTSIDE) < 1, at
         assert page.evaluate("scrollY") == 0, at
     assert seen.complaints == []

@@ -90,7 +90,7 @@ def test_what_the_structure_has_to_say_leads_to_settings_and_no_command_is_shown
     ):
         assert f'href="/settings#{part}"' in read(lead, page), page
         assert "releve structure" not in read(lead, page), page
-    assert "Une personne responsable le dit" in read(staff, "/playbooks/ransomware")
+    assert "par une personne responsable" in read(staff, "/playbooks/ransomware")
     for page in ("/", "/vault", "/playbooks/ransomware"):
         assert 'class="command"' not in read(staff, page), page
     settings = read(lead, "/settings")

@@ -155,7 +155,7 @@ def test_every_detail_of_ours_is_told_in_words_of_the_reader() -> None:
         "Dr M · Un dispositif médical a-t-il failli ? non"
     )
     assert said("person/p", "grant", "anne lead", "fr") == "anne : Responsable"
-    assert said("incident/i", "note", "lead", "fr") == "lead"  # what people wrote
+    assert said("incident/i", "close", "lead", "fr") == "lead"  # what people wrote
 
 
 def test_the_health_page_tells_a_followed_playbook_in_words(served: Running) -> None:
@@ -179,4 +179,5 @@ def test_the_health_page_tells_a_followed_playbook_in_words(served: Running) -> 
             by="c", name="note", sha256="ab" * 32, size=3, kept="coffre",
         )  # fmt: skip
         assert add_record(unit, piece)
-    assert f'<span class="told">sha256 {"ab" * 32}</span>' in visitor.browser.get("/health").text
+    told = html.unescape(visitor.browser.get("/health").text).replace("\xa0", " ")
+    assert f'<span class="told">note : sha256 {"ab" * 32}</span>' in told

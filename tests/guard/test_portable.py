@@ -254,6 +254,30 @@ def test_what_was_made_after_the_start_comes_back_too(
     assert settled(share, before) == []
 
 
+def test_what_it_leaves_of_an_attack_is_told(
+    share: Path, arena: Arena, guarding: Callable[..., Guarding]
+) -> None:
+    """Copies of a few bytes are too small to be judged: they stay, and each is named."""
+    for number in range(12):
+        tiny = share / f"d{number:02}" / "ok.txt"
+        tiny.write_text("ok\n")
+        os.chown(tiny, _USER, _USER)
+    before = state(share)
+    guard = guarding()
+    arena.attack("newunlink")
+    guard.wait("rolled_back")
+    wrong = settled(share, before, 12)
+    told = {
+        Path(path).relative_to(share).as_posix()
+        for line in guard.lines
+        if line["event"] == "rolled_back"
+        for path in line["left"]
+    }
+    assert set(wrong) <= told
+    assert all((share / name).exists() for name in told)
+    assert all(name.endswith(".enc") for name in told)
+
+
 def test_the_writer_of_a_long_attack_is_named_and_stopped(
     share: Path, arena: Arena, guarding: Callable[..., Guarding]
 ) -> None:
@@ -342,7 +366,8 @@ def test_ready_says_what_this_mode_can_and_cannot(guarding: Callable[..., Guardi
     folder = ready["folders"][0]  # type: ignore[index]
     assert folder["mode"] in {"portable-clone", "portable-copy"}
     assert folder["attribution"] == "evidence"
-    assert folder["can"]
+    assert len(folder["can"]) == len(folder["can_en"]) == 3
+    assert len(folder["cannot"]) == len(folder["cannot_en"]) == 5
     assert any("certitude" in sentence for sentence in folder["cannot"])
     assert Path(str(ready["store"])).stat().st_uid == _USER
     assert Path(str(ready["store"])).stat().st_mode & 0o777 == 0o700

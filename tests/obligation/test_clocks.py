@@ -69,6 +69,23 @@ def test_nis2_and_the_operator_s_duty_start_only_when_they_are_on() -> None:
     assert "L12" not in found
 
 
+@pytest.mark.parametrize("duty", ["L10", "L11", "L12"])
+def test_nis2_is_offered_only_where_it_may_concern_the_structure(duty: str) -> None:
+    def is_told(kind: StructureKind, **said: object) -> bool:
+        return clocks.is_voluntary(by_id(duty), profile(kind, **said))
+
+    for small in (StructureKind.PRACTICE, StructureKind.PHARMACY, StructureKind.HEALTH_CENTRE):
+        assert not is_told(small, staff=0)  # nobody said how many work there
+        assert not is_told(small, staff=2)
+        assert not is_told(small, staff=49)
+        assert is_told(small, staff=50)
+    assert is_told(StructureKind.HOSPITAL, staff=0)
+    assert is_told(StructureKind.CLINIC, staff=300)
+    assert not is_told(StructureKind.NURSING_HOME, staff=30)
+    assert is_told(StructureKind.LABORATORY, staff=30, is_ose=True)
+    assert not is_told(StructureKind.HOSPITAL, has_nis2_on=True)  # bound: it has its clock
+
+
 def test_each_clock_runs_from_its_own_moment() -> None:
     later = told(significant_at=T0 + 2 * HOUR, answers={"continuity": "yes"})
     found = {o.duty: o for o in clocks.started(LAW, profile(StructureKind.HOSPITAL), later)}

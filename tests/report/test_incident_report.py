@@ -32,13 +32,16 @@ def test_an_attack_that_was_undone_reads_calm_and_in_local_time() -> None:
 
 
 def test_a_loss_is_red_and_says_where_to_take_the_file_from() -> None:
-    html = incident_html(incident(stop(lost=2, newest_save_lost=1, kept_both=1)), PLACE, "fr")
+    html = incident_html(
+        incident(stop(lost=2, newest_save_lost=1, kept_both=1, left=3)), PLACE, "fr"
+    )
     assert 'class="lead bad"' in html
     told = said(html)
     assert "2 fichiers perdus" in told
     assert "Reprendre 2 fichiers dans la sauvegarde." in told
     assert "Refaire 1 saisie" in told
     assert "deux versions de 1 fichier" in told
+    assert "3 fichiers apparus pendant l’attaque et laissés en place" in told
 
 
 def test_a_rollback_that_is_not_told_yet_is_not_a_success() -> None:

@@ -275,7 +275,8 @@ REACHES = {
     },
     Role.STAFF: {"/", "/help", "/people", "/vault", "/posture"},
     Role.DPO: {
-        "/", "/help", "/incidents", "/obligations", "/people", "/vault", "/posture", "/settings",
+        "/", "/help", "/incidents", "/obligations", "/health", "/people", "/vault", "/posture",
+        "/settings",
     },
     Role.AUDITOR: {
         "/", "/desk", "/incidents", "/obligations", "/health", "/people", "/vault", "/statements",

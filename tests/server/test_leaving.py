@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ from releve.flow.server.ports import Structure
 from releve.model.access import Role
 from releve.model.identity import Provider
 from releve.model.leaving import Erasure
+from releve.report.leaving import told
 from tests.server.test_structures_apart import dump, fill
 from tests.server.world import T0
 
@@ -80,7 +82,9 @@ def test_everything_is_handed_over_without_a_key_to_any_door(
     assert not [word for word in (*SECRETS, "json://") if word in text]
     assert (folder / "documents/releve.json").read_bytes() == b"A"
     assert list(folder.glob("documents/cnil-initial-*.html"))
-    assert "fiches réflexes" in (folder / "LISEZMOI.txt").read_text()
+    said = (folder / "LISEZMOI.txt").read_text()
+    assert re.search(r"- fiches réflexes suivies : \d+ \(tables/playbook_run\.jsonl\)", said)
+    assert not any(f"- {table.name} :" in said for table in tables.metadata.sorted_tables)
     assert dump(store, host.structure) == rows
 
 
@@ -318,3 +322,9 @@ def test_the_day_of_the_certificate_is_the_day_of_the_erasure(
     kept = store.leavings().erasure("A")
     assert kept is not None
     assert kept.at == later.now
+
+
+def test_every_table_of_a_structure_is_told_in_words() -> None:
+    own = [table.name for table in tables.metadata.sorted_tables if "structure" in table.c]
+    assert len(own) > 40
+    assert [name for name in own if told(name) == name] == []

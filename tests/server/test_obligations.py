@@ -32,7 +32,8 @@ from releve.flow.server.dossiers import Who
 from releve.model.obligation import Decision, State
 from releve.model.structure import StructureKind
 from tests.server.declared import FORMS, LAW, attacked, declare
-from tests.server.world import T0, Running
+from tests.server.vaults import busy_vault
+from tests.server.world import T0, Running, add_host
 
 HOUR = dt.timedelta(hours=1)
 ROOT = Path(__file__).parents[2]
@@ -432,3 +433,17 @@ def test_making_again_with_nothing_new_makes_no_version(store: SqlStore) -> None
         assert dossiers.make(unit, LAW, CNIL, incident, who).version == 1
         with pytest.raises(dossiers.DossierUnknownError):
             dossiers.form_of(FORMS, "nothing")
+
+
+def test_the_facts_of_an_incident_of_a_vault_name_the_vault(store: SqlStore) -> None:
+    host = add_host(store, "serveur")
+    vault = busy_vault(store, host, T0)
+    with store.unit(host.structure, writes=False) as unit:
+        (incident,) = [i for i in unit.open_incidents() if vault.id in i.hosts]
+    declare(store, host.structure, incident.id)
+    with store.unit(host.structure, writes=False) as unit:
+        case = duties.case_of(unit, LAW, incident.id, T0)
+        (entry,) = duties.breach_register(unit, LAW, T0)
+    assert "coffre" in case.hosts
+    assert vault.id not in entry.facts
+    assert "coffre" in entry.facts

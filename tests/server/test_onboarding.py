@@ -231,7 +231,8 @@ def test_killed_and_run_again_it_is_whole_and_single(
     (owner,) = store.structures()
     with store.unit(owner.id, writes=False) as unit:
         assert [len(unit.vaults()), len(unit.people())] == [1, 1]
-        assert "25 min" in unit.trail(most=1)[0].detail
+        assert unit.trail(most=1)[0].detail.endswith(", 25 min")
+        assert "structures" not in unit.trail(most=1)[0].detail
         tokens = unit._connection.exec_driver_sql("SELECT count(*) FROM token").scalar_one()
     assert tokens == 2
     (folder,) = [one for one in out.iterdir() if one.is_dir()]

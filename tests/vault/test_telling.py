@@ -323,3 +323,48 @@ def test_a_server_that_does_not_answer_holds_nobody_up(cli, tmp_path, need):
         silent.close()
         first.join(30)
     assert len(gate.notices()) == 21
+
+
+def test_no_figure_of_a_shared_vault_gives_a_neighbour_s_away(own_gate, documents, tmp_path, cli):
+    own_gate.start()
+    big = tmp_path / "clinique"
+    big.mkdir()
+    (big / "radio.bin").write_bytes(os.urandom(4_000_000))
+    for structure, folder in (("cabinet", documents), ("clinique", big)):
+        where = address("srv1").replace("/cabinet/", f"/{structure}/")
+        credential = own_gate.credential(structure, host="srv1", structure=structure)
+        client = own_gate.client(credential)
+        client.begin(where)
+        client.restic(where, "backup", str(folder))
+    cli("vault", "scrub", "--data", str(own_gate.data))
+    vault = own_gate.vault()
+    vault.catch_up()
+    made = Standings(vault)
+    told, other = made.make("cabinet"), made.make("clinique")
+    for one in (told, other):
+        (host,) = one.hosts
+        assert (one.scrub.bytes, one.scrub.objects, one.scrub.bad) == (host.bytes, host.objects, 0)
+        assert (one.room.disk_bytes, one.room.free_bytes) == (0, 0)
+        assert one.room.bytes_per_day == host.bytes_per_day
+        assert one.room.days_left is not None
+    whole = {told.hosts[0].bytes + other.hosts[0].bytes, other.hosts[0].bytes}
+    assert not whole & set(figures(msgspec.to_builtins(told)))
+
+
+def figures(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [one for held in value.values() for one in figures(held)]
+    if isinstance(value, list | tuple):
+        return [one for held in value for one in figures(held)]
+    return [value]
+
+
+def test_who_has_a_vault_alone_is_told_of_its_disk(own_gate, documents, cli):
+    own_gate.start()
+    client, where = own_gate.client(own_gate.credential("srv1")), address("srv1")
+    client.begin(where)
+    client.restic(where, "backup", str(documents))
+    vault = own_gate.vault()
+    vault.catch_up()
+    room = Standings(vault).make("cabinet").room
+    assert room.disk_bytes > room.free_bytes > 0

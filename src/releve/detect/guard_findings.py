@@ -160,6 +160,7 @@ def _rolled_back(event: ev.FamilyRolledBack, host: str, identity: str) -> Findin
             "newest_save_lost": event.newest_save_lost,
             "quarantined": event.quarantined,
             "kept_both": event.kept_both,
+            "left": event.left,
             "rollback_ms": event.rollback_ms,
         },
         lost_paths=event.lost_paths,

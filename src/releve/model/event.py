@@ -38,6 +38,8 @@ class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
     baseline_ms: float = 0.0
     can: tuple[str, ...] = ()  # French sentences
     cannot: tuple[str, ...] = ()
+    can_en: tuple[str, ...] = ()  # the same in English; none of a guard of before
+    cannot_en: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -91,6 +93,7 @@ class FamilyRolledBack(Event, frozen=True, kw_only=True, tag="family_rolled_back
     newest_save_lost: int
     quarantined: int
     kept_both: int = 0
+    left: int = 0
     rollback_ms: float = 0.0
     lost_paths: tuple[HiddenPath, ...] = ()
     newest_save_lost_paths: tuple[HiddenPath, ...] = ()

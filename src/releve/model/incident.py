@@ -27,6 +27,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     newest_save_lost: int | None = None
     quarantined: int | None = None
     kept_both: int | None = None
+    left: int | None = None
     rollback_ms: float | None = None
     lost_paths: tuple[HiddenPath, ...] = ()
     newest_save_lost_paths: tuple[HiddenPath, ...] = ()

@@ -46,6 +46,7 @@ class Duty(Written, frozen=True, kw_only=True):
     """One legal duty as it stands from `valid_from` to before `valid_to`.
 
     `kinds`: whom it binds, empty for every structure. `voluntary`: who may do it all the same.
+    `least_staff`: of those who may, only where so many work there at least, or nobody said how many.
     `only`: bound only when the structure said so of itself; "provider": a duty of those who work
     for the structure, towards it. `starts`: a moment of the declaration, or "sent:ID" or
     "partial:ID", the sending of another duty, which stands above it in the content.
@@ -59,6 +60,7 @@ class Duty(Written, frozen=True, kw_only=True):
     trigger: Bilingual
     kinds: tuple[StructureKind, ...] = ()
     voluntary: tuple[StructureKind, ...] = ()
+    least_staff: int = 0
     only: Literal["", "ose", "nis2", "provider"] = ""
     starts: str
     unless: dict[str, str] = {}

@@ -39,6 +39,8 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     baseline_ms: float = 0.0
     can: tuple[str, ...] = ()  # sentences for people, French
     cannot: tuple[str, ...] = ()
+    can_en: tuple[str, ...] = ()  # the same in English, as many
+    cannot_en: tuple[str, ...] = ()
 
 
 class Ready(Line, frozen=True, kw_only=True, tag_field="event", tag="ready"):
@@ -85,6 +87,9 @@ class RolledBack(Line, frozen=True, kw_only=True, tag_field="event", tag="rolled
     newest_save_lost: tuple[str, ...]  # only the version younger than the window is gone
     quarantined: tuple[str, ...]
     kept_both: tuple[str, ...] = ()  # beside copies of files that others edited too
+    left: tuple[
+        str, ...
+    ] = ()  # came up during it, its author not known: stays, for a person to look at
     rollback_ms: float = 0.0
     at: str = ""
 

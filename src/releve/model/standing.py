@@ -34,7 +34,10 @@ class HostStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScrubStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """The last scrub of the whole vault; `ended_ns` 0: it is under way, or was interrupted."""
+    """The last scrub of the vault; `ended_ns` 0: it is under way, or was interrupted.
+
+    Of a vault that several structures share the figures are this structure's part of it.
+    """
 
     started_ns: int
     ended_ns: int
@@ -72,7 +75,10 @@ class JobStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoomStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the vault's disk lasts, by its receipts."""
+    """How long the vault's disk lasts, by its receipts.
+
+    Of a vault that several structures share: no size of the disk (0), and what this one adds a day.
+    """
 
     at_ns: int
     disk_bytes: int

@@ -46,10 +46,12 @@ def binds(duty: Duty, profile: Profile | None) -> bool:
 
 
 def is_voluntary(duty: Duty, profile: Profile | None) -> bool:
-    """Not bound, and may do it all the same."""
+    """Not bound, and may do it all the same: told only where it may concern the structure."""
     if profile is None or binds(duty, profile):
         return False
-    return duty.only == "nis2" or profile.kind in duty.voluntary
+    if duty.least_staff and (profile.is_ose or profile.staff):
+        return profile.is_ose or profile.staff >= duty.least_staff
+    return profile.kind in duty.voluntary
 
 
 def answers(law: Law, told: Declaration) -> dict[str, str]:

@@ -166,6 +166,7 @@ def _to_do(stops: tuple[Stop, ...], voice: Voice) -> Iterator[str]:
         (said.DO_LOST, sum(stop.lost or 0 for stop in stops)),
         (said.DO_NEWEST, sum(stop.newest_save_lost or 0 for stop in stops)),
         (said.DO_KEPT_BOTH, sum(stop.kept_both or 0 for stop in stops)),
+        (said.DO_LEFT, sum(stop.left or 0 for stop in stops)),
     )
     needed += [voice.count(what, count) for what, count in counts if count]
     yield from needed or [voice.say(said.NOTHING_TO_DO)]

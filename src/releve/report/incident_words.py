@@ -99,6 +99,12 @@ DO_NEWEST = counted(
     "Make {n} entry again, made at the moment of the attack.",
     "Make {n} entries again, made at the moment of the attack.",
 )
+DO_LEFT = counted(
+    "Regarder {n} fichier apparu pendant l’attaque et laissé en place : son auteur n’est pas connu.",
+    "Regarder {n} fichiers apparus pendant l’attaque et laissés en place : leur auteur n’est pas connu.",
+    "Look at {n} file that came up during the attack and was left in place: its author is not known.",
+    "Look at {n} files that came up during the attack and were left in place: their author is not known.",
+)
 DO_KEPT_BOTH = counted(
     "Choisir entre deux versions de {n} fichier, gardées côte à côte.",
     "Choisir entre deux versions de {n} fichiers, gardées côte à côte.",

@@ -75,7 +75,26 @@ _TABLES = {
     "vault_head": "têtes signées des coffres",
     "webhook": "adresses d’outils prévenus, sans leur secret",
     "webhook_delivery": "messages à ces outils",
+    "api_answer": "réponses données aux outils, gardées pour ne rien écrire deux fois",
+    "break_glass": "empreintes des codes d’urgence imprimés",
+    "glpi": "accès au GLPI de la structure",
+    "help_code": "empreintes des codes des liens d’aide",
+    "help_line": "empreinte du jeton de la ligne téléphonique",
+    "help_wake": "quand rappeler une personne pour une demande d’aide",
+    "identity_invite": "invitations à relier un compte",
+    "identity_link": "comptes reliés à un fournisseur d’identité",
+    "nonce": "messages déjà reçus des machines, pour qu’aucun ne serve deux fois",
+    "obligation_timer": "rappels à venir des horloges légales",
+    "passkey": "clés d’accès (leur part publique)",
+    "session": "connexions ouvertes",
+    "token": "empreintes des jetons d’inscription",
+    "watermark": "jusqu’où le journal de chaque machine a été reçu",
 }
+
+
+def told(table: str) -> str:
+    """What a table holds, in words; the name of one that has none here."""
+    return _TABLES.get(table, table)
 
 
 def readme(name: str, rows: Mapping[str, int], left_out: Mapping[str, int]) -> str:
@@ -88,14 +107,11 @@ def readme(name: str, rows: Mapping[str, int], left_out: Mapping[str, int]) -> s
         "tetes.jsonl : les têtes signées du journal d’audit, telles qu’elles sont envoyées ailleurs.",
         "manifest.json : le SHA-256 de chaque fichier, signé (Ed25519) par le serveur.",
         "",
-        "Tables et nombre d’enregistrements :",
-        *(
-            f"  {table} : {count}  {_TABLES.get(table, '')}".rstrip()
-            for table, count in rows.items()
-        ),
+        "Ce qui est là, combien d’enregistrements, et dans quel fichier :",
+        *(f"  - {told(table)} : {count} (tables/{table}.jsonl)" for table, count in rows.items()),
         "",
         "N’y sont pas, parce que ce ne sont que des clés qui ouvrent une porte :",
-        *(f"  {table} : {count}" for table, count in left_out.items()),
+        *(f"  - {told(table)} : {count}" for table, count in left_out.items()),
         "",
         "Ce qui reste ailleurs :",
         *(f"  - {line}" for line in STAYS),
@@ -110,7 +126,8 @@ def readme(name: str, rows: Mapping[str, int], left_out: Mapping[str, int]) -> s
 def erasure_html(made: Erasure, print_: str) -> str:
     """The certificate for people; its file is what counts."""
     rows = tuple(
-        (Cell(main=table), Cell(main=_FRENCH.number(count))) for table, count in made.rows.items()
+        (Cell(main=told(table), small=table), Cell(main=_FRENCH.number(count)))
+        for table, count in made.rows.items()
     )
     total = sum(made.rows.values())
     blocks = (

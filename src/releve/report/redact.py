@@ -24,7 +24,13 @@ def paths_of(lines: Iterable[GuardLine]) -> tuple[str, ...]:
             case Stopped():
                 found += [point.path for point in line.points]
             case RolledBack():
-                found += [*line.lost, *line.newest_save_lost, *line.quarantined, *line.kept_both]
+                found += [
+                    *line.lost,
+                    *line.newest_save_lost,
+                    *line.quarantined,
+                    *line.kept_both,
+                    *line.left,
+                ]
             case Progress() | Alert() | Window():
                 found.append(line.folder)
             case Ready():

@@ -135,7 +135,8 @@ class Voice:
         clock = when.strftime("%H:%M")
         zone = when.tzname() or ""
         joint = "à" if self.lang == "fr" else "at"
-        return f"{self.day(when)} {joint} {clock} {zone}".strip().replace(" ", NBSP)
+        # A narrow column breaks it between day and clock, never within either.
+        return f"{self.day(when)} {f'{joint} {clock} {zone}'.strip().replace(' ', NBSP)}"
 
     def day(self, at: str | dt.date) -> str:
         """A date as a person writes it; what is not a date is shown as it came."""

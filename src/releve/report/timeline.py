@@ -171,6 +171,7 @@ def _rollback_step(line: RolledBack, voice: Voice) -> Step:
         for what, paths in (
             (words.QUARANTINED, line.quarantined),
             (words.KEPT_BOTH, line.kept_both),
+            (words.LEFT, line.left),
         )
         if paths
     ]

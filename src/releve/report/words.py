@@ -239,6 +239,12 @@ QUARANTINED = counted(
     "{n} file made by the attacker put in quarantine.",
     "{n} files made by the attacker put in quarantine.",
 )
+LEFT = counted(
+    "{n} fichier apparu pendant l’attaque, laissé en place : son auteur n’est pas connu.",
+    "{n} fichiers apparus pendant l’attaque, laissés en place : leur auteur n’est pas connu.",
+    "{n} file that came up during the attack, left in place: its author is not known.",
+    "{n} files that came up during the attack, left in place: their author is not known.",
+)
 KEPT_BOTH = counted(
     "{n} fichier modifié aussi par quelqu’un d’autre : les deux versions gardées.",
     "{n} fichiers modifiés aussi par quelqu’un d’autre : les deux versions gardées.",

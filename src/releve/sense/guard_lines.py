@@ -89,6 +89,8 @@ def _folder(folder: lines.Folder, number: int, key: PathKey) -> ev.FolderFacts:
         baseline_ms=folder.baseline_ms,
         can=tuple(scrub(s, (folder.path,)) for s in folder.can),
         cannot=tuple(scrub(s, (folder.path,)) for s in folder.cannot),
+        can_en=tuple(scrub(s, (folder.path,)) for s in folder.can_en),
+        cannot_en=tuple(scrub(s, (folder.path,)) for s in folder.cannot_en),
     )
 
 
@@ -126,6 +128,7 @@ def _rolled_back(line: lines.RolledBack, key: PathKey, at: dt.datetime) -> ev.Fa
         newest_save_lost=len(line.newest_save_lost),
         quarantined=len(line.quarantined),
         kept_both=len(line.kept_both),
+        left=len(line.left),
         rollback_ms=line.rollback_ms,
         lost_paths=tuple(hide(key, p) for p in line.lost[:MOST_PATHS]),
         newest_save_lost_paths=tuple(hide(key, p) for p in line.newest_save_lost[:MOST_PATHS]),

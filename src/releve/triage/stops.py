@@ -137,6 +137,9 @@ def _with_rollback(incident: Incident, finding: Finding) -> Incident:
         newest_save_lost=(old.newest_save_lost or 0) + int(f.get("newest_save_lost", 0)),
         quarantined=(old.quarantined or 0) + int(f.get("quarantined", 0)),
         kept_both=(old.kept_both or 0) + int(f.get("kept_both", 0)),
+        left=max(
+            old.left or 0, int(f.get("left", 0))
+        ),  # each roll-back of a family tells all of it
         rollback_ms=(old.rollback_ms or 0.0) + f.get("rollback_ms", 0.0),
         lost_paths=(*old.lost_paths, *finding.lost_paths),
         newest_save_lost_paths=(*old.newest_save_lost_paths, *finding.newest_save_lost_paths),

@@ -96,8 +96,10 @@ class PeopleRows:
             )
         )
 
-    def trail(self, *, most: int = 100) -> list[AuditEntry]:
+    def trail(self, *, most: int = 100, before: int = 0) -> list[AuditEntry]:
         query = self._select(t.audit).order_by(t.audit.c.number.desc()).limit(most)
+        if before:
+            query = query.where(t.audit.c.number < before)
         return [entry_of(row) for row in self._connection.execute(query)]
 
     def trail_of(self, verbs: Sequence[str], *, most: int) -> list[AuditEntry]:

@@ -1,5 +1,6 @@
 """A dossier: seen, edited, signed, taken away as a file, its receipt attached. Never sent from here."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,15 @@ from releve.apps.console.dossier_files import KINDS, file_of
 from releve.apps.console.obligation_pages import incident_of, wrong_of
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page
-from releve.flow.server import dossiers, duties
+from releve.flow.server import dossiers, duties, receipts
+from releve.flow.server.access import may
 from releve.flow.server.obligations import DecisionIncompleteError
 from releve.flow.server.ports import Unit
+from releve.flow.server.profiles import zone_of
+from releve.model.access import Verb
 from releve.model.dossier import Dossier, Form
 from releve.obligation.dossier import is_as_signed
+from releve.obligation.times import instant
 
 Act = Callable[[Unit, Form, dossiers.Who, dict[str, str]], Dossier]
 
@@ -29,7 +34,7 @@ async def dossier(request: AnyRequest, identity: FromPath[str], kind: FromPath[s
     entered = await enter(request)
     context, form = entered.visit.context, _form(entered, kind)
 
-    def read(unit: Unit) -> tuple[views.DossierView, list[Dossier], bool]:
+    def read(unit: Unit) -> tuple[views.DossierView, list[Dossier], bool, dt.tzinfo]:
         incident_of(unit, identity)
         versions = unit.dossier_versions(identity, kind)
         if not versions:
@@ -37,15 +42,21 @@ async def dossier(request: AnyRequest, identity: FromPath[str], kind: FromPath[s
         view = views.dossier_view(unit, form, identity)
         shown = msgspec.structs.replace(view, dossier=_shown(versions[0]))
         is_broken = versions[0].signature is not None and not is_as_signed(versions[0])
-        return shown, [_shown(version) for version in versions], is_broken
+        return shown, [_shown(version) for version in versions], is_broken, zone_of(unit)
 
-    view, versions, is_broken = await reading(entered, read)
+    view, versions, is_broken, zone = await reading(entered, read)
     return page(
         entered.visit,
         "dossier.html",
         view=view,
         versions=versions,
         is_broken=is_broken,
+        zone=zone,
+        can_stop=may(entered.visit.role, Verb.SIGN_DUTIES),
+        may_be_part=any(
+            duty.dossier == kind and receipts.may_be_part(context.law, duty)
+            for duty in context.law.duty
+        ),
         law=context.law,
         incident=identity,
         wrong=wrong_of(request),
@@ -108,13 +119,22 @@ async def sign(request: AnyRequest, identity: FromPath[str], kind: FromPath[str]
 async def receipt(
     request: AnyRequest, identity: FromPath[str], kind: FromPath[str]
 ) -> Response[str]:
-    await enter(request)
+    entered = await enter(request)
     given = (await request.form()).get("file")
     body = await given.read() if isinstance(given, UploadFile) else b""
+    law = entered.visit.context.law
 
     def act(unit: Unit, form: Form, who: dossiers.Who, fields: dict[str, str]) -> Dossier:
-        reference = fields.get("reference", "")
-        return dossiers.attach(unit, form, identity, reference, body, who)
+        made = dossiers.attach(unit, form, identity, fields.get("reference", ""), body, who)
+        if may(entered.visit.role, Verb.SIGN_DUTIES):  # else its number waits at the clock
+            sending = receipts.Sending(
+                login=who.login,
+                at=who.at,
+                sent_at=instant(fields.get("sent_at", ""), zone_of(unit)),
+                is_part=fields.get("partial") == "yes",
+            )
+            receipts.carry(unit, law, made, sending)
+        return made
 
     return await _carry(request, identity, kind, act)
 

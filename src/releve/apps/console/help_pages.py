@@ -57,7 +57,8 @@ async def ask_help(request: AnyRequest) -> Response[str]:
 async def lost_file(request: AnyRequest) -> Response[str]:
     """Names of files stay in the practice: the way to the page that knows them, or to a person."""
     entered = await enter(request)
-    return page(entered.visit, "lost_file.html", address=_RESTORE_PAGE, most=LONGEST_TEXT)
+    most = {"most": LONGEST_TEXT, "most_phone": LONGEST_PHONE}
+    return page(entered.visit, "lost_file.html", address=_RESTORE_PAGE, **most)
 
 
 @get("/help/{identity:str}")

@@ -7,6 +7,7 @@ import msgspec
 from releve.apps.console.views import names_of
 from releve.flow.server import dossiers, duties
 from releve.flow.server.ports import Unit
+from releve.flow.server.receipts import number_of
 from releve.model.dossier import Dossier, Field, Form
 from releve.model.incident import Incident
 from releve.model.law import Duty, Law
@@ -18,7 +19,8 @@ from releve.obligation.dossier import blanks
 class ClockView(msgspec.Struct, frozen=True, kw_only=True):
     """`in_time`: of one that was sent and had a delay. `asked`: the question that says why not.
 
-    `lacks`: the texts without which the register's entry does not stop it.
+    `lacks`: the texts without which the register's entry does not stop it. `number`: of the receipt
+    that is attached to its dossier.
     """
 
     look: Look
@@ -28,6 +30,7 @@ class ClockView(msgspec.Struct, frozen=True, kw_only=True):
     asked: str = ""
     answer: str = ""
     lacks: tuple[str, ...] = ()
+    number: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -121,6 +124,9 @@ def _clocks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple
                 asked=asked if is_answer else "",
                 answer=answer if is_answer else "",
                 lacks=missing(look.duty, told) if told else (),
+                number=number_of(unit, clock, look.duty)
+                if look.colour not in ("done", "none")
+                else "",
             )
         )
     return tuple(views)

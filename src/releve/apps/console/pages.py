@@ -12,6 +12,7 @@ import releve
 from releve.apps.console import views
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.stream import live_answer
+from releve.apps.console.trail_known import Around, known
 from releve.apps.console.trail_words import Content, row
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render
@@ -22,6 +23,7 @@ from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamil
 from releve.respond.orders import needs_decision
 
 _LONGEST = 300  # letters of a reason
+_LINES = 60  # of the audit trail on one page
 # Who sees no page of a structure is sent on from the first one.
 _ARRIVE: dict[Role | None, str] = {Role.GROUP: "/group", Role.INSURER: "/insurer"}
 
@@ -116,31 +118,46 @@ async def decide(
 @get("/health")
 async def health(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
-    now, store = entered.visit.now, entered.visit.context.store
-    name = await to_thread.run_sync(views.structure_name, store, entered.structure)
-    context = entered.visit.context
-    content = Content(law=context.law, forms=context.forms, playbooks=context.playbooks)
-    shipments = context.shipments
+    context, now, words = entered.visit.context, entered.visit.now, entered.visit.words
+    around = await to_thread.run_sync(_around, entered)
+    said = request.query_params.get("before", "")
+    before = min(int(said), 2**62) if said.isascii() and said.isdecimal() else 0
 
     def read(unit: Unit) -> dict[str, Any]:
         hosts = unit.hosts()
         records = [unit.host(h.id) for h in hosts]
+        entries = unit.trail(most=_LINES + 1, before=before)
+        shown = entries[:_LINES]
+        content = Content(
+            law=context.law,
+            forms=context.forms,
+            playbooks=context.playbooks,
+            known=known(unit, shown, around, words),
+        )
         return {
             "hosts": [views.host_view(h, now) for h in hosts],
             "vitals": {r.host.id: r.vitals for r in records if r is not None},
             "events": unit.count_events(),
-            "trail": [row(e, content, entered.visit.words) for e in unit.trail(most=60)],
-            "named": views.trail_names(unit, name),
+            "trail": [row(e, content, words) for e in shown],
+            "older": shown[-1].number if len(entries) > _LINES else 0,
+            "before": before,
+            "named": content.known.objects,
             "logins": {grant.login for grant in unit.grants()},
             "trail_is_whole": unit.trail_is_whole(),
-            "heads": shipments.of(unit.structure, now),
-            "has_places": shipments.has_places,
+            "heads": context.shipments.of(unit.structure, now),
+            "has_places": context.shipments.has_places,
             "people": len(unit.people()),
             "done": [(r, views.task_name(r)) for r in unit.actions(most=20)],
         }
 
     facts = await reading(entered, read)
     return page(entered.visit, "health.html", version=releve.__version__, **facts)
+
+
+def _around(entered: Entered) -> Around:
+    store = entered.visit.context.store
+    name = views.structure_name(store, entered.structure)
+    return Around(structure_name=name, circles=store.circles())
 
 
 ROUTES: list[Any] = [

@@ -106,13 +106,6 @@ def names_of(unit: Unit) -> dict[str, str]:
     return {h.id: h.name for h in unit.hosts()} | {v.id: v.name for v in unit.vaults()}
 
 
-def trail_names(unit: Unit, structure: str) -> dict[str, str]:
-    """What the audit trail names by an id, as people call it; `structure`: the structure's name."""
-    named = {f"host/{h.id}": h.name for h in unit.hosts()}
-    named |= {f"person/{p.id}": p.login for p in unit.people()}
-    return named | {f"structure/{unit.structure}": structure}
-
-
 def structure_name(store: Store, structure: str) -> str:
     return next((s.name for s in store.structures() if s.id == structure), "")
 

@@ -159,6 +159,7 @@ def render(visit: Visit, template: str, **facts: Any) -> str:
             session=visit.session,
             path=visit.path,
             has_elsewhere=visit.has_elsewhere,
+            acts_as=visit.role.value if visit.role else "",
             can_open=lambda address: offers(visit, "GET", address),
             can_send=lambda address: offers(visit, "POST", address),
             asset=asset,

@@ -226,6 +226,18 @@ def _describe(volumes: Sequence[Volume]) -> tuple[Folder, ...]:
                         "arrêter un programme d'un autre utilisateur ou une autre machine",
                         "protéger sa réserve de root, ou d'un programme du même utilisateur : pour cela, le coffre",
                     ),
+                    can_en=(
+                        "holds every original " + ("by an instant clone" if clone else "by a copy"),
+                        "brings content, names, rights and dates back, whether the author is known or not",
+                        "stops a program of the same user when the evidence names it clearly",
+                    ),
+                    cannot_en=(
+                        "name the author for certain: in doubt nobody is stopped",
+                        "see deletions and renames at that very moment: some tens of milliseconds later",
+                        "see a write through a memory map before the next round",
+                        "stop a program of another user, or another machine",
+                        "protect its store from root, or from a program of the same user: the vault is for that",
+                    ),
                 )
             )  # fmt: skip
     return tuple(found)

@@ -291,6 +291,13 @@ def _describe(volumes: Sequence[Volume], guard: Guard) -> tuple[Folder, ...]:
                         "remet contenu, noms, droits et dates",
                     ),
                     cannot=("se défendre contre root : pour cela, le coffre",),
+                    can_en=(
+                        "holds every original "
+                        + ("by an instant clone" if mode == "reflink" else "by a copy"),
+                        "names the author of every change (kernel) and stops it",
+                        "brings content, names, rights and dates back",
+                    ),
+                    cannot_en=("defend itself against root: the vault is for that",),
                 )
             )
     return tuple(found)

@@ -12,7 +12,7 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.console.dossier_files import KINDS, file_of
 from releve.apps.server.clock_options import opened
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
-from releve.flow.server import dossiers
+from releve.flow.server import dossiers, receipts
 from releve.flow.server.dossiers import DossierUnknownError, Who, form_of
 from releve.model.dossier import Dossier, Form
 from releve.model.errors import UsageError
@@ -111,6 +111,7 @@ def sign(
 @click.argument("kind")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))  # fmt: skip
 @click.option("--reference", required=True, help="The receipt's number.")
+@click.option("--partial", "is_part", is_flag=True, help="Sent in part: the rest will follow.")
 @json_option
 def receipt(
     home: Path,
@@ -120,13 +121,20 @@ def receipt(
     kind: str,
     path: Path,
     reference: str,
+    is_part: bool,
     as_json: bool,
 ) -> None:
-    """Joindre l'empreinte et le numéro du récépissé / attach the receipt's digest and number."""
+    """Joindre l'empreinte et le numéro du récépissé / attach the receipt's digest and number.
+
+    The dossier's clock stops with this number, in the name of who signed it.
+    """
     store, owner = opened(home, db, structure)
     form = form_of(forms(), kind)
     with store.unit(owner) as unit:
-        made = dossiers.attach(unit, form, incident, reference, path.read_bytes(), _now())
+        who = _now()
+        made = dossiers.attach(unit, form, incident, reference, path.read_bytes(), who)
+        sending = receipts.Sending(login=who.login, at=who.at, is_part=is_part)
+        receipts.carry(unit, law(), made, sending)
     _say(form, made, as_json)
 
 

@@ -57,11 +57,12 @@ def onboard(
     scripts = write_scripts(here, out, heard_at(plan.url, place))
     seconds = round(time.monotonic() - begun, 1)
     known = {one.name: one.id for one in store.structures()}
-    typed = "" if minutes is None else f", {minutes:g} min (technicien / technician)"
+    # Each structure's own part: its trail is read there, and names no other one.
+    typed = "" if minutes is None else f", {minutes / max(1, len(taken)):.3g} min"
     for one in taken:
         if one.new or minutes is not None:
             with store.unit(known[one.structure]) as unit:
-                about = f"+{len(one.new)}, {seconds} s / {len(taken)} structures{typed}"
+                about = f"+{len(one.new)}{typed}"
                 unit.record(clock.now(), "admin", f"structure/{unit.structure}", "onboard", about)
     left = {name: at for name, at in gone.items() if name not in again}
     if as_json:

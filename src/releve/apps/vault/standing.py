@@ -67,7 +67,8 @@ class Standings:
         access = Access(vault)
         holds = retention.read(list(vault.book.deeds)).holds.values()
         public = layout.key().public_key().public_bytes_raw()
-        return Standing(
+        hosts = core.hosts(vault.book, structure, passes, per_day, now_ns, self._proofs)
+        made = Standing(
             vault=heads.fingerprint(public),
             name=vault.config.name,
             structure=structure,
@@ -75,9 +76,9 @@ class Standings:
             wall_ns=vault.clock.wall_ns(),
             seq=end.seq,
             hash=end.hash,
-            hosts=core.hosts(vault.book, structure, passes, per_day, now_ns, self._proofs),
+            hosts=hosts,
             scrub=_scrub(scrub) if scrub else None,
-            copies=self._copies(now_ns),
+            copies=self._copies(now_ns, self._own_receipts(structure)),
             jobs=tuple(_job(one) for one in Keeper(vault).standing()),
             room=self._room,
             holds=tuple(
@@ -90,6 +91,18 @@ class Standings:
             ),
             approvers=sum(not one.removed_ns for one in access.approvers.all()),
         )
+        return core.own_figures(made) if self._is_shared() else made
+
+    def _is_shared(self) -> bool:
+        return len(self.structures()) > 1
+
+    def _own_receipts(self, structure: str) -> frozenset[int] | None:
+        """Their numbers; None: the vault is nobody else's."""
+        if not self._is_shared():
+            return None
+        book = self._vault.book
+        own = (g.repository for g in book.generations() if g.repository.structure == structure)
+        return frozenset(held.seq for one in own for held in book.objects(one))
 
     def _foresee(self, now_ns: int) -> None:
         if self._room is not None and now_ns - self._room.at_ns < _HOUR_NS:
@@ -102,9 +115,9 @@ class Standings:
         for host in told.hosts:
             self._per_day[host.structure][host.host] = host.bytes_per_day
 
-    def _copies(self, now_ns: int) -> tuple[CopyStanding, ...]:
+    def _copies(self, now_ns: int, own: frozenset[int] | None) -> tuple[CopyStanding, ...]:
         copies = Copies(self._vault.layout)
-        return tuple(_copy(copies, one, now_ns) for one in copies.all())
+        return tuple(_copy(copies, one, now_ns, own) for one in copies.all())
 
 
 class StandingTeller:
@@ -202,7 +215,7 @@ def _job(one: schedule.Standing) -> JobStanding:
     )
 
 
-def _copy(copies: Copies, one: Copy, now_ns: int) -> CopyStanding:
+def _copy(copies: Copies, one: Copy, now_ns: int, own: frozenset[int] | None) -> CopyStanding:
     done, probe = copies.progress(one.name), copies.probe(one.name)
     return CopyStanding(
         name=one.name,
@@ -210,7 +223,7 @@ def _copy(copies: Copies, one: Copy, now_ns: int) -> CopyStanding:
         ran_ns=done.ran_ns,
         verified_ns=done.verified_ns,
         done_seq=done.done_seq,
-        owed=len(done.owed),
+        owed=len(done.owed) if own is None else len(own.intersection(done.owed)),
         is_overdue=one.kind is not CopyKind.VAULT and now_ns - done.ran_ns > OVERDUE_NS,
         lock_days=one.lock_days,
         probed_ns=probe.at_ns if probe else 0,

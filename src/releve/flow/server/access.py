@@ -45,11 +45,11 @@ _MAY: dict[Role, frozenset[Verb]] = {
     Role.LEAD: frozenset(_READS | _WORK | {Verb.SIGN_DUTIES, Verb.CHANGE_PEOPLE, Verb.CONSENT}),
     # Needs help and the state of the practice; the trail and the incidents name colleagues.
     Role.STAFF: frozenset(_EVERYBODY),
-    # Notifies and answers for the register; gives no order to a machine.
+    # Notifies, answers for the register, reads who did what; gives no order to a machine.
     Role.DPO: frozenset(
         _EVERYBODY
         | {Verb.SEE_INCIDENTS, Verb.SEE_DUTIES, Verb.PREPARE_DUTIES, Verb.SIGN_DUTIES}
-        | {Verb.SEE_SETTINGS}
+        | {Verb.SEE_SETTINGS, Verb.SEE_TRAIL}
     ),
     Role.AUDITOR: frozenset(_READS),
     # Compare and add up; they see no page of any structure.

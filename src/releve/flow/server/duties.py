@@ -45,6 +45,7 @@ def case_of(unit: Unit, law: Law, incident: str, now: dt.datetime) -> Case:
     if found is None or told is None:
         raise NotDeclaredError(incident)
     names = {host.id: host.name for host in unit.hosts()}
+    names |= {vault.id: vault.name for vault in unit.vaults()}  # an incident is of either
     return Case(
         law=law,
         incident=found,

@@ -113,6 +113,32 @@ def not_due(
     return _decide(unit, law, incident, duty, decision, login=login)
 
 
+def number(
+    unit: Unit, law: Law, clock: Obligation, decision: Decision, *, login: str
+) -> Obligation:
+    """The number of what was sent already, without moving when that was. Raises: NotDeclaredError."""
+    decision = _replace(decision, state=clock.state, sent_at=clock.sent_at)
+    return _decide(unit, law, clock.incident, clock.duty, decision, login=login)
+
+
+def enter_whole(unit: Unit, law: Law) -> tuple[str, ...]:
+    """Stop the register's clocks whose entry is whole already, though nobody declares anew; their incidents.
+
+    An entry that an earlier version kept running counts from when it was told.
+    """
+    whole = []
+    for clock in unit.obligations():
+        duty = law.find(clock.duty, clock.law_from)
+        if clock.state is not State.RUNNING or duty is None or not duty.texts:
+            continue
+        told = unit.declaration(clock.incident)
+        if told is not None and not clocks.missing(duty, told):
+            unit.hold()
+            _start(unit, law, told)
+            whole.append(clock.incident)
+    return tuple(whole)
+
+
 def tick(unit: Unit, now: dt.datetime) -> tuple[Timer, ...]:
     """Tell what is due to be told: each reminder once, whatever was killed or set back meanwhile.
 
@@ -193,7 +219,7 @@ def _decide(
         raise DutyUnknownError(duty)
     decided = clocks.decide(clock, decision)
     _keep(unit, law, decided)
-    detail = f"{decision.by}: {decision.reason or decision.reference}"
+    detail = ": ".join(filter(None, (decision.by, decision.reason or decision.reference)))
     about = f"obligation/{incident}/{duty}"
     unit.record(decision.at, login, about, decision.state.value, detail)
     return decided

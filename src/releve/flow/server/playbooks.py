@@ -148,7 +148,7 @@ def _tell_refused(
     because = f" ({action.refused_why})" if action.refused_why else ""
     line = line_of("step_refused", doer.new_id(), doer.at, doer.by, said[0] + because)
     line = msgspec.structs.replace(line, why_en=said[1] + because, host=action.host)
-    tell(unit, run.incident, line, "playbook_refused", f"{run.playbook} {name}")
+    tell(unit, run.incident, line, "playbook_refused", _detail(run, name, action.refused_why))
 
 
 def _held(unit: Unit, run: PlaybookRun) -> PlaybookRun:
@@ -231,4 +231,10 @@ def _keep(unit: Unit, run: PlaybookRun, playbook: Playbook, word: StepWord, doer
     because = f" ({word.why.strip()})" if word.why.strip() else ""
     line = line_of(f"step_{word.state}", doer.new_id(), word.at, word.by, said[0] + because)
     line = msgspec.structs.replace(line, why_en=said[1] + because)
-    tell(unit, run.incident, line, f"playbook_{word.state}", f"{run.playbook} {word.step}")
+    detail = _detail(run, word.step, word.why.strip())
+    tell(unit, run.incident, line, f"playbook_{word.state}", detail)
+
+
+def _detail(run: PlaybookRun, step: str, why: str) -> str:
+    """As the trail keeps it: which step, and the reason that was given."""
+    return ": ".join(filter(None, (f"{run.playbook} {step}", why)))

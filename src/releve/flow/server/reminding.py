@@ -7,7 +7,7 @@ import msgspec
 
 from releve.assist import escalation
 from releve.flow.server.assist.asking import context_of, ring_again
-from releve.flow.server.obligations import tick
+from releve.flow.server.obligations import enter_whole, tick
 from releve.flow.server.ports import Store, Unit
 from releve.flow.server.signin import digest
 from releve.model.help import ClockCall, HelpRequest, Step
@@ -28,6 +28,7 @@ def remind(unit: Unit, law: Law, now: dt.datetime) -> tuple[Timer, ...]:
 
     Reminders of one incident that come due together, or while one still rings, are one call.
     """
+    enter_whole(unit, law)  # what is done is reminded of no more
     fired = tick(unit, now)
     by_incident: dict[str, list[Timer]] = {}
     for timer in fired:

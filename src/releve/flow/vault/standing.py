@@ -23,6 +23,7 @@ _PREFIX = b"releve-vault-standing-1\n"
 _standing = msgspec.json.Decoder(Standing).decode
 _signed = msgspec.json.Decoder(SignedStanding).decode
 _LONGEST = 120
+_replace = msgspec.structs.replace
 _MOST = 1 << 63
 
 
@@ -115,6 +116,25 @@ def hosts(
         _host(host, own, [proofs.of(book, one, week, month) for one in own], per_day.get(host, 0))
         for host, own in sorted(told.items())
     )
+
+
+def own_figures(told: Standing) -> Standing:
+    """Of a vault that several structures share: no figure from which another's could be had.
+
+    What was read again, and what comes in, is this one's; of the disk only how long it lasts.
+    """
+    scrub, room = told.scrub, told.room
+    if scrub is not None:
+        scrub = _replace(
+            scrub,
+            objects=sum(host.objects for host in told.hosts),
+            bytes=sum(host.bytes for host in told.hosts),
+            bad=sum(host.bad_objects for host in told.hosts),
+        )
+    if room is not None:
+        per_day = sum(host.bytes_per_day for host in told.hosts)
+        room = _replace(room, disk_bytes=0, free_bytes=0, bytes_per_day=per_day)
+    return _replace(told, scrub=scrub, room=room)
 
 
 def backed_up(book: Book) -> frozenset[Repository]:

@@ -47,6 +47,7 @@ class Conviction(msgspec.Struct, kw_only=True):
     newest: list[str] = []
     quarantined: list[str] = []
     beside: list[str] = []
+    left: list[str] = []  # made during it by nobody known, and not proved bad
     blocked: dict[bytes, Touch] = {}  # on a disk that is read-only now: to be undone later
     said: tuple[int, ...] = ()
 
@@ -57,7 +58,7 @@ def convicted(
     """A conviction of which nothing is carried out yet."""
     return Conviction(
         head=head, kind=kind, action=action, bad_since_ns=bad_since_ns, marks=marks, tree=tree,
-        seen={}, lost=[], newest=[], quarantined=[], beside=[], blocked={},
+        seen={}, lost=[], newest=[], quarantined=[], beside=[], left=[], blocked={},
     )  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def rolled_back(c: Conviction, family: str, wall_ns: int, spent_s: float = 0.0) 
         newest_save_lost=tuple(c.newest),
         quarantined=tuple(c.quarantined),
         kept_both=tuple(c.beside),
+        left=tuple(c.left),
         rollback_ms=round(spent_s * 1000, 1),
         at=iso(wall_ns),
     )

@@ -297,7 +297,7 @@ class Responder:
             self.waiting.add(c, c.head.id, lambda: self._write_end(c))
             return
         self._write_end(c)
-        done = (c.restored, len(c.lost), len(c.newest), len(c.quarantined))
+        done = (c.restored, len(c.lost), len(c.newest), len(c.quarantined), len(c.left))
         if c.said == done:
             return  # a late notification that changed nothing
         c.said = done

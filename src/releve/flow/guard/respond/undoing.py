@@ -151,7 +151,7 @@ class Undo:
         try:
             match decision:
                 case LeaveAsIs():
-                    return
+                    self._leave(c, touch, path)
                 case Quarantine():
                     c.quarantined += volume.give_back.quarantine(node)
                 case Unrecoverable(newest_only=newest_only):
@@ -221,6 +221,12 @@ class Undo:
     def _link_back(self, c: Conviction, touch: Touch, node: Node, volume: Volume) -> None:
         for name in self._wanted(volume, node, touch):
             c.restored += volume.give_back.link(node, name)
+
+    def _leave(self, c: Conviction, touch: Touch, path: str) -> None:
+        """What came up while an author was not known stays, and is told: a person looks at it."""
+        came = touch.created and not touch.deleted and touch.last_ns >= c.bad_since_ns
+        if came and not c.head.known and path not in c.left:
+            c.left.append(path)
 
     def _wanted(self, volume: Volume, node: Node, touch: Touch) -> list[Name]:
         """Names before the family came: those it took away, and those it left alone."""
