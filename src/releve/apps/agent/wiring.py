@@ -128,8 +128,12 @@ def guard_command(config: Config) -> tuple[str, ...]:
 
 
 def backup_command(config: Config) -> tuple[str, ...]:
+    """Each backup is judged, from the first on: after an attack nobody waits for that.
+
+    `--no-judge` among the configuration's own words comes later, and counts.
+    """
     words = config.backup if "--json" in config.backup else (*config.backup, "--json")
-    return (*RELEVE, "backup", "run", *words)
+    return (*RELEVE, "backup", "run", "--judge", *words)
 
 
 def drill_command(config: Config) -> tuple[str, ...]:
