@@ -125,7 +125,9 @@ def _plan_of_lost(words: Words, secrets: Path) -> Plan:
 
     cut = cut_of(words.incident, words.first_write, words.server_home)
     if words.plan or cut is None:
-        raise UsageError("--lost needs --incident or --first-write")
+        raise UsageError(
+            "--lost needs --incident or --first-write", "--lost demande --incident ou --first-write"
+        )
     source = source_of(words, secrets, (), "recover start: plan", as_of=cut)
     repository = LentRepository(source.lent, str(secrets))
     for snapshot in reversed(repository.snapshots()):
@@ -139,7 +141,11 @@ def _plan_of_lost(words: Words, secrets: Path) -> Plan:
                 repository.restore(snapshot.id, f"{place}/{CATALOGUE}", folder)
                 with contextlib.closing(SqliteCatalogue(Path(folder, CATALOGUE))) as kept:
                     return plan_of(kept, cut)
-    raise NoCleanPointError("the recovery", "no backup before the first write holds a catalogue")
+    raise NoCleanPointError(
+        "the recovery",
+        "no backup before the first write holds a catalogue",
+        "aucune sauvegarde d'avant la première écriture ne contient de catalogue",
+    )
 
 
 def _plan(words: Words) -> Plan:
@@ -186,7 +192,10 @@ def source_of(
     if not repository:
         repository, password, user, secret, ca_file = _own(words, password, user, secret)
     if not password:
-        raise UsageError("--repository needs --password-file, or --envelope with --private-key")
+        raise UsageError(
+            "--repository needs --password-file, or --envelope with --private-key",
+            "--repository demande --password-file, ou --envelope avec --private-key",
+        )
     lent = Lent(
         repository=_for_restic(repository),
         password_file=str(Path(password).absolute()),
@@ -217,7 +226,10 @@ def asking(url: str, user: str, secret_file: str, ca_file: str) -> "Iterator[Ask
 
     place = place_of(url)
     if place is None or not user:
-        raise UsageError(f"{url} is not behind a vault's gate that a right opens (--right)")
+        raise UsageError(
+            f"{url} is not behind a vault's gate that a right opens (--right)",
+            f"{url} n'est pas derrière la porte d'un coffre qu'un droit ouvre (--right)",
+        )
     secret = Path(secret_file).read_text(encoding="utf-8").strip()
     with contextlib.closing(AskedDesk(place[0], user, secret, ca_file)) as desk:
         yield desk
@@ -295,7 +307,10 @@ def _lend(words: Words, envelope: Envelope, secrets: Path, why: str) -> str:
     from releve.apps.key.wiring import books_of
 
     if not words.private_key:
-        raise UsageError("--envelope needs --private-key: the clean room's")
+        raise UsageError(
+            "--envelope needs --private-key: the clean room's",
+            "--envelope demande --private-key : celle de la salle propre",
+        )
     secret = open_envelope(envelope, PrivateKey(Path(words.private_key)), dt.datetime.now(dt.UTC))
     state = State(words.state or None)
     state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
