@@ -19,7 +19,8 @@ from releve.apps.recover.finishing import Finishing, Report
 from releve.apps.recover.intent import forgetting, of_its_time
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.ordering import Given, asked_by, care_by, check, order, renew
-from releve.apps.recover.said import PHASES, STEPS, said, step, voice
+from releve.apps.recover.refusal import check_right, understood
+from releve.apps.recover.said import ENDING, PHASES, STEPS, said, step, voice
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome
 from releve.apps.recover.words import plan_options, source_options
@@ -88,6 +89,12 @@ def recover() -> None:
 @click.option(
     "--at-operator", metavar="STRUCTURE", default="", help="Chez l'infogérant, pour elle."
 )
+@click.option(
+    "--judge-minutes",
+    default=15.0,
+    show_default=True,
+    help="Temps pour juger les sauvegardes, si aucun point sain n'est connu ; 0 : ne pas juger.",
+)
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 32))
 @click.option("--reserve-mb", default=512, show_default=True, help="Place laissée aux écritures.")
 @click.option("--show", is_flag=True, help="Dire ce qui serait fait, et rien d'autre.")
@@ -100,7 +107,8 @@ def start(
     r"""Ouvrir un point sain à la place de TARGET, et ramener les données dans l'ordre des soins.
 
     Opens a clean point at TARGET, which must be empty or absent. Killed or stopped at any moment,
-    `releve recover start TARGET` goes on where it was; with --right, by another right.
+    `releve recover start TARGET` goes on where it was; with --right, by another right. Where no
+    clean point is known yet, the backups are judged first.
 
     \b
     Après une attaque, une seule commande (incident, droit ouvert, clé prêtée) :
@@ -115,7 +123,7 @@ def start(
     """
     ordered_ns = time.time_ns()
     home = RecoveryHome(target)
-    wanted = msgspec.convert(given, Given)
+    wanted = msgspec.convert(given | {"as_json": as_json}, Given)
     stands = check(home) if wanted.begins else bool(home.asked())
     if show and stands:
         _brief(home.asked(), as_json=as_json)
@@ -125,12 +133,13 @@ def start(
     if background and not show:
         _in_background(home, as_json=as_json, tells=not stands)
         return
-    with home.alone(), of_its_time(wanted):
+    with home.alone(), understood(wanted), of_its_time(wanted):
         if stands and wanted.right:
             _brief(renew(home, wanted), as_json=as_json)
         elif not stands:
             with forgetting(home):
                 care = care_by(wanted.care, wanted.today)
+                check_right(wanted)
                 asked = asked_by(home, wanted, ordered_ns)
                 _brief(asked, as_json=as_json)
                 if show:
@@ -282,12 +291,16 @@ def finish(*, target: Path, replace_doubtful: bool, as_json: bool) -> None:
     home.asked()
     _end_driver(home)
     with home.alone():
-        talk = (lambda _: None) if as_json else (lambda step: click.echo(f"… {step}", err=True))
+        talk = (lambda _: None) if as_json else _talk
         report = Finishing(home, talk).run(replace_doubtful=replace_doubtful)
     if as_json:
         click.echo(msgspec.json.encode(report).decode())
     else:
         _tell_report(report)
+
+
+def _talk(name: str) -> None:
+    click.echo(f"… {said(*ENDING[name])}", err=True)
 
 
 @recover.command()

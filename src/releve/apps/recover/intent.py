@@ -51,6 +51,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     http_password_file: str = ""
     ca_file: str = ""
     cache: str = ""
+    judge_minutes: float = 0.0  # for judging, when no clean point is known; 0: nothing is judged
+    as_json: bool = False
 
     @property
     def has_plan(self) -> bool:
@@ -106,7 +108,7 @@ def course_of(
     if not words.has_plan:
         return None
     most = 0 if words.no_newer else MOST_BYTES
-    made = _plan_of_lost(words, secrets) if words.lost else _plan(words)
+    made = _plan_of_lost(words, secrets) if words.lost else _plan(words, secrets)
     way = course(made, folder, most_bytes=most)
     return course(made, folder, most_bytes=most, apart=away) if (away := apart(way)) else way
 
@@ -148,7 +150,7 @@ def _plan_of_lost(words: Words, secrets: Path) -> Plan:
     )
 
 
-def _plan(words: Words) -> Plan:
+def _plan(words: Words, secrets: Path) -> Plan:
     if words.plan:
         try:
             return msgspec.json.decode(Path(words.plan).read_bytes(), type=Plan)
@@ -159,7 +161,16 @@ def _plan(words: Words) -> Plan:
     from releve.apps.recover.planning import cut_of, known_plan
 
     cut = cut_of(words.incident, words.first_write, words.server_home)
-    return known_plan(State(words.state or None), cut)
+    state = State(words.state or None)
+    made = known_plan(state, cut)
+    is_known = bool(made.sets) and all(one.snapshot for one in made.sets)
+    if is_known or not words.judge_minutes or not state.is_configured():
+        return made
+    from releve.apps.recover.judging import judge_first
+
+    user, secret = reader_of(words, secrets)
+    judge_first(state, words.judge_minutes, user, secret, as_json=words.as_json)
+    return known_plan(state, cut)
 
 
 def source_of(

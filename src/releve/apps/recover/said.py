@@ -25,6 +25,12 @@ PHASES: Mapping[Phase, tuple[str, str]] = {
     Phase.VERIFYING: ("se vérifie", "verifying"),
     Phase.DONE: ("terminé et vérifié", "done and verified"),
 }
+# What `recover finish` does, as its driver names it.
+ENDING: Mapping[str, tuple[str, str]] = {
+    "closing": ("le dossier se ferme", "closing the folder"),
+    "cleaning": ("il devient un dossier ordinaire", "making it an ordinary folder"),
+    "verifying": ("chaque fichier est vérifié", "verifying every file"),
+}
 
 
 def said(fr: str, en: str) -> str:
