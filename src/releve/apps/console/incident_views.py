@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
+from releve.apps.console.way_back import Way, unjudged, way_back
 from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.ports import Unit
@@ -97,6 +98,8 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallClock, ...]
     course: tuple[Milestone, ...]
     others: tuple[Incident, ...]  # open ones that could be the same attack
+    way: Way | None = None  # what the recovery's command needs besides; None: nothing is known
+    unjudged: tuple[str, ...] = ()  # hosts of which no backup was judged clean
     duties: tuple[Look, ...] = ()  # the legal clocks that run, worst first
 
     @property
@@ -167,6 +170,8 @@ def case_view(
         calls=call_clocks(calls, now),
         course=milestones(incident, calls, runs, recoveries, clocks),
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
+        way=way_back(unit, incident, names, now),
+        unjudged=unjudged(unit, incident),
     )
 
 
