@@ -87,8 +87,8 @@ def test_a_host_whose_backups_nobody_judged_clean_is_named(visitor: Visitor) -> 
     unjudged = "serveur : aucune sauvegarde n’y est jugée saine"
     assert unjudged not in read(visitor), "nothing is known of its backups"
     ran = ev.BackupRan(seen_at=now, ok=True, ms=9.0)
-    take(visitor.served.store, host.structure, host.id, batch(ran), now)
+    take(visitor.served.store, host.structure, host.id, batch(ran, first=20), now)
     assert unjudged in read(visitor)
     clean = msgspec.structs.replace(ran, verdict="clean", clean_at=now - dt.timedelta(hours=1))
-    take(visitor.served.store, host.structure, host.id, batch(clean), now)
+    take(visitor.served.store, host.structure, host.id, batch(clean, first=30), now)
     assert unjudged not in read(visitor)

@@ -280,7 +280,13 @@ def vitals_of(home: Home, config: Config, guards: Guards) -> Vitals:
     status = guards.status()
     # None while no guard was ever started here: not down, only not up yet.
     running = None if status is None else status.running
-    return Vitals(version=releve.__version__, guard_running=running)
+    none = _has_no_folders(config)
+    return Vitals(version=releve.__version__, guard_running=running, has_no_folders=none)
+
+
+def _has_no_folders(config: Config) -> bool:
+    """As it was taken in; what a person gave it to guard or back up since counts more."""
+    return config.no_folders and not (config.guard or config.backup)
 
 
 def _demonstrated(runs: bool) -> Vitals:
@@ -291,7 +297,11 @@ async def flush(home: Home, config: Config, spool: SqliteSpool) -> int:
     """Send what is spooled, now; how many events. Raises TemporaryError."""
     server, sent = open_server(home, config), 0
     try:
-        vitals = Vitals(version=releve.__version__, is_demonstration=config.demonstration)
+        vitals = Vitals(
+            version=releve.__version__,
+            is_demonstration=config.demonstration,
+            has_no_folders=_has_no_folders(config),
+        )
         # The running agent gets the orders; here they would be answered by nobody.
         while await to_thread.run_sync(spool.waiting):
             sent += await send_once(spool, server, vitals, Pace(), lambda _: None)
