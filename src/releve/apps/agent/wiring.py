@@ -127,6 +127,17 @@ def guard_command(config: Config) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "releve.apps.guard", "run", *words, *server)
 
 
+def guard_stores(config: Config) -> list[str]:
+    """Where the guard of this host keeps originals, as far as there are any."""
+    from releve.adapters.store.source import stores_near
+
+    named = [word for word in _given(config.guard, "--store")[1:] if Path(word).is_dir()]
+    words = config.guard
+    folders = [words[n + 1] for n, word in enumerate(words[:-1]) if word == "--protect"]
+    near = [store for folder in folders if Path(folder).is_dir() for store in stores_near(folder)]
+    return list(dict.fromkeys([*named, *near]))
+
+
 def backup_command(config: Config) -> tuple[str, ...]:
     """Each backup is judged, from the first on: after an attack nobody waits for that.
 
