@@ -222,11 +222,12 @@ def test_what_a_recovery_needs_is_listed_until_the_vault_has_it(
         renewed = msgspec.structs.replace(vault, public_key=public)
         unit.put_vault(msgspec.structs.replace(record, vault=renewed))
     told = ToldVault(store, owner.id, vault.id, token, key)
-    base = msgspec.structs.replace(full_standing(told, T0), structure="cabinet-du-parc", hosts=())
     path = PathStanding(name="nuit", host="", until_ns=1)
-    for approvers, paths, asks in ((1, (), 2), (2, (), 1), (2, None, 1), (2, (path,), 0)):
-        standing = msgspec.structs.replace(base, approvers=approvers, paths=paths)
-        told.tell_standing(standing, T0)
+    known = ((1, (), 2), (2, (), 1), (2, None, 1), (2, (path,), 0))
+    for minute, (approvers, paths, asks) in enumerate(known, 1):
+        at = T0 + dt.timedelta(minutes=minute)
+        facts = {"structure": "cabinet-du-parc", "approvers": approvers, "paths": paths}
+        told.tell_standing(msgspec.structs.replace(full_standing(told, at), **facts), at)
         again, _ = take(store, home, text.replace("ab" * 32, public), tmp_path)
         needed = [one for one in again.by_hand if "approver add" in one or "agreement add" in one]
         assert len(needed) == asks, needed
