@@ -20,7 +20,7 @@ from releve.adapters.scan.rules import NoRules, YaraRules, rules
 from releve.apps.backup.state import State, SystemClock
 from releve.flow.scan import BUDGET, Scan
 from releve.flow.scan_ports import Reading, Scanned
-from releve.model.clean import Verdict
+from releve.model.clean import Verdict, Why
 from releve.model.errors import ReleveError
 from releve.report.text import Voice
 
@@ -132,8 +132,14 @@ class SnapshotHarmedError(ReleveError):
         " change as good: `releve recover accept`."
     )
 
-    def __init__(self, snapshot: str, why: str) -> None:
-        super().__init__(f"Snapshot {snapshot[:8]} shows harm: {why}.")
+    remedy_fr = (
+        "Regarder `releve recover plan` : il nomme les dernières sauvegardes saines. Si une personne sait"
+        " ce changement bon : `releve recover accept`."
+    )
+
+    def __init__(self, snapshot: str, why: Why) -> None:
+        super().__init__(f"Snapshot {snapshot[:8]} shows harm: {why.en}.")
+        self.fr = f"La sauvegarde {snapshot[:8]} est faite, et montre un dégât : {why.fr}."
         self.snapshot = snapshot
 
 
@@ -153,12 +159,12 @@ def after_backup(state: State, snapshot: str, *, as_json: bool) -> None:
 
     Raises: SnapshotHarmedError.
     """
-    harm = ""
+    harm: Why | None = None
     try:
         for done in scan_now(state, teller=Teller(as_json=as_json)):
             tell_scanned(done, as_json=as_json)
             if done.snapshot == snapshot and done.verdict is Verdict.BAD:
-                harm = next(j.why[0].en for j in done.judgements if j.verdict is Verdict.BAD)
+                harm = next(j.why[0] for j in done.judgements if j.verdict is Verdict.BAD)
     except ReleveError as error:
         if as_json:
             _print({"event": "not_judged", "status": error.status, "why": str(error)})

@@ -116,7 +116,8 @@ def _for_recovery(wanted: Wanted, standing: Standing | None) -> list[str]:
         lines.append(
             f"{place} : inscrire deux approbateurs au moins, chacun avec sa clé : releve vault"
             " approver make-key FICHIER, puis releve vault approver add NOM --public-key FICHIER.pub ;"
-            " sans eux, personne n'ouvre le droit de relire après une attaque"
+            " sans eux, personne n'ouvre le droit de relire après une attaque (fait : le coffre le dit au"
+            " serveur dans les cinq minutes)"
         )
     if standing is None or not standing.paths:
         path = vault_word(f"nuit-{word}")

@@ -55,7 +55,11 @@ def _place(vault: Vault, said: str) -> str:
     known |= {one.repository.structure for one in vault.book.generations()}
     if place not in known:
         named = ", ".join(sorted(known)) or "-"
-        raise VaultNameError(said, f"no structure is called so here; there are: {named}")
+        raise VaultNameError(
+            said,
+            f"no structure is called so here; there are: {named}",
+            f"aucune structure ne s'appelle ainsi ici ; il y a : {named}",
+        )
     return place
 
 
