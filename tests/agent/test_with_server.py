@@ -233,7 +233,9 @@ def test_the_guard_goes_on_after_the_agent_and_is_ended_by_its_own_command(site:
     site.agent.terminate()
     assert site.agent.wait(20) == 0
     assert releve("agent", "status", *home, status=3)["guard_running"]
-    assert not releve("agent", "stop-guard", *home)["guard_running"]
+    ended = releve("agent", "stop-guard", *home)
+    assert not ended["guard_running"]
+    assert str(site.agent_home.with_name("held")) in ended["stores"], "copies of files stay there"
 
 
 def outputs(site: Site) -> list[bytes]:

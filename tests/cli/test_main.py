@@ -11,6 +11,9 @@ import pytest
 
 from releve.apps.cli import exits, main
 from releve.apps.cli.called import to_type
+from releve.apps.cli.exits import exits_of
+from releve.apps.cli.french import FRENCH
+from releve.flow.recovery.errors import TargetError
 from releve.model.errors import NotRootError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -68,12 +71,51 @@ def test_version_is_told(capsys):
     assert capsys.readouterr().out.startswith("releve 0.")
 
 
-def test_an_error_for_people_is_a_message_a_remedy_and_a_status(failing, capsys):
+@pytest.fixture
+def terminal(monkeypatch):
+    """Sets the terminal's language; it begins with none."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda wish: monkeypatch.setenv("LANG", wish)
+
+
+def test_an_error_for_people_is_a_message_a_remedy_and_a_status(failing, capsys, terminal):
     failing(NotRootError("Exact watching"))
+    terminal("en_GB.UTF-8")
     assert main.run(["fail"]) == NotRootError.status
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"releve: Exact watching needs root.\n  {NotRootError.remedy}\n"
+
+
+@pytest.mark.parametrize("wish", ["", "C.UTF-8", "fr_FR.UTF-8", "de_DE.UTF-8"])
+def test_it_is_in_french_where_the_terminal_is_not_set_to_english(failing, capsys, terminal, wish):
+    failing(NotRootError("Exact watching"))
+    terminal(wish)
+    main.run(["fail"])
+    what, remedy, detail = capsys.readouterr().err.splitlines()
+    assert what == "releve: il faut être root."
+    assert remedy.startswith("  Lancer la même commande avec sudo")
+    assert detail == "  Détail technique : Exact watching needs root."
+    failing(TargetError("/srv/cabinet", "it is not empty", "il n'est pas vide"))
+    main.run(["fail"])
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "releve: /srv/cabinet : il n'est pas vide.",
+        f"  {TargetError.remedy_fr}",
+    ], "what holds its facts in French needs no detail"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["recover start", "recover status", "recover stop", "recover finish", "recover plan",
+     "recover scan", "restore file"],
+)  # fmt: skip
+def test_who_recovers_at_night_reads_every_refusal_in_french(command):
+    found = exits_of(command)
+    assert found
+    for error in found:
+        assert error.__name__ in FRENCH or error.remedy_fr, error.__name__
 
 
 def test_commands_are_told_as_they_can_be_typed_here(monkeypatch, tmp_path):

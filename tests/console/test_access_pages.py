@@ -8,7 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.apps.server.leaving import Decided, Office, erase
 from releve.assist.escalation import Acknowledged
 from releve.flow.server import access, situations
 from releve.flow.server.assist import answering, asking
@@ -60,6 +62,26 @@ def test_an_operator_chooses_says_why_works_and_is_seen(served: Running) -> None
     out = client.get("/")
     assert "serveur de Cabinet" not in out.text
     assert client.get("/login").status_code == 200
+
+
+def test_who_was_in_a_structure_that_left_is_told_so_once(served: Running, tmp_path: Path) -> None:
+    practice = fill(served.store, "Cabinet").structure
+    client = operator(served, practice)
+    form = {"csrf": token(client.get(f"/structures?to={practice}").text), "structure": practice}
+    assert client.post("/structures", data=form | {"reason": REASON}).status_code == 200
+    owner = next(one for one in served.store.structures() if one.id == practice)
+    key = Ed25519PrivateKey.generate()
+    office = Office(store=served.store, key=key, now=served.context.clock.now())
+    erase(office, owner, Decided(by="Anne", reason="fin de contrat"), tmp_path / "out")
+    told = client.get("/")
+    assert told.status_code == 410
+    assert "Cette structure a quitté Relève" in told.text
+    assert "Cabinet" not in told.text, "a cookie shows no name"
+    again = client.get("/")
+    assert (again.status_code, again.url.path) == (200, "/login"), "and then the door"
+    stranger = httpx.Client(base_url=served.url, trust_env=False, follow_redirects=True)
+    stranger.cookies.set("releve-place", "s-nothing")
+    assert stranger.get("/").url.path == "/login"
 
 
 def test_nobody_shuts_the_door_on_oneself(served: Running) -> None:

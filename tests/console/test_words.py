@@ -72,6 +72,8 @@ def test_zero_is_singular_in_french_and_plural_in_english() -> None:
 def test_a_span_is_rounded_down_and_a_legal_delay_counts_its_hours() -> None:
     french, english = Words("fr"), Words("en")
     hour = 3600
+    assert french.lasting(0.412) == "0,4\u00a0s", "no age is said in milliseconds"
+    assert (english.lasting(59.6), french.lasting(0)) == ("59\u00a0s", "0\u00a0s")
     assert french.lasting(47 * hour) == "47\u00a0h 00"
     assert french.lasting(2.9 * 24 * hour) == "2\u00a0jours"  # not three
     assert french.hours(71.99 * hour) == "71\u00a0h 59"

@@ -212,6 +212,25 @@ def settled(
         time.sleep(0.2)
 
 
+def test_a_running_portable_guard_is_found_by_its_folder_and_one_inside_it(
+    share: Path, guarding: Callable[..., Guarding]
+) -> None:
+    """By the words of `--help`, as root and as the user who started it."""
+    guard = guarding()
+    command = [sys.executable, "-m", "releve.apps.cli.main", "guard", "status", "--json"]
+    env = {**os.environ, "PYTHONPATH": "src", "HOME": str(share.parent)}
+    for who in ((), _AS_USER):
+        for folder in (share, share / "d00"):
+            asked = [*who, *command, "--protect", str(folder)]
+            told = subprocess.run(
+                asked, env=env, cwd=Path(__file__).parents[2], capture_output=True, check=False
+            )
+            assert told.returncode == 0, told.stderr
+            (held,) = json.loads(told.stdout)["body"]["folders"]
+            assert held["path"] == str(share)
+    assert guard.end() == 0
+
+
 @pytest.mark.parametrize("mode", ["inplace", "newunlink", "over", "rename", "slow"])
 def test_every_file_is_back_after_an_attack_by_the_same_user(
     share: Path, arena: Arena, guarding: Callable[..., Guarding], mode: str

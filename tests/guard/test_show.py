@@ -22,7 +22,7 @@ def test_the_standing_of_a_guard_is_lines_for_people() -> None:
     told = standing(Status(enforce=True, folders=(_FOLDER,), frozen=("9",), stopped=(_STOP,)))
     assert told.splitlines() == [
         "Le gardien agit.",
-        "/srv/cabinet : 3 fichiers tenus (reflink), 0.0 Mo ; place : 2.0 Go",
+        "/srv/cabinet : 3 fichiers tenus (reflink), 0\u00a0o ; place : 2,0\u00a0Go",
         "Suspendu, à décider : 9",
         f"{_STOP.at}  Constaté, personne à arrêter : python3.11, {_AFTER} — contenu devenu bruit",
     ]

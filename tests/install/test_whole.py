@@ -58,11 +58,14 @@ class Practice:
         self.docs, self.out = folder / "docs", folder / "accueil"
         (self.docs / "lettres").mkdir(parents=True)
         for number in range(12):
-            (self.docs / "lettres" / f"CR {number}.txt").write_bytes(os.urandom(300))
+            self.letter(number, f"Compte rendu {number} : suivi, rien à signaler.\n" * 20)
         self.command = folder / "releve"
         self.command.write_text(f'#!/bin/sh\nexec {sys.executable} -m releve.apps.cli.main "$@"\n')
         self.command.chmod(0o755)
         self.said = ""  # by all commands, both streams
+
+    def letter(self, number: int, text: str) -> None:
+        (self.docs / "lettres" / f"CR {number}.txt").write_text(text)
 
     def serve_vault(self, *words: str) -> str:
         """Over TLS by an authority of its own; its address."""
@@ -296,6 +299,22 @@ def test_what_lacks_is_said_with_its_remedy(practice: Practice) -> None:
     assert states(practice.install(bag))["first_drill"] == "done"
 
 
+def test_a_first_backup_that_shows_harm_is_made_and_said(practice: Practice) -> None:
+    """Who is taken in after an attack, or with files that cannot be read: judged from the first on."""
+    for number in range(12):
+        (practice.docs / "lettres" / f"CR {number}.txt").write_bytes(os.urandom(9000))
+    vault_url = practice.serve_vault()
+    practice.onboard(vault_url, f'vault_home = "{practice.gate.data}"')
+    steps = practice.install(practice.carry())
+    assert steps["first_backup"]["state"] == "done"
+    assert "jugée ATTEINTE" in steps["first_backup"]["said"]
+    state = practice.folder / "host/state"
+    assert f"`releve recover scan --list --state {state}`" in steps["first_backup"]["hand"]
+    assert steps["first_drill"]["state"] == "done", "it stands at the vault, and comes back"
+    known = practice.known().state.backup
+    assert (known.verdict, known.clean_at) == ("bad", None)
+
+
 def test_a_host_without_folders_backs_nothing_up_and_says_so(practice: Practice) -> None:
     practice.onboard("https://coffre:8440", f'vault_home = "{practice.gate.data}"')
     bag = practice.folder / "stick"
@@ -369,6 +388,7 @@ def what_was_made(practice: Practice, laid: Path) -> None:
     assert known.name == HOST
     assert known.state.backup is not None
     assert known.state.backup.last_good_at is not None
+    assert (known.state.backup.verdict, known.state.backup.clean_at is not None) == ("clean", True)
     assert known.state.drill is not None
     assert known.state.drill.last_good_at is not None
     assert (host / "drills/certificates" / f"{known.state.drill.good_drill}.json").exists()

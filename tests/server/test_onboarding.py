@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.adapters.sql.store import SqlStore
 from releve.apps.cli.main import cli, run
@@ -30,7 +31,9 @@ from releve.flow.server.enrol import enrol
 from releve.flow.server.signin import check_password
 from releve.flow.server.vaults import who
 from releve.flow.wire import EnrolRequest
+from releve.model.standing import PathStanding
 from tests.server.test_structures_apart import dump
+from tests.server.vaults import ToldVault, full_standing
 from tests.server.world import T0
 
 VAULT = (
@@ -111,7 +114,7 @@ def _every_step_can_be_typed(lines: tuple[str, ...]) -> None:
     assert said.index("installer-serveur") < said.index("installer-accueil")
     assert "backup setup" not in said
     assert "drill run" not in said
-    for command in re.findall("releve ([a-z ]+)", said):
+    for command in re.findall(r"releve ((?:[a-z][a-z-]* ?)+)", said):
         assert CliRunner().invoke(cli, [*command.split(), "--help"]).exit_code == 0, command
 
 
@@ -171,6 +174,63 @@ def test_one_script_for_a_vault_of_several_structures(
     ]  # fmt: skip
     assert ["--reads 20G" in line for line in lines] == [False, True]
     assert subprocess.run(["sh", "-n", file], check=False).returncode == 0
+
+
+def test_what_is_done_once_for_a_vault_is_listed_once(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plan_text(capsys)
+    one, second = text.index("[[structures]]"), tmp_path / "clients.toml"
+    other = text[one:].replace("Cabinet du Parc", "Cabinet du Moulin").replace("camille", "zoe")
+    second.write_text(text + "\n" + other)
+    words = [
+        "onboard",
+        str(second),
+        "--home",
+        str(home.path),
+        "--out",
+        str(tmp_path / "o"),
+        "--json",
+    ]
+    assert run(words) == 0
+    lists = [taken["by_hand"] for taken in json.loads(capsys.readouterr().out)["structures"]]
+    every = [line for lines in lists for line in lines]
+    for once in ("redémarrer sa porte", "coffre-coffre-ababab.sh", "inscrire deux approbateurs"):
+        assert len([line for line in every if once in line]) == 1, once
+    assert [line for line in lists[0] if "redémarrer" in line], "before the first installer"
+    for name, lines in zip(("parc", "moulin"), lists, strict=True):
+        (path,) = [line for line in lines if "agreement add" in line]
+        assert f"agreement add nuit-cabinet-du-{name} --structure cabinet-du-{name} " in path
+
+
+def test_what_a_recovery_needs_is_listed_until_the_vault_has_it(
+    store: SqlStore, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plan_text(capsys)
+    taken, _ = take(store, home, text, tmp_path)
+    (owner,) = store.structures()
+    token = next(Path(taken.folder).glob("coffre-*.token")).read_text().strip()
+    asking = who(store, token)
+    assert asking is not None
+    with store.unit(owner.id) as unit:
+        (vault,) = unit.vaults()
+        record = unit.vault(vault.id)
+    assert record is not None
+    key = Ed25519PrivateKey.generate()
+    with store.unit(owner.id) as unit:
+        public = key.public_key().public_bytes_raw().hex()
+        renewed = msgspec.structs.replace(vault, public_key=public)
+        unit.put_vault(msgspec.structs.replace(record, vault=renewed))
+    told = ToldVault(store, owner.id, vault.id, token, key)
+    path = PathStanding(name="nuit", host="", until_ns=1)
+    known = ((1, (), 2), (2, (), 1), (2, None, 1), (2, (path,), 0))
+    for minute, (approvers, paths, asks) in enumerate(known, 1):
+        at = T0 + dt.timedelta(minutes=minute)
+        facts = {"structure": "cabinet-du-parc", "approvers": approvers, "paths": paths}
+        told.tell_standing(msgspec.structs.replace(full_standing(told, at), **facts), at)
+        again, _ = take(store, home, text.replace("ab" * 32, public), tmp_path)
+        needed = [one for one in again.by_hand if "approver add" in one or "agreement add" in one]
+        assert len(needed) == asks, needed
 
 
 def test_again_nothing_is_doubled_and_what_is_new_is_said(

@@ -179,3 +179,23 @@ def test_a_demonstration_whose_guard_is_gone_is_over_and_nothing_is_called_well(
     )
     assert outlook((host,), (), 0, T0).state == "ended"
     assert with_vitals(ready, guard_runs=False, is_demonstration=False).guard == "down"
+
+
+def test_a_host_taken_in_without_folders_is_finished_when_its_agent_was_heard() -> None:
+    heard = Host(
+        id="h1", structure="s", name="accueil", enrolled_at=T0, carries_care=False, last_seen_at=T0
+    )
+    state = run(
+        ready(),
+        ev.BackupRan(seen_at=T0, ok=True, ms=1.0, snapshot_at=T0),
+        ev.DrillRan(seen_at=T0, ok=True, drill="d", all_local_s=1.0),
+    )
+    server = msgspec.structs.replace(heard, id="h2", name="serveur", state=state)
+    assert outlook([server], [], 0, T0).state == "well"
+    assert outlook([server, heard], [], 0, T0).state == "setup", "it may have folders to come"
+    told = with_vitals(HostState(), guard_runs=None, is_demonstration=False, has_no_folders=True)
+    desk = msgspec.structs.replace(heard, state=told)
+    assert outlook([server, desk], [], 0, T0).state == "well"
+    never = msgspec.structs.replace(desk, last_seen_at=None)
+    assert outlook([server, never], [], 0, T0).state == "today"
+    assert outlook([desk], [], 0, T0).state == "setup", "nothing is protected at all"

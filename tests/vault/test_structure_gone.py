@@ -150,11 +150,17 @@ def test_run_again_it_knows_the_vault_from_what_was_handed_over(shared: Shared, 
     assert shared.credentials() == {"srv.cabinet": "open", "srv.clinique": "closed"}
 
 
-def test_leaving_names_what_is_done_by_hand_at_a_vault_elsewhere(shared: Shared, tmp_path):
+def test_leaving_names_what_is_done_by_hand_at_a_vault_elsewhere(shared: Shared, tmp_path, capsys):
     said = shared.leave(tmp_path / "out", "--vault-data", str(tmp_path / "elsewhere"))
     assert "releve vault leave clinique" in said
+    assert "le magasin du gardien" in said, "copies of files, which stay on the hosts"
+    assert "releve agent stop-guard" in said
     assert shared.credentials() == {"srv.cabinet": "open", "srv.clinique": "open"}
-    shared.cli("vault", "leave", "clinique", "--data", str(shared.gate.data))
+    with pytest.raises(AssertionError, match="118 == 0"):
+        shared.cli("vault", "leave", "Clinique du Lac", "--data", str(shared.gate.data))
+    assert "il y a : cabinet, clinique" in capsys.readouterr().err
+    told = shared.cli("vault", "leave", "Clinique", "--data", str(shared.gate.data))
+    assert told.startswith("clinique : droits fermés : srv.clinique")
     assert shared.credentials() == {"srv.cabinet": "open", "srv.clinique": "closed"}
     again = shared.cli("vault", "leave", "clinique", "--data", str(shared.gate.data), "--json")
     assert (json.loads(again)["closed"], json.loads(again)["reporting_ended"]) == ([], False)

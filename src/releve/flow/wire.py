@@ -25,6 +25,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     guard_running: bool | None = None  # None: this host never ran a guard
     waiting_events: int = 0
     is_demonstration: bool = False  # what is told here is a simulation's
+    has_no_folders: bool = False  # it was taken in to guard and back up nothing, and does so
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

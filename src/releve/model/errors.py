@@ -7,11 +7,14 @@ They hold facts as attributes and do nothing. `docs/errors.md` is generated from
 class ReleveError(Exception):
     """Base of every error that a person can mend.
 
-    `status` is the exit status of the command; `remedy` says in one sentence what to do.
+    `status` is the exit status of the command; `remedy` says in one sentence what to do. `fr` and
+    `remedy_fr` say the same in French, where they hold facts; for most `apps/cli/french.py` does.
     """
 
     status = 1
     remedy = ""
+    fr = ""
+    remedy_fr = ""
 
 
 class UsageError(ReleveError):
@@ -19,6 +22,11 @@ class UsageError(ReleveError):
 
     status = 2
     remedy = "See `releve --help`."
+    remedy_fr = "Voir `releve --help`."
+
+    def __init__(self, said: str = "", fr: str = "") -> None:
+        super().__init__(said)
+        self.fr = fr
 
 
 class NotRootError(ReleveError):

@@ -75,6 +75,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
 
     guard: str = "unknown"  # "unknown", "starting", "watching", "enforcing", "down", "ended"
     is_demonstration: bool = False  # a simulation told all this; its guard ends with it
+    has_no_folders: bool = False  # taken in to guard and back up nothing: a reception desk
     folders: tuple[FolderState, ...] = ()
     guard_restarts: int = 0
     events_dropped: int = 0

@@ -112,6 +112,14 @@ class OpeningStanding(msgspec.Struct, frozen=True, kw_only=True):
     is_drill: bool = False  # opened by the vault itself on a path for drills
 
 
+class PathStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """A path agreed beforehand for incidents, in force: its clean room opens a right at once."""
+
+    name: str
+    host: str  # empty: every host
+    until_ns: int
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One structure's part of a vault, at one time."""
 
@@ -131,6 +139,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[HoldStanding, ...] = ()
     openings: tuple[OpeningStanding, ...] = ()
     approvers: int = 0
+    paths: tuple[PathStanding, ...] | None = None  # None: a vault of before, which tells none
 
 
 class SignedStanding(msgspec.Struct, frozen=True, kw_only=True):

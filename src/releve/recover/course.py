@@ -29,8 +29,15 @@ class NoCleanPointError(ReleveError):
         " person take a doubtful snapshot on themselves: `releve recover accept`."
     )
 
-    def __init__(self, folder: str, why: str) -> None:
+    remedy_fr = (
+        "Voir `releve recover plan` et `releve recover scan --list` ; si une personne sait bonne une"
+        " sauvegarde douteuse : `releve recover accept`."
+    )
+
+    def __init__(self, folder: str, why: str, fr: str = "") -> None:
         super().__init__(f"No clean point for {folder}: {why}.")
+        about = "la reprise" if folder == "the recovery" else folder
+        self.fr = f"Pas de point sain pour {about} : {fr or why}."
 
 
 class Cause(StrEnum):
@@ -97,7 +104,9 @@ def course(
     """
     whole = _set_for(plan, folder)
     if whole.snapshot is None:
-        raise NoCleanPointError(whole.path, "no snapshot of it is clean")
+        raise NoCleanPointError(
+            whole.path, "no snapshot of it is clean", "aucune sauvegarde n'en est saine"
+        )
     wanted = (folder or whole.path).rstrip("/") or "/"
     databases = [s for s in plan.sets if s is not whole and _inside(s.path, wanted)]
     bases = _bases([s for s in databases if s.snapshot not in apart], whole.snapshot)
@@ -123,14 +132,22 @@ def _set_for(plan: Plan, folder: str) -> SetPlan:
     if folder:
         fitting = [s for s in plan.sets if s.path == folder or _inside(folder, s.path)]
         if not fitting:
-            raise NoCleanPointError(folder, "the plan does not name it")
+            raise NoCleanPointError(folder, "the plan does not name it", "le plan ne le nomme pas")
         return max(fitting, key=lambda s: len(s.path))
     every = [s for s in plan.sets if not any(_inside(s.path, o.path) for o in plan.sets)]
     # A dump is named by its own path in the repository; only folders can be opened.
     folders = [s for s in every if s.data_set == s.path] or every
     if len(folders) != 1:
-        named = ", ".join(s.path for s in folders) or "nothing was judged"
-        raise NoCleanPointError("the recovery", f"name one folder with --folder ({named})")
+        named = ", ".join(s.path for s in folders)
+        if not named:
+            raise NoCleanPointError(
+                "the recovery", "nothing was judged yet", "aucune sauvegarde n'est jugée encore"
+            )
+        raise NoCleanPointError(
+            "the recovery",
+            f"name one folder with --folder ({named})",
+            f"nommer un dossier par --folder ({named})",
+        )
     return folders[0]
 
 

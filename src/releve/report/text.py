@@ -14,7 +14,8 @@ NBSP = "\u00a0"
 TIED = "{n}" + NBSP  # a number stays on the line of what it counts
 SECOND_MS, MINUTE_MS = 1000, 60_000
 HOUR_S, DAY_S = 3600, 86_400
-MEGA, GIGA = 10**6, 10**9
+STEP = 1000  # from one unit of size to the next
+SIZES = {"fr": ("o", "ko", "Mo", "Go", "To"), "en": ("B", "kB", "MB", "GB", "TB")}
 SMALL = 10  # below it, the first decimal still says something
 MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
@@ -108,7 +109,9 @@ class Voice:
         return f"{self.number(ms / MINUTE_MS, 1)}{NBSP}min"
 
     def age(self, seconds: float) -> str:
-        """Hours and days where minutes say nothing any more."""
+        """Hours and days where minutes say nothing any more; nobody counts an age in milliseconds."""
+        if seconds < 1:
+            return f"{self.number(seconds, 1)}{NBSP}s"
         if seconds < 2 * HOUR_S:
             return self.duration(seconds * 1000)
         if seconds < 2 * DAY_S:
@@ -116,10 +119,11 @@ class Voice:
         return f"{self.number(seconds / DAY_S, 1)}{NBSP}{'j' if self.lang == 'fr' else 'd'}"
 
     def size(self, count: int) -> str:
-        byte = "o" if self.lang == "fr" else "B"
-        large = count >= GIGA
-        value = count / (GIGA if large else MEGA)
-        return f"{self.number(value, 1)}{NBSP}{'G' if large else 'M'}{byte}"
+        """In the unit that leaves something to read: a first backup may be of a few kilobytes."""
+        value, unit = float(count), 0
+        while round(value, 1 if unit else 0) >= STEP and unit < len(SIZES[self.lang]) - 1:
+            value, unit = value / STEP, unit + 1
+        return f"{self.number(value, 1 if unit else 0)}{NBSP}{SIZES[self.lang][unit]}"
 
     def moment(self, at: str | dt.datetime) -> str:
         """An ISO 8601 time as a person writes it; what is not a time is shown as it came.

@@ -56,9 +56,15 @@ def step(  # noqa: C901, PLR0911, PLR0912  # one row per event is the point
             return state
 
 
-def with_vitals(state: HostState, *, guard_runs: bool | None, is_demonstration: bool) -> HostState:
+def with_vitals(
+    state: HostState,
+    *,
+    guard_runs: bool | None,
+    is_demonstration: bool,
+    has_no_folders: bool = False,
+) -> HostState:
     """The state with what the agent says of itself. A demonstration that is over has no guard."""
-    state = _replace(state, is_demonstration=is_demonstration)
+    state = _replace(state, is_demonstration=is_demonstration, has_no_folders=has_no_folders)
     if guard_runs is False:
         return _replace(state, guard="ended" if is_demonstration else "down")
     return state

@@ -220,16 +220,24 @@ def _how_far(call: HelpRequest) -> str:
 def lacks_backup(host: Host) -> bool:
     """It never made a good one; a demonstration tells of none."""
     told = host.state.backup
-    return not host.state.is_demonstration and (told is None or told.last_good_at is None)
+    return _proves(host) and (told is None or told.last_good_at is None)
 
 
 def lacks_drill(host: Host) -> bool:
     """Its backups were never proved."""
     told = host.state.drill
-    return not host.state.is_demonstration and (told is None or told.last_good_at is None)
+    return _proves(host) and (told is None or told.last_good_at is None)
+
+
+def _proves(host: Host) -> bool:
+    """Backups and drills are expected of it."""
+    return not (host.state.is_demonstration or host.state.has_no_folders)
 
 
 def _lacks(hosts: Sequence[Host]) -> list[Concern]:
+    """A host that was taken in without folders is all there once it was heard; one at least has some."""
+    keeping = [h for h in hosts if not (h.state.has_no_folders and h.state.guard == "unknown")]
+    hosts = keeping or hosts
     found = {
         "observing": sum(h.state.guard == "watching" for h in hosts),
         "starting": sum(h.state.guard in ("starting", "unknown") for h in hosts),

@@ -42,16 +42,22 @@ class Overlay:
         """Raises: TargetError."""
         parent = os.path.dirname(self.target)
         if _SPECIAL & set(self.home):
-            raise TargetError(self.home, "its name holds one of : , \\")
+            raise TargetError(
+                self.home, "its name holds one of : , \\", "son nom contient : ou , ou \\"
+            )
         if not os.path.isdir(parent):
-            raise TargetError(self.target, f"{parent} is not there")
+            raise TargetError(self.target, f"{parent} is not there", f"{parent} n'existe pas")
         if os.path.lexists(self.target) and not mounts.mounted(self.target):
             if os.path.islink(self.target) or not os.path.isdir(self.target):
-                raise TargetError(self.target, "it is not a folder")
+                raise TargetError(self.target, "it is not a folder", "ce n'est pas un dossier")
             if os.listdir(self.target):
-                raise TargetError(self.target, "it is not empty")
+                raise TargetError(self.target, "it is not empty", "il n'est pas vide")
             if os.stat(self.target).st_dev != os.stat(self.home).st_dev:
-                raise TargetError(self.target, "it is on another file system than its parent")
+                raise TargetError(
+                    self.target,
+                    "it is on another file system than its parent",
+                    "il est sur un autre système de fichiers que son dossier parent",
+                )
 
     @property
     def is_mounted(self) -> bool:
@@ -205,7 +211,11 @@ class Overlay:
         if os.path.isdir(self.upper):
             mounts.unseal(self.target)
             if os.listdir(self.target):  # a file system that cannot seal
-                raise TargetError(self.target, "somebody wrote into it while it was closed")
+                raise TargetError(
+                    self.target,
+                    "somebody wrote into it while it was closed",
+                    "quelqu'un y a écrit pendant qu'il était fermé",
+                )
             os.rename(self.upper, self.target)
         sync(os.path.dirname(self.target))
 

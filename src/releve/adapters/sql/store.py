@@ -41,6 +41,10 @@ class SqlStore(
         """For a structure that leaves."""
         return Leavings(self._engine, self._seal)
 
+    def left_at(self, structure: str) -> dt.datetime | None:
+        kept = self.leavings().erasure_of(structure)
+        return kept.at if kept else None
+
     def close(self) -> None:
         self._engine.dispose()
 

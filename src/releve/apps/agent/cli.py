@@ -197,11 +197,18 @@ def stop_guard(home: Path, as_json: bool) -> None:
     Ending the agent leaves the guard at work on purpose; this is for taking it out of service.
     """
     place = Home(home)
-    place.config()
+    config = place.config()
     with wiring.only_agent(place):
         running = not _end(ProcessGuards(place.guard, ()))
-    words = "Le gardien ne finit pas / does not end." if running else "Plus de gardien / no guard."
-    _say(as_json, {"guard_running": running}, words)
+    words = [
+        "Le gardien ne finit pas / does not end." if running else "Plus de gardien / no guard."
+    ]
+    stores = wiring.guard_stores(config)
+    words += [
+        f"Reste son magasin, des copies des fichiers gardés / its store stays, copies of files: {one}"
+        for one in stores
+    ]
+    _say(as_json, {"guard_running": running, "stores": stores}, "\n".join(words))
 
 
 @agent.command()

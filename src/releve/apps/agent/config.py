@@ -64,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     labels: dict[str, str] = {}  # protected folder -> the name that may leave the host
     heartbeat_seconds: float = 30.0
     demonstration: bool = False  # its lines are fed to it, and it obeys no order
+    no_folders: bool = False  # taken in without any: what it lacks is not still to come
     spool_bytes: int = 256 * 1024 * 1024
 
 

@@ -127,9 +127,24 @@ def guard_command(config: Config) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "releve.apps.guard", "run", *words, *server)
 
 
+def guard_stores(config: Config) -> list[str]:
+    """Where the guard of this host keeps originals, as far as there are any."""
+    from releve.adapters.store.source import stores_near
+
+    named = [word for word in _given(config.guard, "--store")[1:] if Path(word).is_dir()]
+    words = config.guard
+    folders = [words[n + 1] for n, word in enumerate(words[:-1]) if word == "--protect"]
+    near = [store for folder in folders if Path(folder).is_dir() for store in stores_near(folder)]
+    return list(dict.fromkeys([*named, *near]))
+
+
 def backup_command(config: Config) -> tuple[str, ...]:
+    """Each backup is judged, from the first on: after an attack nobody waits for that.
+
+    `--no-judge` among the configuration's own words comes later, and counts.
+    """
     words = config.backup if "--json" in config.backup else (*config.backup, "--json")
-    return (*RELEVE, "backup", "run", *words)
+    return (*RELEVE, "backup", "run", "--judge", *words)
 
 
 def drill_command(config: Config) -> tuple[str, ...]:
@@ -276,7 +291,13 @@ def vitals_of(home: Home, config: Config, guards: Guards) -> Vitals:
     status = guards.status()
     # None while no guard was ever started here: not down, only not up yet.
     running = None if status is None else status.running
-    return Vitals(version=releve.__version__, guard_running=running)
+    none = _has_no_folders(config)
+    return Vitals(version=releve.__version__, guard_running=running, has_no_folders=none)
+
+
+def _has_no_folders(config: Config) -> bool:
+    """As it was taken in; what a person gave it to guard or back up since counts more."""
+    return config.no_folders and not (config.guard or config.backup)
 
 
 def _demonstrated(runs: bool) -> Vitals:
@@ -287,7 +308,11 @@ async def flush(home: Home, config: Config, spool: SqliteSpool) -> int:
     """Send what is spooled, now; how many events. Raises TemporaryError."""
     server, sent = open_server(home, config), 0
     try:
-        vitals = Vitals(version=releve.__version__, is_demonstration=config.demonstration)
+        vitals = Vitals(
+            version=releve.__version__,
+            is_demonstration=config.demonstration,
+            has_no_folders=_has_no_folders(config),
+        )
         # The running agent gets the orders; here they would be answered by nobody.
         while await to_thread.run_sync(spool.waiting):
             sent += await send_once(spool, server, vitals, Pace(), lambda _: None)

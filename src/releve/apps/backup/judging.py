@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.restic.engine import Restic
 from releve.adapters.restic.fingerprints import FOLDER as FINGERPRINTS
 from releve.adapters.scan import travel
 from releve.adapters.scan.catalogue import SqliteCatalogue
@@ -19,7 +20,7 @@ from releve.adapters.scan.rules import NoRules, YaraRules, rules
 from releve.apps.backup.state import State, SystemClock
 from releve.flow.scan import BUDGET, Scan
 from releve.flow.scan_ports import Reading, Scanned
-from releve.model.clean import Verdict
+from releve.model.clean import Verdict, Why
 from releve.model.errors import ReleveError
 from releve.report.text import Voice
 
@@ -57,15 +58,20 @@ def catalogue(state: State) -> Iterator[SqliteCatalogue]:
 
 
 @contextlib.contextmanager
-def bench(state: State, *, live: bool = True, mounted: Path | None = None) -> Iterator[Bench]:
-    """Everything a scan needs. Raises: BackupNotSetUpError, CatalogueError, RulesError, ScanRunningError."""
+def bench(
+    state: State, *, live: bool = True, mounted: Path | None = None, engine: Restic | None = None
+) -> Iterator[Bench]:
+    """Everything a scan needs; `engine`: reads by another right than the machine's own.
+
+    Raises: BackupNotSetUpError, CatalogueError, RulesError, ScanRunningError.
+    """
     config = state.config()
     own = state.folder / RULES
     known = rules(own if own.is_dir() else None)
     with _alone(state.folder), catalogue(state) as kept, contextlib.ExitStack() as stack:
         shutil.rmtree(state.folder / SCRATCH, ignore_errors=True)  # of a scan that was killed
         past = SnapshotPast(
-            state.engine(), config.url, state.folder / SCRATCH, live=live, mounted=mounted
+            engine or state.engine(), config.url, state.folder / SCRATCH, live=live, mounted=mounted
         )
         stack.callback(past.close)
         yield Bench(scan=Scan(past, kept, known, SystemClock()), catalogue=kept, rules=known)
@@ -88,11 +94,12 @@ def scan_now(
     *,
     live: bool = True,
     mounted: Path | None = None,
+    engine: Restic | None = None,
     teller: "Teller",
 ) -> Iterable[Scanned]:
     """Judge what waits; also called after each backup. Raises: those of `bench`."""
     budget = BUDGET if minutes is None else dt.timedelta(minutes=minutes)
-    with bench(state, live=live, mounted=mounted) as made:
+    with bench(state, live=live, mounted=mounted, engine=engine) as made:
         if not made.rules.names and not teller.as_json:
             click.echo("Sans règles YARA : l'option `scan` n'est pas installée.", err=True)
         yield from made.scan.run(budget, teller)
@@ -125,8 +132,14 @@ class SnapshotHarmedError(ReleveError):
         " change as good: `releve recover accept`."
     )
 
-    def __init__(self, snapshot: str, why: str) -> None:
-        super().__init__(f"Snapshot {snapshot[:8]} shows harm: {why}.")
+    remedy_fr = (
+        "Regarder `releve recover plan` : il nomme les dernières sauvegardes saines. Si une personne sait"
+        " ce changement bon : `releve recover accept`."
+    )
+
+    def __init__(self, snapshot: str, why: Why) -> None:
+        super().__init__(f"Snapshot {snapshot[:8]} shows harm: {why.en}.")
+        self.fr = f"La sauvegarde {snapshot[:8]} est faite, et montre un dégât : {why.fr}."
         self.snapshot = snapshot
 
 
@@ -146,12 +159,12 @@ def after_backup(state: State, snapshot: str, *, as_json: bool) -> None:
 
     Raises: SnapshotHarmedError.
     """
-    harm = ""
+    harm: Why | None = None
     try:
         for done in scan_now(state, teller=Teller(as_json=as_json)):
             tell_scanned(done, as_json=as_json)
             if done.snapshot == snapshot and done.verdict is Verdict.BAD:
-                harm = next(j.why[0].en for j in done.judgements if j.verdict is Verdict.BAD)
+                harm = next(j.why[0] for j in done.judgements if j.verdict is Verdict.BAD)
     except ReleveError as error:
         if as_json:
             _print({"event": "not_judged", "status": error.status, "why": str(error)})

@@ -317,6 +317,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "vault approver list": _VAULT,
     "vault agreement add": (*_OPENING, *_of("releve.apps.vault.deciders", "KeyFileError")),
     "vault agreement sign": (*_OPENING, *_SIGNED),
+    "vault agreement list": _VAULT,
     "vault agreement end": _OPENING,
     "vault receipts": _VAULT,
     "vault head": (*_VAULT, *_of("releve.adapters.vault.heads", "HeadMismatchError")),

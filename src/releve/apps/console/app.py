@@ -32,7 +32,16 @@ from releve.apps.console import (
     vault_pages,
     ways_in,
 )
-from releve.apps.console.web import NotOfRoleError, SignInNeededError, assets, go, page, plain_visit
+from releve.apps.console.web import (
+    NotOfRoleError,
+    SignInNeededError,
+    StructureLeftError,
+    assets,
+    drop_session_cookie,
+    go,
+    page,
+    plain_visit,
+)
 from releve.apps.web.problems import ProblemError, problem
 
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -71,7 +80,11 @@ def console_parts() -> Parts:
             static,
             is_up,
         ],
-        exception_handlers={SignInNeededError: _to_the_door, HTTPException: _wrong},
+        exception_handlers={
+            SignInNeededError: _to_the_door,
+            StructureLeftError: _left,
+            HTTPException: _wrong,
+        },
     )
 
 
@@ -92,6 +105,13 @@ def is_up() -> str:
 
 def _to_the_door(_: Request[Any, Any, Any], error: SignInNeededError) -> Response[str]:
     return go(error.at)
+
+
+def _left(_: Request[Any, Any, Any], error: StructureLeftError) -> Response[str]:
+    """Once: the next page is the door."""
+    response = page(error.visit, "departed.html", status=410, left_at=error.at)
+    drop_session_cookie(response, error.visit.context)
+    return response
 
 
 def _wrong(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

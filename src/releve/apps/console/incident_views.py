@@ -7,6 +7,7 @@ import msgspec
 
 from releve.apps.console.course_views import CallClock, Milestone, call_clocks, milestones
 from releve.apps.console.help_views import CallView, call_view
+from releve.apps.console.way_back import Way, unjudged, way_back
 from releve.flow.server import duties
 from releve.flow.server.incidents import clocks_of, lines_of
 from releve.flow.server.playbooks import idle
@@ -103,6 +104,8 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Incident, ...]  # open ones that could be the same attack
     alarm: CallView | None = None  # how far the newest call is that the attack itself made
     is_silent: bool = False  # the structure set that an attack rings nobody
+    way: Way | None = None  # what the recovery's command needs besides; None: nothing is known
+    unjudged: tuple[str, ...] = ()  # hosts of which no backup was judged clean
     duties: tuple[Look, ...] = ()  # the legal clocks that run, worst first
 
     @property
@@ -182,6 +185,8 @@ def case_view(
         others=tuple(i for i in unit.open_incidents() if i.id != incident.id)[:20],
         alarm=call_view(unit, rung, now) if rung else None,
         is_silent=profile is not None and not profile.ring_on_attack,
+        way=way_back(unit, incident, names, now),
+        unjudged=unjudged(unit, incident),
     )
 
 

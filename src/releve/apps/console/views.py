@@ -117,6 +117,8 @@ def host_view(host: Host, now: dt.datetime, services: Sequence[CareService] = ()
     guard = host.state.guard
     mood = {"enforcing": "well", "watching": "watching", "starting": "starting",
             "unknown": "starting", "ended": "ended"}.get(guard, "down")  # fmt: skip
+    if guard == "unknown" and host.state.has_no_folders:
+        mood = "no_folders"
     return HostView(
         host=host,
         silent=silent,

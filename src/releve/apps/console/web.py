@@ -36,6 +36,14 @@ class SignInNeededError(Exception):
         self.at = at
 
 
+class StructureLeftError(Exception):
+    """Who asks acted in a structure that left since: its sessions went with it."""
+
+    def __init__(self, visit: "Visit", at: dt.datetime) -> None:
+        super().__init__(at)
+        self.visit, self.at = visit, at
+
+
 class NotOfRoleError(PermissionDeniedException):
     """The role of who signed in does not open this; the page that says so has their navigation."""
 
@@ -96,13 +104,17 @@ def plain_visit(request: AnyRequest) -> Visit:
 async def enter(request: AnyRequest) -> Entered:
     """The visit of somebody signed in whose role allows it: every page asks here, and only here.
 
-    A route that is not in the table of verbs is refused. Raises SignInNeededError.
+    A route that is not in the table of verbs is refused. Raises SignInNeededError, StructureLeftError.
     """
     visit = await visit_of(request)
     if visit.session is not None and visit.session.stage == "full":
         return await to_thread.run_sync(allowed, visit, visit.session, verb_of(request))
     if visit.session is not None:
         raise SignInNeededError("/login/second" if visit.session.stage == "password" else "/enrol")
+    place = request.cookies.get(_place_name(visit.context), "")
+    left_at = await to_thread.run_sync(visit.context.store.left_at, place) if place else None
+    if left_at is not None:
+        raise StructureLeftError(visit, left_at)
     has_people = await to_thread.run_sync(visit.context.store.has_people)
     raise SignInNeededError("/login" if has_people else "/setup")
 
@@ -185,21 +197,28 @@ def cookie_name(context: Context) -> str:
 
 
 def keep_session(response: Response[str], context: Context, secret: str, session: Session) -> None:
-    response.set_cookie(
-        Cookie(
-            key=cookie_name(context),
-            value=secret,
-            max_age=int((session.expires_at - session.created_at).total_seconds()),
-            path="/",
-            secure=context.is_secure,
-            httponly=True,
-            samesite="lax",
+    for key, value in ((cookie_name(context), secret), (_place_name(context), session.structure)):
+        response.set_cookie(
+            Cookie(
+                key=key,
+                value=value,
+                max_age=int((session.expires_at - session.created_at).total_seconds()),
+                path="/",
+                secure=context.is_secure,
+                httponly=True,
+                samesite="lax",
+            )
         )
-    )
 
 
 def drop_session_cookie(response: Response[str], context: Context) -> None:
     response.delete_cookie(cookie_name(context), path="/")
+    response.delete_cookie(_place_name(context), path="/")
+
+
+def _place_name(context: Context) -> str:
+    """Where the session acts. It opens nothing: it only tells a structure that left from a session that ended."""
+    return f"{cookie_name(context)}-place"
 
 
 def assets() -> dict[str, Asset]:

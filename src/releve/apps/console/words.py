@@ -12,7 +12,8 @@ from releve.report.text import said_month
 
 __all__ = ["LANGUAGES", "Words", "all_texts", "choose_language"]
 
-_JUST, _MINUTE, _HOUR, _DAY = 5, 60, 3600, 86400
+_JUST, _EXACT, _MINUTE, _HOUR, _DAY = 5, 10, 60, 3600, 86400
+_HARD = "\u00a0"
 _OWN = words.load("releve.apps.console")
 _TEXTS = {language: {**texts, **severities.texts(language)} for language, texts in _OWN.items()}
 
@@ -28,9 +29,13 @@ class Words(words.Words):
         super().__init__(language, _TEXTS)
 
     def lasting(self, seconds: float) -> str:
-        """A span as people say it: exact while it is short, rounded down once it is long."""
+        """A span as people say it: exact while it is short, rounded down once it is long.
+
+        Seconds at least: a backup's age in milliseconds says nothing.
+        """
         if seconds < _MINUTE:
-            return self.duration(seconds * 1000)
+            exact = 0 < seconds < _EXACT
+            return f"{self.number(seconds if exact else int(seconds), 1 if exact else 0)}{_HARD}s"
         if seconds < _HOUR:
             return self("span.minutes", n=int(seconds // _MINUTE))
         if seconds < 2 * _DAY:

@@ -168,9 +168,33 @@ def _check_words(folders: Sequence[str], others: Sequence[str]) -> None:
 
 
 def _store(store: str, protect: str) -> str:
+    """The store of the guard that is meant: one that runs, portable or not; else where one would be."""
+    from releve.adapters.store.source import stores_near
+    from releve.apps.guard.portable import portable_store
     from releve.apps.guard.wiring import default_store
 
-    return store or default_store(protect or ".")
+    if store:
+        return store
+    folder = os.path.realpath(protect or ".")
+    usual = default_store(folder)
+    for place in (usual, portable_store(folder)):
+        if os.path.exists(os.path.join(place, "control.sock")):
+            return place
+    near = (place for place in stores_near(folder) if _guards(place, folder))
+    return next(near, usual)
+
+
+def _guards(store: str, folder: str) -> bool:
+    """Whether a guard answers there and protects the folder, or one above it."""
+    from releve.adapters.control import Ask, GuardNotRunningError, ask
+    from releve.model.lines import Status
+
+    try:
+        told = msgspec.json.decode(ask(store, Ask(verb="status")).body, type=Status)
+    except (GuardNotRunningError, OSError, msgspec.MsgspecError):
+        return False
+    paths = [one.path.rstrip("/") for one in told.folders]
+    return any(folder == path or folder.startswith(f"{path}/") for path in paths)
 
 
 _WHERE = (

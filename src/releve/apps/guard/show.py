@@ -13,7 +13,6 @@ _VERBS = {
     "would_stop": "Aurait arrêté",
     "none": "Constaté, personne à arrêter",
 }
-_GIGA, _MEGA = 1e9, 1e6
 
 
 def sentence(line: object) -> str:
@@ -55,7 +54,9 @@ def _folder(folder: lines.Folder) -> str:
 
 
 def _size(count: int) -> str:
-    return f"{count / _GIGA:.1f} Go" if count >= _GIGA else f"{count / _MEGA:.1f} Mo"
+    from releve.report.text import Voice  # asked by people only: the guard itself stays small
+
+    return Voice("fr").size(count)
 
 
 def person_printer() -> Callable[[object], None]:

@@ -76,11 +76,13 @@ def keep_words(plan: HostPlan, places: Places) -> bool:
 
 def _words(plan: HostPlan, places: Places, config: Config) -> Config:
     if not plan.folders:
-        return config
+        return msgspec.structs.replace(config, no_folders=True)
     backup = config.backup or ("--state", str(places.backup))
     drill = config.drill or ("--drills", str(places.drills))
     guard = _guard(plan, config)
-    return msgspec.structs.replace(config, backup=backup, drill=drill, guard=guard)
+    return msgspec.structs.replace(
+        config, backup=backup, drill=drill, guard=guard, no_folders=False
+    )
 
 
 def _guard(plan: HostPlan, config: Config) -> tuple[str, ...]:

@@ -27,6 +27,12 @@ from releve.model.keys import KeyKind
 from releve.report.text import Voice
 
 FIRST, DRILL, SHEET = "first_backup", "first_drill", "key_sheet"
+_JUDGED = {
+    "clean": "jugée saine",
+    "unjudged": "pas encore jugée en entier : l'agent continue après chaque sauvegarde",
+    "suspect": "jugée DOUTEUSE",
+    "bad": "jugée ATTEINTE",
+}
 _WHY_BY_HAND = "la clé n'est écrite nulle part ailleurs, et une imprimante partagée la garderait"
 
 
@@ -46,13 +52,23 @@ class StepFailedError(ReleveError):
 
 def _failed(what: str, command: str, commands: ShownCommands) -> StepFailedError:
     """With what the command ended, by its exit status."""
-    names = {error.status: error.__name__ for error in exits_of(command)}
-    inner = names.get(commands.status, "")
+    inner = _ended(command, commands)
     return StepFailedError(what, commands.said, commands.remedy, inner)
 
 
+def _ended(command: str, commands: ShownCommands) -> str:
+    """The name of the class that the last command ended with; empty: none that is known."""
+    names = {error.status: error.__name__ for error in exits_of(command)}
+    return names.get(commands.status, "")
+
+
 def first_backup(places: Places, commands: ShownCommands) -> Step:
-    """Made once, as the agent makes it, and told to the server. Raises: StepFailedError."""
+    """Made and judged once, as the agent does it, and told to the server.
+
+    Harm that it shows is for a person to look at: it stands at the vault all the same.
+
+    Raises: StepFailedError.
+    """
     state = places.state()
     _after(state.alone, BackupRunningError, commands)
     if (good := state.load().good_at) is not None:
@@ -63,13 +79,21 @@ def first_backup(places: Places, commands: ShownCommands) -> Step:
         ran = anyio.run(back_up_once, commands, spool, SystemClock(), wiring.backup_command(config))
     finally:
         spool.close()
-    if not ran.ok:
+    is_harmed = _ended("backup run", commands) == "SnapshotHarmedError"
+    if not ran.ok and not is_harmed:
         raise _failed("La sauvegarde n'a pas réussi", "backup run", commands)
     voice = Voice("fr")
     said = (
-        f"{voice.number(ran.files)} fichiers, {voice.size(ran.bytes)} en {voice.duration(ran.ms)}"
+        f"{voice.number(ran.files)} fichiers, {voice.size(ran.bytes)} en {voice.duration(ran.ms)},"
+        f" {_JUDGED.get(ran.verdict, _JUDGED['unjudged'])}"
     )
-    return Step(name=FIRST, state=End.DONE, said=said)
+    if ran.verdict not in {"bad", "suspect"}:
+        return Step(name=FIRST, state=End.DONE, said=said)
+    hand = (
+        f"regarder ce qui y est abîmé, {typed('recover scan --list', state)} ; si une personne le"
+        f" sait bon, {typed('recover accept', state)}. Sinon une reprise n'en partira pas"
+    )
+    return Step(name=FIRST, state=End.DONE, said=said, hand=hand)
 
 
 def first_drill(places: Places, commands: ShownCommands) -> Step:

@@ -176,6 +176,8 @@ def _drain(stream: IO[bytes] | None, into: bytearray, show: Callable[[bytes], No
 def _progress_of(line: bytes) -> str:
     """Of `releve backup run --json` and `releve drill run --json`; no name of a file is in it."""
     found = _facts(line)
+    if found.get("event") == "reading":  # the backup is made, and is judged
+        return f"{found.get('files')}/{found.get('of')} fichiers jugés"
     if found.get("event") != "progress":
         return ""
     percent = found.get("percent")

@@ -5,6 +5,7 @@ from collections import Counter
 
 import msgspec
 
+from releve.apps.recover.said import said, voice
 from releve.apps.recover.state import Asked
 from releve.model.vault import Right
 from releve.recover.course import Cause, Course
@@ -58,40 +59,70 @@ def told(asked: Asked) -> Told | None:
 
 
 def sentences(asked: Asked) -> list[str]:
-    """In French, for whoever stands there at night."""
-    lines = [f"Reprise pour l'incident {asked.incident}."] if asked.incident else []
+    """For whoever stands there at night."""
+    lines = []
+    if asked.incident:
+        which = asked.incident
+        lines.append(said(f"Reprise pour l'incident {which}.", f"Recovery for incident {which}."))
     lines += _right(asked)
     course = asked.course
     if course is None:
         return lines
     if course.cut:
-        lines.append(f"Première écriture malveillante : {_local(course.cut)}.")
-    when = f" du {_local(course.at)}" if course.at else ""
-    why = f" : {course.why[0].fr}" if course.why else ""
-    lines.append(f"{course.folder} revient de la sauvegarde {course.snapshot[:8]}{when}{why}.")
-    lines += [f"    pas {name[:8]} : {why.fr}" for name, why in course.refused[:_REFUSED]]
+        first = _local(course.cut)
+        lines.append(
+            said(f"Première écriture malveillante : {first}.", f"First malicious write: {first}.")
+        )
+    lines.append(_back(course))
+    for name, why in course.refused[:_REFUSED]:
+        lines.append(said(f"    pas {name[:8]} : {why.fr}", f"    not {name[:8]}: {why.en}"))
     lines += _pieces(course)
     if course.hidden:
-        lines.append(f"Pas rendus : {len(course.hidden)}")
-        lines += [f"    {one.path} : {one.why.fr}" for one in course.hidden[:_REFUSED]]
+        count = len(course.hidden)
+        lines.append(said(f"Pas rendus : {count}", f"Not given back: {count}"))
+        for one in course.hidden[:_REFUSED]:
+            lines.append(said(f"    {one.path} : {one.why.fr}", f"    {one.path}: {one.why.en}"))
     if course.elsewhere:
-        lines.append(f"Hors de ce dossier : {', '.join(course.elsewhere)}.")
+        others = ", ".join(course.elsewhere)
+        lines.append(said(f"Hors de ce dossier : {others}.", f"Not in this folder: {others}."))
     return lines
+
+
+def _back(course: Course) -> str:
+    """From which snapshot the folder comes back, and why from there."""
+    name, folder = course.snapshot[:8], course.folder
+    when = _local(course.at) if course.at else ""
+    reason = course.why[0] if course.why else None
+    fr = f"{folder} revient de la sauvegarde {name}{f' du {when}' if when else ''}"
+    en = f"{folder} comes back from snapshot {name}{f' of {when}' if when else ''}"
+    if reason:
+        fr, en = f"{fr} : {reason.fr}", f"{en}: {reason.en}"
+    return f"{said(fr, en)}."
 
 
 def _pieces(course: Course) -> list[str]:
     lines = []
     if course.bases:
-        lines.append(f"Les bases viennent de la sauvegarde {course.bases[:8]}.")
+        name = course.bases[:8]
+        lines.append(
+            said(f"Les bases viennent de la sauvegarde {name}.", f"Databases: snapshot {name}.")
+        )
     for cause, words in _SAID.items():
         chosen = [piece for piece in course.pieces if piece.cause is cause]
         if chosen:
-            size = sum(piece.size for piece in chosen) / 1e6
+            size = voice().size(sum(piece.size for piece in chosen))
             times = [piece.at for piece in chosen if piece.at]
-            until = f", jusqu'au {_local(max(times))}" if times else ""
-            lines.append(f"{words} : {len(chosen)} ({size:.1f} Mo{until})")
+            latest = _local(max(times)) if times else ""
+            until = said(f", jusqu'au {latest}", f", up to {latest}") if latest else ""
+            lines.append(f"{said(*words)} : {len(chosen)} ({size}{until})")
     if course.left:
-        lines.append(f"Plus récents, restés au coffre : {len(course.left)} (`releve restore`)")
+        count = len(course.left)
+        lines.append(
+            said(
+                f"Plus récents, restés au coffre : {count} (`releve restore`)",
+                f"Newer, left at the vault: {count} (`releve restore`)",
+            )
+        )
     return lines
 
 
@@ -99,20 +130,37 @@ def _right(asked: Asked) -> list[str]:
     right = asked.right
     if right is None:
         return []
-    way = (
-        "deux personnes" if right.path == "two_people" else right.path.replace("agreed:", "chemin ")
-    )
-    opened = f", ouvert en {right.to_open_s:.0f} s" if right.to_open_s is not None else ""
-    since = f"demandé il y a {right.since_asked_s:.0f} s"
-    return [f"Droit {right.opening} ({way}{opened}), {since} ; vue {asked.view or '-'}."]
+    way = said("deux personnes", "two people")
+    if right.path != "two_people":
+        way = right.path.replace("agreed:", said("chemin ", "agreed path "))
+    took = voice().number(right.to_open_s or 0.0)
+    opened = said(f", ouvert en {took} s", f", opened in {took} s")
+    since = voice().number(right.since_asked_s)
+    return [
+        said(
+            f"Droit {right.opening} ({way}{opened if right.to_open_s is not None else ''}),"
+            f" demandé il y a {since} s ; vue {asked.view or '-'}.",
+            f"Right {right.opening} ({way}{opened if right.to_open_s is not None else ''}),"
+            f" asked for {since} s ago; view {asked.view or '-'}.",
+        )
+    ]
 
 
 _SAID = {
-    Cause.NEWER: "Plus récents et sains, posés avant l'ouverture",
-    Cause.INSTEAD: "Version d'avant, à la place d'une qui ne peut revenir",
-    Cause.DATABASE: "Bases prises dans une autre sauvegarde",
+    Cause.NEWER: (
+        "Plus récents et sains, posés avant l'ouverture",
+        "Newer and sound, laid before people come in",
+    ),
+    Cause.INSTEAD: (
+        "Version d'avant, à la place d'une qui ne peut revenir",
+        "The version before, instead of one that may not come back",
+    ),
+    Cause.DATABASE: (
+        "Bases prises dans une autre sauvegarde",
+        "Databases taken from another snapshot",
+    ),
 }
 
 
 def _local(at: dt.datetime) -> str:
-    return f"{at.astimezone():%d/%m/%Y %H:%M:%S}"
+    return f"{at.astimezone():{said('%d/%m/%Y', '%Y-%m-%d')} %H:%M:%S}"

@@ -19,6 +19,8 @@ from releve.apps.recover.finishing import Finishing, Report
 from releve.apps.recover.intent import forgetting, of_its_time
 from releve.apps.recover.opening import Opening
 from releve.apps.recover.ordering import Given, asked_by, care_by, check, order, renew
+from releve.apps.recover.refusal import check_right, understood
+from releve.apps.recover.said import ENDING, PHASES, STEPS, said, step, voice
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome
 from releve.apps.recover.words import plan_options, source_options
@@ -29,19 +31,6 @@ from releve.flow.recovery.errors import (
 
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")
 _target = click.argument("target", type=click.Path(path_type=Path))
-_STEPS = {
-    "laid": "versions plus récentes posées",
-    "open": "dossier ouvert",
-    "first_file": "premier fichier lu",
-    "first_write": "première écriture",
-    "shared": "ouvert sur le réseau",
-    "database_query": "première requête à une base",
-    "today_local": "patients du jour ici",
-    "databases_local": "bases ici",
-    "all_local": "tout est ici",
-    "verified": "vérifié",
-}
-
 
 # What judges snapshots imports scanners and their rules: not while a practice waits for its files.
 _LATER = {
@@ -100,6 +89,12 @@ def recover() -> None:
 @click.option(
     "--at-operator", metavar="STRUCTURE", default="", help="Chez l'infogérant, pour elle."
 )
+@click.option(
+    "--judge-minutes",
+    default=15.0,
+    show_default=True,
+    help="Temps pour juger les sauvegardes, si aucun point sain n'est connu ; 0 : ne pas juger.",
+)
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 32))
 @click.option("--reserve-mb", default=512, show_default=True, help="Place laissée aux écritures.")
 @click.option("--show", is_flag=True, help="Dire ce qui serait fait, et rien d'autre.")
@@ -112,7 +107,8 @@ def start(
     r"""Ouvrir un point sain à la place de TARGET, et ramener les données dans l'ordre des soins.
 
     Opens a clean point at TARGET, which must be empty or absent. Killed or stopped at any moment,
-    `releve recover start TARGET` goes on where it was; with --right, by another right.
+    `releve recover start TARGET` goes on where it was; with --right, by another right. Where no
+    clean point is known yet, the backups are judged first.
 
     \b
     Après une attaque, une seule commande (incident, droit ouvert, clé prêtée) :
@@ -127,7 +123,7 @@ def start(
     """
     ordered_ns = time.time_ns()
     home = RecoveryHome(target)
-    wanted = msgspec.convert(given, Given)
+    wanted = msgspec.convert(given | {"as_json": as_json}, Given)
     stands = check(home) if wanted.begins else bool(home.asked())
     if show and stands:
         _brief(home.asked(), as_json=as_json)
@@ -137,12 +133,13 @@ def start(
     if background and not show:
         _in_background(home, as_json=as_json, tells=not stands)
         return
-    with home.alone(), of_its_time(wanted):
+    with home.alone(), understood(wanted), of_its_time(wanted):
         if stands and wanted.right:
             _brief(renew(home, wanted), as_json=as_json)
         elif not stands:
             with forgetting(home):
                 care = care_by(wanted.care, wanted.today)
+                check_right(wanted)
                 asked = asked_by(home, wanted, ordered_ns)
                 _brief(asked, as_json=as_json)
                 if show:
@@ -150,7 +147,11 @@ def start(
                 order(home, asked, care)
         _drive(home, until_local=until_local, as_json=as_json)
     if not as_json:
-        click.echo(f"Le dossier reste ouvert. Fermer : releve recover stop {home.target}", err=True)
+        ways = home.target
+        open_ = f"Le dossier reste ouvert. Fermer : releve recover stop {ways}"
+        click.echo(
+            said(open_, f"The folder stays open. Close: releve recover stop {ways}"), err=True
+        )
 
 
 def _brief(asked: Asked, *, as_json: bool) -> None:
@@ -181,7 +182,7 @@ def _in_background(home: RecoveryHome, *, as_json: bool, tells: bool) -> None:
     (home.path / "progress.json").unlink(missing_ok=True)  # the driver tells when it has opened
     with (home.path / "driver.out").open("ab") as out:
         begun = subprocess.Popen(
-            [*command, "--json"],
+            [*command, *(["--json"] if as_json else [])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=out,
@@ -194,20 +195,28 @@ def _in_background(home: RecoveryHome, *, as_json: bool, tells: bool) -> None:
             break
         time.sleep(0.02)
     else:
-        last = (home.path / "driver.out").read_text(errors="replace").strip().splitlines()
-        raise NoRecoveryError(str(home.target), _why(last[-1] if last else ""))
+        ended = (home.path / "driver.out").read_text(errors="replace")
+        raise NoRecoveryError(str(home.target), _why(ended), _said_why(ended))
     if tells:
         _brief(home.asked(), as_json=as_json)
     Teller(as_json=as_json)(told)
 
 
-def _why(last: str) -> str:
-    """What the driver said at its end, as words."""
+def _why(ended: str) -> str:
+    """What the driver said at its end, as words: of the line for programs, else as people read it."""
     try:
-        told = msgspec.json.decode(last, type=_Said)
+        told = msgspec.json.decode(ended.strip().rpartition("\n")[2], type=_Said)
     except msgspec.DecodeError:
-        return last or "it ended at once"
+        return _said_why(ended) or "it ended at once"
     return f"{told.message.rstrip('.')}. {told.remedy}".rstrip(" .")
+
+
+def _said_why(ended: str) -> str:
+    """The words of its last error; the last line where it died of something else."""
+    marked, words = ended.rpartition("releve: ")[1:]
+    if not marked:
+        return ended.strip().rpartition("\n")[2]
+    return " ".join(line.strip() for line in words.splitlines()).rstrip(" .")
 
 
 class _Said(msgspec.Struct):
@@ -236,8 +245,8 @@ class Teller:
             click.echo(msgspec.json.encode(progress).decode())
             return
         for name in fresh:
-            if name in _STEPS:
-                click.echo(f"{progress.seconds[name]:8.2f} s  {_STEPS[name]}")
+            if name in STEPS:
+                click.echo(step(name, progress.seconds[name]))
         if sys.stderr.isatty():
             click.echo(f"\r{_describe(progress)}\033[K", nl=False, err=True)
 
@@ -264,8 +273,8 @@ def status(*, target: Path, as_json: bool) -> None:
         click.echo(msgspec.json.encode(found).decode())
         return
     for name, seconds in found.seconds.items():
-        if name in _STEPS:
-            click.echo(f"{seconds:8.2f} s  {_STEPS[name]}")
+        if name in STEPS:
+            click.echo(step(name, seconds))
     click.echo(_describe(found))
 
 
@@ -282,12 +291,16 @@ def finish(*, target: Path, replace_doubtful: bool, as_json: bool) -> None:
     home.asked()
     _end_driver(home)
     with home.alone():
-        talk = (lambda _: None) if as_json else (lambda step: click.echo(f"… {step}", err=True))
+        talk = (lambda _: None) if as_json else _talk
         report = Finishing(home, talk).run(replace_doubtful=replace_doubtful)
     if as_json:
         click.echo(msgspec.json.encode(report).decode())
     else:
         _tell_report(report)
+
+
+def _talk(name: str) -> None:
+    click.echo(f"… {said(*ENDING[name])}", err=True)
 
 
 @recover.command()
@@ -311,7 +324,13 @@ def stop(*, target: Path, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({"event": "stopped", "target": asked.target}).decode())
     else:
-        click.echo(f"Fermé, rien n'est perdu. Rouvrir : releve recover start {asked.target}")
+        again = f"releve recover start {asked.target}"
+        click.echo(
+            said(
+                f"Fermé, rien n'est perdu. Rouvrir : {again}",
+                f"Closed, nothing is lost. Open again: {again}",
+            )
+        )
 
 
 def _pause(until: float) -> bool:
@@ -330,32 +349,29 @@ def _end_driver(home: RecoveryHome) -> None:
         time.sleep(0.05)
 
 
-_PHASES = {
-    Phase.OPEN: "ouvert, les données reviennent",
-    Phase.LOCAL: "tout est ici",
-    Phase.CLOSING: "se referme",
-    Phase.VERIFYING: "se vérifie",
-    Phase.DONE: "terminé et vérifié",
-}
-
-
 def _describe(found: Progress) -> str:
-    words = [_PHASES[Phase(found.phase)] if found.phase else "s'ouvre"]
+    words = [said(*PHASES[Phase(found.phase)]) if found.phase else said("s'ouvre", "opening")]
     if found.files:  # after a restart they are counted anew, and only while something is to come
-        home = f"{found.files_home}/{found.files} fichiers"
-        words.append(f"{home}, {found.bytes_home / 1e6:.0f} Mo ici")
+        home, size = f"{found.files_home}/{found.files}", voice().size(found.bytes_home)
+        words.append(said(f"{home} fichiers, {size} ici", f"{home} files, {size} here"))
     if found.phase != Phase.DONE:
-        words.append("en cours" if found.running else "à l'arrêt")
+        words.append(said("en cours", "running") if found.running else said("à l'arrêt", "stopped"))
     if found.short_of_room:
-        words.append("PLUS DE PLACE sur ce disque")
+        words.append(said("PLUS DE PLACE sur ce disque", "NO ROOM LEFT on this disk"))
     if found.waiting_for:
-        words.append(f"attend la fermeture par {', '.join(found.waiting_for)}")
+        names = ", ".join(found.waiting_for)
+        words.append(said(f"attend la fermeture par {names}", f"waits for {names} to close it"))
     return " · ".join(words)
 
 
 def _tell_report(report: Report) -> None:
-    click.echo(
-        f"{report.target} : {report.files} fichiers, {report.verified + report.databases} vérifiés, "
-        f"{len(report.changed)} modifiés, {len(report.new)} nouveaux, {len(report.renamed)} renommés, "
-        f"{len(report.deleted)} supprimés pendant la reprise."
+    verified = report.verified + report.databases
+    counts = (len(report.changed), len(report.new), len(report.renamed), len(report.deleted))
+    fr = (
+        "{} : {} fichiers, {} vérifiés, {} modifiés, {} nouveaux, {} renommés, {} supprimés"
+        " pendant la reprise."
     )
+    en = (
+        "{}: {} files, {} verified, {} changed, {} new, {} renamed, {} removed during the recovery."
+    )
+    click.echo(said(fr, en).format(report.target, report.files, verified, *counts))

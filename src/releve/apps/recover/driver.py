@@ -70,7 +70,11 @@ class Driver:
         Raises: NoRecoveryError, MountFailedError, TargetError, and those of the repository.
         """
         if self._state.phase not in {Phase.OPEN, Phase.LOCAL}:
-            raise NoRecoveryError(self._asked.target, "it is being handed over: `recover finish`")
+            raise NoRecoveryError(
+                self._asked.target,
+                "it is being handed over: `recover finish`",
+                "il est en train d'être rendu : `releve recover finish`",
+            )
         try:
             self._run(until_local=until_local)
         except OSError as error:

@@ -83,7 +83,9 @@ class Finishing:
         Raises: NotAllLocalError, StillInUseError, DoubtfulFilesError, NoRecoveryError.
         """
         if self._state.phase is Phase.DONE:
-            raise NoRecoveryError(self._asked.target, "it is finished already")
+            raise NoRecoveryError(
+                self._asked.target, "it is finished already", "la reprise est déjà finie"
+            )
         if self._state.phase in {Phase.OPEN, Phase.LOCAL}:
             self._close()
         if self._state.phase is Phase.CLOSING:

@@ -25,7 +25,10 @@ class Generations:
         self._files = {envelope_of(file).generation: file for file in words.envelope}
         every = [envelope_of(file) for file in words.envelope]
         if len({(one.structure, one.host) for one in every}) > 1:
-            raise UsageError("--envelope: envelopes of several generations are of one host")
+            raise UsageError(
+                "--envelope: envelopes of several generations are of one host",
+                "--envelope : les enveloppes de plusieurs générations sont d'une même machine",
+            )
         self._any: Envelope = every[0]
         self._where: Mapping[str, str] = {}
 
@@ -37,7 +40,11 @@ class Generations:
             self._where = desk.where(wish)
         lacking = sorted(set(self._where.values()) - set(self._files))
         if lacking:
-            raise UsageError(f"--envelope: the plan needs that of generation {', '.join(lacking)}")
+            named = ", ".join(lacking)
+            raise UsageError(
+                f"--envelope: the plan needs that of generation {named}",
+                f"--envelope : le plan demande celle de la génération {named}",
+            )
 
     def apart(self, main: str) -> set[str]:
         """The snapshots that lie in another generation than this one."""

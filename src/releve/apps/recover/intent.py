@@ -51,6 +51,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     http_password_file: str = ""
     ca_file: str = ""
     cache: str = ""
+    judge_minutes: float = 0.0  # for judging, when no clean point is known; 0: nothing is judged
+    as_json: bool = False
 
     @property
     def has_plan(self) -> bool:
@@ -106,7 +108,7 @@ def course_of(
     if not words.has_plan:
         return None
     most = 0 if words.no_newer else MOST_BYTES
-    made = _plan_of_lost(words, secrets) if words.lost else _plan(words)
+    made = _plan_of_lost(words, secrets) if words.lost else _plan(words, secrets)
     way = course(made, folder, most_bytes=most)
     return course(made, folder, most_bytes=most, apart=away) if (away := apart(way)) else way
 
@@ -125,7 +127,9 @@ def _plan_of_lost(words: Words, secrets: Path) -> Plan:
 
     cut = cut_of(words.incident, words.first_write, words.server_home)
     if words.plan or cut is None:
-        raise UsageError("--lost needs --incident or --first-write")
+        raise UsageError(
+            "--lost needs --incident or --first-write", "--lost demande --incident ou --first-write"
+        )
     source = source_of(words, secrets, (), "recover start: plan", as_of=cut)
     repository = LentRepository(source.lent, str(secrets))
     for snapshot in reversed(repository.snapshots()):
@@ -139,10 +143,14 @@ def _plan_of_lost(words: Words, secrets: Path) -> Plan:
                 repository.restore(snapshot.id, f"{place}/{CATALOGUE}", folder)
                 with contextlib.closing(SqliteCatalogue(Path(folder, CATALOGUE))) as kept:
                     return plan_of(kept, cut)
-    raise NoCleanPointError("the recovery", "no backup before the first write holds a catalogue")
+    raise NoCleanPointError(
+        "the recovery",
+        "no backup before the first write holds a catalogue",
+        "aucune sauvegarde d'avant la première écriture ne contient de catalogue",
+    )
 
 
-def _plan(words: Words) -> Plan:
+def _plan(words: Words, secrets: Path) -> Plan:
     if words.plan:
         try:
             return msgspec.json.decode(Path(words.plan).read_bytes(), type=Plan)
@@ -153,7 +161,16 @@ def _plan(words: Words) -> Plan:
     from releve.apps.recover.planning import cut_of, known_plan
 
     cut = cut_of(words.incident, words.first_write, words.server_home)
-    return known_plan(State(words.state or None), cut)
+    state = State(words.state or None)
+    made = known_plan(state, cut)
+    is_known = bool(made.sets) and all(one.snapshot for one in made.sets)
+    if is_known or not words.judge_minutes or not state.is_configured():
+        return made
+    from releve.apps.recover.judging import judge_first
+
+    user, secret = reader_of(words, secrets)
+    judge_first(state, words.judge_minutes, user, secret, as_json=words.as_json)
+    return known_plan(state, cut)
 
 
 def source_of(
@@ -186,7 +203,10 @@ def source_of(
     if not repository:
         repository, password, user, secret, ca_file = _own(words, password, user, secret)
     if not password:
-        raise UsageError("--repository needs --password-file, or --envelope with --private-key")
+        raise UsageError(
+            "--repository needs --password-file, or --envelope with --private-key",
+            "--repository demande --password-file, ou --envelope avec --private-key",
+        )
     lent = Lent(
         repository=_for_restic(repository),
         password_file=str(Path(password).absolute()),
@@ -217,7 +237,10 @@ def asking(url: str, user: str, secret_file: str, ca_file: str) -> "Iterator[Ask
 
     place = place_of(url)
     if place is None or not user:
-        raise UsageError(f"{url} is not behind a vault's gate that a right opens (--right)")
+        raise UsageError(
+            f"{url} is not behind a vault's gate that a right opens (--right)",
+            f"{url} n'est pas derrière la porte d'un coffre qu'un droit ouvre (--right)",
+        )
     secret = Path(secret_file).read_text(encoding="utf-8").strip()
     with contextlib.closing(AskedDesk(place[0], user, secret, ca_file)) as desk:
         yield desk
@@ -295,7 +318,10 @@ def _lend(words: Words, envelope: Envelope, secrets: Path, why: str) -> str:
     from releve.apps.key.wiring import books_of
 
     if not words.private_key:
-        raise UsageError("--envelope needs --private-key: the clean room's")
+        raise UsageError(
+            "--envelope needs --private-key: the clean room's",
+            "--envelope demande --private-key : celle de la salle propre",
+        )
     secret = open_envelope(envelope, PrivateKey(Path(words.private_key)), dt.datetime.now(dt.UTC))
     state = State(words.state or None)
     state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from releve.adapters.restic.engine import Restic
 from releve.apps.backup.judging import (
     WORDS,
     Teller,
@@ -16,6 +17,7 @@ from releve.apps.backup.judging import (
     tell_scanned,
 )
 from releve.apps.backup.state import State, SystemClock
+from releve.apps.recover.said import said, voice
 from releve.flow.scan import hunt as judge_again
 from releve.flow.scan_ports import RulesError
 from releve.model.clean import Verdict, Why
@@ -59,6 +61,34 @@ def scan(
         return
     told = Teller(as_json=as_json)
     for done in scan_now(kept, minutes, live=not no_live, mounted=mounted, teller=told):
+        tell_scanned(done, as_json=as_json)
+
+
+def judge_first(
+    state: State, minutes: float, user: str, http_password_file: str, *, as_json: bool
+) -> None:
+    """Judge what waits before a recovery that knows no clean point. What is left stays *not judged*.
+
+    Args:
+        user: who reads at the vault, with the file of the secret; empty: this machine by its own right.
+
+    Raises: those of `scan_now`.
+    """
+    if not as_json:
+        most = voice().duration(minutes * 60_000)
+        click.echo(
+            said(
+                "Aucun point sain n'est connu partout : les sauvegardes sont jugées d'abord"
+                f" ({most} au plus). Ce qui ne l'est pas à temps ne compte pas comme sain.",
+                f"No clean point is known everywhere: the backups are judged first ({most} at most)."
+                " What is not judged in time does not count as clean.",
+            )
+        )
+    held = state.repository()
+    if user:
+        held = msgspec.structs.replace(held, user=user, http_password_file=http_password_file)
+    told = Teller(as_json=as_json)
+    for done in scan_now(state, minutes, teller=told, engine=Restic(held)):
         tell_scanned(done, as_json=as_json)
 
 

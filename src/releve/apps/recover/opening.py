@@ -68,7 +68,11 @@ class Opening:
         except FileNotFoundError:
             is_folder = False
         if not is_folder:
-            raise TargetError(self._asked.folder, "the snapshot has no such folder")
+            raise TargetError(
+                self._asked.folder,
+                "the snapshot has no such folder",
+                "la sauvegarde n'a pas ce dossier",
+            )
         return folder
 
     def mount_staged(self) -> None:

@@ -77,7 +77,10 @@ def _of_generations(
 
     way = course_of(given, given.folder, home.path, apart)
     if way is None:
-        raise UsageError("several envelopes need a plan: --incident, --first-write or --plan")
+        raise UsageError(
+            "several envelopes need a plan: --incident, --first-write or --plan",
+            "plusieurs enveloppes demandent un plan : --incident, --first-write ou --plan",
+        )
     away = known.apart(way.snapshot)
     here = [name for name in way.snapshots if name not in away]
     return way, known.source(here, why), known.others(away, why)
@@ -131,13 +134,19 @@ def check(home: RecoveryHome) -> bool:
     """Whether a recovery stands there already, that goes on. Raises: TargetError, NoRecoveryError."""
     target = str(home.target)
     if not home.target.parent.is_dir():
-        raise TargetError(target, f"{home.target.parent} is not there")
+        raise TargetError(
+            target, f"{home.target.parent} is not there", f"{home.target.parent} n'existe pas"
+        )
     home.make()
     Overlay(str(home.path), target).check()
     if home.read("asked.json", Asked) is None:
         return False
     if home.state().phase is Phase.DONE:
-        raise NoRecoveryError(target, f"one is finished; remove {home.path} to begin another")
+        raise NoRecoveryError(
+            target,
+            f"one is finished; remove {home.path} to begin another",
+            f"une reprise y est finie ; enlever {home.path} pour en commencer une autre",
+        )
     return True
 
 
@@ -169,7 +178,8 @@ def _folders(asked: Asked, snapshot: Snapshot) -> Asked:
     # What Relève itself puts beside people's folders (consistent copies, fingerprints).
     others = [f for f in snapshot.folders if not f.rpartition("/")[2].startswith("releve-")]
     if not asked.folder and len(others) != 1:
-        raise UsageError(f"--folder: one of {', '.join(others)}")
+        named = ", ".join(others)
+        raise UsageError(f"--folder: one of {named}", f"--folder : l'un de {named}")
     folder = asked.folder or others[0]
     return msgspec.structs.replace(asked, snapshot=snapshot.id, folder=folder, bases=bases)
 
@@ -177,10 +187,13 @@ def _folders(asked: Asked, snapshot: Snapshot) -> Asked:
 def _shared(given: Given) -> SharedAs | None:
     if not given.share_name:
         if given.at_operator:
-            raise UsageError("--at-operator needs --share")
+            raise UsageError("--at-operator needs --share", "--at-operator demande --share")
         return None
     if given.at_operator and not given.interfaces:
-        raise UsageError("--at-operator needs --interface: the address of that structure's VPN")
+        raise UsageError(
+            "--at-operator needs --interface: the address of that structure's VPN",
+            "--at-operator demande --interface : l'adresse du VPN de cette structure",
+        )
     return SharedAs(
         name=given.share_name,
         users=given.share_users,

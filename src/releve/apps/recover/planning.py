@@ -29,8 +29,14 @@ class IncidentUnknownError(ReleveError):
         " (--server-home)."
     )
 
-    def __init__(self, incident: str, why: str) -> None:
+    remedy_fr = (
+        "Dire l'heure elle-même par --first-write (la page de l'incident la donne), ou lancer la commande"
+        " là où est la base du serveur (--server-home)."
+    )
+
+    def __init__(self, incident: str, why: str, fr: str = "") -> None:
         super().__init__(f"Incident {incident}: {why}.")
+        self.fr = f"Incident {incident} : {fr or why}."
 
 
 @click.command()
@@ -135,7 +141,10 @@ def cut_of(incident: str | None, first_write: str | None, home: str | None) -> d
         try:
             return when(first_write)
         except ValueError as error:
-            raise UsageError(f"--first-write is no time: {first_write}") from error
+            raise UsageError(
+                f"--first-write is no time: {first_write}",
+                f"--first-write n'est pas une heure : {first_write}",
+            ) from error
     return first_hostile_write(_incident(incident, home)) if incident else None
 
 
@@ -145,10 +154,16 @@ def _incident(name: str, home: str | None) -> Incident:
         from releve.apps.server.home import Home
         from releve.apps.server.opening import DatabaseMissingError, open_store
     except ImportError as error:
-        raise IncidentUnknownError(name, "the server is not installed here") from error
+        raise IncidentUnknownError(
+            name, "the server is not installed here", "le serveur n'est pas installé ici"
+        ) from error
     place = Path(home or os.environ.get("RELEVE_SERVER_HOME") or SERVER_HOME)
     if not (place / "releve.db").exists():
-        raise IncidentUnknownError(name, f"there is no server's database in {place}")
+        raise IncidentUnknownError(
+            name,
+            f"there is no server's database in {place}",
+            f"pas de base d'un serveur dans {place}",
+        )
     try:
         store = open_store(Home(place))
     except DatabaseMissingError as error:
@@ -157,7 +172,7 @@ def _incident(name: str, home: str | None) -> Incident:
         with store.unit(structure.id, writes=False) as unit:
             if found := unit.incident(name):
                 return found
-    raise IncidentUnknownError(name, "no structure has it")
+    raise IncidentUnknownError(name, "no structure has it", "aucune structure ne l'a")
 
 
 def when(said: str) -> dt.datetime:

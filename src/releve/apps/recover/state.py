@@ -166,13 +166,21 @@ class RecoveryHome:
             self.path.mkdir(mode=0o700)
         facts = self.path.lstat()
         if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != 0 or facts.st_mode & 0o077:
-            raise NoRecoveryError(str(self.path), "it is not root's own folder")
+            raise NoRecoveryError(
+                str(self.path),
+                "it is not root's own folder",
+                "ce n'est pas un dossier de root seul",
+            )
 
     def asked(self) -> Asked:
         """Raises: NoRecoveryError."""
         found = self.read("asked.json", Asked)
         if found is None:
-            raise NoRecoveryError(str(self.target), "there is no recovery of it")
+            raise NoRecoveryError(
+                str(self.target),
+                "there is no recovery of it",
+                "il n'y a pas de reprise de ce dossier",
+            )
         return found
 
     def state(self) -> State:

@@ -39,8 +39,16 @@ class NoVersionError(ReleveError):
         " backs it up yet: `releve guard run --protect FOLDER`, `releve backup setup`."
     )
 
+    remedy_fr = (
+        "Les versions qu'il y a : `releve restore CHEMIN --list`. Les originaux tenus rendent un dossier"
+        " à toute heure depuis la première copie, les sauvegardes avant. Si rien ne le garde ni ne le"
+        " sauvegarde : `releve guard run --protect DOSSIER`, `releve backup setup`."
+    )
+
     def __init__(self, path: str, at: dt.datetime | None) -> None:
         when = f" as of {local(at)}" if at else ""
+        at_fr = f" du {local(at)}" if at else ""
+        self.fr = f"Ni original tenu ni sauvegarde n'a de version de {path}{at_fr}."
         super().__init__(f"No held original and no snapshot has a version of {path}{when}.")
         self.path = path
         self.at = at
@@ -55,8 +63,14 @@ class WouldReplaceError(ReleveError):
         " --in-place out to get the version beside it."
     )
 
+    remedy_fr = (
+        "Ajouter --yes pour le remplacer, --missing pour ne ramener que ce qui n'est plus là, ou retirer"
+        " --in-place pour avoir la version à côté."
+    )
+
     def __init__(self, plan: str) -> None:
         super().__init__(f"This would replace what is there. {plan}")
+        self.fr = f"Cela remplacerait ce qui est là. {plan}"
 
 
 class RestoreIncompleteError(ReleveError):
@@ -64,9 +78,11 @@ class RestoreIncompleteError(ReleveError):
 
     status = 79
     remedy = "Look at the reasons, mend them, and run the same command again."
+    remedy_fr = "Regarder les raisons, y remédier, et relancer la même commande."
 
     def __init__(self, failed: Sequence[str]) -> None:
         super().__init__(f"{len(failed)} files could not be placed: {'; '.join(failed[:3])}.")
+        self.fr = f"{len(failed)} fichiers n'ont pu être remis : {' ; '.join(failed[:3])}."
         self.failed = tuple(failed)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from releve.model.backup import Entry
+from releve.report.text import Voice
 
 _SHOWN = 10
 
@@ -62,7 +63,7 @@ def sentences(plan: Plan, *, only_missing: bool) -> str:
     if plan.not_held:
         names = _names(plan.not_held_names, plan.not_held)
         said.append(f"  {plan.not_held} fichier(s) sans version saine à cette heure : {names}")
-    said.append(f"  {plan.bytes / 1e6:.1f} Mo ; rien de ce qui est apparu depuis n'est effacé")
+    said.append(f"  {Voice('fr').size(plan.bytes)} ; rien de ce qui est apparu depuis n'est effacé")
     return "\n".join(said)
 
 

@@ -154,6 +154,12 @@ def _lines(found: Elsewhere) -> Iterator[str]:
         " effacer ensuite /etc/systemd/system/releve-agent.service et le dossier de l'agent."
     )
     yield (
+        "  À effacer aussi là, en root, quand personne n'y cherchera plus de version d'avant : le magasin"
+        " du gardien, qui tient des copies des fichiers gardés ; `releve agent stop-guard` dit où il est"
+        " (/var/lib/releve/store-…, ou .releve-… à la racine du disque gardé ; d'un gardien sans root :"
+        " à côté du dossier gardé, ou ~/.local/share/releve/store-…)."
+    )
+    yield (
         "  À garder : la feuille de clé et le dossier de la sauvegarde, tant qu'un coffre tient ses"
         " instantanés ; sans clé, personne ne les relit."
     )

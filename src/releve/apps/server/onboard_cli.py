@@ -13,6 +13,7 @@ from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.onboard_plan import read
+from releve.apps.server.onboard_steps import said_once
 from releve.apps.server.onboard_vault import write_scripts
 from releve.apps.server.onboarding import Reception, heard_at
 from releve.apps.server.opening import make_store
@@ -54,6 +55,10 @@ def onboard(
     gone = {one.name: at for one in plan.structures if (at := _left_at(store, one.name))}
     here = [one for one in plan.structures if one.name in again or one.name not in gone]
     taken = [reception.take(wanted, clock.now()) for wanted in here]
+    taken = [
+        msgspec.structs.replace(one, by_hand=lines)
+        for one, lines in zip(taken, said_once([one.by_hand for one in taken]), strict=True)
+    ]
     scripts = write_scripts(here, out, heard_at(plan.url, place))
     seconds = round(time.monotonic() - begun, 1)
     known = {one.name: one.id for one in store.structures()}

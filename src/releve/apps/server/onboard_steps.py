@@ -6,11 +6,15 @@ from pathlib import Path
 from releve.apps.server.onboard_names import deposit_name, installer_name, password_name
 from releve.apps.server.onboard_plan import Wanted, WantedHost
 from releve.apps.server.onboard_vault import script_of
+from releve.flow.vault.names import vault_word
+from releve.model.standing import Standing
 
 _NO_VAULT = (
     "le coffre : releve vault init, puis vault_name, vault_url et vault_key (ou vault_home) dans le"
     " fichier, et relancer"
 )
+
+_APPROVERS = 2  # that sign together
 
 _SAID = {
     "structure": "structure",
@@ -32,8 +36,11 @@ def by_hand(
     waiting: Sequence[WantedHost],
     untried: Sequence[WantedHost],
     is_heard: bool,
+    standing: Standing | None = None,
 ) -> tuple[str, ...]:
     """In the order in which they can be done.
+
+    `standing`: what the vault told of itself last; None: nothing yet.
 
     `waiting`: whose installer has not done all yet. `untried`: who never told that the recovery
     key's paper opened its backup. `is_heard`: the vault told the server of itself.
@@ -43,6 +50,7 @@ def by_hand(
         *_of_vault(wanted, folder, waiting, is_heard=is_heard),
         *(_on_host(wanted, one, folder) for one in waiting),
         *(_on_paper(one) for one in untried if one not in waiting),
+        *_for_recovery(wanted, standing),
         *([] if wanted.rota is not None else ["l'astreinte : releve desk rota template"]),
         *_of_person(login, folder),
         f"imprimer {folder}/fiches",
@@ -77,17 +85,60 @@ def _of_vault(
 ) -> list[str]:
     if not wanted.vault_key:
         return [_NO_VAULT] if wanted.keeping() else []
-    restart = "redémarrer sa porte (releve vault serve) : le serveur ne l'entend pas encore"
+    place = at_vault(wanted)
+    restart = (
+        f"{place} : redémarrer sa porte (releve vault serve) : le serveur ne l'entend pas encore"
+    )
     if wanted.vault_home:
-        return [] if is_heard else [f"au coffre : {restart}"]
+        return [] if is_heard else [restart]
     absent = [
         one for one in waiting if one.folders and not (folder / deposit_name(one.name)).exists()
     ]
     if is_heard and not absent:
         return []
-    run = f"au coffre (root) : sh {script_of(wanted, folder.parent)}"
-    carry = f"remettre dans {folder} les fichiers secrets qu'il a faits ({len(absent)})"
-    return ["\u00a0; ".join([run, *([carry] if absent else []), *([] if is_heard else [restart])])]
+    lines = [f"{place} (root) : sh {script_of(wanted, folder.parent)}"]
+    if absent:
+        lines.append(f"remettre dans {folder} les fichiers secrets qu'il a faits ({len(absent)})")
+    return lines if is_heard else [*lines, restart]
+
+
+def at_vault(wanted: Wanted) -> str:
+    """How lines begin that are about a vault and not about one structure."""
+    return f"au coffre « {wanted.vault_name} »"
+
+
+def _for_recovery(wanted: Wanted, standing: Standing | None) -> list[str]:
+    """Without these nobody opens the right to restore, and no recovery begins."""
+    if not (wanted.vault_key and wanted.keeping()):
+        return []
+    lines, place, word = [], at_vault(wanted), vault_word(wanted.name)
+    if standing is None or standing.approvers < _APPROVERS:
+        lines.append(
+            f"{place} : inscrire deux approbateurs au moins, chacun avec sa clé : releve vault"
+            " approver make-key FICHIER, puis releve vault approver add NOM --public-key FICHIER.pub ;"
+            " sans eux, personne n'ouvre le droit de relire après une attaque (fait : le coffre le dit au"
+            " serveur dans les cinq minutes)"
+        )
+    if standing is None or not standing.paths:
+        path = vault_word(f"nuit-{word}")
+        lines.append(
+            f"convenir du chemin de reprise de {wanted.name}, pour la nuit, au coffre : releve vault"
+            f" agreement add {path} --structure {word} --room-key SALLE.pub --until AAAA-MM-JJ"
+            " (SALLE, dans la salle propre : releve vault approver make-key SALLE), puis deux fois"
+            f" releve vault agreement sign {path} --approver NOM --key CLÉ ; sans chemin, deux"
+            " approbateurs signent au moment de l'attaque"
+        )
+    return lines
+
+
+def said_once(lists: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """What is done once for a vault stands in the list of the first structure only: it is done for all."""
+    said: set[str] = set()
+    found = []
+    for lines in lists:
+        found.append(tuple(line for line in lines if line not in said))
+        said |= {line for line in lines if line.startswith("au coffre « ")}
+    return found
 
 
 def _on_host(wanted: Wanted, host: WantedHost, folder: Path) -> str:

@@ -30,6 +30,7 @@ from releve.flow.server.assist import rotas
 from releve.flow.server.enrol import digest, ensure_structure, make_token
 from releve.flow.server.ports import Structure
 from releve.flow.server.signin import create_person
+from releve.flow.server.situations import told_vaults
 from releve.flow.server.vault_tokens import new_token
 from releve.flow.vault.names import plain_word, vault_word
 from releve.model.help import Rota
@@ -101,14 +102,15 @@ class Reception:
     def _by_hand(self, owner: Structure, wanted: Wanted, folder: Path) -> tuple[str, ...]:
         with self._store.unit(owner.id, writes=False) as unit:
             known = {one.name: one for one in unit.hosts()}
-            vaults_ = [one for one in unit.vaults() if one.removed_at is None]
-        own = [one for one in vaults_ if one.name == wanted.vault_name]
+            told = [one for one in told_vaults(unit) if one.vault.removed_at is None]
+        own = [one for one in told if one.vault.name == wanted.vault_name]
         return by_hand(
             wanted,
             folder=folder,
             waiting=[one for one in wanted.machines() if not is_set_up(one, known.get(one.name))],
             untried=[one for one in wanted.machines() if lacks_paper(one, known.get(one.name))],
-            is_heard=any(one.head is not None for one in own),
+            is_heard=any(one.vault.head is not None for one in own),
+            standing=next((one.standing for one in own if one.standing), None),
         )
 
     def _profile(self, owner: Structure, wanted: Wanted, now: dt.datetime) -> bool:

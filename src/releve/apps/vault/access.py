@@ -25,8 +25,14 @@ class VaultNameError(ReleveError):
         "Names: a to z, digits, . _ -, not those of restic's folders; see `releve vault status`."
     )
 
-    def __init__(self, name: str, why: str) -> None:
+    remedy_fr = (
+        "Les noms au coffre : a à z, chiffres, . _ -, sauf ceux des dossiers de restic ; voir `releve"
+        " vault status`."
+    )
+
+    def __init__(self, name: str, why: str, fr: str = "") -> None:
         super().__init__(f"The name {name!r} does not do: {why}.")
+        self.fr = f"« {name} » ne va pas : {fr or why}."
 
 
 def check_name(name: str) -> None:

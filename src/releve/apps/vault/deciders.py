@@ -10,7 +10,7 @@ from releve.adapters.durable import write
 from releve.adapters.own_key import public_key_of
 from releve.apps.vault.access import Access, VaultNameError, check_name
 from releve.apps.vault.opened import Vault
-from releve.apps.vault.show import Moment, Size, data_option, json_option, tell
+from releve.apps.vault.show import Moment, Size, data_option, json_option, tell, when
 from releve.flow.vault import drill_path, openings, signoffs
 from releve.flow.vault.openings import OpeningError
 from releve.model.errors import ReleveError
@@ -183,6 +183,27 @@ def agreement_add(
         drill_path.check_agreement(made)
     access.agreements.put(name, made)
     tell({"event": "agreement", **msgspec.to_builtins(made)}, name, as_json=as_json)
+
+
+@agreement.command("list")
+@data_option
+@json_option
+def agreement_list(data: str, *, as_json: bool) -> None:
+    """Les chemins convenus, et ceux qui attendent des signatures / the paths, and how they stand.
+
+    Example: releve vault agreement list
+    """
+    vault = Vault(data)
+    access = Access(vault)
+    approvers, now_ns = access.approvers.all(), vault.clock.now_ns()
+    for held in access.agreements.all():
+        stands = openings.stands(held, approvers, now_ns)
+        facts = {"event": "agreement", **msgspec.to_builtins(held), "in_force": stands}
+        state = "en vigueur" if stands else "fini" if held.ended_ns else "attend, ou fini"
+        use = "essais" if held.drill_every_days else "reprise"
+        place = f"{held.structure}/{held.host or '*'}"
+        words = f"{held.name:20} {use:8} {place}  {state}, jusqu'au {when(held.until_ns)}"
+        tell(facts, words, as_json=as_json)
 
 
 @agreement.command("sign")

@@ -8,14 +8,15 @@ import msgspec
 from releve.adapters.durable import write
 from releve.adapters.vault.layout import Layout
 from releve.adapters.vault.server import read_tokens
-from releve.apps.vault.access import Access, check_name
+from releve.apps.vault.access import Access, VaultNameError
 from releve.apps.vault.opened import Vault, only_writer
 from releve.apps.vault.show import data_option, json_option, tell
+from releve.flow.vault.names import is_word, vault_word
 from releve.model.vault import Deed
 
 
 @click.command()
-@click.argument("structure")
+@click.argument("structure", metavar="STRUCTURE")
 @click.option("--by", default="", help="Qui le décide.")
 @data_option
 @json_option
@@ -24,12 +25,12 @@ def leave(structure: str, by: str, data: str, *, as_json: bool) -> None:
 
     A structure leaves: the paths that were agreed on for it end, all its credentials are closed, at
     once, and no server is told of it any more. What was received of it stays, under the rules of
-    retention. Safe to run again.
+    retention. Safe to run again. It may be called by its whole name ("Cabinet du Parc").
 
     Example: releve vault leave cabinet-du-parc --by "A. Martin"
     """
-    check_name(structure)
     vault = Vault(data)
+    structure = _place(vault, structure)
     agreements = _end_agreements(vault, structure, by)
     closed = _close_all(vault, structure, by)
     with only_writer(vault.layout):
@@ -42,6 +43,24 @@ def leave(structure: str, by: str, data: str, *, as_json: bool) -> None:
     }  # fmt: skip
     words = _words(structure, closed, agreements, ended=ended, kept=len(kept))
     tell(facts, words, as_json=as_json)
+
+
+def _place(vault: Vault, said: str) -> str:
+    """Its name here, of the name that people call it by, too. Raises: VaultNameError."""
+    if is_word(said):
+        return said
+    access, place = Access(vault), vault_word(said)
+    known = {one.structure for one in vault.credentials.all()}
+    known |= {one.structure for one in access.agreements.all()}
+    known |= {one.repository.structure for one in vault.book.generations()}
+    if place not in known:
+        named = ", ".join(sorted(known)) or "-"
+        raise VaultNameError(
+            said,
+            f"no structure is called so here; there are: {named}",
+            f"aucune structure ne s'appelle ainsi ici ; il y a : {named}",
+        )
+    return place
 
 
 def _end_agreements(vault: Vault, structure: str, by: str) -> list[str]:

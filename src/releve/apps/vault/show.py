@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import click
 
 from releve.adapters.vault.layout import DEFAULT, ENVIRONMENT
+from releve.report.text import Voice
 
 data_option = click.option(
     "--data",
@@ -71,12 +72,7 @@ def iso(ns: int) -> str | None:
 
 def size(count: int) -> str:
     """In people's units."""
-    told = float(count)
-    for unit in ("o", "ko", "Mo", "Go"):
-        if told < 1000:
-            return f"{told:.0f} {unit}" if unit == "o" else f"{told:.1f} {unit}"
-        told /= 1000
-    return f"{told:.2f} To"
+    return Voice("fr").size(count)
 
 
 def tell(facts: Mapping[str, object], text: str, *, as_json: bool) -> None:

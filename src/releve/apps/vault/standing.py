@@ -89,6 +89,12 @@ class Standings:
                 for one in access.openings.all()
                 if one.structure == structure and openings.is_standing(one, now_ns)
             ),
+            paths=tuple(
+                core.path(one)
+                for one in access.agreements.all()
+                if one.structure == structure and not one.drill_every_days
+                if openings.stands(one, access.approvers.all(), now_ns)
+            ),
             approvers=sum(not one.removed_ns for one in access.approvers.all()),
         )
         return core.own_figures(made) if self._is_shared() else made

@@ -11,8 +11,11 @@ class RecoveryRunningError(ReleveError):
     status = 32
     remedy = "See `releve recover status`; end it with `releve recover stop` first."
 
+    remedy_fr = "Voir `releve recover status` ; la fermer d'abord par `releve recover stop`."
+
     def __init__(self, home: str) -> None:
         super().__init__(f"A recovery runs already (lock in {home}).")
+        self.fr = f"Une reprise est déjà en cours (verrou dans {home})."
 
 
 class NoRecoveryError(ReleveError):
@@ -21,8 +24,11 @@ class NoRecoveryError(ReleveError):
     status = 33
     remedy = "Begin with `releve recover start`; `releve recover status` says where one stands."
 
-    def __init__(self, target: str, why: str) -> None:
+    remedy_fr = "Commencer par `releve recover start` ; `releve recover status` dit où elle en est."
+
+    def __init__(self, target: str, why: str, fr: str = "") -> None:
         super().__init__(f"{target}: {why}.")
+        self.fr = f"{target} : {fr or why}."
 
 
 class MountFailedError(ReleveError):
@@ -41,9 +47,13 @@ class StillInUseError(ReleveError):
     status = 39
     remedy = "Close these programs or leave the folder in these shells, then run the command again."
 
+    remedy_fr = "Fermer ces programmes, ou quitter le dossier dans ces terminaux, puis relancer la commande."
+
     def __init__(self, target: str, holders: Sequence[str]) -> None:
         shown = ", ".join(holders[:5]) or "a program that cannot be named"
         super().__init__(f"{target} is in use: {shown}.")
+        named = ", ".join(holders[:5]) or "un programme qu'on ne peut nommer"
+        self.fr = f"{target} sert encore : {named}."
         self.holders = tuple(holders)
 
 
@@ -53,8 +63,11 @@ class NotAllLocalError(ReleveError):
     status = 56
     remedy = "Run `releve recover start` again and let it end, then `releve recover finish`."
 
+    remedy_fr = "Relancer `releve recover start` et le laisser finir, puis `releve recover finish`."
+
     def __init__(self, missing: int) -> None:
         super().__init__(f"{missing} files are not here yet.")
+        self.fr = f"{missing} fichiers ne sont pas encore ici."
         self.missing = missing
 
 
@@ -64,8 +77,11 @@ class DiskRoomError(ReleveError):
     status = 57
     remedy = "Make room on this disk, then run `releve recover start` again: it goes on by itself."
 
+    remedy_fr = "Libérer de la place sur ce disque, puis relancer `releve recover start` : il continue seul."
+
     def __init__(self, needs: int, free: int) -> None:
         super().__init__(f"{needs / 1e6:.0f} MB are to come, {free / 1e6:.0f} MB are free.")
+        self.fr = f"{needs / 1e6:.0f} Mo sont à ramener, {free / 1e6:.0f} Mo sont libres."
         self.needs = needs
         self.free = free
 
@@ -79,7 +95,15 @@ class DoubtfulFilesError(ReleveError):
         "version in their place and keeps these beside it."
     )
 
+    remedy_fr = (
+        "Regarder les noms dans report.json du dossier .NOM.reprise ; `releve recover finish"
+        " --replace-doubtful` met la version du coffre à leur place et garde ceux-ci à côté."
+    )
+
     def __init__(self, count: int) -> None:
+        self.fr = (
+            f"{count} fichiers n'ont pu être vérifiés : ce n'est pas encore un dossier repris."
+        )
         super().__init__(f"{count} files could not be verified: this is not a restored folder yet.")
         self.count = count
 
@@ -90,8 +114,14 @@ class TargetError(ReleveError):
     status = 59
     remedy = "Name an empty or absent folder on a local disk; move what is there aside first."
 
-    def __init__(self, target: str, why: str) -> None:
+    remedy_fr = (
+        "Nommer un dossier vide ou absent, sur un disque local ; mettre d'abord de côté ce qui est là :"
+        " mv DOSSIER DOSSIER.attaque"
+    )
+
+    def __init__(self, target: str, why: str, fr: str = "") -> None:
         super().__init__(f"{target}: {why}.")
+        self.fr = f"{target} : {fr or why}."
 
 
 class CareListError(ReleveError):

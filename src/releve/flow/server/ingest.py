@@ -89,6 +89,7 @@ def take(store: Store, structure: str, host: str, batch: Batch, now: dt.datetime
             state,
             guard_runs=batch.vitals.guard_running,
             is_demonstration=batch.vitals.is_demonstration,
+            has_no_folders=batch.vitals.has_no_folders,
         )
         seen = msgspec.structs.replace(record.host, last_seen_at=now, state=state)
         unit.put_host(HostRecord(host=seen, public_key=record.public_key, vitals=batch.vitals))

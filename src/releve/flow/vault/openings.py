@@ -142,6 +142,15 @@ def check_stands(agreement: Agreement, approvers: Iterable[Approver], now_ns: in
         raise OpeningError("the agreement is not signed by two approvers")
 
 
+def stands(agreement: Agreement, approvers: Iterable[Approver], now_ns: int) -> bool:
+    """Whether a request on it would be opened now."""
+    try:
+        check_stands(agreement, approvers, now_ns)
+    except OpeningError:
+        return False
+    return True
+
+
 def path_of(opening: Opening) -> str:
     """By which way it was opened."""
     if not opening.agreement:

@@ -12,10 +12,11 @@ from releve.model.standing import (
     HoldStanding,
     HostStanding,
     OpeningStanding,
+    PathStanding,
     SignedStanding,
     Standing,
 )
-from releve.model.vault import Generation, Hold, Opening, Repository
+from releve.model.vault import Agreement, Generation, Hold, Opening, Repository
 from releve.recover.verified import DAY_NS, Coverage, Pass
 from releve.sense.path_token import scrub
 
@@ -177,6 +178,10 @@ def hold(one: Hold) -> HoldStanding:
         by=_said(one.by),
         since_ns=one.since_ns,
     )
+
+
+def path(one: Agreement) -> PathStanding:
+    return PathStanding(name=one.name, host=one.host, until_ns=one.until_ns)
 
 
 def opening(one: Opening) -> OpeningStanding:
