@@ -1,7 +1,10 @@
 """The guard's pure parts: decisions per file, points, pairs, fair queues, the kernel's bytes."""
 
 import itertools
+import operator
 import struct
+import threading
+import time
 
 import msgspec
 import pytest
@@ -280,6 +283,46 @@ def test_every_thing_is_handed_out_once_merged_and_in_its_lanes_order(
         desk.done()
     assert sum(item[2] for item in got) == len(puts)
     assert {item[:2] for item in got} == set(puts)
+    assert desk.is_idle()
+
+
+def test_who_puts_work_does_not_wait_for_one_who_takes_it() -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def merge_slowly(old: int, new: int) -> int:
+        inside.set()
+        assert go_on.wait(30)
+        return old + new
+
+    desk: Desk[int] = Desk(merge_slowly, time.monotonic)
+    desk.put("a", 1, 1)
+    desk.put("a", 1, 2)
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(desk.get(0)))
+    taker.start()
+    assert inside.wait(30)
+    desk.put("a", 2, 3)  # would never come back if it took the taker's lock
+    desk.put_later(0.0, "a", 3, 4)
+    go_on.set()
+    taker.join(30)
+    assert [*taken, desk.get(0), desk.get(0.1), desk.get(0)] == [3, 3, 4, None]
+
+
+def test_of_several_who_put_work_at_once_nothing_is_lost_and_the_waiting_one_is_woken() -> None:
+    desk: Desk[int] = Desk(operator.add, time.monotonic)
+    putters = [
+        threading.Thread(target=lambda: [desk.put(n % 7, n % 500, 1) for n in range(5000)])
+        for _ in range(3)
+    ]
+    for putter in putters:
+        putter.start()
+    done = 0
+    while done < 15_000:
+        item = desk.get(30)
+        assert item is not None
+        done += item
+        desk.done()
+    assert done == 15_000
     assert desk.is_idle()
 
 
