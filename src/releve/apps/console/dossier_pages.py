@@ -15,7 +15,7 @@ from releve.apps.console.context import AnyRequest, context_of
 from releve.apps.console.dossier_files import KINDS, file_of
 from releve.apps.console.obligation_pages import incident_of, wrong_of
 from releve.apps.console.units import reading, writing
-from releve.apps.console.web import Entered, enter, form_of, go, page
+from releve.apps.console.web import Entered, enter, form_of, go, page, whole_number
 from releve.flow.server import dossiers, duties, receipts
 from releve.flow.server.access import may
 from releve.flow.server.obligations import DecisionIncompleteError
@@ -159,8 +159,7 @@ def _form(entered: Entered, kind: str) -> Form:
 async def _carry(request: AnyRequest, identity: str, kind: str, act: Act) -> Response[str]:
     entered = await enter(request)
     fields, form = await form_of(request, entered.session), _form(entered, kind)
-    said = fields.get("version", "0")
-    seen = int(said) if said.isdecimal() else 0
+    seen = whole_number(fields.get("version", ""))
     who = dossiers.Who(login=entered.session.login, at=entered.visit.now, seen=seen)
     here = f"/incidents/{identity}/dossiers/{kind}"
 

@@ -15,7 +15,7 @@ from releve.apps.console.stream import live_answer
 from releve.apps.console.trail_known import Around, known
 from releve.apps.console.trail_words import Content, row
 from releve.apps.console.units import reading, writing
-from releve.apps.console.web import Entered, enter, form_of, go, page, render
+from releve.apps.console.web import Entered, enter, form_of, go, page, render, whole_number
 from releve.flow.server import actions, playbooks
 from releve.flow.server.ports import Unit
 from releve.model.access import Role
@@ -120,8 +120,7 @@ async def health(request: AnyRequest) -> Response[str]:
     entered = await enter(request)
     context, now, words = entered.visit.context, entered.visit.now, entered.visit.words
     around = await to_thread.run_sync(_around, entered)
-    said = request.query_params.get("before", "")
-    before = min(int(said), 2**62) if said.isascii() and said.isdecimal() else 0
+    before = whole_number(request.query_params.get("before", ""))
 
     def read(unit: Unit) -> dict[str, Any]:
         hosts = unit.hosts()

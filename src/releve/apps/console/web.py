@@ -24,6 +24,7 @@ from releve.flow.server.ports import Session
 from releve.flow.server.signin import session_of
 from releve.model.access import Role, Verb
 
+_DIGITS = 19  # of a number that a database takes
 _YEAR = 365 * 24 * 3600
 _PACKAGE = "releve.apps.console"
 
@@ -185,6 +186,12 @@ def offers(visit: Visit, method: str, address: str) -> bool:
     """Whether a page shows this link or form to who looks at it: never what would be refused."""
     verb = verb_at(method, address)
     return verb is not None and access.reaches(visit.role, verb, is_operator=visit.is_operator)
+
+
+def whole_number(said: str) -> int:
+    """A number that a browser sent, whatever was made of it there; 0: none, or too long to be one."""
+    is_number = said.isascii() and said.isdecimal() and len(said) < _DIGITS
+    return int(said) if is_number else 0
 
 
 def go(path: str) -> Response[str]:
