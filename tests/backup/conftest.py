@@ -42,7 +42,7 @@ def share(tmp_path):
     (folder / "lettres [2026]").mkdir(parents=True)
     for number in range(20):
         document = folder / "lettres [2026]" / f"CR n°{number} *.txt"
-        document.write_bytes(os.urandom(400) + b"%d" % number)
+        document.write_text(f"Compte rendu {number} : suivi, rien à signaler.\n" * 9)
         document.chmod(0o640)
         os.utime(document, ns=(10**18 + number, 10**18 + 123_456_789 + number))
     with sqlite3.connect(folder / "patients.db") as database:

@@ -151,7 +151,7 @@ def test_the_vault_s_page_shows_live_what_the_vault_tells(
     expect(page.locator(".state-name")).to_have_text("Action requise", timeout=10_000)
     expect(page.locator("#host-serveur-fichiers .pill").first).to_have_text("Prouvé")
     page.locator("summary", has_text="Certificat 20261120-2000-4f1a2b").click()
-    expect(page.locator("#drill-20261120-2000-4f1a2b")).to_contain_text("41,2 s")
+    expect(page.locator("#drill-20261120-2000-4f1a2b")).to_contain_text("41 s")
     row = page.locator("tr", has_text="s3-lyon")
     expect(row).to_contain_text("9 attaques tentées, toutes repoussées")
     expect(page.locator("tr", has_text="s3-paris")).to_contain_text("non prouvé")

@@ -21,11 +21,11 @@ def test_killed_at_random_moments_it_goes_on_and_counts_nothing_twice(practice):
     run_s = time.monotonic() - began  # what one takes here
     make_due(practice)
     assert practice.call("schedule", "--hour", "0")[0] == 0
-    rng, deaths, lives = Random(os.environ.get("RELEVE_DRILL_SEED", "11")), 0, set()
+    rng, deaths, lives = Random(os.environ.get("RELEVE_DRILL_SEED", "11")), 0, []
     while deaths < KILLS:
         killed = 0
         for _ in range(IN_ONE):
-            killed += practice.kill_at(rng.uniform(0.1, 0.6) * run_s, "--if-due", "--resume")
+            killed += practice.kill_at(rng.uniform(0.1, 0.5) * run_s, "--if-due", "--resume")
         deaths += killed
         status, made = end(practice)
         assert status == 0, [one for one in made["checks"] if one["outcome"] != "passed"]
@@ -34,14 +34,14 @@ def test_killed_at_random_moments_it_goes_on_and_counts_nothing_twice(practice):
         assert len({one["name"] for one in made["checks"]}) == len(made["checks"]) == 8
         marks = made["rto"]
         assert all(0 <= m["worked_s"] <= m["elapsed_s"] for m in marks)
-        if made["interruptions"]:
-            assert marks[-1]["is_interrupted"]
-            assert made["idle_s"] >= 0
+        assert made["idle_s"] >= 0
+        if marks[-1]["is_interrupted"]:  # else the last kill came after all was measured
+            assert made["interruptions"]
             assert marks[-1]["elapsed_s"] > marks[-1]["worked_s"]
-        lives.add(made["interruptions"])
+        lives.append(marks[-1]["is_interrupted"])
         assert not list((practice.drills / "rooms").iterdir()), "no room stays"
         make_due(practice)
-    assert max(lives) > 0, "at least one was interrupted in its middle"
+    assert any(lives), "at least one was interrupted in its middle"
     print(f"{deaths} kills: {{'drill': {deaths}}}")
 
 

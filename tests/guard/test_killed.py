@@ -134,7 +134,9 @@ def test_somebody_elses_deletion_stays_where_it_was_read_and_comes_back_said_whe
     settled(again)
     assert differences(before, ground.share) == [f"{read}: gone"], told(guard, again)
     said = [line for line in again.all("alert") if line["kind"] == "deletion_undone"]
-    assert [line["why"].split()[0] for line in said] == ["1"], told(again)
+    assert ["autour de l'arrêt du gardien : 1." in line["why"] for line in said] == [True], told(
+        again
+    )
 
 
 def marks(ground: Ground) -> list[Path]:

@@ -404,4 +404,4 @@ def test_what_cannot_be_read_is_said_not_to_be_held(
     guard = guarding()
     alerts = [line for line in guard.lines if line["event"] == "alert"]
     assert [line["kind"] for line in alerts] == ["not_held"]
-    assert str(alerts[0]["why"]).startswith("1 fichiers")
+    assert "ne peut pas lire, et ne garde pas : 1." in str(alerts[0]["why"])

@@ -287,7 +287,7 @@ def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(recovery, tmp_pat
 def test_a_folder_that_holds_something_is_never_covered(recovery):
     recovery.target.mkdir()
     (recovery.target / "reste.txt").write_text("r")
-    assert "not empty" in recovery.run(*recovery.words(), fails=True)
+    assert "n'est pas vide" in recovery.run(*recovery.words(), fails=True)
     assert (recovery.target / "reste.txt").read_text() == "r"
 
 

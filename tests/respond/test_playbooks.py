@@ -48,13 +48,16 @@ def word(step: str, state: str, why: str = "") -> StepWord:
     return StepWord(step=step, state=state, by="dr", at=T0, why=why)
 
 
-def stop(family: str, host: str, action: str, lost: tuple[str, ...] = ()) -> Stop:
+def stop(
+    family: str, host: str, action: str, lost: tuple[str, ...] = (), program: str = "gpg"
+) -> Stop:
     paths = tuple(HiddenPath(token=t, extension="docx", folder="documents") for t in lost)
     return Stop(
         family=family,
         host=host,
         at=T0,
         action=action,
+        program=program,
         stop_ms=1,
         files_touched=1,
         lost_paths=paths,
@@ -73,6 +76,7 @@ INCIDENT = Incident(
         stop("f1", "a", "killed", ("k1:1",)),
         stop("f2", "b", "frozen"),
         stop("f3", "b", "none"),
+        stop("f4", "b", "none", program="(auteur inconnu)"),  # there is no program to end
     ),
 )
 HOSTS = {"a", "b", "elsewhere"}

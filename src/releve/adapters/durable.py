@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +29,8 @@ def write_new(path: Path, content: bytes) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """The same for what is written piece by piece: it counts once the block is left without an error."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    own = f"{os.getpid()}-{threading.get_native_id()}"  # two threads may write the same one
+    new = path.with_name(f".{path.name}.{own}.new")
     # What a kill left, or what somebody put there to be written through or to be read by him.
     new.unlink(missing_ok=True)
     descriptor = _made(new)
