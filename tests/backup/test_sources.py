@@ -565,8 +565,10 @@ def test_the_server_is_told_that_a_source_is_empty_as_the_agent_runs_it(
 
 
 def test_the_server_is_told_how_much_was_kept_and_what_it_was_judged_to_be(
-    state, configure, tmp_path
+    state, configure, share, tmp_path
 ):
+    for letter in (share / "lettres [2026]").iterdir():
+        letter.write_bytes(os.urandom(400))
     configure()
     spool = SqliteSpool(tmp_path / "agent.db")
     command = [sys.executable, "-m", "releve.apps.cli.main", "backup", "run", "--judge"]
