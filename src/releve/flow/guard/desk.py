@@ -4,7 +4,7 @@ import contextlib
 import heapq
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -51,30 +51,28 @@ class Desk(Generic[Item]):
         self._came.append((due, writer, thing, item))
         self._ring()
         if len(self._came) > _MOST:
-            with self._sorted():
-                pass
+            with self._lock:
+                self._sort()
 
     def _ring(self) -> None:
         if self._bell.locked():
             with contextlib.suppress(RuntimeError):  # somebody else rang it just now
                 self._bell.release()
 
-    @contextlib.contextmanager
-    def _sorted(self) -> Iterator[None]:
-        """The desk for oneself, with all that came in its place."""
-        with self._lock:
-            while self._came:
-                due, writer, thing, item = self._came.popleft()
-                if due is None:
-                    self._enter(writer, thing, item)
-                else:
-                    self._number += 1
-                    heapq.heappush(self._later, (due, self._number, writer, thing, item))
-            yield
+    def _sort(self) -> None:
+        """Put all that came in its place; with the lock, as whoever looks at what waits."""
+        while self._came:
+            due, writer, thing, item = self._came.popleft()
+            if due is None:
+                self._enter(writer, thing, item)
+            else:
+                self._number += 1
+                heapq.heappush(self._later, (due, self._number, writer, thing, item))
 
     def hasten(self, wanted: Callable[[Item], bool]) -> None:
         """What is wanted of the work that was not to be done yet is due now, before the rest of its lane."""
-        with self._sorted():
+        with self._lock:
+            self._sort()
             due = [entry for entry in self._later if wanted(entry[4])]
             if not due:
                 return
@@ -96,7 +94,8 @@ class Desk(Generic[Item]):
         """The next piece of work, one per writer in turn; None after `wait_s` or when closed."""
         end = self._steady() + wait_s
         while True:
-            with self._sorted():
+            with self._lock:
+                self._sort()
                 now = self._steady()
                 while self._later and self._later[0][0] <= now:
                     _, _, writer, thing, item = heapq.heappop(self._later)
@@ -124,26 +123,31 @@ class Desk(Generic[Item]):
 
     def is_idle(self) -> bool:
         """Nothing waits and nothing is worked on (what is due later does not count)."""
-        with self._sorted():
+        with self._lock:
+            self._sort()
             return not self._lanes and not self._busy
 
     def __len__(self) -> int:
-        with self._sorted():
+        with self._lock:
+            self._sort()
             return sum(map(len, self._lanes.values())) + len(self._later)
 
     def has_lane(self, wanted: Callable[[Hashable], bool]) -> bool:
         """Whether somebody of those waits."""
-        with self._sorted():
+        with self._lock:
+            self._sort()
             return any(wanted(writer) for writer in self._lanes)
 
     def has_later(self, wanted: Callable[[Item], bool]) -> bool:
         """Whether such work is to be done later."""
-        with self._sorted():
+        with self._lock:
+            self._sort()
             return any(wanted(entry[4]) for entry in self._later)
 
     def is_at(self, wanted: Callable[[Hashable], bool]) -> bool:
         """Whether somebody of those waits or is being worked for."""
-        with self._sorted():
+        with self._lock:
+            self._sort()
             at = self._busy > 0 and wanted(self._last)
             return at or self.has_lane(wanted)
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import msgspec
 
-from releve.flow.server.incidents import keep
+from releve.flow.server.incidents import add_lines
 from releve.flow.server.ports import Unit
 from releve.model.casework import (
     DECISIONS,
@@ -15,8 +15,7 @@ from releve.model.casework import (
     RansomDecision,
 )
 from releve.model.finding import Severity
-from releve.model.incident import Change, Entry
-from releve.triage.incidents import with_lines
+from releve.model.incident import Entry
 
 _LONGEST = 300
 _SHA256_LETTERS = 64
@@ -36,8 +35,7 @@ def tell(unit: Unit, incident: str, line: Entry, verb: str, detail: str) -> bool
     known = unit.incident(incident)
     if known is None:
         return False
-    told = with_lines(known, (line,))
-    keep(unit, Change(incidents=(told,), entries={told.id: (line,)}))
+    add_lines(unit, known, (line,))
     unit.record(line.at, line.by, f"incident/{incident}", verb, detail)
     return True
 

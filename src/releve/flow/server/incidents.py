@@ -85,6 +85,12 @@ def keep(unit: Unit, change: Change) -> None:
         unit.move_entries((old.id, *old.merged), change.moved_hosts, fresh.id)
 
 
+def add_lines(unit: Unit, incident: Incident, lines: Sequence[Entry]) -> None:
+    """Add to its timeline. After `Unit.hold`."""
+    told = incidents.with_lines(incident, tuple(lines))
+    keep(unit, Change(incidents=(told,), entries={told.id: tuple(lines)}))
+
+
 def lines_of(
     unit: Unit, incident: Incident, *, most: int | None = None, skip: int = 0
 ) -> list[Entry]:

@@ -5,13 +5,12 @@ import hashlib
 
 import msgspec
 
-from releve.flow.server.incidents import keep
+from releve.flow.server.incidents import add_lines
 from releve.flow.server.ports import Unit
 from releve.model.event import RecoveryTold
 from releve.model.finding import Severity
 from releve.model.help import HelpRequest
-from releve.model.incident import Change, Entry, Incident
-from releve.triage.incidents import with_lines
+from releve.model.incident import Entry, Incident
 
 _MOST_CALLS = 200
 _STEPS = ("open", "all_local", "verified")
@@ -35,7 +34,7 @@ def note(unit: Unit, host: str, told: RecoveryTold) -> None:
     kept = {entry.key for entry in incident.timeline}
     lines = tuple(e for e in _lines(incident, host, told) if e.key not in kept)
     if lines:
-        keep(unit, Change(incidents=(with_lines(incident, lines),), entries={incident.id: lines}))
+        add_lines(unit, incident, lines)
 
 
 def recoveries_of(unit: Unit, incident: Incident) -> tuple[IncidentRecovery, ...]:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.flow.server.casework import line_of, tell
-from releve.flow.server.incidents import keep
+from releve.flow.server.incidents import add_lines
 from releve.flow.server.ports import Unit
 from releve.model.finding import Severity
 from releve.model.help import HelpRequest, Step
-from releve.model.incident import Change, Entry, Incident
+from releve.model.incident import Entry, Incident
 from releve.model.sentence import Sentence
-from releve.triage.incidents import with_lines
 
 BY_TOOL = "api"  # the way by which it was taken, when the tool's own line says so already
 _MOST_OPEN = 1000
@@ -64,17 +63,16 @@ def note(unit: Unit, request: HelpRequest, steps: Sequence[Step]) -> None:
         for step in steps:
             if step.kind == "acknowledged":
                 _note_taken(unit, incident, request, step)
-        lines = tuple(_lines(incident, request, steps))
+        lines = _lines(incident, request, steps)
         known = unit.incident(incident.id) if lines else None
         if known is not None:
-            keep(unit, Change(incidents=(with_lines(known, lines),), entries={known.id: lines}))
+            add_lines(unit, known, lines)
 
 
 def _note_taken(unit: Unit, incident: Incident, request: HelpRequest, step: Step) -> None:
     line = line_of("taken", _key(incident, request, step), step.at, step.name, "")
     if step.channel == BY_TOOL:
-        known = unit.incident(incident.id) or incident
-        keep(unit, Change(incidents=(with_lines(known, (line,)),), entries={known.id: (line,)}))
+        add_lines(unit, unit.incident(incident.id) or incident, (line,))
         return
     tell(unit, incident.id, line, "acknowledged", request.id)
 
