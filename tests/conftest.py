@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 
 from releve.adapters.linux.mounts import mounts
 from releve.adapters.loading import loading
@@ -28,6 +29,12 @@ from releve.model.errors import ReleveError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# How quick a machine is beside its other work is measured in bench/, and fails no test.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 _NOT_SHOWN = "NOT SHOWN, missing: "
 # Real attackers race a real guard, rules of the kernel belong to the whole machine, and figures are

@@ -195,6 +195,13 @@ def test_the_gravest_fault_gives_the_status() -> None:
         told = fault(msgspec.structs.replace(well, **facts), guard_asked=True)
         assert told is not None
         assert told.status == status
+    alone = fault(msgspec.structs.replace(well, guard_running=False), guard_asked=True)
+    both = {"guard_running": False, "agent_running": False}
+    nobody = fault(msgspec.structs.replace(well, **both), guard_asked=True)
+    assert alone is not None
+    assert nobody is not None
+    assert "L'agent le relance" in alone.remedy
+    assert "systemctl start releve-agent" in nobody.remedy, "no agent starts it again"
     unasked = msgspec.structs.replace(well, guard_running=False, server_answers=None)
     assert fault(unasked, guard_asked=False) is None, "nobody asks for a guard, nobody asked it yet"
 

@@ -172,6 +172,23 @@ def machine_snapshots(machine: State, vault: RestServer) -> list[object]:
     return list(machine.engine().snapshots())
 
 
+@pytest.mark.parametrize("verdict", ["bad", "suspect"])
+def test_a_backup_that_shows_harm_is_told_as_that_and_as_no_failure(verdict):
+    """It was made and received: people look at what was destroyed, not at the line to the vault."""
+    now = dt.datetime.now(dt.UTC)
+    ran = BackupRan(seen_at=now, ok=False, ms=1, status=30, snapshot_at=now, verdict=verdict)
+    finding = find(ran, host="h", identity="i")
+    assert finding is not None
+    assert finding.kind == "backup_harmed"
+    state = hosts.step(HostState(), ran)
+    assert state.backup is not None
+    assert state.backup.is_harmed
+    failed = BackupRan(seen_at=now, ok=False, ms=1, status=85)
+    after = hosts.step(state, failed).backup
+    assert after is not None
+    assert (after.is_harmed, after.verdict) == (False, verdict), "the one after it failed"
+
+
 def test_a_database_that_is_written_all_the_while_is_whole_in_every_snapshot(
     tmp_path, machine, share, capsys
 ):

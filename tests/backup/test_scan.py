@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from releve.adapters.scan import past
+from releve.adapters.scan import rules as scan_rules
 from releve.apps.cli.main import run
 
 pytestmark = pytest.mark.restic
@@ -128,6 +129,62 @@ def test_a_backup_judges_itself_once_a_scan_was_made(back_up, letters, call, sta
     assert scanned(map(json.loads, said.out.splitlines()))[0]["verdict"] == "bad"
     assert json.loads(said.err)["status"] == 30
     assert call("backup", "run", "--no-judge")[-1]["event"] == "backup"
+
+
+def test_a_file_that_was_laid_back_with_its_old_date_is_not_what_was_backed_up(
+    back_up, letters, call
+):
+    """Size and date are the attacker's to choose: a snapshot of ciphertext was judged by sound files."""
+    back_up()
+    call("recover", "scan")
+    sound = {path: path.read_bytes() for path in letters.glob("lettre*.docx")}
+    for path, content in sound.items():
+        path.write_bytes(os.urandom(len(content)))
+    back_up()
+    for path, content in sound.items():
+        dated = path.stat()
+        path.write_bytes(content)
+        os.utime(path, ns=(dated.st_atime_ns, dated.st_mtime_ns))
+    assert [s["verdict"] for s in scanned(call("recover", "scan"))] == ["bad"]
+
+
+SLOW = """
+rule slow { strings: $a = "POISON" condition: $a and for all n in (0..9000000000) : (n != filesize + 9000000001) }
+"""
+
+
+def test_a_file_that_no_rule_comes_to_an_end_with_is_unjudged_and_stops_no_other(
+    back_up, letters, call, state, monkeypatch
+):
+    """Else one file of an attacker's had every backup told as failed, and nothing judged any more."""
+    monkeypatch.setattr(scan_rules, "_SECONDS", 1)
+    back_up()
+    call("recover", "scan")
+    (state.folder / "yara").mkdir()
+    (state.folder / "yara" / "slow.yar").write_text(SLOW)
+    (letters / "aaa.txt").write_text("POISON")
+    docx(letters / "nouvelle.docx", "Compte rendu " * 100)
+    (judged,) = scanned(call("backup", "run"))
+    assert (judged["verdict"], judged["files"], judged["waiting"]) == ("unjudged", 2, 0)
+    assert judged["judgements"][0]["why"][0]["en"] == "not judged: 1"
+    (letters / "aaa.txt").unlink()
+    assert [s["verdict"] for s in scanned(call("backup", "run"))] == ["clean"]
+
+
+def test_no_name_of_a_file_commands_the_terminal_on_which_the_plan_is_read(
+    back_up, letters, call, state, share, capsys
+):
+    back_up()
+    (letters / "lettre\x1b]0;repris\x07\n sain.txt").write_text("Une ligne honnête.\n" * 40)
+    for path in sorted(letters.glob("lettre*.docx")):
+        path.write_bytes(os.urandom(path.stat().st_size))
+    back_up()
+    call("recover", "scan")
+    assert run(["recover", "plan", "--state", str(state.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "]0;repris" in said
+    assert not {"\x1b", "\x07"} & set(said)
+    assert not [line for line in said.splitlines() if line.startswith(" sain.txt")]
 
 
 def test_a_new_indicator_judges_the_past_without_the_vault(back_up, letters, call, share, server):

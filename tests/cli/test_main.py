@@ -13,6 +13,8 @@ from releve.apps.cli import exits, main
 from releve.apps.cli.called import to_type
 from releve.apps.cli.exits import exits_of
 from releve.apps.cli.french import FRENCH
+from releve.apps.server.audit_cli import TrailNotWholeError
+from releve.apps.server.glpi_cli import GlpiFailedError
 from releve.flow.recovery.errors import TargetError
 from releve.model.errors import NotRootError
 
@@ -116,6 +118,35 @@ def test_who_recovers_at_night_reads_every_refusal_in_french(command):
     assert found
     for error in found:
         assert error.__name__ in FRENCH or error.remedy_fr, error.__name__
+
+
+ROOM = (
+    "agent", "audit", "desk", "dossier", "group", "help", "host", "incident", "insurer", "install", "leave",
+    "obligation", "onboard", "papers", "playbook", "server", "situation", "statement",
+    "structure",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", sorted(c for c in exits.EXITS if c.split()[0] in ROOM))
+def test_who_works_in_the_operations_room_reads_every_refusal_in_french(command):
+    for error in exits_of(command):
+        names = {kind.__name__ for kind in error.__mro__}
+        assert names & FRENCH.keys() or error.remedy_fr, error.__name__
+
+
+def test_an_error_that_knows_what_to_do_itself_says_so_under_the_french_words(failing, capsys):
+    failing(GlpiFailedError("https://glpi.example/apirest.php", "gone"))
+    main.run(["fail"])
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "releve: GLPI ne fait pas ce qu'il faut."
+    assert "/apirest.php; switch the REST API on" in said[1]
+    assert "there is no API at this address" in said[2]
+    failing(TrailNotWholeError(2))
+    main.run(["fail"])
+    assert "Garder la base et les têtes" in capsys.readouterr().err
+    failing(TrailNotWholeError(2, "Bring the certificate."))
+    main.run(["fail"])
+    assert "  Bring the certificate.\n" in capsys.readouterr().err
 
 
 def test_commands_are_told_as_they_can_be_typed_here(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from releve.apps.console.web import assets
 from releve.assist.escalation import Acknowledged
-from releve.flow.server import access, actions, casework, playbooks, situations
+from releve.flow.server import access, actions, casework, ordering, playbooks, situations
 from releve.flow.server.assist import answering, rotas
 from releve.flow.server.assist.asking import Asked, ask
 from releve.flow.server.ingest import take
@@ -161,7 +161,7 @@ def follow(served: Running, case: str) -> None:
     """A playbook, tasks, evidence, care and a decision on the incident: its page shows all it can."""
     context, now = served.context, served.context.clock.now()
     structure = served.store.structures()[0].id
-    doer = playbooks.Doer(by="c", at=now, key=context.key, new_id=context.new_id)
+    doer = ordering.Doer(by="c", at=now, key=context.key, new_id=context.new_id)
     playbook = context.playbooks.named("ransomware")
     assert playbook is not None
     service = CareService(id="soins", name="Consultations", hosts=("serveur-fichiers",))

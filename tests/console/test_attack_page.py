@@ -79,7 +79,7 @@ def test_with_nobody_on_call_the_page_says_so_with_whom_to_call(night: Night) ->
     text = night.page()
     assert "Personne n’est d’astreinte" in text
     assert "Astreinte appelée" not in text  # nobody was
-    assert "Dr Martin 02 99 00 00 01" in text
+    assert 'Dr Martin <a class="phone" href="tel:0299000001">02 99 00 00 01</a>' in text
     assert "personne n’est d’astreinte, personne n’a été appelé" in night.home()
 
 

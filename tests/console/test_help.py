@@ -182,7 +182,9 @@ def test_with_nobody_on_duty_the_page_says_so_and_whom_to_turn_to(
     it = Contact(name="Ali", role="it", phone="02 99 00 00 01")
     with served.store.unit(structure) as unit:
         unit.put_profile(Profile(kind=StructureKind.PRACTICE, legal_name="A", contacts=(it,)))
-    assert "Ali 02 99 00 00 01" in browser.get(at).text
+    link = '<strong>Ali <a class="phone" href="tel:0299000001">02 99 00 00 01</a></strong>'
+    assert link in browser.get(at).text
+    assert link in browser.get("/help").text
     desk = browser.get("/desk").text
     assert "plus de 5 sur 100" in desk
     assert "jamais" not in desk.split("<main")[1]

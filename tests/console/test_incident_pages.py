@@ -91,6 +91,20 @@ def test_the_page_says_what_happened_what_is_safe_and_what_to_do(visitor: Visito
     assert "The attack touches 2 hosts" in english
 
 
+def test_what_is_safe_says_that_a_roll_back_is_still_under_way(visitor: Visitor) -> None:
+    """ "0 lost" alone would be a promise that nobody measured yet."""
+
+    def safe() -> str:
+        return visitor.page().partition('id="safe">')[2].partition("</section>")[0]
+
+    assert "remise en état en cours" not in safe()
+    served, host, now = visitor.served, visitor.hosts[0], visitor.served.context.clock.now()
+    take(served.store, host.structure, host.id, batch(stopped("g", now), first=3), now)
+    assert "remise en état en cours (1\xa0attaque)" in safe()
+    take(served.store, host.structure, host.id, batch(rolled_back("g", now), first=4), now)
+    assert "remise en état en cours" not in safe()
+
+
 def test_the_playbook_of_the_attack_is_proposed_until_it_is_started(visitor: Visitor) -> None:
     french, english = visitor.page(), visitor.page(f"{visitor.at}?lang=en")
     assert re.findall(r'<option value="([^"]*)" selected>([^<]*)<', french) == [
@@ -222,6 +236,25 @@ def test_before_and_after_closing_the_page_says_what_stays_open(visitor: Visitor
     assert "Clos, mais encore ouvert" in after
     assert "Notifier la violation à la CNIL" in after
     assert "Closed, but still open" in box(visitor.page(f"{visitor.at}?lang=en"))
+
+
+def test_a_roll_back_that_nobody_told_the_end_of_is_named_before_and_after_closing(
+    visitor: Visitor,
+) -> None:
+    said = "1 arrêt dont la remise en état n’est pas encore annoncée"
+    visitor.post("/care/soins", how="now")
+    assert said not in visitor.page().replace("\xa0", " ")
+    now, host = visitor.served.context.clock.now(), visitor.hosts[0]
+    take(
+        visitor.served.store,
+        host.structure,
+        host.id,
+        batch(stopped("g", now), first=3),
+        now,
+    )
+    assert said in visitor.page().replace("\xa0", " ").partition('id="handling"')[2]
+    visitor.post("/close", why="relu")
+    assert said in box(visitor.page()).replace("\xa0", " ")
 
 
 def test_closing_what_is_done_warns_of_nothing(visitor: Visitor) -> None:

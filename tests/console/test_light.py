@@ -1,12 +1,22 @@
 """Every page is light; help, the practice's state and a file are near."""
 
+import datetime as dt
+import re
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from releve.adapters.system import new_id
+from releve.flow.server import access
+from releve.flow.server.enrol import ensure_structure
+from releve.model.access import Role
+from releve.model.finding import Severity
+from releve.model.situation import Situation
 from tests.console.looks import MOST_BYTES, Scales
 from tests.console.test_accessible import busy, follow, watched
 from tests.console.test_browser import Watched, set_up
-from tests.server.world import Running
+from tests.server.world import Running, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -53,6 +63,46 @@ def test_the_scales_find_what_is_too_heavy(served: Running, chromium: Browser) -
         "**/console.js", lambda route: route.fulfill(body="/*" + "x" * 300_000 + "*/")
     )
     assert cold(page, "/") > MOST_BYTES
+
+
+def hit(structure: str, now: dt.datetime) -> Situation:
+    """A row that says the most there is to say, as after an attack on many."""
+    return Situation(
+        structure=structure, mood="down", reasons=("waiting", "break_glass", "vault"),
+        incidents=12, severity=Severity.CRITICAL, first_sign=now - dt.timedelta(hours=3),
+        hosts=40, silent=12, unheard=3, guard_down=11, guarded=20, watching=9,
+        help_waiting=4, help_since=now - dt.timedelta(minutes=7),
+        care_blocked=2, blocked_since=now - dt.timedelta(minutes=7),
+        clocks_late=2, clock_next=now + dt.timedelta(hours=9),
+        backup_at=now - dt.timedelta(days=12), drill_at=now - dt.timedelta(days=40),
+        no_backup=14, unsaved=11,
+    )  # fmt: skip
+
+
+def test_the_situation_of_hundreds_is_light_and_names_each(
+    tmp_path: Path, chromium: Browser
+) -> None:
+    many = 620
+    with running(tmp_path / "server", jobs=False) as served:  # else they are summed up anew
+        served.home.make_setup_code()
+        seen = Watched(chromium, served, "fr-FR")
+        page = seen.page
+        set_up(served, seen)
+        store, now = served.store, served.context.clock.now()
+        claire = store.person_by_login("claire")
+        assert claire is not None
+        for number in range(many):
+            name = f"Cabinet de la Fontaine-aux-Bruyères {number:04d}"
+            owner = ensure_structure(store, name, new_id(), now)
+            with store.unit(owner.id) as unit:
+                access.give(unit, claire, Role.OPERATOR, actor="admin", now=now)
+                unit.put_situation(hit(owner.id, now))
+        assert cold(page, "/situation") <= MOST_BYTES
+        text = page.locator("main").inner_text().replace("\u00a0", " ")
+        assert page.locator("#live tbody tr").count() == 70
+    named = re.findall(r"Fontaine-aux-Bruyères (\d{4})", text)
+    assert named == [f"{number:04d}" for number in range(500)]
+    assert f"et {many - 500} autres encore" in text
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -6,7 +6,7 @@ import re
 import httpx
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from releve.apps.console.verbs import OPEN, VERBS
 from releve.flow.server import circles, situations, sums
@@ -158,7 +158,7 @@ def test_the_menu_says_on_which_side_there_is_more_of_it(
     page.evaluate(DRAWN)
     assert page.evaluate(MORE)[1] == "›"
     page.evaluate("document.querySelector('nav .pages').scrollLeft = 1e6")
-    page.wait_for_function("document.querySelector('nav .pages.more-before:not(.more-after)')")
+    expect(page.locator("nav .pages.more-before:not(.more-after)")).to_be_attached()
     assert page.evaluate(MORE) == ["‹", "none"]
     page.set_viewport_size({"width": 1280, "height": 800})
     page.reload()

@@ -68,6 +68,23 @@ def test_who_cannot_close_an_incident_is_not_told_to(served: Running) -> None:
     assert "Vous n’avez rien à faire ici." in told[Role.STAFF]
 
 
+def test_the_data_protection_officer_is_led_to_the_incident_that_nobody_declared(
+    served: Running,
+) -> None:
+    incident = attacked(served, "Cabinet")
+    dpo = of_role(served, Role.DPO, "Cabinet")
+    first = read(dpo, "/")
+    assert "rien à faire ici" not in first
+    assert "À vous de dire si des délais légaux courent." in first
+    at, title = f"/incidents/{incident}/obligations", "Incidents dont personne n’a dit"
+    page = read(dpo, "/obligations")
+    assert title in page
+    assert f'href="{at}"' in page
+    csrf = re.search(r'name="csrf" value="(\w+)"', page)
+    dpo.post(at, data={"csrf": csrf[1], "by": "Mme Dupo", "answer.malicious": "no"})
+    assert title not in read(dpo, "/obligations")
+
+
 def test_the_trail_is_in_the_reader_s_language(served: Running) -> None:
     attacked(served, "Cabinet")
     text = read(of_role(served, Role.LEAD, "Cabinet"), "/health")

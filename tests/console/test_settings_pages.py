@@ -7,14 +7,18 @@ from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import httpx
+import msgspec
 import pytest
 from playwright.sync_api import Browser
 
 from releve.flow.server import access, circles, profiles, situations, sums
+from releve.flow.server.tools import tokens
 from releve.model.access import Role
 from releve.model.circle import Circle, CircleKind
 from releve.model.posture import Posture
 from releve.model.structure import CareService, Contact, DataSetEntry, Profile, StructureKind
+from releve.model.ticket import Glpi
+from releve.model.tool import ApiToken, Scope
 from tests.console.test_accessible import violations
 from tests.server.test_access import browser
 from tests.server.world import Running, add_host
@@ -68,6 +72,47 @@ def test_a_structure_says_who_it_is_whom_to_call_and_what_comes_back_first(
         "imagerie-medicale", 2, 4.5,
     )  # fmt: skip
     assert len(told) == 3
+
+
+def test_the_data_map_stands_in_the_words_of_the_dossiers_and_tools_are_counted(
+    served: Running,
+) -> None:
+    client = lead(served)
+    assert "data-map" not in client.get("/settings").text  # nothing is kept yet
+    send(client, "/settings/identity", **IDENTITY)
+    page = client.get("/settings").text
+    assert "n’en a encore donné aucune" in page
+    assert "0 jeton ouvre · 0 adresse prévenue · aucun GLPI" in page.replace("\xa0", " ")
+    entry = DataSetEntry(
+        name="Dossiers <i>patients</i>", hosts=("serveur",), records=2400, leaves_eu=True,
+        persons={"patients": 2400, "athletes": 3}, categories=("nir", "health", "genome"),
+    )  # fmt: skip
+    now = served.context.clock.now()
+    (structure,) = (s.id for s in served.store.structures())
+    token = ApiToken(
+        id="t1", name="n", scopes=(Scope.HOSTS_READ,), made_by="a", made_at=now, person="",
+        expires_at=now + dt.timedelta(days=1),
+    )  # fmt: skip
+    tokens.make(served.store, [structure], token, "secret")
+    with served.store.unit(structure) as unit:
+        known = unit.profile()
+        assert known is not None
+        unit.put_profile(msgspec.structs.replace(known, data_map=(entry,)))
+        url = "https://user@glpi.example:444/apirest.php"
+        unit.put_glpi(Glpi(url=url, app_token="a", user_token="hidden-token", since=now))
+    page = client.get("/settings").text.replace("\u202f", " ").replace("\xa0", " ")
+    assert "Dossiers &lt;i&gt;patients" in page
+    assert "patients : 2 400, athletes : 3" in page
+    assert "numéro de sécurité sociale (NIR), santé, genome" in page
+    assert "aussi hors de l’Union européenne" in page
+    assert "1 jeton ouvre · 0 adresse prévenue · GLPI : glpi.example:444" in page
+    assert "hidden-token" not in page
+    assert "user@" not in page
+    dpo = browser(served, Role.DPO, "A")
+    said = dpo.get("/settings?lang=en").text
+    assert "social security number (NIR), health, genome" in said
+    assert "about" in said
+    assert 'href="/tools"' not in said
 
 
 @pytest.mark.parametrize(
@@ -194,11 +239,14 @@ def test_a_lead_consents_sees_who_looked_and_withdraws(served: Running) -> None:
     shown = ines.get("/insurer").text.replace("\u00a0", " ")
     assert "Sur 5 structures" in shown
     assert "entre 75 et 100 %" in shown
+    year, week, _ = later.astimezone(ZoneInfo("Europe/Paris")).isocalendar()
+    assert f"Semaine {week:02} de {year}, tirés le" in shown
     for name in ("Cabinet 0", "poste de", host.structure):
         assert name not in shown
     page = client.get("/settings").text
     assert "walker-insurer" in page
     assert "Beta" in page
+    assert f"semaine {week:02} de {year}, 5 structures réunies" in page.replace("\u00a0", " ")
     ended = send(client, "/settings/circles/beta/leave").text
     assert "rien n’est montré" in ended or "retiré le" in ended
     assert "Chiffres retenus" in ines.get("/insurer").text

@@ -4,6 +4,7 @@ import datetime as dt
 import html
 import re
 
+import msgspec
 import pytest
 
 from releve.adapters.content import forms, law, playbooks
@@ -12,9 +13,11 @@ from releve.apps.console.trail_words import Content, row
 from releve.apps.console.words import Words
 from releve.flow.server import access, actions, circles
 from releve.flow.server.ports import AuditEntry
+from releve.flow.server.tools import webhooks
 from releve.model.access import Role
 from releve.model.circle import Circle, CircleKind
 from releve.model.order import Isolate
+from releve.model.webhook import Webhook
 from tests.console.test_incident_pages import Visitor
 from tests.server.test_access import browser, person
 from tests.server.world import Running
@@ -203,3 +206,23 @@ def test_who_looked_is_named_as_the_group_is(served: Running) -> None:
     lines = trail(visitor.browser.get("/health").text)
     assert "groupe <strong>Groupe Alpha</strong>" in lines
     assert group.id not in lines
+
+
+def test_who_reads_the_trail_sees_whom_a_tool_is_not_its_secret_address(served: Running) -> None:
+    """Many services take messages from whoever knows the address; the tools' page is not the officer's."""
+    now = served.context.clock.now()
+    officer = browser(served, Role.DPO)
+    (structure,) = (one.id for one in served.store.structures())
+    made = Webhook(
+        id="w1", url="https://hooks.example.org:8443/services/T0/s3cret?key=s3cret", made_by="admin",
+        made_at=now, after=0,
+    )  # fmt: skip
+    with served.store.unit(structure) as unit:
+        unit.add_webhook(made, b"k" * 32)
+        unit.record(now, "admin", "webhook/w1", "add", made.url)  # as it was kept at first
+        webhooks.add(unit, msgspec.structs.replace(made, id="w2"), b"k" * 32)
+        assert unit.trail(most=1)[0].detail == "https://hooks.example.org:8443"
+    for page in (officer, browser(served, Role.AUDITOR)):
+        told = page.get("/health").text
+        assert "https://hooks.example.org:8443" in told
+        assert "s3cret" not in told

@@ -92,3 +92,18 @@ def test_a_host_whose_backups_nobody_judged_clean_is_named(visitor: Visitor) -> 
     clean = msgspec.structs.replace(ran, verdict="clean", clean_at=now - dt.timedelta(hours=1))
     take(visitor.served.store, host.structure, host.id, batch(clean, first=30), now)
     assert unjudged not in read(visitor)
+
+
+def test_no_command_on_the_page_holds_words_that_a_vault_made_up(visitor: Visitor) -> None:
+    """Somebody pastes it into root's shell at night; the vault may be in an attacker's hands."""
+    vault = add_vault(visitor.served.store, visitor.hosts[0].structure, "coffre")
+    evil = "x$(reboot)\n`id`; curl evil"
+    path = PathStanding(name=evil, host="", until_ns=1)
+    page = tell(visitor, vault, structure=evil, paths=(path,))
+    shown = re.findall(r'<code class="command">(.*?)</code>', page, re.DOTALL)
+    assert any("vault credential open --structure STRUCTURE --host serveur" in one for one in shown)
+    waits = msgspec.structs.replace(opening(visitor, opened=False), id=evil)
+    page = tell(visitor, vault, waits, structure=evil, seq=99)
+    shown += re.findall(r'<code class="command">(.*?)</code>', page, re.DOTALL)
+    assert any("vault credential approve ID" in one for one in shown)
+    assert not [one for one in shown if "reboot" in one or "--agreed" in one]

@@ -6,6 +6,7 @@ import pytest
 
 from releve.apps.console.words import Words, all_texts, choose_language
 from releve.detect.guard_findings import ALERTS
+from releve.obligation.words import CATEGORIES, PERSONS
 
 T0 = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 
@@ -119,3 +120,11 @@ def test_the_language_is_asked_for_remembered_or_the_browser_s(
     query: str, cookie: str, accept: str, chosen: str
 ) -> None:
     assert choose_language(query, cookie, accept) == chosen
+
+
+def test_the_data_map_reads_here_as_in_the_dossiers() -> None:
+    said, other = all_texts("fr"), all_texts("en")
+    for kind, known in (("data_category", CATEGORIES), ("data_person", PERSONS)):
+        here = {key.removeprefix(f"{kind}."): said[key] for key in said if key.startswith(kind)}
+        assert here == known
+        assert all(f"{kind}.{word}" in other for word in known)

@@ -326,6 +326,77 @@ def test_of_several_who_put_work_at_once_nothing_is_lost_and_the_waiting_one_is_
     assert desk.is_idle()
 
 
+def test_what_is_due_after_the_one_who_waits_looks_again_does_not_wake_him() -> None:
+    looks: list[int] = []
+
+    def steady() -> float:
+        looks.append(threading.get_ident())
+        return time.monotonic()
+
+    desk: Desk[int] = Desk(operator.add, steady)
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(desk.get(1.0)))
+    taker.start()
+    until = time.monotonic() + 30
+    while taker.ident not in looks[1:] and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.1)  # he waits now
+    before = looks.count(taker.ident)
+    for number in range(100):
+        desk.put_later(60.0, "a", number, number)
+        time.sleep(0.002)
+    taker.join(30)
+    assert taken == [None]
+    assert looks.count(taker.ident) - before <= 4
+    assert len(desk) == 100
+
+
+def test_what_is_due_before_he_looks_again_wakes_the_one_who_waits() -> None:
+    desk: Desk[int] = Desk(operator.add, time.monotonic)
+    desk.put_later(50.0, "a", 0, 5)
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(desk.get(40.0)))
+    taker.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    desk.put_later(0.05, "a", 1, 7)
+    taker.join(35)
+    assert taken == [7]
+    assert 0.04 <= time.monotonic() - began < 30
+
+
+def test_of_work_for_now_and_for_later_put_by_several_nothing_is_forgotten() -> None:
+    desk: Desk[int] = Desk(operator.add, time.monotonic)
+
+    def put_all(number: int) -> None:
+        for n in range(3000):
+            if n % 3:
+                desk.put_later(n % 5 / 1000, (number, n % 7), n, 1)
+            else:
+                desk.put((number, n % 7), n, 1)
+            if n % 100 == 0:
+                time.sleep(0.001)
+
+    putters = [threading.Thread(target=put_all, args=(number,)) for number in range(3)]
+    for putter in putters:
+        putter.start()
+    for _ in range(9000):
+        assert desk.get(20) == 1  # a lost ring would keep it until 20 s are over, or for good
+        desk.done()
+    for putter in putters:
+        putter.join()
+    assert desk.get(0.01) is None
+
+
+def test_what_is_hastened_is_told_in_the_order_in_which_it_was_due() -> None:
+    desk: Desk[int] = Desk(operator.add, lambda: 0.0)
+    for n in (3, 1, 2):
+        desk.put_later(float(n), "a", n, n)
+    assert desk.hasten(lambda n: n != 2) == [1, 3]
+    assert desk.hasten(lambda n: n > 5) == []
+    assert desk.has_later(lambda n: n == 2)
+
+
 def test_two_touches_merge_in_the_order_of_time() -> None:
     a, b = Name(b"d", b"a"), Name(b"d", b"b")
     early = touch(1, 2, created=True, became=(a,))

@@ -58,12 +58,14 @@ class Scene:
         )  # fmt: skip
         desks = Desks(**{name: Desk(merge, clock.steady) for name in ("hold", "big", "judge")})
         self.book = ground.book
+        self.is_missing_one = False
         self.while_halting: Callable[[], None] = lambda: None
         self.halted: list[tuple[int, int]] = []  # pid, changes routed by then
         self.reader = Reader(
             ground, desks, self.table,  # type: ignore[arg-type] # asked for nothing but `get`
             own=frozenset(), on_overflow=lambda: None, on_tree=lambda *_: None, sees_all=True,
             on_late=lambda _process: None, brake=Brake(clock, LIMITS, self._halt, lambda _p: None),
+            awaits=lambda: self.is_missing_one,
         )  # fmt: skip
 
     def _halt(self, process: Process) -> bool:

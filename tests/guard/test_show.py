@@ -1,6 +1,7 @@
 """What a person at a terminal reads of the guard."""
 
 import os
+import time
 
 import pytest
 
@@ -12,19 +13,27 @@ _FOLDER = Folder(
     path="/srv/cabinet", mode="reflink", attribution="exact", room_bytes=2_000_000_000, files=3
 )
 _AFTER = "31 ms après la première écriture, 4 fichiers touchés"
+_MET = f"Constaté, personne à arrêter : python3.11, {_AFTER}"
 _STOP = Stopped(
     family="7", points=(Point(why="contenu devenu bruit", score=10.0),), first_write_to_stop_ms=31.0,
     action="none", files_touched=4, at="2026-11-22T15:16:00+00:00", program="python3.11",
 )  # fmt: skip
 
 
-def test_the_standing_of_a_guard_is_lines_for_people() -> None:
-    told = standing(Status(enforce=True, folders=(_FOLDER,), frozen=("9",), stopped=(_STOP,)))
+def test_the_standing_of_a_guard_is_lines_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times by the machine's own clock."""
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    time.tzset()
+    try:
+        told = standing(Status(enforce=True, folders=(_FOLDER,), frozen=("9",), stopped=(_STOP,)))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
     assert told.splitlines() == [
         "Le gardien agit.",
         "/srv/cabinet : 3 fichiers tenus (reflink), 0\u00a0o ; place : 2,0\u00a0Go",
         "Suspendu, à décider : 9",
-        f"{_STOP.at}  Constaté, personne à arrêter : python3.11, {_AFTER} — contenu devenu bruit",
+        f"22/11/2026 16:16:00  {_MET} — contenu devenu bruit",
     ]
 
 

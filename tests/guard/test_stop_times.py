@@ -1,5 +1,6 @@
 """`first_write_to_stop_ms` is checked by somebody else's clock: ctimes and process states as they were."""
 
+import datetime as dt
 import os
 import signal
 import threading
@@ -122,4 +123,30 @@ def test_the_time_from_first_write_to_stop_is_what_an_onlooker_sees(
     assert said <= still + _TICK_MS + _SLACK_MS + _STEP_MS + _PAUSE_MS, (said, running, still)
     assert stopped["action"] == "killed"
     # Also the empty file, which was renamed before anything was destroyed.
+    assert differences(before, ground.share) == []
+
+
+@pytest.mark.parametrize("how", ["beside", "inplace"])
+def test_an_attack_while_no_guard_ran_is_counted_from_its_own_first_write(
+    ground_on: Callable[[str], Ground], how: str
+) -> None:
+    """Not from the moment when the guard came back: recoveries begin before the first write."""
+    ground = ground_on("ext4")
+    before = ground.build(90, links=False)
+    attackers = ground.attackers()
+    first = ground.guard()
+    first.ready()
+    assert first.end() == 0
+    began = time.time()
+    attackers.wait(attackers.python(how, ground.share))
+    over = time.time()
+    time.sleep(3)
+    again = ground.guard()
+    told = again.wait("stopped", 60)
+    again.wait("rolled_back", 60)
+    at = dt.datetime.fromisoformat(told["at"]).timestamp()
+    wrote = at - told["first_write_to_stop_ms"] / 1000
+    assert told["action"] == "none"
+    assert began - 0.01 <= wrote <= over, (began, wrote, over)
+    again.end()
     assert differences(before, ground.share) == []

@@ -154,6 +154,23 @@ def test_who_was_told_already_is_told_with_its_reference() -> None:
     assert made.values["complaint"] == "le 22/11/2026 02:00 CET, référence PV 12"
 
 
+def test_of_whom_the_cnil_reads_the_register_and_the_insurer_are_no_authority() -> None:
+    sent = Decision(state=State.DONE, by="A", at=T0, sent_at=T0)
+    known = case()
+    told = ("L1", "L4", "L13", "L14")
+    clocks = tuple(decide(o, sent) if o.duty in told else o for o in known.clocks)
+    assert {o.duty for o in clocks if o.sent_at} == set(told)
+    known = msgspec.structs.replace(known, clocks=clocks)
+    complaint = "Déposer plainte pour garder la couverture de l’assurance, le 22/11/2026 02:00 CET"
+    for which in ("cnil-initial", "cnil-complementary"):
+        assert core.fill(form(which), known, "claire").values["authorities"] == complaint
+    others = core.fill(form("psig"), known, "claire").values["told"]
+    assert complaint in others
+    assert "CNIL" in others
+    assert "assureur" in others
+    assert "registre" not in others
+
+
 def test_what_a_person_wrote_stays_and_the_rest_follows_the_incident() -> None:
     which = form("insurer")
     first = core.fill(which, case(), "claire")

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from releve.model.clean import Newer, Plan, SetPlan, Why, Withheld
+from releve.model.errors import UsageError
 from releve.recover.course import Cause, NoCleanPointError, course
 
 AT = dt.datetime(2026, 11, 20, 3, tzinfo=dt.UTC)
@@ -59,13 +60,26 @@ def test_databases_come_from_their_own_last_clean_snapshot():
 
 def test_one_of_several_folders_must_be_named_and_a_part_of_one_may_be():
     both = plan(folder(newer=(newer("/srv/c/p/a"), newer("/srv/c/q/b"))), folder("/srv/d"))
-    with pytest.raises(NoCleanPointError, match="--folder"):
+    with pytest.raises(UsageError, match="--folder"):
         course(both)
     made = course(both, "/srv/c/p")
     assert [p.path for p in made.pieces] == ["a"]
     assert made.elsewhere == ("/srv/d",)
     with pytest.raises(NoCleanPointError):
         course(both, "/home")
+
+
+def test_of_several_folders_the_one_that_comes_back_to_its_own_place_needs_no_name():
+    """The words of the incident's page name the place alone, in the middle of the night."""
+    both = plan(folder(newer=(newer("/srv/c/p/a"), newer("/srv/c/q/b"))), folder("/srv/d"))
+    assert course(both, target="/srv/d").folder == "/srv/d"
+    assert course(both, target="/srv/c/").folder == "/srv/c"
+    assert [p.path for p in course(both, target="/srv/c/p").pieces] == ["a"]
+    assert course(both, "/srv/d", target="/srv/c").folder == "/srv/d", "a name says more"
+    with pytest.raises(UsageError) as elsewhere:
+        course(both, target="/mnt/secours")
+    assert "Pas de point sain" not in elsewhere.value.fr, "there may be one: nothing was asked yet"
+    assert course(plan(folder()), target="/mnt/secours").folder == "/srv/c"
 
 
 def test_without_a_clean_snapshot_nothing_is_opened():

@@ -31,7 +31,8 @@ class Host:
         self.share, self.state = root / "cabinet", State(str(root / "state"))
         name, secret = self.gate.credential("srv1")
         url = f"{self.gate.url.rstrip('/')}{address('srv1')}"
-        self.state.configure(Config(url=url, user=name, folders=(str(self.share),)), secret)
+        folders = (str(self.share), str(self._beside()))  # the page's words name none of them
+        self.state.configure(Config(url=url, user=name, folders=folders), secret)
         assert self.state.engine().init()
         (self.share / "lettres").mkdir(parents=True)
         for number in range(20):
@@ -45,6 +46,13 @@ class Host:
         self._back_up()
         self.share.rename(root / "cabinet.attaque")
 
+    def _beside(self) -> Path:
+        """A second folder that the same backups hold."""
+        annexe = self.root / "annexe"
+        annexe.mkdir()
+        (annexe / "acte 1.txt").write_text("Acte.\n" * 60)
+        return annexe
+
     def _back_up(self) -> None:
         """As a host of before did it: judged by nobody."""
         config = self.state.config()
@@ -57,7 +65,7 @@ class Host:
         return ["recover", "start", str(self.share), *page, *own, *more]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def host(tmp_path_factory):
     made = Host(tmp_path_factory.mktemp("host"))
     yield made
@@ -123,7 +131,7 @@ def test_with_the_right_the_backups_that_nobody_judged_are_judged_and_it_opens(h
     try:
         told = releve(*host.words("--right", str(right), "--until-local")).stdout
         assert "les sauvegardes sont jugées d'abord (15,0" in told.replace("\u00a0", " ")
-        assert ": saine (20 fichiers jugés" in told
+        assert ": saine (21 fichiers jugés" in told
         assert ": atteinte (" in told
         assert "Reprise pour l'incident 8bbfe0908672a688." in told
         assert f"{host.share} revient de la sauvegarde" in told

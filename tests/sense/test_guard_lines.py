@@ -41,6 +41,18 @@ def test_a_stop_becomes_an_event_without_the_name() -> None:
     assert sensed.names == ((token_of(KEY.key, PATH), PATH),)
 
 
+@pytest.mark.parametrize("nobody", ["(pendant l'arrêt)", "(inconnu)"])
+def test_an_author_whom_nobody_saw_has_no_name(nobody: str) -> None:
+    """Else a token of those words stands in the console and in a complaint, as if it were a program."""
+    line = lines.Stopped(
+        family="f1", points=(), first_write_to_stop_ms=40_000.0, action="none", files_touched=80,
+        at="2026-11-22T00:59:00+00:00", program=nobody,
+    )  # fmt: skip
+    event = read(line).event
+    assert isinstance(event, ev.FamilyStopped)
+    assert event.program == ""
+
+
 def test_counts_stay_whole_when_lists_are_cut() -> None:
     lost = tuple(f"/srv/cabinet/{n}.docx" for n in range(MOST_PATHS + 50))
     line = lines.RolledBack(

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from releve.adapters.sql.store import SqlStore
+from releve.assist import escalation
 from releve.assist.escalation import Acknowledged
 from releve.flow.server import incidents, profiles
 from releve.flow.server.assist import alarms, answering
@@ -274,6 +275,124 @@ def test_a_machine_that_tells_of_many_incidents_has_few_calls_at_a_time(
     with practice.store.unit(practice.structure, writes=False) as unit:
         assert named == {i.id for i in unit.open_incidents()}
     assert len(named) == 8
+
+
+def test_a_host_that_asks_for_help_all_the_time_hides_no_call_of_an_attack(
+    practice: Practice,
+) -> None:
+    """Asked for help 1,100 times the calls of attacks were out of sight: more rang, and none could be taken."""
+    practice.on_call("ali")
+    practice.attack("f0")
+    first, incident = practice.calls()[0], practice.incident()
+    practice.clock.forward(hours=1)
+    with practice.store.unit(practice.structure) as unit:
+        for n in range(1100):
+            at = practice.clock.now() + dt.timedelta(milliseconds=n)
+            flood = HelpRequest(
+                id=f"flood{n}", structure=practice.structure, source="host", asked_by="h",
+                course=escalation.begin(at, at),
+            )  # fmt: skip
+            assert unit.add_help(flood)
+    for n in range(8):
+        practice.clock.forward(hours=1)
+        one = stopped(f"g{n}", practice.clock.now())
+        practice.tell(msgspec.structs.replace(one, program=f"p{n}"))
+    with practice.store.unit(practice.structure) as unit:
+        assert len(unit.attack_calls()) == 5
+        shown = unit.help_requests(is_open=True)
+        assert [r.id for r in unit.attack_calls()] == [r.id for r in shown if r.attacks]
+        assert first.id in {r.id for r in shown}
+        assert shown == sorted(shown, key=lambda r: r.course.opened_at, reverse=True)
+        assert alarms.take(unit, incident.id, practice.word()) is not None
+        taken = unit.help_request(first.id)
+    assert taken is not None
+    assert taken.course.phase == "acknowledged"
+
+
+def test_what_one_machine_tells_of_takes_no_other_s_attack_into_its_calls(
+    practice: Practice,
+) -> None:
+    """Who took one of five decoys had taken the real attack too, and nobody was rung for it."""
+    practice.on_call("ali")
+    other = add_host(practice.store, "poste")
+    for n in range(8):
+        practice.clock.forward(hours=1)
+        one = stopped(f"f{n}", practice.clock.now())
+        practice.tell(msgspec.structs.replace(one, program=f"p{n}"))
+    real = msgspec.structs.replace(stopped("g1", practice.clock.now()), program="7z", user="bea")
+    practice.tell(real, host=other)
+    *decoys, call = practice.calls()
+    assert (len(decoys), len(call.attacks)) == (5, 1)
+    with practice.store.unit(practice.structure) as unit:
+        for decoy in decoys:
+            given = Acknowledged(practice.clock.now(), "ali", "Ali")
+            answering.acknowledge(unit, decoy.id, given)
+    assert practice.calls()[-1].course.phase == "ringing"
+
+
+def test_machines_that_all_tell_of_much_have_twenty_calls_at_a_time(practice: Practice) -> None:
+    practice.on_call("ali")
+    for n in range(24):
+        host = add_host(practice.store, f"poste {n}")
+        practice.clock.forward(hours=1)
+        one = stopped(f"f{n}", practice.clock.now())
+        practice.tell(msgspec.structs.replace(one, program=f"p{n}", user=f"u{n}"), host=host)
+    assert len(practice.calls()) == 20
+
+
+def test_what_joins_a_call_is_told_to_its_own_timeline_alone(practice: Practice) -> None:
+    """The others are no graver for it, and fifty incidents wrote fifty lines into each other."""
+    practice.on_call("ali")
+    for n in range(8):
+        practice.clock.forward(hours=1)
+        one = stopped(f"f{n}", practice.clock.now())
+        practice.tell(msgspec.structs.replace(one, program=f"p{n}"))
+    with practice.store.unit(practice.structure, writes=False) as unit:
+        told = {i.id: practice.lines(i) for i in unit.open_incidents()}
+    assert set(map(tuple, told.values())) == {("call_opened",)}
+
+
+def test_a_call_that_rings_is_not_silenced_by_what_a_machine_has_joined_to_it(
+    practice: Practice,
+) -> None:
+    """A machine in an attacker's hands told of something that was taken; then it says it is the same."""
+    practice.on_call("ali")
+    other = add_host(practice.store, "poste")
+    decoy = msgspec.structs.replace(stopped("d1", practice.clock.now()), program="decoy")
+    practice.tell(decoy)
+    practice.look()
+    assert answering.answer(practice.store, practice.phones.code(), practice.clock.now())
+    practice.clock.forward(minutes=10)
+    real = msgspec.structs.replace(stopped("g1", practice.clock.now()), program="7z")
+    practice.tell(real, host=other)
+    bridge = msgspec.structs.replace(stopped("d2", practice.clock.now()), program="7z")
+    practice.tell(bridge)
+    with practice.store.unit(practice.structure, writes=False) as unit:
+        (whole,) = unit.open_incidents()
+    assert len(whole.hosts) == 2
+    assert [c.course.phase for c in practice.calls()] == ["acknowledged", "ringing"]
+    practice.look()
+    assert practice.phones.names == ["ali/sms", "ali/sms"]
+
+
+def test_what_goes_on_longer_than_the_shift_of_who_took_it_rings_again(practice: Practice) -> None:
+    """Else an incident that is kept open by small things by day hides the attack of the night."""
+    practice.on_call("ali")
+    practice.attack("f0")
+    practice.look()
+    assert answering.answer(practice.store, practice.phones.code(), practice.clock.now())
+    for n in range(1, 24):
+        practice.clock.forward(minutes=29)
+        practice.attack(f"f{n}")
+    practice.look()
+    assert practice.phones.names == ["ali/sms"]
+    practice.clock.forward(minutes=29)
+    practice.attack("f24")
+    practice.clock.forward(minutes=29)
+    practice.attack("f25")
+    practice.look()
+    assert practice.phones.names == ["ali/sms", "ali/sms"]
+    assert [c.course.phase for c in practice.calls()] == ["acknowledged", "ringing"]
 
 
 def test_a_demonstration_rings_nobody(practice: Practice) -> None:

@@ -55,6 +55,38 @@ def test_a_sheet_is_made_used_listed_and_revoked(
     assert revoked["revoked"] == break_glass.CODES - 1
 
 
+def test_a_use_is_said_to_be_known_once_and_by_whom(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(Home(home))
+    person = store.person_by_login("claire")
+    assert person is not None
+    codes = break_glass.new_codes(lambda: b"x" * 32)
+    break_glass.keep(store, person, "feed", codes, actor="admin", now=T0)
+    keys = signin.try_keys("claire", "10.0.0.1")
+    assert break_glass.try_code(store, "claire", codes[0], keys, "10.0.0.1", T0) is not None
+    told_of = ("--as", "Dr Martin")
+    status, seen = told(capsys, "seen", *place(home), *told_of)
+    assert status == 0
+    assert seen == {
+        "sheet": "feed",
+        "login": "claire",
+        "at": T0.isoformat(),
+        "from": "10.0.0.1",
+        "seen_by": "Dr Martin",
+    }
+    with store.unit(person.structure, writes=False) as unit:
+        assert unit.break_glass_unseen() == []
+        (line,) = unit.trail_of(("acknowledge_use",), most=9)
+    assert (line.actor, line.object) == ("admin", "break_glass/feed")
+    assert line.detail == "claire: Dr Martin"
+    store.close()
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert main.run(["server", "break-glass", "seen", *place(home), *told_of]) == 0
+    assert capsys.readouterr().out == ""  # nothing that was not known
+    assert main.run(["server", "break-glass", "seen", *place(home), "--as", " "]) == 2
+
+
 def test_the_sheet_prints_on_one_page(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,7 +71,7 @@ def test_the_command_says_which_place_since_when_and_why(
     told = capsys.readouterr()
     assert re.search(rf"Cabinet  {usb}  PAS TRANSMIS depuis le 20.*[+-]..:..", told.out)
     assert "le dossier n'est pas là (dernière fois complet : jamais)" in told.out
-    assert "within the minute" in told.err
+    assert "dans la minute" in told.err
     (first,) = home.shipments()
     with running(home.path, store, places=[HeadFolder(usb)]) as served:
         wait_for(served.context.shipments.all, 20)

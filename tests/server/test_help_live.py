@@ -270,6 +270,10 @@ def test_help_asked_on_a_host_is_signed_and_says_who_comes(
             "--home", home, "--json",
         )  # fmt: skip
         assert (closed["phase"], closed["done"]) == ("closed", "Remis.")
+        capsys.readouterr()
+        for words in (("close", told["request"], "--as", "Bea", "--done", "x"), ("list", "--all")):
+            assert main.run(["desk", *words, "--home", home]) == 0
+            assert capsys.readouterr().out.endswith("  Ali  close / closed  Remis.\n"), words
         assert main.run(["desk", "ack", "zz", "--as", "x", "--home", home]) == 58
 
 

@@ -93,6 +93,7 @@ def test_split_merged_closed_reopened_by_name_with_a_reason(cli: Cli) -> None:
     (shut,) = cli("incident", "close", cli.incident.id, *said)
     assert (shut["state"], shut["closed_by"]) == ("closed", "claire")
     assert (shut["open_steps"], shut["care_stopped"], shut["open_clocks"]) == (0, ["Soins"], [])
+    assert shut["pending_rollbacks"] == 0
     assert len(cli("incident", "task", "list", cli.incident.id)) == 4
     assert cli("incident", "close", cli.incident.id, *said, status=64) == []
     (again,) = cli("incident", "reopen", cli.incident.id, *said)

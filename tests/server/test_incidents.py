@@ -19,7 +19,7 @@ from releve.adapters.sql.before import keep_lines_of_before
 from releve.adapters.sql.engine import open_engine, sqlite_url
 from releve.adapters.sql.seal import Seal
 from releve.adapters.sql.store import SqlStore
-from releve.flow.server import actions, casework, incidents, playbooks
+from releve.flow.server import actions, casework, incidents, ordering, playbooks
 from releve.flow.server.casework import CaseError
 from releve.flow.server.incidents import HandlingError, Word
 from releve.flow.server.ingest import take
@@ -284,8 +284,8 @@ def playbook() -> Playbook:
     return found
 
 
-def doer(by: str = "claire") -> playbooks.Doer:
-    return playbooks.Doer(by=by, at=T0, key=KEY, new_id=lambda: f"id{next(_numbers)}")
+def doer(by: str = "claire") -> ordering.Doer:
+    return ordering.Doer(by=by, at=T0, key=KEY, new_id=lambda: f"id{next(_numbers)}")
 
 
 def test_isolating_three_hosts_waits_for_two_different_people(store: SqlStore) -> None:
@@ -362,7 +362,7 @@ def test_what_waits_is_not_proposed_again_and_nothing_of_a_closed_incident(
 
 def test_isolating_host_by_host_from_a_split_incident_waits_for_two_people(store: SqlStore) -> None:
     hosts, incident = attack(store)
-    plain, mine, later = [host.id for host in hosts[1:]], playbook(), T0 + playbooks.LIMITS.together
+    plain, mine, later = [host.id for host in hosts[1:]], playbook(), T0 + ordering.LIMITS.together
     with store.unit(hosts[0].structure) as unit:
         parts = [incidents.split(unit, incident.id, (host,), word()) for host in plain]
         for part, at in zip(parts, (T0, later - MINUTE), strict=True):
@@ -382,7 +382,7 @@ def test_what_was_refused_or_is_over_makes_no_mass_action(
 ) -> None:
     hosts, incident = attack(store)
     structure, mine = hosts[0].structure, playbook()
-    after = T0 + (MINUTE if is_refused else playbooks.LIMITS.together)
+    after = T0 + (MINUTE if is_refused else ordering.LIMITS.together)
     with store.unit(structure) as unit:
         facts = {"actor": "paul", "identity": "before", "now": T0}
         assert actions.propose(unit, hosts[0].id, Isolate(), **facts)

@@ -117,6 +117,26 @@ def test_from_the_declaration_to_the_receipt(
     assert rows(capsys)[0]["incident"] == incident
 
 
+def test_blanks_are_filled_from_a_shell(
+    place: tuple[list[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, incident = place
+    assert run(["obligation", "start", *at, incident, "--by", "Anne"]) == 0
+    assert run(["dossier", "make", *at, incident]) == 0
+    capsys.readouterr()
+    filling = ["dossier", "edit", *at, incident, "cnil-initial"]
+    assert run([*filling, "--field", "siren=aucun", "--field", "severity=a = b", "--json"]) == 0
+    (edited,) = rows(capsys)
+    assert not {"siren", "severity"} & set(edited["blanks"])
+    assert run([*filling, "--field", "severity=", "--version", str(edited["version"])]) == 0
+    assert "severity" in capsys.readouterr().out
+    assert run([*filling, "--field", "siren=x", "--version", str(edited["version"])]) == 47
+    assert run([*filling, "--field", "poem=x"]) == run([*filling, "--field", "siren"]) == 2
+    capsys.readouterr()
+    assert run(["dossier", "show", *at, incident, "cnil-initial"]) == 0
+    assert '"aucun"' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [
@@ -127,6 +147,7 @@ def test_from_the_declaration_to_the_receipt(
         (["obligation", "start", "{at}", "{incident}", "--by", "A", "--answer", "risk"], 2),
         (["dossier", "show", "{at}", "{incident}", "cnil-initial"], 46),
         (["dossier", "make", "{at}", "{incident}", "poem"], 46),
+        (["dossier", "edit", "{at}", "{incident}", "complaint", "--field", "siret=x"], 46),
         (["dossier", "make", "{at}", "{incident}"], 43),
     ],
 )
@@ -148,3 +169,33 @@ def test_a_decision_of_a_clock_that_never_started_or_of_an_old_version(
     signing = ["dossier", "sign", *at, incident, "complaint", "--name", "A", "--role", "B"]
     assert run([*signing, "--version", "1"]) == 0
     assert run([*signing, "--version", "1"]) == 47
+
+
+def test_the_clocks_of_all_structures_are_listed_worst_first(
+    place: tuple[list[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, incident = place
+    home = at[:2]
+    store = make_store(Home(Path(home[1])))
+    _, other = attacked(store, "Clinique B")
+    store.close()
+    words = ["--by", "Dr Martin", "--answer", "personal_data=yes"]
+    assert run(["obligation", "start", *at, incident, *words]) == 0
+    elsewhere = [*home, "--structure", "Clinique B"]
+    assert run(["obligation", "start", *elsewhere, other, *words]) == 0
+    assert run(["obligation", "not-due", *at, incident, "L13", "--by", "A", "--reason", "x"]) == 0
+    capsys.readouterr()
+    assert run(["obligation", "list", *home, "--json"]) == 0
+    seen = rows(capsys)
+    assert {(row["structure"], row["incident"]) for row in seen} == {
+        ("Cabinet A", incident),
+        ("Clinique B", other),
+    }
+    assert (seen[-1]["structure"], seen[-1]["duty"]) == ("Cabinet A", "L13")  # settled: last of all
+    assert run(["obligation", "list", *elsewhere, "--json"]) == 0
+    assert {row["structure"] for row in rows(capsys)} == {"Clinique B"}
+    assert run(["obligation", "list", *home]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(seen)
+    assert {line.partition("  ")[0] for line in lines} == {"Cabinet A", "Clinique B"}
+    assert run(["obligation", "list", *home, "--structure", "Nulle part"]) == 42

@@ -77,8 +77,9 @@ def test_a_file_that_is_no_profile_is_refused_with_the_remedy(tmp_path: Path, te
 
 
 def test_the_command_sets_shows_and_lists(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     home, path = str(tmp_path / "home"), tmp_path / "cabinet.toml"
     path.write_text(CliRunner().invoke(template).output)
     named = ["--home", home, "Cabinet du Parc"]
@@ -89,7 +90,7 @@ def test_the_command_sets_shows_and_lists(
     assert run(["structure", "show", *named]) == 0
     assert msgspec.json.decode(capsys.readouterr().out, type=Profile) == read_profile(path)
     assert run(["structure", "list", "--home", home]) == 0
-    assert capsys.readouterr().out == "Cabinet du Parc  practice\n"
+    assert capsys.readouterr().out == "Cabinet du Parc  Cabinet\n"
 
 
 def test_a_new_name_makes_a_structure_and_a_wrong_one_says_how(

@@ -148,3 +148,25 @@ def test_the_call_that_was_made_meanwhile_is_drawn_against_the_promise(
     assert clocks["h0"].share < clocks["h0"].promise
     assert clocks["h1"].share > clocks["h1"].promise
     assert {"asked", "answered"} <= {m.kind for m in milestones(found, calls, (), (), ())}
+
+
+def test_of_one_that_was_joined_to_another_again_and_again_the_last_gets_the_line(
+    store: SqlStore, host: EnrolledHost
+) -> None:
+    first = incident(store, host).id
+    whole = first
+    for n in range(3):
+        other = add_host(store, f"poste {n}")
+        lone = msgspec.structs.replace(stopped(f"g{n}"), program=f"p{n}", user=f"u{n}")
+        take(store, other.structure, other.id, batch(lone), T0)
+        with store.unit(host.structure) as unit:
+            kept = next(i.id for i in unit.open_incidents() if i.id != whole)
+            incidents.merge(unit, kept, whole, Word(by="claire", at=T0, why="même", id=f"w{n}"))
+        whole = kept
+    take(store, host.structure, host.id, batch(told(first), first=9), LATER)
+    with store.unit(host.structure, writes=False) as unit:
+        (found,) = unit.open_incidents()
+        kinds = [e.kind for e in unit.entries((found.id,))]
+    assert found.id == whole
+    assert "recovery_open" in kinds
+    assert "recovery_open" in [e.kind for e in found.timeline]

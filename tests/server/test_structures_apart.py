@@ -22,6 +22,7 @@ from releve.flow.server import (
     break_glass,
     casework,
     circles,
+    ordering,
     playbooks,
     signin,
 )
@@ -207,7 +208,7 @@ def kept_mail(request: str, name: str) -> KeptMail:
 def write_beside(store: SqlStore, host: EnrolledHost, case: str) -> None:
     """A task, evidence and a playbook of the incident."""
     key = Ed25519PrivateKey.generate()
-    doer = playbooks.Doer(by="a", at=T0, key=key, new_id=lambda: f"run-{host.id}")
+    doer = ordering.Doer(by="a", at=T0, key=key, new_id=lambda: f"run-{host.id}")
     piece = Evidence(
         id=f"e-{host.id}", incident=case, at=T0, by="a", name="n", sha256="0" * 64, size=1, kept="k"
     )

@@ -14,7 +14,7 @@ from releve.apps.api.call import Operation
 from releve.apps.api.document import document
 from releve.apps.api.operations import OPERATIONS
 from releve.apps.api.pace import Pace
-from releve.flow.server import access, playbooks
+from releve.flow.server import access, ordering, playbooks
 from releve.flow.server.ingest import take
 from releve.flow.server.tools import tokens
 from releve.model.access import Role
@@ -95,7 +95,7 @@ def test_an_incident_tells_the_playbook_that_its_findings_speak_for_until_it_is_
 
 def start_it(served: Running, mine: EnrolledHost, case: str, playbook: Playbook) -> None:
     context = served.context
-    doer = playbooks.Doer(by="dr", at=context.clock.now(), key=context.key, new_id=context.new_id)
+    doer = ordering.Doer(by="dr", at=context.clock.now(), key=context.key, new_id=context.new_id)
     with served.store.unit(mine.structure) as unit:
         assert playbooks.start(unit, case, playbook, doer) is not None
 

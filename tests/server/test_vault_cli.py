@@ -47,3 +47,31 @@ def test_a_vault_is_enrolled_once_listed_and_ended(cli, tmp_path):
     assert vaults.who(store, made["token"]) is None
     assert cli(*add, KEY)[0]["vault"] != made["vault"]
     assert [row["removed"] for row in cli("list", "--json")].count(True) == 1
+
+
+def test_no_structure_is_told_what_a_shared_vault_says_of_another(cli, tmp_path):
+    """One word too few, and a practice read the hosts, sizes and agreed paths of its neighbour."""
+    add = ("add", "coffre", "--json", "--public-key", KEY, "--structure")
+    cli(*add, "Cabinet A", "--within", "place-1")
+    cli(*add, "Cabinet B", "--within", "place-1", status=2)
+    cli(*add, "Cabinet B", "--within", "cabinet-a", status=2)
+    cli(*add, "Cabinet B", status=2)  # its first standing may be anybody's
+    cli(*add, "Cabinet B", "--within", "$(reboot)", status=2)
+    cli(*add, "Cabinet B", "--within", "cabinet-b")
+    cli(
+        "add",
+        "c",
+        "--json",
+        "--public-key",
+        "cd" * 32,
+        "--structure",
+        "Cabinet B",
+        "--within",
+        "place-1",
+    )
+    store = make_store(Home(tmp_path / "s"))
+    assert [one.name for one in store.structures()].count("Cabinet B") == 1
+    cli("remove", "coffre", "--structure", "Cabinet A", "--json")
+    cli(
+        "add", "d", "--json", "--public-key", KEY, "--structure", "Cabinet C", "--within", "place-1"
+    )

@@ -202,6 +202,11 @@ def test_what_a_standing_shows_to_be_wrong_asks_for_a_person(vault: ToldVault) -
         "vault_bad": 2, "vault_copy_late": 1, "vault_copy_broken": 1, "vault_job_late": 1,
         "vault_disk": 25,
     }  # fmt: skip
+    assert whole.room is not None
+    for left in (None, 0.0):  # nothing comes in any more: no day is left, and none is foreseen
+        room = msgspec.structs.replace(whole.room, level="alarm", free_bytes=0, days_left=left)
+        full = kinds(msgspec.structs.replace(whole, room=room))
+        assert (full.get("vault_full"), full.get("vault_disk")) == (1, None)
     sound = msgspec.structs.replace(
         whole, hosts=whole.hosts[:1], copies=whole.copies[:2], jobs=whole.jobs[:1], room=None
     )

@@ -8,7 +8,7 @@ from releve.model.finding import Severity
 from releve.model.help import Course, HelpRequest
 from releve.model.host import BackupState, Host, HostState
 from releve.model.incident import Incident
-from releve.model.obligation import Obligation
+from releve.model.obligation import Obligation, State
 from releve.model.situation import Situation
 from releve.triage.outlook import Concern, Outlook, outlook
 from releve.triage.situation import rank, sum_up
@@ -115,6 +115,15 @@ def test_what_wants_somebody_now_and_what_today_is_the_same_everywhere() -> None
     assert told(spoke, open_=(notice,)) == ("today", "watching", ["alert"])
     assert told(spoke, waiting=1) == ("action", "down", ["waiting"])
     assert told(spoke, clocks=(late,)) == ("action", "down", ["clocks_late"])
+
+
+def test_a_duty_without_a_figure_is_told_until_it_is_done() -> None:
+    day = dt.timedelta(days=1)
+    clock = Obligation(incident="i", duty="L6", law_from=T0.date(), started_at=T0)
+    done = msgspec.structs.replace(clock, duty="L4", state=State.DONE)
+    timed = msgspec.structs.replace(clock, duty="L1", due_at=T0 + 3 * day)
+    row = sum_up("s", (), (), (), (clock, done, timed), T0, outlook((), (), 0, T0))
+    assert (row.clocks_at_once, row.clocks_late, row.clock_next) == (1, 0, T0 + 3 * day)
 
 
 def test_a_row_says_what_it_is_looked_at_for_where_no_figure_of_it_does() -> None:

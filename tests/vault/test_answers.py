@@ -4,12 +4,14 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from releve.adapters.vault import date_sources, server
 from releve.adapters.vault.heads import Heads
 from releve.adapters.vault.notices import Notices
 from releve.adapters.vault.reports import Reports
@@ -35,16 +37,36 @@ class Place:
                 connection, _ = self._listener.accept()
                 with connection:
                     connection.settimeout(5)
-                    heard = b""
-                    while not heard.rstrip().endswith(b"}") and (more := connection.recv(65536)):
-                        heard += more
-                        if b"GET " in heard:
-                            break
-                    self.heard.append(heard)
-                    connection.sendall(self.raw)
+                    self.heard.append(self._hear(connection))
+                    self._answer(connection)
+
+    def _hear(self, connection: socket.socket) -> bytes:
+        heard = b""
+        while not heard.rstrip().endswith(b"}") and (more := connection.recv(65536)):
+            heard += more
+            if b"GET " in heard:
+                break
+        return heard
+
+    def _answer(self, connection: socket.socket) -> None:
+        connection.sendall(self.raw)
 
     def close(self) -> None:
         self._listener.close()
+
+
+class Dripping(Place):
+    """Says its bytes one by one, a tenth of a second apart, and never ends."""
+
+    def _hear(self, connection: socket.socket) -> bytes:
+        return connection.recv(65536)
+
+    def _answer(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                for one in self.raw:
+                    connection.sendall(bytes([one]))
+                    time.sleep(0.1)
 
 
 @pytest.fixture
@@ -74,6 +96,25 @@ def test_a_place_that_speaks_no_http_has_failed_and_no_more(place, tmp_path: Pat
     assert (usb / "latest.json").exists(), "the other place has its head"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "raw", [b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 90, b"\x16\x03\x03\x40\x00\x02"]
+)
+def test_a_place_that_drips_its_answer_keeps_nobody_longer_than_one_that_is_silent(
+    monkeypatch, scheme: str, raw: bytes
+):
+    """Each byte began the patience anew: one such place held the heads of all the others."""
+    monkeypatch.setattr(server, "_PATIENCE_S", 1)
+    slow = Dripping(raw)
+    before, began = threading.active_count(), time.monotonic()
+    answer = post(slow.url.replace("http", scheme), b"{}")
+    assert time.monotonic() - began < 3
+    assert answer.why
+    assert not answer.is_final
+    slow.close()
+    assert threading.active_count() <= before + 1, "nobody is left that reads on"
+
+
 def test_nobody_is_followed_elsewhere_with_the_token(place):
     login = place(OK)
     there = f"HTTP/1.1 302 Found\r\nLocation: {login.url}/login\r\nContent-Length: 0\r\n\r\n"
@@ -98,3 +139,27 @@ def test_notices_of_one_that_is_gone_wait_for_a_server_that_knows_it_again(place
     notices.deliver()
     bodies = [json.loads(heard.partition(b"\r\n\r\n")[2]) for heard in server.heard[1:]]
     assert [body["about"] for body in bodies] == [f"{10**18 + n * 10**9}" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nDate: nonsense\r\n\r\n",
+    ],
+)
+def test_another_clock_that_says_nonsense_did_not_answer(raw: bytes):
+    """Before anything is dropped the other clocks are asked: one of them ended the retention."""
+    stranger = Dripping(b"")
+    stranger._answer = lambda connection: connection.sendall(raw)  # type: ignore[method-assign]
+    assert date_sources.offsets([stranger.url]) == [(stranger.url, None)]
+    stranger.close()
+
+
+def test_another_clock_that_drips_its_date_keeps_nobody(monkeypatch):
+    monkeypatch.setattr(date_sources, "_PATIENCE_S", 1)
+    slow = Dripping(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 90)
+    began = time.monotonic()
+    assert date_sources.offsets([slow.url]) == [(slow.url, None)]
+    assert time.monotonic() - began < 3
+    slow.close()

@@ -86,3 +86,27 @@ def test_a_folder_for_heads_that_is_not_there_is_refused_when_it_is_named(tmp_pa
     again = releve(*words, "--reserve", "1M")
     assert f"{usb} ne reçoit pas de tête maintenant" in again.stderr
     assert json.loads((data / "vault.json").read_bytes())["head_places"] == [str(usb)]
+
+
+def test_changing_one_thing_of_a_vault_leaves_the_rest_as_it_was(tmp_path):
+    """The server that hears it and the places of its heads above all: without, it is silent."""
+    usb, token, data = tmp_path / "usb", tmp_path / "token", tmp_path / "vault"
+    usb.mkdir()
+    token.write_text("jeton")
+    words = ("vault", "init", "--data", str(data))
+    server = ("--server-url", "https://releve:8443/", "--server-token-file", str(token))
+    releve(
+        *words, "--name", "coffre", "--head-place", str(usb), *server, "--notice-command", "true"
+    )
+    kept = json.loads((data / "vault.json").read_bytes())
+    limits = kept["ingest"] | {"read_bytes_per_day": 1 << 30}  # what a person wrote there
+    (data / "vault.json").write_text(json.dumps(kept | {"ingest": limits}))
+    said = releve(*words, "--reserve", "900T").stderr
+    assert "ce coffre ne recevra rien" in said, "known now, and not at the first backup"
+    assert "Attention" not in releve(*words, "--reserve", "1M").stderr
+    changed = json.loads((data / "vault.json").read_bytes())
+    assert changed == kept | {"ingest": limits, "reserve_bytes": 1 << 20}
+    assert changed["server_url"] == "https://releve:8443"
+    releve(*words, "--notice-command", "", "--head-place", "")
+    emptied = json.loads((data / "vault.json").read_bytes())
+    assert emptied == changed | {"notice_command": [], "head_places": []}

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 
 import pytest
 
@@ -102,10 +103,12 @@ def test_a_view_is_read_through_the_gate_with_the_right_to_restore_only(
     assert reader.ask("GET", made["url_path"] + "config")[0] == 401
     for path in key:
         assert reader.ask("GET", made["url_path"] + "config")[0] == 401
-        releve(
+        signed = releve(
             "vault", "credential", "approve", asked["opening"], "--data", str(gate.data),
-            "--approver", host + path.stem, "--key", str(path), "--json",
-        )  # fmt: skip
+            "--approver", host + path.stem, "--key", str(path),
+        ).stdout  # fmt: skip
+    day = r"\d+(?:er)? \S+ \d{4} à \d\d:\d\d \S+"  # as a person writes it, on this machine's clock
+    assert re.fullmatch(rf"Ouvert jusqu'à {day}\n", signed.replace("\xa0", " "))
     reader.restic(
         made["url_path"], "--no-lock", "restore", "latest", "--target", str(tmp_path / "c")
     )
@@ -123,6 +126,7 @@ def test_a_view_is_read_through_the_gate_with_the_right_to_restore_only(
     shown = releve("vault", "credential", "list", "--data", str(gate.data)).stdout
     [line] = [line for line in shown.splitlines() if line.startswith(asked["opening"])]
     assert "  ouvert  " in line
+    assert re.search(rf"jusqu'à {day}  première", line.replace("\xa0", " "))
     assert "  2 signatures  ouvert en " in line
     assert "None" not in shown
     steps = [notice["notice"] for notice in gate.notices() if asked["opening"] in notice["about"]]

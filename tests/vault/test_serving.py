@@ -13,7 +13,9 @@ import time
 import pytest
 
 from releve.adapters.restic import tools
+from releve.apps.backup.state import Config, State
 from releve.apps.vault import cli
+from releve.flow.backup import VaultFullError
 from tests.vault.conftest import Gate, address, objects_on, releve, same_tree
 
 pytestmark = [pytest.mark.restic, pytest.mark.timeout(120)]
@@ -114,6 +116,34 @@ def test_a_full_disk_refuses_uploads_keeps_all_and_is_told(own_gate):
     assert again.put("data", body, repository=where) == 200
     assert objects_on(own_gate) == kept
     assert "disk_full" in {notice["notice"] for notice in own_gate.notices()}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_full_vault_is_told_to_who_backs_up_within_seconds_and_as_that(
+    own_gate, documents, tmp_path, is_first
+):
+    """Not as a link that is to be looked at, after three minutes of silence."""
+    own_gate.start()
+    name, secret = own_gate.credential("srv")
+    url = f"{own_gate.url.rstrip('/')}{address('srv')}"
+    state = State(str(tmp_path / "state"))
+    state.configure(Config(url=url, user=name, folders=(str(documents),)), secret)
+    if not is_first:
+        assert state.engine().init()
+    own_gate.stop()
+    releve("vault", "init", "--data", str(own_gate.data), "--reserve", "900T")
+    own_gate.start("--listen", own_gate.found["url"].split("/")[2])
+    begun = time.monotonic()
+    with pytest.raises(VaultFullError):
+        state.engine().init() if is_first else state.run().run(
+            (str(documents),), (), lambda _: None
+        )
+    assert time.monotonic() - begun < 40
+    own_gate.stop()
+    releve("vault", "init", "--data", str(own_gate.data), "--reserve", "1M")
+    own_gate.start("--listen", own_gate.found["url"].split("/")[2])
+    state.engine().init()
+    state.run().run((str(documents),), (), lambda _: None)
 
 
 def test_a_client_killed_in_mid_backup_leaves_nothing_half_and_the_next_one_succeeds(

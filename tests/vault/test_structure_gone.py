@@ -7,8 +7,10 @@ import pytest
 
 from releve.adapters.vault.records import Records
 from releve.apps.server.leaving_elsewhere import Elsewhere, lines
+from releve.flow.server import vaults
+from releve.model.standing import EnrolledVault
 from releve.model.vault import Agreement
-from tests.server.world import Running, running
+from tests.server.world import T0, Running, running
 from tests.vault.conftest import Gate
 from tests.vault.test_telling import findings, quicken, wait_for
 
@@ -41,6 +43,16 @@ class Shared:
             "--server-url", self.served.url,
             "--server-token-file", str(self.gate.data / "tokens"),
         )  # fmt: skip
+
+    def enrol_as_before(self, within: str) -> None:
+        """With what `releve server vault add` took before it looked whose place that is."""
+        store = self.served.store
+        owner = next(one.id for one in store.structures() if one.name == LEAVES)
+        key = (self.gate.data / "head.pub").read_text().strip()
+        made = EnrolledVault(
+            id="d", structure=owner, name="d", public_key=key, within=within, enrolled_at=T0
+        )
+        assert vaults.enrol(store, made, "token-d", T0, "admin")
 
     def leave(self, out: Path, *words: str) -> str:
         return self.cli(
@@ -202,8 +214,7 @@ def test_leaving_ends_the_paths_by_which_the_vault_would_open_new_rights(shared:
 
 def test_leaving_closes_nothing_of_another_structure_with_the_same_place(shared: Shared, tmp_path):
     """One that was taken in anew under another name, or a word that was typed wrong."""
-    key = ("--public-key", str(shared.gate.data / "head.pub"), "--within", "cabinet")
-    shared.cli("server", "vault", "add", "d", "--structure", LEAVES, *shared.home, *key)
+    shared.enrol_as_before("cabinet")
     said = shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data))
     assert shared.credentials() == {"srv.cabinet": "open", "srv.clinique": "closed"}
     assert "releve vault leave cabinet" not in said
@@ -217,9 +228,8 @@ def test_leaving_closes_nothing_of_another_structure_with_the_same_place(shared:
 def test_leaving_closes_nothing_by_a_name_that_the_vault_never_said(
     shared: Shared, tmp_path, within: str
 ):
-    key = ("--public-key", str(shared.gate.data / "head.pub"), f"--within={within}")
     shared.cli("server", "vault", "remove", "c", "--structure", LEAVES, *shared.home)
-    shared.cli("server", "vault", "add", "d", "--structure", LEAVES, *shared.home, *key)
+    shared.enrol_as_before(within)
     shared.cli("vault", "credential", "add", "srv.lac", "--structure", "clinique-du-lac",
         "--host", "srv", "--data", str(shared.gate.data))  # fmt: skip
     said = shared.leave(tmp_path / "out", "--vault-data", str(shared.gate.data))

@@ -46,6 +46,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def half_written(path: Path) -> list[Path]:
+    """What writers of this file left that ended in the midst of it: for files whose content must go."""
+    return list(path.parent.glob(f".{path.name}.*.new"))
+
+
 def _made(path: Path) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(path, flags, 0o600)

@@ -60,6 +60,9 @@ def find(  # noqa: C901, PLR0911  # one row per event is the point
         case ev.GuardWentDown():
             # A notice: the agent starts it again; a host that stays silent is graver.
             return _counted(event, host, identity, "guard_down", event.restarts)
+        # It is at the vault all the same.
+        case ev.BackupRan(ok=False, verdict=verdict) if verdict in ev.HARMED:
+            return _plain(event, host, identity, "backup_harmed", Severity.NOTICE)
         case ev.BackupRan(ok=False):
             return _plain(event, host, identity, "backup_failed", Severity.NOTICE)
         case ev.DrillRan(ok=False):

@@ -148,6 +148,19 @@ class EngineStalledError(ReleveError):
         self.seconds = seconds
 
 
+class VaultFullError(ReleveError):
+    """The backup server has no room for what is brought: it keeps what it has."""
+
+    status = 83
+    remedy = (
+        "Give the backup server a larger disk, or a vault another reserve (`releve vault init --reserve`);"
+        " the next run goes on where this one was."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("The backup server has no room left: it takes nothing more (HTTP 507).")
+
+
 class BackupRunningError(ReleveError):
     """Another backup of this machine is running."""
 

@@ -176,6 +176,9 @@ class Scan:
             if not opened.still():
                 return None
             return single.unread("", 0, f"lecture : {error.strerror}", f"read: {error.strerror}")
+        except Exception as error:  # noqa: BLE001 - who made the file must not end the judging of all others
+            kind = type(error).__name__
+            return single.unread("", 0, f"jugement interrompu ({kind})", f"judging failed ({kind})")
         return facts if opened.still() else None
 
     def _known_bad(self, facts: Mapping[str, Facts]) -> Mapping[str, Facts]:

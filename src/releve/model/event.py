@@ -125,6 +125,9 @@ FOLDER_MISSING = "folder_missing"  # the detail of a backup that lacks a whole f
 SOURCE_MISSING, SOURCE_EMPTY, HOOK_FAILED = "source_missing", "source_empty", "hook_failed"
 
 
+HARMED = ("bad", "suspect")  # verdicts of a backup that was made and is not to be relied on
+
+
 class BackupRan(Event, frozen=True, kw_only=True, tag="backup_ran"):
     ok: bool
     ms: float

@@ -28,6 +28,7 @@ class BackupState(msgspec.Struct, frozen=True, kw_only=True):
     last_good_at: dt.datetime | None = None
     folder_missing: bool = False  # the last one lacks a whole folder
     source_lack: str = ""  # "source_missing", "source_empty", "hook_failed": of the last one
+    is_harmed: bool = False  # the last one was made, and shows harm
     verdict: str = ""  # of the last one that was judged; empty: this host judges nothing
     clean_at: dt.datetime | None = None  # the newest snapshot that was judged clean
     files: int = 0  # of the last one that was made

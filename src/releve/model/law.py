@@ -52,6 +52,7 @@ class Duty(Written, frozen=True, kw_only=True):
     "partial:ID", the sending of another duty, which stands above it in the content.
     `unless`: with one of these answers it is not due. `any_of`: it needs one of these answers.
     `texts`: with all of them told in the declaration the register's entry is whole, and the duty done.
+    `authority`: an authority other than the CNIL is told by it.
     Neither hours nor months: "sans délai"; then `orange_hours` and `red_hours` colour its clock.
     """
 
@@ -66,6 +67,7 @@ class Duty(Written, frozen=True, kw_only=True):
     unless: dict[str, str] = {}
     any_of: dict[str, str] = {}
     texts: tuple[str, ...] = ()
+    authority: bool = False
     hours: float | None = None
     months: int | None = None
     orange_hours: float | None = None

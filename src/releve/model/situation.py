@@ -28,8 +28,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     help_since: dt.datetime | None = None  # the oldest of these
     care_blocked: int = 0  # open calls whose caller said that care stands still
     blocked_since: dt.datetime | None = None  # the oldest of these that nobody came to yet
+    clocks: int = 0  # legal delays and duties that run
+    undeclared: int = 0  # incidents of which nobody said whether they start one
     clocks_late: int = 0
     clock_next: dt.datetime | None = None  # the next legal delay to end
+    clocks_at_once: int = 0  # running duties of which the law gives no figure: without delay
     backup_at: dt.datetime | None = None  # the last good one of the host that is furthest behind
     drill_at: dt.datetime | None = None
     no_backup: int = 0  # hosts whose backups never succeeded

@@ -137,13 +137,13 @@ def look(obligation: Obligation, duty: Duty, now: dt.datetime) -> Look:
 
 
 def worst_first(looks: Iterable[Look]) -> tuple[Look, ...]:
+    return tuple(sorted(looks, key=urgency))
+
+
+def urgency(one: Look) -> tuple[int, bool, float]:
     """Late ones, then by colour, then by what is left; without a delay, the longest-running first."""
-
-    def key(one: Look) -> tuple[int, bool, float]:
-        left = one.left_s if one.left_s is not None else -one.elapsed_s
-        return _WORST_FIRST.index(one.colour), one.left_s is not None, left
-
-    return tuple(sorted(looks, key=key))
+    left = one.left_s if one.left_s is not None else -one.elapsed_s
+    return _WORST_FIRST.index(one.colour), one.left_s is not None, left
 
 
 def was_in_time(obligation: Obligation) -> bool | None:

@@ -109,7 +109,16 @@ def _delay(duty: str) -> Filler:
 
 
 def _others_told(case: Case) -> str:
-    sent = [c for c in case.clocks if c.sent_at is not None]
+    """Whoever outside was told; the register stays in the structure, and its entry tells nobody."""
+    return _sendings(case, {duty.id for duty in case.law.duty if not duty.texts})
+
+
+def _authorities_told(case: Case) -> str:
+    return _sendings(case, {duty.id for duty in case.law.duty if duty.authority})
+
+
+def _sendings(case: Case, duties: set[str]) -> str:
+    sent = [c for c in case.clocks if c.sent_at is not None and c.duty in duties]
     if not sent:
         return "aucune à cette heure"
     return " ; ".join(f"{words.duty(case.law, c.duty)}, {_sending(c.duty)(case)}" for c in sent)
@@ -163,4 +172,5 @@ _NAMED: Mapping[str, Filler] = {
     "told.effects": _told("effects"),
     "told.measures": _told("measures"),
     "others.told": _others_told,
+    "authorities.told": _authorities_told,
 }  # fmt: skip

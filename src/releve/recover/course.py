@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from releve.model.clean import Newer, Plan, SetPlan, Why, Withheld
-from releve.model.errors import ReleveError
+from releve.model.errors import ReleveError, UsageError
 
 MOST_BYTES = (
     4_000_000_000  # laid before people come in; what is beyond stays at the vault, and is told
@@ -92,16 +92,23 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def course(
-    plan: Plan, folder: str = "", *, most_bytes: int = MOST_BYTES, apart: Collection[str] = ()
+    plan: Plan,
+    folder: str = "",
+    *,
+    target: str = "",
+    most_bytes: int = MOST_BYTES,
+    apart: Collection[str] = (),
 ) -> Course:
     """The course of one folder: of the one that the plan names, if it names one only.
 
     Args:
+        target: where it comes back to: of several folders of the plan that one, if it is one of them.
         apart: snapshots of another repository than that of the snapshot below: what comes from them
             is laid, each database for itself.
 
-    Raises: NoCleanPointError.
+    Raises: NoCleanPointError, UsageError.
     """
+    folder = folder or _own_place(plan, target)
     whole = _set_for(plan, folder)
     if whole.snapshot is None:
         raise NoCleanPointError(
@@ -128,27 +135,38 @@ def course(
 
 
 def _set_for(plan: Plan, folder: str) -> SetPlan:
-    """The folder's data set. Raises: NoCleanPointError."""
+    """The folder's data set. Raises: NoCleanPointError, UsageError."""
     if folder:
         fitting = [s for s in plan.sets if s.path == folder or _inside(folder, s.path)]
         if not fitting:
             raise NoCleanPointError(folder, "the plan does not name it", "le plan ne le nomme pas")
         return max(fitting, key=lambda s: len(s.path))
-    every = [s for s in plan.sets if not any(_inside(s.path, o.path) for o in plan.sets)]
-    # A dump is named by its own path in the repository; only folders can be opened.
-    folders = [s for s in every if s.data_set == s.path] or every
+    folders = _folders(plan)
     if len(folders) != 1:
         named = ", ".join(s.path for s in folders)
         if not named:
             raise NoCleanPointError(
                 "the recovery", "nothing was judged yet", "aucune sauvegarde n'est jugée encore"
             )
-        raise NoCleanPointError(
-            "the recovery",
-            f"name one folder with --folder ({named})",
-            f"nommer un dossier par --folder ({named})",
+        raise UsageError(
+            f"several folders were backed up: name one with --folder ({named})",
+            f"plusieurs dossiers étaient sauvegardés : en nommer un par --folder ({named})",
         )
     return folders[0]
+
+
+def _own_place(plan: Plan, target: str) -> str:
+    """Of several folders the one that comes back to its own place; "" for none."""
+    folders = _folders(plan)
+    at = target.rstrip("/")
+    fits = any(s.path == at or _inside(at, s.path) for s in folders)
+    return at if fits and len(folders) > 1 else ""
+
+
+def _folders(plan: Plan) -> list[SetPlan]:
+    """Those that can be opened: a dump is named by its own path in the repository."""
+    every = [s for s in plan.sets if not any(_inside(s.path, o.path) for o in plan.sets)]
+    return [s for s in every if s.data_set == s.path] or every
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -218,6 +218,10 @@ KINDS: dict[str, Text] = {
         "The guard ended; the agent started it again.",
     ),
     "backup_failed": text("Une sauvegarde a échoué.", "A backup failed."),
+    "backup_harmed": text(
+        "Une sauvegarde, reçue, montre des fichiers détruits, chiffrés ou douteux.",
+        "A backup, received, shows files that are destroyed, encrypted or doubtful.",
+    ),
     "order_done": text(
         "Un ordre a été exécuté sur la machine.", "An order was carried out on the machine."
     ),

@@ -103,7 +103,8 @@ def _stopped(line: lines.Stopped, key: PathKey, at: dt.datetime) -> ev.FamilySto
         reasons=tuple(_reason(p, key, known) for p in line.points[:MOST_REASONS]),
         first_write_to_stop_ms=line.first_write_to_stop_ms,
         files_touched=line.files_touched,
-        program=hide_program(key, line.program),
+        # "(pendant l'arrêt)": no program's name, the guard saw nobody.
+        program="" if line.program.startswith("(") else hide_program(key, line.program),
         user=line.user,
         client=line.client,
         indicators=tuple(token for token, _ in _indicators(line)),

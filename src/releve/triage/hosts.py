@@ -80,6 +80,7 @@ def _backed_up(before: BackupState | None, event: ev.BackupRan) -> BackupState:
         last_good_at=event.seen_at if event.ok else known.last_good_at,
         folder_missing=event.detail == ev.FOLDER_MISSING,
         source_lack=event.detail if event.detail in _LACKS else "",
+        is_harmed=not event.ok and event.verdict in ev.HARMED,
         verdict=event.verdict or known.verdict,
         clean_at=max(filter(None, (known.clean_at, event.clean_at)), default=None),
     )

@@ -33,6 +33,7 @@ _TODAY = frozenset(
         "vault_copy_late",
         "vault_job_late",
         "vault_disk",
+        "vault_full",
     }
 )
 _GRAVE = (Severity.CRITICAL, Severity.SERIOUS)

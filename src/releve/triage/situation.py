@@ -29,6 +29,7 @@ _REASONS = {
     "vault_copy_broken": "vault",
     "vault_job_late": "vault",
     "vault_disk": "vault",
+    "vault_full": "vault",
 }
 _MOODS = ("down", "watching", "setup", "well")
 Rank = tuple[float, float, bool, bool, int, int, int, bool, int, str]
@@ -73,8 +74,10 @@ def sum_up(
         help_since=min(waiting, default=None),
         care_blocked=sum(c.is_blocked for c in calls),
         blocked_since=min((c.course.opened_at for c in nobody if c.is_blocked), default=None),
+        clocks=sum(c.state is State.RUNNING for c in clocks),
         clocks_late=sum(at <= now for at in due),
         clock_next=min((at for at in due if at > now), default=None),
+        clocks_at_once=sum(c.state is State.RUNNING and c.due_at is None for c in clocks),
         backup_at=min((b.last_good_at for b in told if b.last_good_at is not None), default=None),
         no_backup=sum(b.last_good_at is None for b in told),
         unsaved=sum(h.state.backup is None and lacks_backup(h) for h in hosts),

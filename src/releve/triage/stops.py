@@ -15,7 +15,15 @@ NOBODY_STOPPED = frozenset({"over", UNSTOPPED})
 _WAITS = frozenset({"frozen", UNSTOPPED})
 # Told by a guard or an agent of its own work: nobody wrote anything by it.
 _OWN_WORK = frozenset(
-    {"internal_error", "backup_failed", "drill_failed", "order_done", "order_failed", "enforcing"}
+    {
+        "internal_error",
+        "backup_failed",
+        "backup_harmed",
+        "drill_failed",
+        "order_done",
+        "order_failed",
+        "enforcing",
+    }
 )
 _replace = msgspec.structs.replace
 

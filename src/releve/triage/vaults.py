@@ -53,5 +53,8 @@ def _of_standing(told: Standing | None) -> list[tuple[str, int]]:
     found = [("vault_bad", bad), ("vault_copy_late", overdue), ("vault_copy_broken", broken)]
     found.append(("vault_job_late", late))
     if told.room is not None and told.room.level in _DISK:
-        found.append(("vault_disk", max(1, int(told.room.days_left or 0))))
+        is_full = told.room.level == "alarm" and not told.room.days_left
+        found.append(
+            ("vault_full", 1) if is_full else ("vault_disk", max(1, int(told.room.days_left or 0)))
+        )
     return [(kind, count) for kind, count in found if count]

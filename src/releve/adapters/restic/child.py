@@ -43,17 +43,18 @@ def run(
     *,
     alive: Callable[[], object],
     stall_s: float,
-    doubt: Callable[[], object] = lambda: None,
+    doubt: Callable[[tuple[str, ...]], object] = lambda _said: None,
 ) -> Ended:
     """Run to the end, handing over each line of stdout.
 
     `alive` is asked now and then; when its answer stays the same for `stall_s`, the child is ended.
-    `doubt` is called after each DOUBT_S without a sign of life; what it raises ends the child, too.
+    `doubt` is called after each DOUBT_S without a sign of life, with what was said on stderr until
+    then; what it raises ends the child, too.
 
     Raises: EngineStalledError, and what `doubt` raises.
     """
     with tempfile.TemporaryFile() as stderr, _child(command, environment, stderr) as child:
-        for record in _lines(child, alive, stall_s, doubt):
+        for record in _lines(child, alive, stall_s, lambda: doubt(_last_words(stderr))):
             line(record)
         status = child.wait()
         return Ended(status=status, stderr=_last_words(stderr))
@@ -171,6 +172,7 @@ def _chunks(
 
 
 def _last_words(stderr: IO[bytes]) -> tuple[str, ...]:
-    size = stderr.seek(0, os.SEEK_END)
-    stderr.seek(max(0, size - _LAST_WORDS * 16))
-    return tuple(stderr.read().decode(errors="replace").splitlines())
+    """It may go on: where it writes next is not moved."""
+    size, most = os.fstat(stderr.fileno()).st_size, _LAST_WORDS * 16
+    said = os.pread(stderr.fileno(), most, max(0, size - most))
+    return tuple(said.decode(errors="replace").splitlines())

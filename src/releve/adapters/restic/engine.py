@@ -22,6 +22,7 @@ from releve.adapters.restic.said import (
     Summary,
     differs,
     found,
+    is_full,
     is_read_refused,
     listed,
     snapshots,
@@ -33,6 +34,7 @@ from releve.flow.backup import (
     RepositoryLockedError,
     RepositoryMissingError,
     Tell,
+    VaultFullError,
     VaultRefusedError,
     VerificationFailedError,
     WrongPasswordError,
@@ -248,6 +250,12 @@ class Restic:
         }
         return kept | self._more | ours
 
+    def _doubt(self, said: Sequence[str]) -> None:
+        """Raises: VaultFullError, and those of `_probe`."""
+        if said and is_full(said[-1]):  # its newest words: a vault that was given room goes on
+            raise VaultFullError
+        self._probe()
+
     def _run(
         self,
         words: Sequence[str],
@@ -274,7 +282,7 @@ class Restic:
                 line,
                 alive=lambda: done,
                 stall_s=limit,
-                doubt=self._probe,  # restic would go on trying for a quarter of an hour
+                doubt=self._doubt,  # restic would go on trying for a quarter of an hour
             )
 
         ended = once(words)

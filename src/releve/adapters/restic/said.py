@@ -9,6 +9,7 @@ from releve.model.backup import Snapshot
 
 _CRASHES = ("panic: ", "fatal error: ")  # Go's; what follows is where in its code
 _NO_READ = "unexpected HTTP response (403)"  # only what is loaded is refused in these words
+_FULL = "(507)"  # Insufficient Storage, in each line that says what is tried again
 
 
 # What restic says; fields that we do not use are left out, unknown ones ignored.
@@ -99,6 +100,11 @@ _snapshots = msgspec.json.Decoder(list[SnapshotSaid]).decode
 found = msgspec.json.Decoder(list[Found]).decode
 differs = msgspec.json.Decoder(Difference | _Statistics).decode
 listed = msgspec.json.Decoder(LsNode | _LsSnapshot).decode
+
+
+def is_full(line: str) -> bool:
+    """Whether restic says there that the server has no room."""
+    return _FULL in line
 
 
 def snapshots(said: bytes) -> list[Snapshot]:

@@ -1,6 +1,6 @@
 """What is in the snapshots: differences, contents and databases, by restic.
 
-A file that stands on this machine exactly as the backup saw it (size and time) is read here: no
+A file that stands on this machine exactly as the backup saw it (size, date, last change) is read here: no
 byte of it comes back from the vault. All others are restored in portions into a private scratch
 folder, which is emptied after each; or, when they lie in so many folders that each restore would
 bring a few only, read in the repository, which is then mounted once for the whole scan.
@@ -51,6 +51,7 @@ class _Seen(msgspec.Struct, frozen=True, gc=False):
 
     size: int
     mtime: dt.datetime
+    ctime: dt.datetime
 
 
 class FileBytes:
@@ -252,7 +253,7 @@ class SnapshotPast:
 
         def hear(node: Node) -> None:
             if node.type == "file" and (wanted is None or node.path in wanted):
-                self._seen[node.path] = _Seen(node.size, node.mtime)
+                self._seen[node.path] = _Seen(node.size, node.mtime, node.ctime)
 
         folders = {_parent(path) for path in wanted or ()}
         if wanted is None or folders:
@@ -427,13 +428,21 @@ def _parent(path: str) -> str:
 
 
 def _is_as(status: os.stat_result, seen: _Seen) -> bool:
-    """Size and time to the microsecond, as the snapshot noted them.
+    """Size and times to the microsecond, as the snapshot noted them.
 
-    The decoder rounds nanoseconds: cutting them here sent every second file back from the vault.
+    Size and date are for anybody to choose who may write the file; when it changed last is not.
     """
-    micros = (seen.mtime - _EPOCH) // _MICRO
-    is_same = status.st_size == seen.size and (status.st_mtime_ns + 500) // 1000 == micros
+    is_same = (
+        status.st_size == seen.size
+        and _is_at(status.st_mtime_ns, seen.mtime)
+        and _is_at(status.st_ctime_ns, seen.ctime)
+    )
     return is_same and stat.S_ISREG(status.st_mode)
+
+
+def _is_at(ns: int, told: dt.datetime) -> bool:
+    """The decoder rounds nanoseconds: cutting them here sent every second file back from the vault."""
+    return (ns + 500) // 1000 == (told - _EPOCH) // _MICRO
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

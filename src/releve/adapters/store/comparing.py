@@ -119,6 +119,8 @@ class Compare:
         name = Name(entry.key, os.fsencode(entry.name)) if entry.name else None
         with self._lock:
             node = self._index.node(key)
+            if node is not None and node.folder < 0:
+                self._index.take_in(node.id, folder)
             is_known = node is None or name is None or name in self._index.names(node.id)
             lost = self._met_name(node, name, entry.st, seen) if node and name else ()
             new = () if is_known or name is None else (name,)

@@ -62,6 +62,8 @@ class Hold:
         with self._lock:
             node = self._index.node(key)
             number = node.id if node else self._index.add_node(key, folder, facts, now)
+            if node is not None and node.folder < 0:
+                self._index.take_in(number, folder)
             if facts.kind != Kind.FILE:
                 self._index.set_facts(number, facts)
                 return HoldResult(

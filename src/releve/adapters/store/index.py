@@ -9,7 +9,7 @@ import contextlib
 import errno
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -106,6 +106,20 @@ class Index:
         else:
             self.db.execute("INSERT OR REPLACE INTO setting VALUES(?,?)", (key, value))
 
+    def baselines(self) -> list[str]:
+        """Folders of which all was held once."""
+        rows = self.db.execute("SELECT substr(key, 10) FROM setting WHERE key LIKE 'baseline %'")
+        return [row[0] for row in rows]
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Folders have other numbers now; what is in none of them is set aside (-1)."""
+        moved = " ".join(f"WHEN {was:d} THEN {now:d}" for was, now in numbers.items())
+        number = f"CASE folder {moved} ELSE -1 END" if moved else "-1"
+        self.begin()
+        self.db.execute(f"UPDATE node SET folder={number} WHERE folder>=0")  # noqa: S608
+        self._known.clear()
+        self._keys.clear()
+
     # nodes
 
     def node(self, key: bytes) -> Node | None:
@@ -151,7 +165,8 @@ class Index:
         cursor = self.db.execute(
             "INSERT INTO node(key,folder,kind,size,mode,uid,gid,mtime,ctime,nlink,xattrs,target,born)"
             " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-            f" ON CONFLICT(key) DO UPDATE SET gone=0 RETURNING {NODE}",
+            " ON CONFLICT(key) DO UPDATE SET gone=0,folder=CASE WHEN folder<0 THEN excluded.folder"
+            f" ELSE folder END RETURNING {NODE}",
             (key, folder, int(facts.kind), *columns_of(facts), facts.target, now_ns),
         )
         node = node_of(cursor.fetchone())
@@ -171,6 +186,12 @@ class Index:
         self._forget(node)
         if known is not None and known.facts.kind is facts.kind:  # the row's kind stays
             self._remember(known.key, msgspec.structs.replace(known, facts=facts, gone_ns=0))
+
+    def take_in(self, node: int, folder: int) -> None:
+        """What was set aside belongs to a protected folder again."""
+        self.begin()
+        self.db.execute("UPDATE node SET folder=? WHERE id=?", (folder, node))
+        self._forget(node)
 
     def set_gone(self, node: int, now_ns: int) -> None:
         self.begin()

@@ -42,6 +42,7 @@ class Keeper:
         self.store, self.place, self.clock = store, place, clock
         self.lock, self.index, self.objects = stock.lock, stock.index, stock.objects
         self.folders, self.add_folder = stock.folders, stock.add_folder
+        self.settle_folders = stock.settle_folders
         self.marks = Marks(os.path.join(store, "still"))
         self.temporary: set[str] = set()  # files of a roll-back that have no name of their own yet
         self.being_given: set[bytes] = set()  # keys that are being given back now
@@ -94,8 +95,10 @@ class Keeper:
             return self.index.counts(folder)
 
     def node(self, key: bytes) -> Node | None:
+        """What is known of it; None too when it is in no folder that is protected now."""
         with self.lock:
-            return self.index.node(key)
+            node = self.index.node(key)
+        return node if node is None or node.folder >= 0 else None
 
     def node_by_id(self, node: int) -> Node | None:
         with self.lock:

@@ -5,6 +5,7 @@ try. An attack is beaten off when the locked version still reads as it was, and 
 """
 
 import datetime as dt
+import http.client
 import socket
 import time
 import urllib.error
@@ -176,7 +177,7 @@ def _through(bucket: Bucket, host: str, port: str) -> str:
             said = f"open: DELETE answers {reply.status}"
     except urllib.error.HTTPError as error:
         said = f"open: DELETE answers {error.code}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # another service is there
         said = f"open ({type(error).__name__})"
     why = attacks._why_broken()  # noqa: SLF001 (one piece with this module)
     return f"{said}; {why}" if why else said

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from releve.adapters.vault.layout import Config
+from releve.adapters.vault.patience import Deadline, Plain, Tls
 from releve.adapters.vault.reports import Reports
 
 log = structlog.get_logger()
@@ -82,11 +83,25 @@ class _Stays(urllib.request.HTTPRedirectHandler):
 
 
 def post(url: str, body: bytes, token: str = "", tls: ssl.SSLContext | None = None) -> Answer:
-    """POST JSON; whatever stands at the address, it never raises."""
+    """POST JSON; whatever stands at the address, it never raises, nor takes longer than its patience."""
     headers = {"content-type": "application/json"}
     if token:
         headers["authorization"] = f"Bearer {token}"
-    opener = urllib.request.build_opener(_Stays, urllib.request.HTTPSHandler(context=tls))
+    with Deadline(_PATIENCE_S) as deadline:
+        answer = _posted(url, body, headers, tls, deadline)
+    if answer.why and deadline.is_over:
+        return Answer(f"no answer within {_PATIENCE_S} s")
+    return answer
+
+
+def _posted(
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
+    tls: ssl.SSLContext | None,
+    deadline: Deadline,
+) -> Answer:
+    opener = urllib.request.build_opener(_Stays, Plain(deadline), Tls(deadline, tls))
     try:
         request = urllib.request.Request(url, body, headers)  # noqa: S310 (the vault's configuration)
         with opener.open(request, timeout=_PATIENCE_S):

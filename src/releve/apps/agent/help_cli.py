@@ -132,13 +132,12 @@ def _not_sent(place: Home, url: str, why: str) -> ServerUnreachableError:
     """With whom to call oneself, as the help page heard it last."""
     state = HelpPad(place.help).load().state
     phones = state.phones if state else ()
-    numbers = (
-        ", ".join(phones) or "les numéros de la fiche imprimée / the numbers on the printed sheet"
-    )
+    numbers = ", ".join(phones)
     error = ServerUnreachableError(url, why)
-    error.remedy = (
-        "L'appel n'est pas parti : appeler soi-même, puis réessayer / it was not sent: call yourself,"
-        f" then try again. {numbers}."
+    paper, paper_fr = "the numbers on the printed sheet", "les numéros de la fiche imprimée"
+    error.remedy = f"It was not sent: call yourself, then try again. {numbers or paper}."
+    error.remedy_fr = (
+        f"L'appel n'est pas parti : appeler soi-même, puis réessayer. {numbers or paper_fr}."
     )
     return error
 

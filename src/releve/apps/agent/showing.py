@@ -95,7 +95,10 @@ def fault(facts: Shown, *, guard_asked: bool) -> ReleveError | None:
     A server that nobody asked yet is no fault.
     """
     if guard_asked and not facts.guard_running:
-        return GuardAwayError("Le gardien ne tourne pas / the guard does not run.")
+        away = GuardAwayError("Le gardien ne tourne pas / the guard does not run.")
+        if not facts.agent_running:  # nobody starts it again
+            away.remedy = AgentNotWorkingError.remedy
+        return away
     if not facts.agent_running:
         return AgentNotWorkingError("L'agent ne travaille pas / the agent does not work.")
     if facts.server_knows_agent is False:

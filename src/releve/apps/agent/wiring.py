@@ -58,10 +58,13 @@ class AgentRunningError(ReleveError):
     """One agent per home: two would both start the guard and send the spool."""
 
     status = 47
-    remedy = "Stop the other agent, or use another --home."
+    remedy = (
+        "L'arrêter d'abord : `systemctl stop releve-agent`, ou Ctrl-C là où il tourne ; il relancerait le"
+        " gardien. / Stop it first, or use another --home: it would start the guard again."
+    )
 
     def __init__(self, home: Path) -> None:
-        super().__init__(f"An agent already runs on {home}.")
+        super().__init__(f"Un agent travaille déjà / an agent already runs: {home}.")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from releve.adapters.scan.catalogue import SqliteCatalogue
 from releve.adapters.scan.past import SnapshotPast
 from releve.adapters.scan.rules import NoRules, YaraRules, rules
 from releve.apps.backup.state import State, SystemClock
+from releve.apps.web.terminal import plain
 from releve.flow.scan import BUDGET, Scan
 from releve.flow.scan_ports import Reading, Scanned
 from releve.model.clean import Verdict, Why
@@ -166,12 +167,18 @@ def after_backup(state: State, snapshot: str, *, as_json: bool) -> None:
             if done.snapshot == snapshot and done.verdict is Verdict.BAD:
                 harm = next(j.why[0] for j in done.judgements if j.verdict is Verdict.BAD)
     except ReleveError as error:
-        if as_json:
-            _print({"event": "not_judged", "status": error.status, "why": str(error)})
-        else:
-            click.echo(f"Sauvegarde faite, mais pas jugée : {error}", err=True)
+        _tell_not_judged(error.status, str(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - a full disk, a flaw of ours: the backup was made all the same
+        _tell_not_judged(1, f"{type(error).__name__}: {error}", as_json=as_json)
     if harm:
         raise SnapshotHarmedError(snapshot, harm)
+
+
+def _tell_not_judged(status: int, why: str, *, as_json: bool) -> None:
+    if as_json:
+        _print({"event": "not_judged", "status": status, "why": why})
+    else:
+        click.echo(f"Sauvegarde faite, mais pas jugée : {why}", err=True)
 
 
 class Teller:
@@ -206,9 +213,9 @@ def tell_scanned(done: Scanned, *, as_json: bool) -> None:
     )
     for j in done.judgements:
         for why in j.why:
-            click.echo(f"  {j.data_set} : {why.fr}")
+            click.echo(plain(f"  {j.data_set} : {why.fr}"))
     for name, doubt in done.doubts:
-        click.echo(f"  {name} : rien de neuf n'est abîmé ; {doubt.fr}")
+        click.echo(plain(f"  {name} : rien de neuf n'est abîmé ; {doubt.fr}"))
 
 
 def _print(what: object) -> None:

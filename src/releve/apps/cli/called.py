@@ -41,12 +41,14 @@ def describe(error: ReleveError, *, as_json: bool) -> str:
             "remedy": error.remedy,
         }
         return msgspec.json.encode(facts).decode()
+    from releve.apps.web.terminal import plain
+
     said, remedy, detail = str(error), error.remedy, ""
     if spoken() == "fr":
         said, remedy, detail = in_french(error)
     lines = [f"releve: {said}", f"  {to_type(remedy)}" if remedy else ""]
     lines.append(f"  Détail technique : {detail}" if detail else "")
-    return "\n".join(line for line in lines if line)
+    return "\n".join(plain(part) for line in lines if line for part in line.split("\n"))
 
 
 def in_french(error: ReleveError) -> tuple[str, str, str]:
@@ -59,4 +61,4 @@ def in_french(error: ReleveError) -> tuple[str, str, str]:
         return error.fr, error.remedy_fr or remedy or error.remedy, ""
     if not general:
         return str(error), error.remedy, ""
-    return f"{general}.", error.remedy_fr or remedy, str(error)
+    return f"{general}.", error.remedy_fr or remedy or error.remedy, str(error)

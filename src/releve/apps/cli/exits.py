@@ -53,7 +53,7 @@ _REPOSITORY = (
     *_TOOL,
     *_of(_BACKUP, "VaultUnreachableError", "VaultRefusedError", "RepositoryMissingError"),
     *_of(_BACKUP, "RepositoryLockedError", "WrongPasswordError", "EngineFailedError"),
-    *_of(_BACKUP, "EngineStalledError"),
+    *_of(_BACKUP, "EngineStalledError", "VaultFullError"),
 )
 _PAPER = _of("releve.adapters.keys.shares", "SheetToolMissingError")
 _TYPED = (*_PAPER, *_of("releve.recover.paper", "PaperKeyMistypedError"))
@@ -102,6 +102,8 @@ _CASE = (
     *_CASES,
     *_of("releve.apps.server.case_options", "IncidentNotFoundError", "WordRefusedError"),
 )
+_HOST = (*_CASES, *_of("releve.apps.server.host_options", "HostUnknownError"))
+_DECISION = (*_CASES, *_of("releve.apps.server.host_order_cli", "NotWaitingError"))
 _CONTENT = _of("releve.adapters.content", "ContentError")
 _PLAYBOOK = (*_CONTENT, *_of(_PLAYBOOK_CLI, "PlaybookUnknownError"))
 _HOME = _of(_BOX, "BoxRootError", "BoxFileError")
@@ -351,7 +353,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_of("releve.apps.server.audit_cli", "TrailNotWholeError"),
         *_of("releve.adapters.audit_heads", "HeadsUnreadableError"),
     ),
-    "audit show": _TO_LOOK,
+    "audit show": (*_TO_LOOK, *_CONTENT),
     "audit shipped": (*_TO_LOOK, *_of("releve.apps.server.audit_shipped_cli", "HeadsNotShippedError")),
     "audit key": (),
     "server backup": (
@@ -377,6 +379,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_GRANTS, *_of(_GRANT_CLI, "PersonUnknownError", "NothingGrantedError"),
     ),
     "server grant list": _GRANTS,
+    "server grant admissions": _GRANTS,
     "server api-token add": _GRANTS,
     "server api-token list": _GRANTS,
     "server api-token revoke": (
@@ -407,11 +410,24 @@ EXITS: dict[str, tuple[str, ...]] = {
     "server mailbox test": _of(_MAILBOX_CLI, "MailboxFailedError", "MailboxMissingError"),
     "server mailbox show": (*_DATABASE, *_of(_MAILBOX_CLI, "MailboxMissingError")),
     "server mailbox remove": _of(_MAILBOX_CLI, "MailboxMissingError"),
+    "situation": _DATABASE,
+    "host list": _CASES,
+    "host show": _HOST,
+    "host would-stop": _CASES,
+    "host order list": _CASES,
+    "host order isolate": _HOST,
+    "host order release": _HOST,
+    "host order stop": _HOST,
+    "host order thaw": _HOST,
+    "host order restore": _HOST,
+    "host order approve": _DECISION,
+    "host order refuse": (*_DECISION, *_CONTENT),
     "structure template": (),
     "structure set": (
         *_DATABASE, *_of(_STRUCTURE_CLI, "ProfileFileError", "StructureUnknownError"),
     ),
     "structure show": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
+    "structure posture": _CASES,
     "structure list": _DATABASE,
     "obligation list": _ON_CLOCKS,
     "obligation start": (
@@ -423,6 +439,7 @@ EXITS: dict[str, tuple[str, ...]] = {
     "obligation register": _DECLARED,
     "dossier make": (*_WRITTEN, *_of(_DECLARING, "NotDeclaredError")),
     "dossier show": (*_DOSSIER, *_of("releve.adapters.pdf", "PdfMissingError")),
+    "dossier edit": _WRITTEN,
     "dossier sign": (*_WRITTEN, *_of(_OBLIGATIONS, "DecisionIncompleteError")),
     "dossier receipt": (*_WRITTEN, *_of(_OBLIGATIONS, "DecisionIncompleteError")),
     "incident list": _CASES,
@@ -461,6 +478,7 @@ EXITS: dict[str, tuple[str, ...]] = {
         *_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
         *_of(_BREAK_GLASS_CLI, "SheetUnknownError"),
     ),
+    "server break-glass seen": (*_DATABASE, *_of(_STRUCTURE_CLI, "StructureUnknownError")),
     "server identity add": (
         *_DATABASE, *_CONTENT, *_of(_STRUCTURE_CLI, "StructureUnknownError"),
         *_of(_HTTP, "PlainHttpError"), *_of(_IDENTITY, "ProviderTakenError"),

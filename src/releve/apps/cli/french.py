@@ -6,8 +6,11 @@ error's words stand below as the technical detail.
 
 from collections.abc import Mapping
 
+from releve.apps.cli.french_room import ROOM
+
 # Class: what is the matter, what to do.
 FRENCH: Mapping[str, tuple[str, str]] = {
+    **ROOM,
     "NotRootError": (
         "il faut être root",
         "Lancer la même commande avec sudo. Pour le gardien : --portable s'en passe.",
@@ -59,6 +62,11 @@ FRENCH: Mapping[str, tuple[str, str]] = {
     "EngineStalledError": (
         "plus rien n'avançait vers le coffre",
         "Vérifier le lien vers le coffre et relancer : cela reprend où c'en était.",
+    ),
+    "VaultFullError": (
+        "le coffre n'a plus de place et ne prend plus rien (HTTP 507)",
+        ("Lui donner un plus grand disque, ou une autre réserve : au coffre, `releve vault init --reserve`."
+        " La sauvegarde suivante reprend où c'en était."),
     ),
     "NoViewError": (
         "le coffre répond, mais ne peut montrer le dépôt tel qu'il est voulu",

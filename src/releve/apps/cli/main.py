@@ -15,7 +15,7 @@ import msgspec
 
 import releve
 from releve.adapters.loading import loading
-from releve.apps.cli.called import describe
+from releve.apps.cli.called import describe, spoken
 from releve.apps.cli.exits import exits_of
 from releve.model.errors import ReleveError, UsageError
 
@@ -54,6 +54,11 @@ COMMANDS: dict[str, Row] = {
     "release": Row("releve.apps.box.cli:release", "Lever l'isolement."),
     "agent": Row("releve.apps.agent.cli:agent", "Relier cette machine au serveur."),
     "server": Row("releve.apps.server.cli:server", "Le serveur et la console."),
+    "situation": Row(
+        "releve.apps.server.situation_cli:situation",
+        "Toutes les structures d'un coup d'œil, la pire d'abord.",
+    ),
+    "host": Row("releve.apps.server.host_cli:host", "Les postes d'une structure : les voir, agir."),
     "structure": Row(
         "releve.apps.server.structure_cli:structure", "Ce qu'une structure dit d'elle-même."
     ),
@@ -180,6 +185,10 @@ def run(arguments: Sequence[str]) -> int:
             words = where.command_path if where else "releve"
             usage.status, usage.remedy = error.exit_code, f"See `{words} --help`."
             click.echo(describe(usage, as_json=True), err=True)
+        elif spoken() == "fr" and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+            from releve.apps.cli.usage import usage_in_french
+
+            click.echo(usage_in_french(error), err=True)
         else:
             error.show()
         return error.exit_code

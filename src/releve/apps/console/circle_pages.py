@@ -10,13 +10,13 @@ from anyio import to_thread
 from litestar import Response, get
 
 from releve.apps.console.context import AnyRequest
-from releve.apps.console.situation_pages import Row
 from releve.apps.console.views import structure_name
 from releve.apps.console.web import Entered, enter, page
 from releve.collective.cohorts import FEWEST
 from releve.flow.server import circles, sums
+from releve.flow.server.situations import Row, row_of
 from releve.model.circle import Member
-from releve.triage.situation import backup_is_late, rank
+from releve.triage.situation import rank
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,14 +73,8 @@ def _members(entered: Entered) -> list[MemberView]:
 
 def _member(entered: Entered, member: Member) -> MemberView:
     now, situation = entered.visit.now, member.situation
-    row = Row(
-        name=member.name,
-        situation=situation,
-        mood=situation.mood,
-        is_backup_late=backup_is_late(situation, now),
-    )
     return MemberView(
-        row=row,
+        row=row_of(member.name, situation, now),
         well_days=sum(not (d.incidents or d.is_backup_late or d.down) for d in member.days),
         days=len(member.days),
     )

@@ -15,9 +15,10 @@ from releve.apps.console.web import Entered, enter, form_of, go, offers, page, p
 from releve.assist.escalation import Acknowledged
 from releve.flow.server.assist import answering
 from releve.flow.server.assist.asking import LONGEST_PHONE, LONGEST_TEXT, Asked, TooManyRings, ask
-from releve.flow.server.assist.telling import phones_of
+from releve.flow.server.assist.telling import whom_to_call
 from releve.flow.server.ports import Unit
 from releve.model.help import HelpRequest
+from releve.model.structure import Contact
 
 _LONGEST_CODE = 64
 _RESTORE_PAGE = "http://127.0.0.1:8460/"  # where `releve restore serve` listens on its own machine
@@ -158,9 +159,9 @@ ROUTES: list[Any] = [
 
 
 async def _form(entered: Entered, *, status: int = 200, wrong: str = "") -> Response[str]:
-    def read() -> tuple[list[HelpRequest], tuple[str, ...]]:
+    def read() -> tuple[list[HelpRequest], tuple[Contact, ...]]:
         with entered.visit.context.store.unit(entered.structure, writes=False) as unit:
-            return unit.help_requests(is_open=True), phones_of(unit)
+            return unit.help_requests(is_open=True), whom_to_call(unit)
 
     waiting, phones = await to_thread.run_sync(read)
     most = {"text": LONGEST_TEXT, "phone": LONGEST_PHONE}

@@ -9,10 +9,11 @@ import msgspec
 from releve.apps.console.views import structure_name
 from releve.assist.rota import Watch, covered_share, holes, plan
 from releve.flow.server.assist.escalating import zone_on_call
-from releve.flow.server.assist.telling import phones_of
+from releve.flow.server.assist.telling import whom_to_call
 from releve.flow.server.ports import Store, Unit
 from releve.model.help import HelpRequest, Hole, Step
 from releve.model.mail import KeptMail
+from releve.model.structure import Contact
 from releve.model.ticket import Ticket
 from releve.report.assistance import PROMISE_S, answers
 from releve.report.figures import Measured
@@ -32,7 +33,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     is_late: bool
     is_unmanned: bool  # nobody was on call: nobody was rung
     ringing: str  # the name of who is rung now
-    phones: tuple[str, ...]  # whom to call oneself
+    phones: tuple[Contact, ...]  # whom to call oneself
     mails: tuple[KeptMail, ...]
     ticket: Ticket | None
 
@@ -93,7 +94,7 @@ def call_view(unit: Unit, request: HelpRequest, now: dt.datetime) -> CallView:
         is_late=seconds > PROMISE_S,
         is_unmanned=request.course.phase == "ended" and not rings,
         ringing=rings[-1].name if rings and is_ringing else "",
-        phones=phones_of(unit),
+        phones=whom_to_call(unit),
         mails=tuple(unit.mails_of(request.id)),
         ticket=unit.ticket(request.id),
     )

@@ -45,7 +45,15 @@ class DossierView(msgspec.Struct, frozen=True, kw_only=True):
     blanks: tuple[Field, ...]
 
 
+class Undeclared(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident of which nobody said yet whether it starts a clock."""
+
+    incident: Incident
+    host_name: str
+
+
 class ClocksPage(msgspec.Struct, frozen=True, kw_only=True):
+    undeclared: tuple[Undeclared, ...]
     open: tuple[ClockView, ...]
     settled: tuple[ClockView, ...]
     has_profile: bool
@@ -68,6 +76,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
 def clocks_page(unit: Unit, law: Law, now: dt.datetime) -> ClocksPage:
     found = _clocks(unit, law, now)
     return ClocksPage(
+        undeclared=_undeclared(unit, now),
         open=tuple(c for c in found if c.is_open),
         settled=tuple(c for c in found if not c.is_open),
         has_profile=unit.profile() is not None,
@@ -96,6 +105,14 @@ def case_page(
 def dossier_view(unit: Unit, form: Form, incident: str) -> DossierView:
     made = unit.dossier(incident, form.id)
     return DossierView(form=form, dossier=made, blanks=blanks(form, made) if made else ())
+
+
+def _undeclared(unit: Unit, now: dt.datetime) -> tuple[Undeclared, ...]:
+    names = names_of(unit)
+    return tuple(
+        Undeclared(incident=one, host_name=_host_names(one, names))
+        for one in duties.undeclared(unit, now)
+    )
 
 
 def _host_names(incident: Incident, names: dict[str, str]) -> str:

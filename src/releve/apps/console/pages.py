@@ -16,11 +16,11 @@ from releve.apps.console.trail_known import Around, known
 from releve.apps.console.trail_words import Content, row
 from releve.apps.console.units import reading, writing
 from releve.apps.console.web import Entered, enter, form_of, go, page, render, whole_number
-from releve.flow.server import actions, playbooks
+from releve.flow.server import actions, ordering, playbooks, would_stop
 from releve.flow.server.ports import Unit
 from releve.model.access import Role
 from releve.model.order import AnyTask, Isolate, Release, RestoreFile, StopFamily, ThawFamily
-from releve.respond.orders import needs_decision
+from releve.respond.playbooks import Proposal
 
 _LONGEST = 300  # letters of a reason
 _LINES = 60  # of the audit trail on one page
@@ -64,11 +64,7 @@ async def review(request: AnyRequest) -> Response[str]:
     await form_of(request, entered.session)
     login, now = entered.session.login, entered.visit.now
 
-    def mark(unit: Unit) -> None:
-        count = unit.review_findings("would_stop", now)
-        unit.record(now, login, "findings/would_stop", "review", str(count))
-
-    await writing(entered, mark)
+    await writing(entered, lambda unit: would_stop.review(unit, actor=login, now=now))
     return go("/")
 
 
@@ -78,16 +74,11 @@ async def ask(request: AnyRequest, host: FromPath[str]) -> Response[str]:
     entered = await enter(request)
     fields = await form_of(request, entered.session)
     task = _task(fields)
-    context, login, now = entered.visit.context, entered.session.login, entered.visit.now
+    doer = entered.doer
 
     def order(unit: Unit) -> None:
-        record = unit.host(host)
-        if record is None or task is None:
+        if task is None or ordering.ask_one(unit, Proposal(host, task), doer) is None:
             raise NotFoundException
-        identity = context.new_id()
-        actions.propose(unit, host, task, actor=login, identity=identity, now=now)
-        if not needs_decision(task, record.host):
-            actions.approve(unit, identity, context.key, actor=login, now=now)
 
     await writing(entered, order)
     return go("/")
@@ -99,15 +90,14 @@ async def decide(
 ) -> Response[str]:
     entered = await enter(request)
     fields = await form_of(request, entered.session)
-    context, login, now = entered.visit.context, entered.session.login, entered.visit.now
-    doer = playbooks.Doer(by=login, at=now, key=context.key, new_id=context.new_id)
+    context, doer = entered.visit.context, entered.doer
     why = fields.get("why", "")[:_LONGEST]
 
     def carry(unit: Unit) -> None:
         if unit.action(identity) is None or decision not in ("approve", "refuse"):
             raise NotFoundException
         if decision == "approve":
-            actions.approve(unit, identity, context.key, actor=login, now=now)
+            actions.approve(unit, identity, context.key, actor=doer.by, now=doer.at)
         else:
             playbooks.refuse(unit, context.playbooks, identity, doer, why)
 
@@ -141,7 +131,6 @@ async def health(request: AnyRequest) -> Response[str]:
             "older": shown[-1].number if len(entries) > _LINES else 0,
             "before": before,
             "named": content.known.objects,
-            "logins": {grant.login for grant in unit.grants()},
             "trail_is_whole": unit.trail_is_whole(),
             "heads": context.shipments.of(unit.structure, now),
             "has_places": context.shipments.has_places,

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from releve.apps.console.clock_sums import clock_sums
 from releve.apps.console.context import AnyRequest
 from releve.apps.console.units import reading, writing
 from releve.apps.console.views import structure_name
@@ -118,12 +119,15 @@ async def _choices(
     entered: Entered, *, wanted: str = "", wrong: str = "", wish: str = ""
 ) -> Response[str]:
     """`wrong`: the structure whose reason was too short; `wish`: what is to be had at home only."""
+    visit = entered.visit
     choices = await to_thread.run_sync(_granted, entered)
+    sums = await to_thread.run_sync(clock_sums, visit.context.store, entered.session, visit.now)
     return page(
         entered.visit,
         "structures.html",
         status=422 if wrong else 200,
         choices=choices,
+        sums=sums,
         wrong=wrong,
         is_for_account=wish == "account" and not entered.session.is_home,
         wanted=wanted or wrong,

@@ -63,7 +63,7 @@ async def start(request: AnyRequest, identity: FromPath[str]) -> Response[str]:
     wanted = _named(request, fields.get("playbook", ""))
 
     def begin(unit: Unit) -> str | None:
-        run = running.start(unit, identity, wanted, _doer(entered))
+        run = running.start(unit, identity, wanted, entered.doer)
         return identity if run else None
 
     return await changed(entered, identity, begin)
@@ -76,7 +76,7 @@ async def say(
     """A step is done, skipped with its reason, taken back; or its action is proposed."""
     entered = await enter(request)
     fields = await form_of(request, entered.session)
-    wanted, doer = _named(request, name), _doer(entered)
+    wanted, doer = _named(request, name), entered.doer
     state, why = fields.get("state", ""), fields.get("why", "")[:_LONGEST]
 
     def tell(unit: Unit) -> str | None:
@@ -103,13 +103,6 @@ def _named(request: AnyRequest, name: str) -> Playbook:
     if found is None:
         raise NotFoundException
     return found
-
-
-def _doer(entered: Entered) -> running.Doer:
-    context = entered.visit.context
-    return running.Doer(
-        by=entered.session.login, at=entered.visit.now, key=context.key, new_id=context.new_id
-    )
 
 
 def _sheet(wanted: Playbook, title: str, profile: Profile | None, entered: Entered) -> str:

@@ -5,7 +5,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from releve.apps.web.terminal import as_word
+from releve.flow.server.ports import Unit
+from releve.flow.server.profiles import zone_of
+from releve.flow.server.situations import summed
 from releve.model.posture import Posture
+from releve.triage.posture import standing
 
 DAYS = 90
 STEP = 8  # one day, in units of the drawing
@@ -14,6 +19,12 @@ _FEWEST = 2  # days, before a chart says more than their figures
 _LEAST = 3  # a bar that is there can be seen
 # What fills the height: more is not told apart.
 _MOST_INCIDENTS, _MOST_HOURS, _MOST_DAYS = 3, 72, 30
+_COMMANDS = {
+    "host": "releve server token create --structure {structure}",
+    "guard": "releve agent run --guard '--protect … --enforce'",
+    "backup": "releve backup run",
+    "drill": "releve drill run",
+}
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +53,18 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[Posture, ...]  # newest first
     begins: dt.date | None
     lacks: tuple[str, ...]
+
+
+def drawn(unit: Unit, now: dt.datetime) -> Chart:
+    """By the clock on the structure's wall."""
+    today = now.astimezone(zone_of(unit)).date()
+    latest = standing(summed(unit, now), today, now)
+    return chart(unit.postures(today - dt.timedelta(days=DAYS)), today, latest)
+
+
+def commands(structure: str) -> dict[str, str]:
+    """By what lacks; `structure`: its name."""
+    return {w: c.format(structure=as_word(structure)) for w, c in _COMMANDS.items()}
 
 
 def chart(days: Sequence[Posture], until: dt.date, latest: Posture | None) -> Chart:

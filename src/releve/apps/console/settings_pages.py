@@ -84,7 +84,9 @@ ROUTES: list[Any] = [settings, identity, contacts, services, on_attack, join, le
 
 async def _settings(entered: Entered, *, wrong: str = "") -> Response[str]:
     context = entered.visit.context
-    view = await to_thread.run_sync(settings_page, context.store, entered.structure, context.keep)
+    view = await to_thread.run_sync(
+        settings_page, context.store, entered.structure, context.keep, entered.visit.now
+    )
     return page(
         entered.visit,
         "settings.html",

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -45,12 +46,17 @@ class SettingsPage(msgspec.Struct, frozen=True, kw_only=True):
     insurers: tuple[CircleView, ...]
     groups: tuple[CircleView, ...]
     looks: tuple[AuditEntry, ...]
+    tokens: int  # those that open
+    webhooks: int
+    glpi: str  # the name of its machine; empty where there is none
 
 
-def settings_page(store: Store, structure: str, keep: dt.timedelta | None) -> SettingsPage:
+def settings_page(
+    store: Store, structure: str, keep: dt.timedelta | None, now: dt.datetime
+) -> SettingsPage:
     known = store.circles()
     with store.unit(structure, writes=False) as unit:
-        rota = unit.rota()
+        rota, glpi = unit.rota(), unit.glpi()
         there = unit.people()
         seen = [CircleView(circle=c, membership=unit.membership(c.id)) for c in known]
         return SettingsPage(
@@ -68,6 +74,9 @@ def settings_page(store: Store, structure: str, keep: dt.timedelta | None) -> Se
                 c for c in seen if c.circle.kind is CircleKind.GROUP and c.membership is not None
             ),
             looks=tuple(unit.trail_of(circles.LOOKS, most=_MOST_LOOKS)),
+            tokens=sum(one.token.is_good(now) for one in unit.api_tokens()),
+            webhooks=len(unit.webhooks()),
+            glpi=urlsplit(glpi.url).netloc.rpartition("@")[2] if glpi else "",
         )
 
 

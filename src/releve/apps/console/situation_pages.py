@@ -13,22 +13,22 @@ from releve.apps.console.stream import live_answer
 from releve.apps.console.web import Entered, enter, page, render
 from releve.flow.server.live import EVERYTHING
 from releve.flow.server.ports import Store
-from releve.model.situation import Situation
-from releve.triage.situation import backup_is_late, rank
+from releve.flow.server.situations import Row, worst_first
 
 _ON_THE_WALL = 12  # what is read from across a room
+# A page weighs 200 kB at most, what it loads included: rows that say all there is to say are 1 kB each.
+_IN_FULL = 70
+_BY_NAME = 430
 _GATHER_SECONDS = 0.3  # 500 structures always have news
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    situation: Situation
-    mood: str
-    is_backup_late: bool
-
-
 class SituationPage(msgspec.Struct, frozen=True, kw_only=True):
+    """All, worst first: `rows` with their figures, then `named`, then `more` that are only counted."""
+
+    structures: int
     rows: tuple[Row, ...]
+    named: tuple[Row, ...]
+    more: int
     moods: dict[str, int]
     hosts: int
 
@@ -70,13 +70,17 @@ def situation_page(store: Store, person: str, home: str, now: dt.datetime) -> Si
     """`home`: the operator's own firm, which is not a client: left out while it guards no host."""
     granted = store.situations_of(person)
     found = [(name, s) for name, s in granted if s.structure != home or s.hosts]
-    found.sort(key=lambda pair: rank(pair[1], pair[0], now))
-    rows = tuple(
-        Row(name=name, situation=s, mood=s.mood, is_backup_late=backup_is_late(s, now))
-        for name, s in found
-    )
+    rows = worst_first(found, now)
     moods = Counter(row.mood for row in rows)
-    return SituationPage(rows=rows, moods=moods, hosts=sum(r.situation.hosts for r in rows))
+    last = _IN_FULL + _BY_NAME
+    return SituationPage(
+        structures=len(rows),
+        rows=rows[:_IN_FULL],
+        named=rows[_IN_FULL:last],
+        more=max(len(rows) - last, 0),
+        moods=moods,
+        hosts=sum(r.situation.hosts for r in rows),
+    )
 
 
 def _view(entered: Entered) -> SituationPage:

@@ -5,6 +5,7 @@ import re
 
 from releve.apps.console.trail_details import Content, Told, count, pair, word
 from releve.apps.console.words import Words
+from releve.flow.server.tools.webhooks import place_of
 
 
 def _onboarded(detail: str, _content: Content, t: Words) -> str:
@@ -52,6 +53,12 @@ def _sheet_used(detail: str, _content: Content, t: Words) -> str:
     return t("trail_detail.sheet_used", address=address, left=count, whole=whole)
 
 
+def _use_known(detail: str, _content: Content, t: Words) -> str:
+    """Of whose code it was, and who knows, where another one said so."""
+    login, _, name = detail.partition(": ")
+    return pair(login, name, t)
+
+
 def _left(detail: str, _content: Content, t: Words) -> str:
     left, _, whole = detail.partition("/")
     return t("trail_detail.left", left=left, whole=whole) if whole else detail
@@ -93,18 +100,19 @@ def _hook(detail: str, _content: Content, t: Words) -> str:
     return t("hook_why.status", code=detail.removeprefix("status "))
 
 
+def _place(detail: str, _content: Content, _t: Words) -> str:
+    """Of a tool's address; entries of before hold the whole of it."""
+    return place_of(detail)
+
+
 def _key(detail: str, _content: Content, t: Words) -> str:
     """The beginning of a public key."""
     return t("trail_detail.public_key", which=detail)
 
 
 def _sums(detail: str, _content: Content, t: Words) -> str:
-    """Of a sheet of sums: its week, and over how many structures it goes."""
-    week, _, count = detail.rpartition(", ")
-    year, _, number = week.partition("-W")
-    if not count.isdecimal():
-        return detail
-    return t("trail_detail.sums", week=number, year=year, n=int(count))
+    """Of a sheet of sums."""
+    return t.sums(detail)
 
 
 def _ended(detail: str, _content: Content, t: Words) -> str:
@@ -145,9 +153,12 @@ DETAILS: dict[tuple[str, str], Told] = {
     ("break_glass", "make"): _sheet_made,
     ("break_glass", "revoke"): count("codes"),
     ("break_glass", "BREAK_GLASS_USED"): _sheet_used,
+    ("break_glass", "acknowledge_use"): _use_known,
     ("console", "sign_in"): _signed_in,
     ("console", "end_sessions"): _ended,
     ("api_token", "make"): _scopes,
+    ("webhook", "add"): _place,
+    ("webhook", "remove"): _place,
     ("webhook", "disable"): _hook,
     ("vault", "enrol"): _key,
     ("insurer", "see_sums"): _sums,

@@ -7,6 +7,7 @@ import msgspec
 from releve.apps.console.views import task_name
 from releve.apps.console.words import Words
 from releve.flow.server.ports import ActionRecord, AuditEntry, Unit
+from releve.flow.server.tools.webhooks import place_of
 from releve.model.casework import Evidence
 from releve.model.circle import Circle
 
@@ -30,6 +31,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, str] = {}
     pieces: dict[str, str] = {}
     notes: dict[str, str] = {}
+    logins: frozenset[str] = frozenset()  # of all who may, or might, be in
 
     def host(self, host: str) -> str:
         return self.objects.get(f"host/{host}", host)
@@ -63,6 +65,7 @@ def known(unit: Unit, entries: Sequence[AuditEntry], around: Around, t: Words) -
         services={one.id: one.name for one in profile.services} if profile else {},
         pieces=_pieces(unit, entries),
         notes=_notes(unit, entries),
+        logins=frozenset(grant.login for grant in unit.grants()),
     )
 
 
@@ -73,11 +76,11 @@ def _people(unit: Unit) -> dict[str, str]:
 
 
 def _tools(unit: Unit, entries: Iterable[AuditEntry]) -> dict[str, str]:
-    found = {}
+    found, hooks = {}, {hook.id: hook for hook in unit.webhooks()}
     for about in {entry.object for entry in entries}:
         kind, _, which = about.partition("/")
-        if kind == "webhook" and (hook := unit.webhook(which)) is not None:
-            found[about] = hook[0].url
+        if kind == "webhook" and which in hooks:
+            found[about] = place_of(hooks[which].url)
         elif kind == "api_token" and (token := unit.api_token(which)) is not None:
             found[about] = token.name
         elif kind == "passkey" and (key := unit.passkey(which)) is not None:

@@ -6,13 +6,16 @@ import msgspec
 
 from releve.flow.server.ports import Unit
 from releve.flow.server.situations import told_vaults
-from releve.flow.vault.names import vault_word
+from releve.flow.vault.names import is_word, vault_word
 from releve.model.incident import Incident
 from releve.model.standing import OpeningStanding, Standing
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """`structure`, `host`: as the vault names them, for the command that asks for the right."""
+    """`structure`, `host`: as the vault names them, for the command that asks for the right.
+
+    Every word in it is one that a vault may use, else left out: people paste commands into root's shell.
+    """
 
     structure: str
     host: str
@@ -36,12 +39,14 @@ def way_back(unit: Unit, incident: Incident, names: dict[str, str], now: dt.date
     opening = _opening(standing, {incident.id, *incident.merged}, now)
     is_open = opening is not None and bool(opening.opened_ns)
     return Way(
-        structure=told[0].vault.within or standing.structure,
+        structure=_word(told[0].vault.within or standing.structure),
         host=host,
         told_at=_moment(standing.at_ns),
         opening=opening,
         open_until=_moment(opening.expires_ns) if opening and is_open else None,
-        paths=tuple(one.name for one in standing.paths or () if one.host in {"", host}),
+        paths=tuple(
+            one.name for one in standing.paths or () if one.host in {"", host} and is_word(one.name)
+        ),
         has_approvers=standing.approvers > 1,
     )
 
@@ -56,7 +61,12 @@ def unjudged(unit: Unit, incident: Incident) -> tuple[str, ...]:
 def _opening(standing: Standing, ids: set[str], now: dt.datetime) -> OpeningStanding | None:
     own = [one for one in standing.openings if one.incident in ids and not one.is_drill]
     valid = [one for one in own if not one.opened_ns or _moment(one.expires_ns) > now]
-    return max(valid, key=lambda one: (bool(one.opened_ns), one.asked_ns), default=None)
+    found = max(valid, key=lambda one: (bool(one.opened_ns), one.asked_ns), default=None)
+    return msgspec.structs.replace(found, id=_word(found.id)) if found else None
+
+
+def _word(name: str) -> str:
+    return name if is_word(name) else ""
 
 
 def _moment(ns: int) -> dt.datetime:

@@ -19,7 +19,9 @@ from releve.apps.console.words import LANGUAGES, Words, choose_language
 from releve.apps.web.assets import Asset, templates
 from releve.apps.web.assets import assets as assets_of
 from releve.apps.web.origin import check_origin
+from releve.apps.web.terminal import as_word
 from releve.flow.server import access
+from releve.flow.server.ordering import Doer
 from releve.flow.server.ports import Session
 from releve.flow.server.signin import session_of
 from releve.model.access import Role, Verb
@@ -76,6 +78,12 @@ class Entered(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def structure(self) -> str:
         return self.session.structure
+
+    @property
+    def doer(self) -> Doer:
+        """Who asks something of hosts by this visit."""
+        context, login = self.visit.context, self.session.login
+        return Doer(by=login, at=self.visit.now, key=context.key, new_id=context.new_id)
 
 
 async def visit_of(request: AnyRequest) -> Visit:
@@ -177,6 +185,7 @@ def render(visit: Visit, template: str, **facts: Any) -> str:
             can_send=lambda address: offers(visit, "POST", address),
             asset=asset,
             mark=mark_of,
+            as_word=as_word,
             **facts,
         )
     )

@@ -28,6 +28,18 @@ class Words(words.Words):
     def __init__(self, language: str) -> None:
         super().__init__(language, _TEXTS)
 
+    def week(self, iso: str) -> str:
+        """A week of ISO 8601 (2026-W47) as people say it, without the word "week"."""
+        year, _, number = iso.partition("-W")
+        return self("span.week_of", week=number, year=year) if number.isdecimal() else iso
+
+    def sums(self, detail: str) -> str:
+        """An insurer's look (2026-W47, 5): at which week's sheet, over how many structures."""
+        week, _, count = detail.rpartition(", ")
+        if not count.isdecimal():
+            return detail
+        return self("trail_detail.sums", week=self.week(week), n=int(count))
+
     def lasting(self, seconds: float) -> str:
         """A span as people say it: exact while it is short, rounded down once it is long.
 

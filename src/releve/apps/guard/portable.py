@@ -153,6 +153,7 @@ def _volumes(folders: Sequence[str], config: GuardConfig, clock: SystemClock) ->
         _claim(keeper)
         for folder in group:
             keeper.add_folder(folder)
+        keeper.settle_folders()
         clock.not_before(keeper.index.last_ns())
         place.names_of = _names_of(keeper)
         found.append(Volume(fsid=place.fsid, keeper=keeper, give_back=GiveBack(keeper)))

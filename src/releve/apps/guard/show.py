@@ -1,5 +1,6 @@
 """The guard's lines for a person at a terminal, in French."""
 
+import datetime as dt
 import sys
 import threading
 from collections.abc import Callable
@@ -44,8 +45,13 @@ def standing(status: lines.Status) -> str:
     acts = "Le gardien agit." if status.enforce else "Le gardien observe seulement."
     found = [acts, *(_folder(folder) for folder in status.folders)]
     found += [f"Suspendu, à décider : {family}" for family in status.frozen]
-    found += [f"{line.at}  {sentence(line)}" for line in status.stopped]
+    found += [f"{_moment(line.at)}  {sentence(line)}" for line in status.stopped]
     return "\n".join(found if status.stopped else [*found, "Personne n'a été arrêté."])
+
+
+def _moment(at: str) -> str:
+    """By this machine's clock on the wall."""
+    return dt.datetime.fromisoformat(at).astimezone().strftime("%d/%m/%Y %H:%M:%S")
 
 
 def _folder(folder: lines.Folder) -> str:

@@ -220,6 +220,7 @@ def _volumes(
         keeper = Keeper(store, place, clock, full_share=config.limits.full_share, copy=config.copy)
         for folder in group:
             keeper.add_folder(folder)
+        keeper.settle_folders()
         clock.not_before(keeper.index.last_ns())
         found.append(Volume(fsid=fsid, keeper=keeper, give_back=GiveBack(keeper)))
     return tuple(found)

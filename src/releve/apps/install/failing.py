@@ -109,6 +109,10 @@ _FRENCH = {
         "plus rien n'avançait vers le coffre",
         f"Vérifier le lien vers le coffre, {_AGAIN}",
     ),
+    "VaultFullError": (
+        "le coffre n'a plus de place et ne prend plus rien",
+        f"Lui donner un plus grand disque, ou une autre réserve (`releve vault init --reserve`), {_AGAIN}",
+    ),
     "BackupIncompleteError": (
         "des fichiers n'ont pas pu être lus et n'y sont pas",
         f"Regarder leurs droits, un dossier qui n'est pas monté, un disque qui faiblit, {_AGAIN}",

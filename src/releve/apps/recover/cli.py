@@ -24,6 +24,7 @@ from releve.apps.recover.said import ENDING, PHASES, STEPS, said, step, voice
 from releve.apps.recover.sharing import Sharing
 from releve.apps.recover.state import Asked, Phase, Progress, RecoveryHome
 from releve.apps.recover.words import plan_options, source_options
+from releve.apps.web.terminal import plain
 from releve.flow.recovery.errors import (
     NoRecoveryError,
     StillInUseError,
@@ -160,7 +161,7 @@ def _brief(asked: Asked, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(told).decode())
     elif not as_json:
         for line in briefing.sentences(asked):
-            click.echo(line)
+            click.echo(plain(line))
 
 
 def _drive(home: RecoveryHome, *, until_local: bool, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from releve.adapters.durable import write
+from releve.adapters.durable import half_written, write
 from releve.adapters.restic.lent import Lent
 from releve.apps.recover.state import RecoveryHome
 from releve.flow.backup import WrongPasswordError
@@ -96,21 +96,26 @@ def course_of(
     folder: str,
     secrets: Path,
     apart: Callable[[Course], Collection[str]] = lambda _: (),
+    *,
+    target: str = "",
 ) -> Course | None:
     """How the plan brings the folder back; None when no plan was named.
 
     Args:
         apart: which of a course's snapshots lie in another generation than the one below.
+        target: where it comes back to, which names the folder where none is named.
 
-    Raises: NoCleanPointError, IncidentUnknownError, RightFileError, CatalogueError, and those of
+    Raises: NoCleanPointError, UsageError, IncidentUnknownError, RightFileError, CatalogueError, and those of
     `source_of` for a machine that is lost.
     """
     if not words.has_plan:
         return None
     most = 0 if words.no_newer else MOST_BYTES
     made = _plan_of_lost(words, secrets) if words.lost else _plan(words, secrets)
-    way = course(made, folder, most_bytes=most)
-    return course(made, folder, most_bytes=most, apart=away) if (away := apart(way)) else way
+    way = course(made, folder, target=target, most_bytes=most)
+    if not (away := apart(way)):
+        return way
+    return course(made, folder, target=target, most_bytes=most, apart=away)
 
 
 def _plan_of_lost(words: Words, secrets: Path) -> Plan:
@@ -352,3 +357,5 @@ def forget_secrets(home: RecoveryHome) -> None:
     for place in (home.path, *home.path.glob("generation-*")):
         for name in SECRETS:
             (place / name).unlink(missing_ok=True)
+            for half in half_written(place / name):
+                half.unlink(missing_ok=True)

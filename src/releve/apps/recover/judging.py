@@ -18,6 +18,7 @@ from releve.apps.backup.judging import (
 )
 from releve.apps.backup.state import State, SystemClock
 from releve.apps.recover.said import said, voice
+from releve.apps.web.terminal import plain
 from releve.flow.scan import hunt as judge_again
 from releve.flow.scan_ports import RulesError
 from releve.model.clean import Verdict, Why
@@ -159,7 +160,7 @@ def hunt(
     click.echo(f"{len(wanted)} empreintes cherchées, {len(found)} fichiers trouvés.")
     for path, first, until in found:
         end = f" jusqu'à {until[:8]}" if until else ", encore là"
-        click.echo(f"  {path}  depuis {first[:8]}{end}")
+        click.echo(plain(f"  {path}  depuis {first[:8]}{end}"))
 
 
 @click.command()

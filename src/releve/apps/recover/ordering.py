@@ -44,7 +44,7 @@ def asked_by(home: RecoveryHome, given: Given, ordered_ns: int) -> Asked:
     if len(given.envelope) > 1 and given.has_plan:
         way, source, others = _of_generations(home, given, why)
     else:
-        way, others = course_of(given, given.folder, home.path), ()
+        way, others = course_of(given, given.folder, home.path, target=str(home.target)), ()
         source = source_of(given, home.path, way.snapshots if way else (), why)
     return Asked(
         target=str(home.target),
@@ -75,7 +75,7 @@ def _of_generations(
         known.learn(way.snapshots)
         return known.apart(way.snapshot)
 
-    way = course_of(given, given.folder, home.path, apart)
+    way = course_of(given, given.folder, home.path, apart, target=str(home.target))
     if way is None:
         raise UsageError(
             "several envelopes need a plan: --incident, --first-write or --plan",

@@ -10,6 +10,7 @@ import msgspec
 from releve.adapters.scan.catalogue import SqliteCatalogue
 from releve.apps.backup.judging import catalogue, check_backed_up, is_enabled
 from releve.apps.backup.state import State
+from releve.apps.web.terminal import plain
 from releve.model.clean import DataSet, Plan, SetPlan
 from releve.model.errors import ReleveError, UsageError
 from releve.model.incident import Incident
@@ -67,7 +68,7 @@ def plan(
         click.echo(msgspec.json.encode(made).decode())
         return
     for line in sentences(made):
-        click.echo(line)
+        click.echo(plain(line))
 
 
 def known_plan(state: State, cut: dt.datetime | None) -> Plan:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from releve.adapters.vault.asked import place_of
 from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.apps.recover.intent import Words, asking, newest_envelope
+from releve.apps.web.terminal import as_word
 from releve.flow.backup import VaultRefusedError
 from releve.flow.keys import EnvelopeError
+from releve.flow.vault.names import is_word
 
 _OPEN_FR = """\
 Ce droit s'ouvre sur la machine du coffre, de l'une de ces deux façons :
@@ -86,7 +88,7 @@ def _lacking(words: Words, refused: VaultRefusedError) -> VaultRefusedError:
 def _about(words: Words) -> str:
     """The words of `credential open` that are known here."""
     structure, host = _whose(words)
-    incident = words.incident or "…"
+    incident = as_word(words.incident) if words.incident else "…"
     return f"--structure {structure or '…'} --host {host or '…'} --incident {incident}"
 
 
@@ -101,5 +103,5 @@ def _whose(words: Words) -> tuple[str, str]:
         url = words.repository or url
         if (place := place_of(url)) is not None:
             structure = url.removeprefix(f"rest:{place[0]}").removeprefix(place[0]).split("/")[0]
-            return structure, place[1]
+            return (structure if is_word(structure) else ""), place[1]
     return "", ""

@@ -15,8 +15,9 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.adapters.tree import Tree, held_for_writing
 from releve.apps.recover.opened import Opened, OpenedJournal, own_secret
 from releve.apps.recover.state import Asked, Phase, RecoveryHome
-from releve.apps.web.links import need_pages, plain, tell_link, with_code_at
+from releve.apps.web.links import need_pages, tell_link, with_code_at
 from releve.apps.web.listening import listener_on
+from releve.apps.web.terminal import plain
 from releve.model.errors import UsageError
 
 _json = click.option("--json", "as_json", is_flag=True, help="Un objet JSON par ligne.")

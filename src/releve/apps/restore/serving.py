@@ -17,8 +17,9 @@ from releve.apps.backup.state import BackupNotSetUpError, State
 from releve.apps.box.home import DEFAULT_HOME as BOX_HOME
 from releve.apps.box.home import PROTECT, Protected
 from releve.apps.restore.telling import SEE, Teller
-from releve.apps.web.links import need_pages, plain, tell_link, with_code_at
+from releve.apps.web.links import need_pages, tell_link, with_code_at
 from releve.apps.web.listening import listener_on
+from releve.apps.web.terminal import plain
 from releve.model.errors import UsageError
 
 DEFAULT_HOME = Path("/var/lib/releve/restore")

@@ -10,6 +10,7 @@ import msgspec
 from releve.adapters.audit_heads import read_lines
 from releve.adapters.sql.store import SqlStore
 from releve.apps.server.audit_shipped_cli import shipped
+from releve.apps.server.audit_show_cli import show
 from releve.apps.server.home import Home
 from releve.apps.server.left_papers import LACKS, files_of, missing_paper, read_files, unexplained
 from releve.apps.server.opening import open_to_look
@@ -45,10 +46,15 @@ class TrailNotWholeError(ReleveError):
         "Keep the database and the heads as they are: they are evidence. Compare with a backup from"
         " before the time that is named, and do not trust this server meanwhile."
     )
+    remedy_fr = (
+        "Garder la base et les têtes telles quelles : ce sont des preuves. Comparer avec une sauvegarde"
+        " d'avant le moment nommé ; d'ici là ne pas se fier à ce serveur."
+    )
 
     def __init__(self, faults: int, remedy: str = "") -> None:
         super().__init__(f"{faults} faults in the audit trail; each is listed above.")
-        self.remedy = remedy or self.remedy
+        if remedy:
+            self.remedy, self.remedy_fr = remedy, ""
 
 
 @click.group()
@@ -57,6 +63,7 @@ def audit() -> None:
 
 
 audit.add_command(shipped)
+audit.add_command(show)
 
 
 @audit.command("verify")
@@ -127,33 +134,6 @@ def verify_(
             _say(one, papers)
     if faults:
         raise TrailNotWholeError(faults, remedy)
-
-
-@audit.command()
-@home_option
-@db_option
-@click.option("--structure", default="", help="Its name; all of them else.")
-@click.option("--most", default=100, show_default=True, help="The newest so many of each.")
-@json_option
-def show(home: Path, db: str, structure: str, most: int, as_json: bool) -> None:
-    """Lire le journal, le plus récent d'abord / list the trail, newest first.
-
-    Example: releve audit show --structure "Cabinet du Parc" --most 20
-    """
-    store = open_to_look(Home(home), db)
-    for one in store.structures():
-        if structure not in ("", one.name):
-            continue
-        with store.unit(one.id, writes=False) as unit:
-            entries = unit.trail(most=most)
-        for entry in entries:
-            if as_json:
-                facts = {"structure": one.name, **msgspec.to_builtins(entry)}
-                click.echo(json.dumps(facts, ensure_ascii=False))
-            else:
-                at = entry.at.isoformat(timespec="seconds")
-                words = (one.name, entry.number, at, entry.actor, entry.verb, entry.object)
-                click.echo(printable("  ".join((*map(str, words), entry.detail)).rstrip()))
 
 
 @audit.command()

@@ -9,13 +9,16 @@ import click
 from releve.adapters.durable import write
 from releve.adapters.pdf import pdf
 from releve.adapters.system import SystemClock
+from releve.apps.cli.called import spoken
+from releve.apps.console.words import Words
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
+from releve.apps.server.printable import printable
 from releve.apps.server.structure_cli import find_structure
 from releve.flow.server import break_glass as glass
 from releve.flow.server.ports import BreakGlassCode
-from releve.model.errors import ReleveError
+from releve.model.errors import ReleveError, UsageError
 from releve.report.break_glass_sheet import sheet as sheet_page
 
 
@@ -103,6 +106,33 @@ def revoke(home: Path, db: str, structure: str, sheet: str, *, as_json: bool) ->
         raise SheetUnknownError(sheet)
     facts = {"sheet": sheet, "revoked": revoked}
     click.echo(json.dumps(facts) if as_json else f"{sheet}  {revoked} codes")
+
+
+@break_glass.command()
+@home_option
+@db_option
+@structure_option
+@click.option("--as", "name", required=True, help="Who knows of it: your own name.")
+@json_option
+def seen(home: Path, db: str, structure: str, name: str, *, as_json: bool) -> None:
+    """Dire qu'on sait quels codes ont servi / say that the uses of codes are known.
+
+    Their notice leaves everybody's first page, as it does when somebody says so there. Each use is
+    printed: who came in, when and from where. Nothing is printed when nothing was new.
+
+    Example: releve server break-glass seen --structure "Cabinet du Parc" --as "Dr Martin"
+    """
+    if not name.strip():
+        raise UsageError("--as: a name is needed.")
+    store, now, t = open_store(Home(home), db), SystemClock().now(), Words(spoken())
+    with store.unit(find_structure(store, structure).id) as unit:
+        uses = glass.know(unit, name.strip(), actor="admin", now=now)
+    for use in uses:
+        at = use.used_at or now
+        facts = {"sheet": use.sheet, "login": use.login, "at": at.isoformat()}
+        facts |= {"from": use.used_from, "seen_by": name.strip()}
+        said = f"{use.sheet}  {use.login}  {t.moment(at).striptags()}  {use.used_from}"
+        click.echo(json.dumps(facts, ensure_ascii=False) if as_json else printable(said))
 
 
 def _facts(codes: list[BreakGlassCode]) -> dict[str, object]:

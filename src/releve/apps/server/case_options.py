@@ -15,8 +15,10 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.told_facts import told
 from releve.flow.server.casework import CaseError
 from releve.flow.server.incidents import HandlingError, Word
+from releve.flow.server.ordering import Doer
 from releve.flow.server.ports import Unit
 from releve.model.errors import ReleveError
 from releve.model.incident import Incident
@@ -100,6 +102,9 @@ class Desk(msgspec.Struct, frozen=True):
     def word(self, by: str, why: str) -> Word:
         return Word(by=by, at=self.now, why=why, id=new_id())
 
+    def doer(self, by: str) -> Doer:
+        return Doer(by=by, at=self.now, key=self.home.signing_key(), new_id=new_id)
+
 
 def desk(home: Path, db: str, structure: str) -> Desk:
     """Raises: StructureUnknownError."""
@@ -121,5 +126,5 @@ def answer(facts: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(facts).decode())
         return
-    for name, value in facts.items():
-        click.echo(f"{name}: {value}")
+    for line in told(facts):
+        click.echo(line)

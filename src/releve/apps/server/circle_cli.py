@@ -14,6 +14,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
+from releve.apps.server.told_facts import told
 from releve.flow.server import circles, sums
 from releve.model.circle import Circle, CircleKind
 from releve.model.errors import UsageError
@@ -186,11 +187,4 @@ def _say(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        click.echo("  ".join(f"{key}: {_word(value)}" for key, value in facts.items()))
-
-
-def _word(value: object) -> object:
-    """What is not known is a dash, a yes or no is said in both languages."""
-    if isinstance(value, bool):
-        return "oui / yes" if value else "non / no"
-    return "-" if value in (None, {}, []) else value
+        click.echo("  ".join(told(facts)))

@@ -13,6 +13,7 @@ from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
+from releve.apps.server.printable import printable
 from releve.apps.server.rota_cli import rota
 from releve.apps.server.structure_cli import StructureUnknownError, find_structure
 from releve.assist.escalation import Acknowledged
@@ -32,6 +33,7 @@ _PHASES = {  # of a call that nobody has taken
     "acknowledged": "prise / taken",
 }
 _ATTACK = "attaque / attack"
+_CLOSED = "close / closed"
 _BLOCKED = "soins bloqués / care at a standstill"
 
 
@@ -199,7 +201,9 @@ def _line(facts: dict[str, object]) -> str:
     told = [str(facts["id"])[:_SHORT], facts["structure"], lasting, who]
     blocked = [_BLOCKED] if facts["blocked"] and facts["phase"] != "closed" else []
     attack = [_ATTACK] if facts["incidents"] else []
-    return "  ".join(map(str, [*told, *blocked, *attack]))
+    closed = [_CLOSED] if facts["phase"] == "closed" and facts["comes"] else []
+    done = [facts["done"]] if facts["done"] else []
+    return printable("  ".join(map(str, [*told, *blocked, *attack, *closed, *done])))
 
 
 def _say(structure: Structure, request: HelpRequest, now: dt.datetime, *, as_json: bool) -> None:

@@ -1,9 +1,11 @@
-"""`releve dossier`: make, show, sign, receipt. Never sent: a person files."""
+"""`releve dossier`: make, show, edit, sign, receipt. Never sent: a person files."""
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -19,6 +21,13 @@ from releve.model.errors import UsageError
 from releve.obligation.dossier import blanks
 
 _LOGIN = "admin"
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _of_one(command: F) -> F:
+    """Whose dossier it is, on which incident, of which kind."""
+    which = click.argument("incident")(click.argument("kind")(command))
+    return home_option(db_option(structure_option(which)))
 
 
 @click.group()
@@ -47,11 +56,7 @@ def make(home: Path, db: str, structure: str, incident: str, kind: str, as_json:
 
 
 @dossier.command()
-@home_option
-@db_option
-@structure_option
-@click.argument("incident")
-@click.argument("kind")
+@_of_one
 @click.option("--form", "file", type=click.Choice(list(KINDS)), default="json", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="A file; standard output else.")
 def show(
@@ -75,11 +80,43 @@ def show(
 
 
 @dossier.command()
-@home_option
-@db_option
-@structure_option
-@click.argument("incident")
-@click.argument("kind")
+@_of_one
+@click.option(
+    "--field",
+    "told",
+    multiple=True,
+    required=True,
+    metavar="FIELD=TEXT",
+    help="May be repeated; an empty text leaves a blank.",
+)
+@click.option("--version", "seen", default=0, help="The version that was read; refused if newer.")
+@json_option
+def edit(
+    home: Path,
+    db: str,
+    structure: str,
+    incident: str,
+    kind: str,
+    told: tuple[str, ...],
+    seen: int,
+    as_json: bool,
+) -> None:
+    """Compléter des champs : une nouvelle version, à signer / fill fields: a new version, to be signed.
+
+    `make` and `edit` say which fields are blank; `show` has each with its name.
+
+    Example: releve dossier edit INC cnil-initial --structure "Cabinet du Parc" --field siren=aucun
+    """
+    store, owner = opened(home, db, structure)
+    form = form_of(forms(), kind)
+    wanted = _fields(form, told)
+    with store.unit(owner) as unit:
+        made = dossiers.edit(unit, form, incident, wanted, _now(seen))
+    _say(form, made, as_json)
+
+
+@dossier.command()
+@_of_one
 @click.option("--name", required=True, help="Who answers for it.")
 @click.option("--role", required=True, help="In which function.")
 @click.option("--version", "seen", default=0, help="The version that was read; refused if newer.")
@@ -104,11 +141,7 @@ def sign(
 
 
 @dossier.command()
-@home_option
-@db_option
-@structure_option
-@click.argument("incident")
-@click.argument("kind")
+@_of_one
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))  # fmt: skip
 @click.option("--reference", required=True, help="The receipt's number.")
 @click.option("--partial", "is_part", is_flag=True, help="Sent in part: the rest will follow.")
@@ -138,6 +171,22 @@ def receipt(
     _say(form, made, as_json)
 
 
+def _fields(form: Form, told: tuple[str, ...]) -> dict[str, str]:
+    """Raises: UsageError, for a field that the form has not."""
+    known = {field.id for field in form.fields()}
+    wanted = {}
+    for one in told:
+        word, sign, text = one.partition("=")
+        wanted[word] = text
+        if not sign or word not in known:
+            names = ", ".join(sorted(known))
+            raise UsageError(
+                f"{one}: no FIELD=TEXT of {form.id}; its fields: {names}",
+                f"{one} : pas un CHAMP=TEXTE de {form.id} ; ses champs : {names}",
+            )
+    return wanted
+
+
 def _now(seen: int = 0) -> Who:
     return Who(login=_LOGIN, at=SystemClock().now(), seen=seen)
 
@@ -151,5 +200,6 @@ def _say(form: Form, made: Dossier, as_json: bool) -> None:
         "sha256": made.signature.sha256 if made.signature else None,
         "receipt": made.receipt.reference if made.receipt else None,
     }
-    line = f"{made.kind} v{made.version} : {len(gaps)} à compléter"
+    named = f" ({', '.join(gaps)})" if gaps else ""
+    line = f"{made.kind} v{made.version} : {len(gaps)} à compléter / to complete{named}"
     click.echo(json.dumps(facts) if as_json else line)

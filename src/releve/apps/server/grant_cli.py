@@ -1,4 +1,4 @@
-"""`releve server grant`: add, list, remove. Who may see a structure, and as what."""
+"""`releve server grant`: add, list, remove, admissions. Who may see a structure, as what, and who came in."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,16 @@ import click
 
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock
+from releve.apps.cli.called import spoken
+from releve.apps.console.words import Words
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
+from releve.apps.server.printable import printable
 from releve.apps.server.structure_cli import find_structure, structures_meant
 from releve.flow.server import access
 from releve.flow.server.ports import Person, Structure
-from releve.model.access import Grant, Role
+from releve.model.access import Admission, Grant, Role
 from releve.model.errors import ReleveError
 
 role_option = click.option(
@@ -102,6 +105,33 @@ def list_(home: Path, db: str, structure: str, as_json: bool) -> None:
             _say(known, one, as_json=as_json)
 
 
+@grant.command()
+@home_option
+@db_option
+@click.option("--structure", default="", help="Its name; all of them else.")
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="The newest so many of each.",
+)
+@json_option
+def admissions(home: Path, db: str, structure: str, most: int, as_json: bool) -> None:
+    """Qui est entré, quand et pourquoi / who came in from elsewhere, when and why; newest first.
+
+    As the structure reads it on its page of people. An operator gives a reason each time.
+
+    Example: releve server grant admissions --structure "Cabinet du Parc"
+    """
+    store = open_store(Home(home), db)
+    for known in structures_meant(store, structure):
+        with store.unit(known.id, writes=False) as unit:
+            came = unit.admissions(most=most)
+        for one in came:
+            click.echo(_as_facts(known, one) if as_json else _as_line(known, one))
+
+
 def person_named(store: SqlStore, login: str) -> Person:
     """Raises: PersonUnknownError."""
     person = store.person_by_login(login.strip())
@@ -124,3 +154,22 @@ def _say(structure: Structure, given: Grant, *, as_json: bool) -> None:
     else:
         ended = "  terminé / ended" if given.ended_at else ""
         click.echo(f"{structure.name}  {given.login}  {given.role.value}{ended}")
+
+
+def _as_facts(structure: Structure, one: Admission) -> str:
+    facts = {
+        "structure": structure.name,
+        "login": one.login,
+        "role": one.role.value,
+        "reason": one.reason,
+        "since": one.since.isoformat(),
+        "until": one.until.isoformat(),
+    }
+    return json.dumps(facts, ensure_ascii=False)
+
+
+def _as_line(structure: Structure, one: Admission) -> str:
+    t = Words(spoken())
+    since, until = (t.moment(at).striptags() for at in (one.since, one.until))
+    told = (structure.name, one.login, t(f"access_role.{one.role.value}"), f"{since} → {until}")
+    return printable("  ".join((*told, one.reason or "—")))

@@ -46,8 +46,9 @@ def lines(view: CaseView, zone: dt.tzinfo) -> list[str]:
 
 
 def still_open(view: CaseView, zone: dt.tzinfo) -> dict[str, object]:
-    """What closing does not end: steps, proposals, calls for help, care, legal clocks with when due."""
+    """What closing does not end: roll-backs, steps, proposals, calls for help, care, legal clocks."""
     return {
+        "pending_rollbacks": view.sums.pending,
         "open_steps": view.open_steps,
         "undecided": view.undecided,
         "open_help": [call.id for call in view.asked_calls],

@@ -10,11 +10,16 @@ import msgspec
 from releve.adapters.content import forms, law
 from releve.adapters.system import SystemClock, log_to_stderr
 from releve.apps.server.clock_options import by_option, moment, opened
+from releve.apps.server.home import Home
+from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
+from releve.apps.server.printable import printable
+from releve.apps.server.structure_cli import structures_meant
+from releve.apps.server.told_facts import told
 from releve.flow.server import dossiers, duties, obligations
 from releve.model.errors import UsageError
 from releve.model.obligation import Decision, Obligation, State
-from releve.obligation.clocks import Look
+from releve.obligation.clocks import Look, urgency
 
 _LOGIN = "admin"
 
@@ -31,20 +36,26 @@ def obligation() -> None:
 @obligation.command("list")
 @home_option
 @db_option
-@structure_option
+@click.option("--structure", default="", help="Its name; all of them else.")
 @click.option("--incident", default="", help="Only of this one.")
 @json_option
 def list_(home: Path, db: str, structure: str, incident: str, as_json: bool) -> None:
-    """Toutes les horloges, la plus urgente d'abord / all clocks, the most urgent first."""
-    store, owner = opened(home, db, structure)
-    with store.unit(owner, writes=False) as unit:
-        looks = duties.looks(unit, law(), SystemClock().now(), incident)
-    for look in looks:
+    """Toutes les horloges, la plus urgente d'abord / all clocks, the most urgent first.
+
+    Without --structure those of all structures, each line with its structure's name in front.
+    """
+    store, now = open_store(Home(home), db), SystemClock().now()
+    found: list[tuple[str, Look]] = []
+    for known in structures_meant(store, structure):
+        with store.unit(known.id, writes=False) as unit:
+            found += [(known.name, one) for one in duties.looks(unit, law(), now, incident)]
+    for name, look in sorted(found, key=lambda pair: urgency(pair[1])):
         clock = look.obligation
         line = (
             f"{look.colour:8}{clock.incident}  {clock.duty:5}{_left(look):>14}  {look.duty.name.fr}"
         )
-        click.echo(json.dumps(_facts(look)) if as_json else line)
+        facts = json.dumps({"structure": name, **_facts(look)}, ensure_ascii=False)
+        click.echo(facts if as_json else line if structure else printable(f"{name}  {line}"))
 
 
 @obligation.command()
@@ -100,7 +111,7 @@ def start(
         made = dossiers.make_all(unit, rules, forms(), incident, who)
         clocks = unit.obligations(incident)
     facts = {"clocks": [c.duty for c in clocks], "dossiers": [d.kind for d in made]}
-    click.echo(json.dumps(facts) if as_json else _lines(facts))
+    click.echo(json.dumps(facts) if as_json else "\n".join(told(facts)))
 
 
 @obligation.command()
@@ -214,9 +225,4 @@ def _left(look: Look) -> str:
 
 def _say(clock: Obligation, as_json: bool) -> None:
     facts = {"incident": clock.incident, "duty": clock.duty, "state": clock.state.value}
-    click.echo(json.dumps(facts) if as_json else _lines(facts))
-
-
-def _lines(facts: dict[str, Any]) -> str:
-    said = (f"{k}: {', '.join(v) if isinstance(v, list) else v}" for k, v in facts.items())
-    return "\n".join(said)
+    click.echo(json.dumps(facts) if as_json else "\n".join(told(facts)))

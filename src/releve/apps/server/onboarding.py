@@ -208,7 +208,8 @@ class Reception:
         file = folder / password_name(login)
         password = _kept(file) or secrets.token_urlsafe(18)
         write(file, (password + "\n").encode())
-        return create_person(self._store, owner, login, password, new_id(), now) is not None
+        made = create_person(self._store, owner, login, password, new_id(), now, actor="admin")
+        return made is not None
 
     def _sheets(self, wanted: Wanted, folder: Path, now: dt.datetime) -> bool:
         """Printed anew only when a page says something else than the one that lies there."""

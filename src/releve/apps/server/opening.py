@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from releve.adapters.sql import tables as t
 from releve.adapters.sql.engine import engine_to_read, open_engine, sqlite_path, sqlite_url
-from releve.adapters.sql.seal import Seal, seal_of
+from releve.adapters.sql.seal import Unopened, seal_of
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.sql.versions import version_of
 from releve.adapters.sql.whose import Whose, whose
@@ -67,7 +67,7 @@ def _opened(home: Home, url: str) -> SqlStore:
 
 def open_to_look(home: Home, url: str = "") -> SqlStore:
     """As it is: nothing is made or mended, and second factors stay sealed. Raises: DatabaseMissingError."""
-    return SqlStore(engine_to_look(home, url), Seal(AESGCM.generate_key(bit_length=_KEY_BITS)))
+    return SqlStore(engine_to_look(home, url), Unopened(AESGCM.generate_key(bit_length=_KEY_BITS)))
 
 
 def engine_to_look(home: Home, url: str = "") -> sa.Engine:

@@ -8,9 +8,7 @@ import msgspec
 from releve.adapters.content import law, playbooks
 from releve.adapters.durable import write
 from releve.adapters.pdf import pdf
-from releve.adapters.system import new_id
 from releve.apps.server.case_options import (
-    Desk,
     WordRefusedError,
     answer,
     case_options,
@@ -79,7 +77,7 @@ def start(
     at, wanted = desk(home, db, structure), _named(name)
     with at.unit() as unit:
         known(unit, incident)
-        run = running.start(unit, incident, wanted, _doer(at, by))
+        run = running.start(unit, incident, wanted, at.doer(by))
     if run is None:
         raise WordRefusedError("closed")
     answer({"run": run.id, "playbook": name, "steps": len(wanted.steps)}, as_json=as_json)
@@ -111,7 +109,7 @@ def step(
     named person, several hosts wait for two.
     """
     at, wanted = desk(home, db, structure), _named(name)
-    doer = _doer(at, by)
+    doer = at.doer(by)
     with at.unit() as unit:
         found = known(unit, incident)
         own = [r for r in unit.runs((found.id, *found.merged)) if r.playbook == name]
@@ -160,7 +158,3 @@ def _named(name: str) -> Playbook:
     if found is None:
         raise PlaybookUnknownError(name)
     return found
-
-
-def _doer(at: Desk, by: str) -> running.Doer:
-    return running.Doer(by=by, at=at.now, key=at.home.signing_key(), new_id=new_id)

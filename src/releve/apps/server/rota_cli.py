@@ -13,6 +13,7 @@ from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option, structure_option
 from releve.apps.server.structure_cli import find_structure
+from releve.apps.server.told_facts import told
 from releve.apps.server.written import NotOfFormError, read_written
 from releve.assist.rota import Watch, covered_share, holes, plan
 from releve.flow.server.assist.escalating import zone_on_call
@@ -35,7 +36,7 @@ class NobodyOnCallError(ReleveError):
     """The structure was never told who is on call."""
 
     status = 57
-    remedy = "Write a file from `releve desk rota template`, then `releve desk rota set FILE`."
+    remedy = "Write a file from `releve desk rota template`, then `releve desk rota set FILE --structure NAME`."
 
     def __init__(self, structure: str) -> None:
         super().__init__(f"Nobody is on call for {structure}: it has no rota.")
@@ -45,7 +46,7 @@ class RotaHolesError(ReleveError):
     """At some time in the days asked about nobody would be rung."""
 
     status = 60
-    remedy = "Put somebody on call at those times, then `releve desk rota set FILE` again."
+    remedy = "Put somebody on call at those times, then `releve desk rota set FILE --structure NAME` again."
 
     def __init__(self, structure: str, count: int) -> None:
         super().__init__(f"{count} times without anybody on call for {structure}.")
@@ -82,7 +83,8 @@ def set_(home: Path, db: str, path: Path, structure: str, as_json: bool) -> None
         "shifts": len(given.shifts),
         "holes_14_days": len(holes(_watches(store, structure, 14)[1])),
     }
-    click.echo(json.dumps(facts) if as_json else "\n".join(f"{k}: {v}" for k, v in facts.items()))
+    said = told({**facts, "structure": known.name})
+    click.echo(json.dumps(facts) if as_json else "\n".join(said))
 
 
 @rota.command()

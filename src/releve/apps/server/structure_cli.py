@@ -1,4 +1,4 @@
-"""`releve structure`: template, set, show. What a structure says of itself, as a TOML file."""
+"""`releve structure`: template, set, show, posture. What a structure says of itself, as a TOML file."""
 
 import json
 from importlib.resources import files
@@ -9,9 +9,12 @@ import msgspec
 
 from releve.adapters.sql.store import SqlStore
 from releve.adapters.system import SystemClock, log_to_stderr
+from releve.apps.cli.called import spoken
+from releve.apps.console.words import Words
 from releve.apps.server.home import Home
 from releve.apps.server.opening import open_store
 from releve.apps.server.options import db_option, home_option, json_option
+from releve.apps.server.told_facts import told
 from releve.apps.server.written import NotOfFormError, read_written
 from releve.flow.server import profiles
 from releve.flow.server.ports import Structure
@@ -75,7 +78,8 @@ def set_(home: Path, db: str, name: str, path: Path, as_json: bool) -> None:
         "data_sets": len(profile.data_map),
         "ring_on_attack": profile.ring_on_attack,
     }
-    click.echo(json.dumps(facts) if as_json else "\n".join(f"{k}: {v}" for k, v in facts.items()))
+    said = told({**facts, "structure": known.name})
+    click.echo(json.dumps(facts) if as_json else "\n".join(said))
 
 
 @structure.command()
@@ -92,6 +96,42 @@ def show(home: Path, db: str, name: str) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(profile), indent=2))
 
 
+@structure.command()
+@home_option
+@db_option
+@click.argument("name")
+@json_option
+def posture(home: Path, db: str, name: str, as_json: bool) -> None:
+    """Jour après jour : incidents, gardiens, sauvegarde, essai / day by day, the worst of each.
+
+    The last 90 days at most, newest first, by the structure's own clock; a day that is not there is one
+    on which nothing was heard.
+
+    Example: releve structure posture "Cabinet du Parc" --json
+    """
+    # Most commands import this module for a structure's name: the console's words are for this one.
+    from releve.apps.console.posture_views import drawn
+    from releve.apps.server.posture_lines import lines
+    from releve.apps.server.printable import printable
+
+    store = open_store(Home(home), db)
+    known = find_structure(store, name)
+    with store.unit(known.id, writes=False) as unit:
+        view = drawn(unit, SystemClock().now())
+    if as_json:
+        facts = {
+            "structure": known.id,
+            "since": view.since,
+            "until": view.until,
+            "days": view.days,
+            "lacks": view.lacks,
+        }
+        click.echo(msgspec.json.encode(facts).decode())
+        return
+    for line in lines(view, name):
+        click.echo(printable(line))
+
+
 @structure.command("list")
 @home_option
 @db_option
@@ -103,7 +143,8 @@ def list_(home: Path, db: str, as_json: bool) -> None:
         with store.unit(known.id, writes=False) as unit:
             profile = unit.profile()
         facts = {"structure": known.id, "name": known.name, "kind": profile and profile.kind.value}
-        click.echo(json.dumps(facts) if as_json else f"{known.name}  {facts['kind'] or '-'}")
+        kind = Words(spoken())(f"structure_kind.{profile.kind.value}") if profile else "-"
+        click.echo(json.dumps(facts) if as_json else f"{known.name}  {kind}")
 
 
 def read_profile(path: Path) -> Profile:

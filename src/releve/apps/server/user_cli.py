@@ -81,7 +81,9 @@ def create(
     store, now = make_store(place, db), SystemClock().now()
     password = _password_in(password_file)
     owner, _ = owner_of(store, structure, now)
-    person = create_person(store, owner, login, password, new_id(), now, role=Role(role))
+    person = create_person(
+        store, owner, login, password, new_id(), now, role=Role(role), actor="admin"
+    )
     if person is None:
         raise LoginTakenError(login)
     if show_totp:

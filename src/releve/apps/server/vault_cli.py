@@ -14,6 +14,7 @@ from releve.apps.server.options import db_option, home_option, json_option
 from releve.apps.server.owner import owner_of
 from releve.flow.server import vault_tokens, vaults
 from releve.flow.server.ports import Store
+from releve.flow.vault.names import is_word
 from releve.model.errors import ReleveError, UsageError
 from releve.model.standing import EnrolledVault
 from releve.triage.vaults import is_silent
@@ -59,7 +60,7 @@ def vault() -> None:
 @click.option(
     "--within",
     default="",
-    help="The structure's name on the vault, when it keeps several. Default: of its first standing.",
+    help="The structure's name on the vault; needed when it keeps several. Default: of its first standing.",
 )
 @json_option
 def add(
@@ -76,6 +77,7 @@ def add(
     if not 0 < len(name) <= _LONGEST_NAME:
         raise UsageError(f"NAME has 1 to {_LONGEST_NAME} characters.")
     key = _key(public_key)
+    _check_place(store, structure, key, within)
     owner, _ = owner_of(store, structure, now)
     token = vault_tokens.new_token(Home(home).signing_key(), lambda: secrets.token_bytes(32))
     made = EnrolledVault(
@@ -169,6 +171,26 @@ def _structure(store: Store, name: str, vault_name: str) -> str:
         if structure.name == name:
             return structure.id
     raise VaultNotEnrolledError(vault_name)
+
+
+def _check_place(store: Store, structure: str, key: str, within: str) -> None:
+    """What the vault says of another structure is not shown to this one. Raises: UsageError."""
+    if within and not is_word(within):
+        raise UsageError(
+            "--within: a name of the vault's: a to z, digits, . _ -",
+            "--within : un nom du coffre : a à z, chiffres, . _ -",
+        )
+    other = vaults.of_other(store, structure, key, within)
+    if other and within:
+        raise UsageError(
+            f"--within: {within} is the place of {other}; `releve vault status` at the vault names them.",
+            f"--within : {within} est la place de {other} ; au coffre, `releve vault status` les nomme.",
+        )
+    if other:
+        raise UsageError(
+            f"{other} is on this vault, too: say with --within who is who there.",
+            f"{other} est aussi sur ce coffre : dire avec --within qui y est qui.",
+        )
 
 
 def _key(said: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -54,60 +55,67 @@ for command in (retention, approve, forecast_, copy, standing, seal, keep, sched
 
 
 @vault.command()
-@click.option("--name", default=lambda: socket.gethostname().lower(), help="Nom du coffre.")
-@click.option("--head-place", "places", multiple=True, help="Dossier ou URL qui reçoit les têtes.")
-@click.option("--server-url", default="", help="Serveur Relève : têtes, avis et état y vont aussi.")
+@click.option("--name", help="Nom du coffre (d'abord : celui de la machine).")
+@click.option(
+    "--head-place",
+    "places",
+    multiple=True,
+    help="Dossier ou URL qui reçoit les têtes ; ceux qui sont dits remplacent les autres.",
+)
+@click.option("--server-url", help="Serveur Relève : têtes, avis et état y vont aussi.")
 @click.option(
     "--server-token-file",
-    default="",
     type=click.Path(dir_okay=False),
     help="Jeton de `releve server vault add` ; ou des lignes STRUCTURE JETON.",
 )
 @click.option(
     "--server-authority",
-    default="",
     type=click.Path(dir_okay=False),
     help="Autorité du serveur (PEM), si elle est à lui.",
 )
-@click.option("--reserve", type=Size(), default=2 * GIB, help="Place jamais remplie (2G).")
-@click.option("--notice-command", default="", help="Programme lancé à chaque avis (stdin : JSON).")
+@click.option("--reserve", type=Size(), help="Place jamais remplie (d'abord : 2G).")
+@click.option("--notice-command", help="Programme lancé à chaque avis (stdin : JSON).")
 @data_option
 @json_option
 def init(
-    name: str,
+    name: str | None,
     places: tuple[str, ...],
-    server_url: str,
-    server_token_file: str,
-    server_authority: str,
-    reserve: int,
-    notice_command: str,
+    server_url: str | None,
+    server_token_file: str | None,
+    server_authority: str | None,
+    reserve: int | None,
+    notice_command: str | None,
     data: str,
     *,
     as_json: bool,
 ) -> None:
     """Créer le coffre, ou changer sa configuration. À refaire sans risque.
 
-    Makes the vault, or writes its configuration again; what it holds stays. A folder for the heads
-    has to be there: it is never made, for a disk that is not mounted would look like one.
+    Makes the vault, or changes its configuration; what is not said stays as it was (an empty word
+    takes it away), and so does what it holds. A folder for the heads has to be there: it is never
+    made, for a disk that is not mounted would look like one.
 
     Example: releve vault init --data /srv/coffre --head-place /mnt/usb/tetes
     """
-    if not is_word(name):
-        raise VaultNameError(name, "it is not of the allowed form")
     layout = Layout(data)
     is_new = not layout.config_file.exists()
-    head_places = tuple(p if "://" in p else str(Path(p).absolute()) for p in places)
-    need_places(head_places, () if is_new else layout.config().head_places)
+    first = Config(name=name or socket.gethostname().lower(), reserve_bytes=2 * GIB)
+    before = first if is_new else layout.config()
+    said: dict[str, object] = {
+        "name": name,
+        "head_places": _head_places(places) if places else None,
+        "server_url": server_url and server_url.rstrip("/"),
+        "server_token_file": _absolute(server_token_file),
+        "server_authority_file": _absolute(server_authority),
+        "reserve_bytes": reserve,
+        "notice_command": None if notice_command is None else tuple(filter(None, [notice_command])),
+    }
+    changes = {key: value for key, value in said.items() if value is not None}
+    made = msgspec.structs.replace(before, **changes)
+    if not is_word(made.name):
+        raise VaultNameError(made.name, "it is not of the allowed form")
+    need_places(made.head_places, () if is_new else before.head_places)
     layout.make()
-    made = Config(
-        name=name,
-        head_places=head_places,
-        server_url=server_url.rstrip("/"),
-        server_token_file=_absolute(server_token_file),
-        server_authority_file=_absolute(server_authority),
-        reserve_bytes=reserve,
-        notice_command=(notice_command,) if notice_command else (),
-    )
     with only_writer(layout):
         layout.save_config(made)
     public = layout.key().public_key().public_bytes_raw().hex()
@@ -116,6 +124,7 @@ def init(
     facts = {"event": "init", "data": str(layout.data), "new": is_new, "public_key": public}
     words = "Coffre créé" if is_new else "Configuration écrite"
     tell(facts, f"{words} : {layout.data}\nClé des têtes : {public}", as_json=as_json)
+    _say_room(layout, made)
 
 
 @vault.command()
@@ -215,8 +224,23 @@ def status(data: str, *, as_json: bool) -> None:
     tell(whole, words, as_json=as_json)
 
 
-def _absolute(path: str) -> str:
-    return str(Path(path).absolute()) if path else ""
+def _absolute(path: str | None) -> str | None:
+    return str(Path(path).absolute()) if path else path
+
+
+def _head_places(said: Sequence[str]) -> tuple[str, ...]:
+    return tuple(p if "://" in p else str(Path(p).absolute()) for p in said if p)
+
+
+def _say_room(layout: Layout, config: Config) -> None:
+    """A disk that is fuller than the reserve allows takes nothing: known now, not at the first backup."""
+    free = shutil.disk_usage(layout.data).free
+    if free <= config.reserve_bytes:
+        said = (
+            f"Attention : {size(free)} libres sur ce disque, et {size(config.reserve_bytes)} ne sont"
+            " jamais remplis : ce coffre ne recevra rien. Donner un plus grand disque, ou --reserve."
+        )
+        click.echo(said, err=True)
 
 
 def _say(facts: dict[str, object], text: str, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from releve.apps.vault.deciders import read_private
 from releve.apps.vault.deposits import Laid, add, lay
 from releve.apps.vault.leaving import close
 from releve.apps.vault.opened import Vault
-from releve.apps.vault.show import Size, data_option, json_option, size, tell, when
+from releve.apps.vault.show import Size, data_option, json_option, size, tell, until
 from releve.flow.vault import openings, signoffs
 from releve.flow.vault.openings import OpeningError
 from releve.model.vault import (
@@ -239,7 +239,7 @@ def credential_approve(
         "steps": msgspec.to_builtins(openings.steps(signed)),
     }
     words = (
-        f"Ouvert jusqu'à {when(signed.expires_ns)}"
+        f"Ouvert jusqu'à {until(signed.expires_ns)}"
         if signed.opened_ns
         else "Signé ; il manque une personne"
     )
@@ -267,7 +267,7 @@ def _line(held: Credential, opening: Opening | None, now_ns: int) -> str:
         signed = len(opening.signoffs)
         words += [opening.incident, opening.agreement or f"{signed} signature{'s'[: signed > 1]}"]
         if taken.to_open_s is not None:
-            words.append(f"ouvert en {taken.to_open_s} s, jusqu'à {when(opening.expires_ns)}")
+            words.append(f"ouvert en {taken.to_open_s} s, jusqu'à {until(opening.expires_ns)}")
         if taken.to_first_read_s is not None:
             words.append(f"première lecture à {taken.to_first_read_s} s")
     return "  ".join(words)
@@ -289,7 +289,7 @@ def _granted(granted: Granted) -> dict[str, object]:
 def _granted_text(granted: Granted, out: str = "") -> str:
     opening = granted.opening
     after = (
-        f"Ouvert jusqu'à {when(opening.expires_ns)}"
+        f"Ouvert jusqu'à {until(opening.expires_ns)}"
         if opening.opened_ns
         else f"Deux approbateurs : releve vault credential approve {opening.id} --approver … --key …"
     )

@@ -64,6 +64,11 @@ def when(ns: int) -> str:
     return dt.datetime.fromtimestamp(ns / 1e9, dt.UTC).astimezone().isoformat(" ", "seconds")
 
 
+def until(ns: int) -> str:
+    """The same for a sentence, as a person writes it: 22 nov. 2026 à 10:00 CET."""
+    return Voice("fr").moment(dt.datetime.fromtimestamp(ns / 1e9, dt.UTC).astimezone())
+
+
 def iso(ns: int) -> str | None:
     if not ns:
         return None

@@ -8,6 +8,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from releve.apps.web.dialling import dialled
 from releve.report.markup import straight
 
 _TEXT = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
@@ -39,7 +40,7 @@ def assets(*packages: str) -> dict[str, Asset]:
 
 def templates(*packages: str) -> jinja2.Environment:
     """The templates of packages; a missing fact is an error, text is always escaped, nothing turns it round."""
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -47,6 +48,8 @@ def templates(*packages: str) -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_straight,
     )
+    found.filters["dialled"] = dialled
+    return found
 
 
 def _straight(value: object) -> object:

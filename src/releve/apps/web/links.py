@@ -45,8 +45,3 @@ def tell_link(url: str, issued: Issued, person: str, *, as_json: bool) -> None:
     click.echo(f"Lien pour {person}, bon une fois, jusqu'au {until:%Y-%m-%d %H:%M} :\n  {address}")
     if issued.code:
         click.echo(f"Code, à dire de vive voix : {issued.code[:3]} {issued.code[3:]}")
-
-
-def plain(text: str) -> str:
-    """For a terminal: names may hold signs that would command it."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)

@@ -4,6 +4,7 @@ Encryptors that write a new file and delete the old one are told from honest del
 Programs may share the work (gpg writes, rm deletes): a common ancestor is enough.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
@@ -72,6 +73,7 @@ class Pairs:
         self._gone: OrderedDict[bytes, Gone] = OrderedDict()
         self._gone_by: dict[bytes, tuple[bytes, ...]] = {}
         self._used: set[bytes] = set()
+        self._missed_s = -math.inf  # when the last went that nothing stood for
 
     def add_fresh(self, fresh: Fresh, *, match: bool = True) -> Gone | None:
         """A new file was closed; answers the deleted original that it stands for, if any.
@@ -105,6 +107,7 @@ class Pairs:
         if found is not None:
             self._used.add(found.file)
             return found
+        self._missed_s = gone.at_s
         self._gone[gone.file] = gone
         _enter(self._gone_by, _aliases(gone.name)[:2], gone.file)
         if len(self._gone) > self._memory:
@@ -112,9 +115,8 @@ class Pairs:
         return None
 
     def awaits(self, at_s: float) -> bool:
-        """Whether an original went not long ago and nothing stands for it yet."""
-        last = next(reversed(self._gone.values()), None)
-        return last is not None and at_s - last.at_s <= self._before_s
+        """Whether an original went not long ago that nothing stood for; may be asked by any thread."""
+        return at_s - self._missed_s <= self._before_s
 
     def archive(self, gone: Gone) -> Fresh | None:
         """A recent opaque file of the same family, larger than the original, that may hold it."""

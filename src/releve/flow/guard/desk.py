@@ -2,6 +2,7 @@
 
 import contextlib
 import heapq
+import math
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
@@ -14,7 +15,7 @@ _MOST = 4096  # that came and was not looked at: then who puts more helps to sor
 
 
 class Desk(Generic[Item]):
-    """A queue of work with one lane per writer.
+    """A queue of work with one lane per writer, for one who takes it.
 
     Work on the same thing waiting in the same lane is merged, so a lane is never longer than the
     number of different things its writer touched. Who puts work waits for nobody, so that one who
@@ -31,6 +32,9 @@ class Desk(Generic[Item]):
         self._came: deque[tuple[float | None, Hashable, Hashable, Item]] = deque()
         self._bell = threading.Lock()  # locked: nothing came since it was last looked at
         self._bell.acquire()
+        # Who takes work waits until then, and need not be rung for what is due later. While he does
+        # not wait, for no such work: he looks at all that came before he waits again.
+        self._until = -math.inf
         self._lanes: OrderedDict[Hashable, OrderedDict[Hashable, Item]] = OrderedDict()
         self._later: list[tuple[float, int, Hashable, Hashable, Item]] = []
         self._number = 0
@@ -49,7 +53,8 @@ class Desk(Generic[Item]):
 
     def _put(self, due: float | None, writer: Hashable, thing: Hashable, item: Item) -> None:
         self._came.append((due, writer, thing, item))
-        self._ring()
+        if due is None or due < self._until:
+            self._ring()
         if len(self._came) > _MOST:
             with self._lock:
                 self._sort()
@@ -69,19 +74,24 @@ class Desk(Generic[Item]):
                 self._number += 1
                 heapq.heappush(self._later, (due, self._number, writer, thing, item))
 
-    def hasten(self, wanted: Callable[[Item], bool]) -> None:
-        """What is wanted of the work that was not to be done yet is due now, before the rest of its lane."""
+    def hasten(self, wanted: Callable[[Item], bool]) -> list[Item]:
+        """What is wanted of the work that was not to be done yet is due now, before the rest of its lane.
+
+        Answers it, what was to be done first first.
+        """
         with self._lock:
             self._sort()
             due = [entry for entry in self._later if wanted(entry[4])]
             if not due:
-                return
+                return []
             self._later = [entry for entry in self._later if not wanted(entry[4])]
             heapq.heapify(self._later)
-            for _, _, writer, thing, item in sorted(due, key=lambda entry: entry[:2]):
+            due.sort(key=lambda entry: entry[:2])
+            for _, _, writer, thing, item in due:
                 self._enter(writer, thing, item)
                 self._lanes[writer].move_to_end(thing, last=False)
         self._ring()
+        return [entry[4] for entry in due]
 
     def _enter(self, writer: Hashable, thing: Hashable, item: Item) -> None:
         lane = self._lanes.get(writer)
@@ -95,6 +105,7 @@ class Desk(Generic[Item]):
         end = self._steady() + wait_s
         while True:
             with self._lock:
+                self._until = -math.inf
                 self._sort()
                 now = self._steady()
                 while self._later and self._later[0][0] <= now:
@@ -105,6 +116,9 @@ class Desk(Generic[Item]):
                 until = min(end, self._later[0][0]) if self._later else end
                 if self._closed or now >= end:
                     return None
+                self._until = until
+            if self._came:  # by somebody who did not know yet until when we wait
+                continue
             self._bell.acquire(timeout=max(0.0, until - now))
 
     def _take(self) -> Item:

@@ -142,6 +142,7 @@ class Guard:
             on_tree=trees.add,
             sees_all=parts.watcher.sees_all,
             brake=self.brake,
+            awaits=self.judge.awaits,
             on_late=self.responder.late,
         )
         self.responder.on_convicted = self.reader.late.add

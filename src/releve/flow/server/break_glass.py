@@ -110,8 +110,16 @@ def acknowledge(unit: Unit, session: Session, now: dt.datetime) -> bool:
     """Somebody knows of every use so far; False to whoever came in by such a code."""
     if session.by == "break_glass":
         return False
-    unit.hold()
-    for code in unit.break_glass_unseen():
-        unit.put_break_glass(msgspec.structs.replace(code, seen_at=now, seen_by=session.login))
-        unit.record(now, session.login, f"break_glass/{code.sheet}", "acknowledge_use", code.login)
+    know(unit, session.login, actor=session.login, now=now)
     return True
+
+
+def know(unit: Unit, name: str, *, actor: str, now: dt.datetime) -> list[BreakGlassCode]:
+    """The uses that nobody knew of, now known to `name`: also who that is, where another one says so."""
+    unit.hold()
+    uses = unit.break_glass_unseen()
+    for code in uses:
+        unit.put_break_glass(msgspec.structs.replace(code, seen_at=now, seen_by=name))
+        told = code.login if name == actor else f"{code.login}: {name}"
+        unit.record(now, actor, f"break_glass/{code.sheet}", "acknowledge_use", told)
+    return uses

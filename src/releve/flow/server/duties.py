@@ -12,6 +12,8 @@ from releve.obligation.case import Case, Harm
 from releve.triage.outlook import totals
 from releve.triage.stops import HOLDS
 
+LATELY = dt.timedelta(days=30)
+
 
 class NotDeclaredError(ReleveError):
     """No such incident, or nobody declared it an attack."""
@@ -31,6 +33,22 @@ def looks(unit: Unit, law: Law, now: dt.datetime, incident: str = "") -> tuple[c
         if (duty := law.find(clock.duty, clock.law_from)) is not None
     )
     return clocks.worst_first(found)
+
+
+def undeclared(unit: Unit, now: dt.datetime) -> list[Incident]:
+    """Of which nobody said whether they start a clock: open ones, and those closed not long ago.
+
+    The oldest first, as their delays run.
+    """
+    said = set(unit.declared())
+    found = [
+        one
+        for one in unit.incidents()
+        if one.id not in said
+        and not one.merged_into
+        and (one.closed_at is None or now - one.closed_at < LATELY)
+    ]
+    return sorted(found, key=lambda one: one.opened_at)
 
 
 def voluntary(unit: Unit, law: Law, now: dt.datetime) -> tuple[Duty, ...]:

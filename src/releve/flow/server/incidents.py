@@ -91,6 +91,15 @@ def add_lines(unit: Unit, incident: Incident, lines: Sequence[Entry]) -> None:
     keep(unit, Change(incidents=(told,), entries={told.id: tuple(lines)}))
 
 
+def whole(unit: Unit, identity: str) -> Incident | None:
+    """The incident; the one that it became part of, as it is now, however often they were joined."""
+    found = unit.incident(identity)
+    # It ends: what became part of another never becomes whole again.
+    while found is not None and found.merged_into:
+        found = unit.incident(found.merged_into)
+    return found
+
+
 def lines_of(
     unit: Unit, incident: Incident, *, most: int | None = None, skip: int = 0
 ) -> list[Entry]:
@@ -211,4 +220,5 @@ __all__ = [
     "resume",
     "split",
     "weighed",
+    "whole",
 ]

@@ -1,43 +1,21 @@
 """A playbook in an incident: started, its steps said, its automatic steps proposed as actions."""
 
 import datetime as dt
-from collections.abc import Callable
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from releve.flow.server import actions
 from releve.flow.server.casework import line_of, tell
+from releve.flow.server.ordering import Doer, ask
 from releve.flow.server.ports import Unit
 from releve.model.incident import Incident
-from releve.model.order import Action, Isolate
+from releve.model.order import Action
 from releve.model.playbook import Playbook, PlaybookRun, Playbooks, PlaybookStep, StepWord
 from releve.respond import playbooks
-from releve.respond.orders import needs_decision, people_needed
 from releve.respond.playbooks import PlaybookError, Proposal
 
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """`together`: hosts that are isolated within it count as one mass action, of whichever incident.
-
-    As long as an isolation holds by itself: those before are over, the others are cut at once.
-    """
-
-    together: dt.timedelta = dt.timedelta(minutes=Isolate().minutes)
-
-
-LIMITS = Limits()
 _ON = ("proposed", "sent")
 _MOST = 100_000
-
-
-class Doer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does it, when, and with which means."""
-
-    by: str
-    at: dt.datetime
-    key: Ed25519PrivateKey
-    new_id: Callable[[], str]
 
 
 def start(unit: Unit, incident: str, playbook: Playbook, doer: Doer) -> PlaybookRun | None:
@@ -78,7 +56,7 @@ def say(
         if word.state == "undone":
             sent = _taken_back(unit, before, doer)
             backs = playbooks.undoing(step, incident, _askable(unit) & sent)
-            kept = _propose(unit, _not_asked(unit, backs, doer.at), doer)
+            kept = ask(unit, _not_asked(unit, backs, doer.at), doer)
         word = msgspec.structs.replace(word, actions=kept)
         told = playbooks.with_word(run, word)
     _keep(unit, told, playbook, word, doer)
@@ -107,7 +85,7 @@ def act(
         raise PlaybookError("nothing")
     before = run.word(step)
     mine = before.actions if before and before.state != "undone" else ()
-    made = (*mine, *_propose(unit, asked, doer, why.strip()))
+    made = (*mine, *ask(unit, asked, doer, why.strip()))
     word = StepWord(step=step, state="proposed", by=doer.by, at=doer.at, why=why, actions=made)
     told = playbooks.with_word(run, word)
     _keep(unit, told, playbook, word, doer)
@@ -184,44 +162,6 @@ def _taken_back(unit: Unit, word: StepWord, doer: Doer) -> set[str]:
         else:
             actions.refuse(unit, identity, actor=doer.by, now=doer.at)
     return sent
-
-
-def _cut_lately(unit: Unit, now: dt.datetime) -> set[str]:
-    """The structure's hosts that somebody would have isolated lately, of whichever incident."""
-    since = now - LIMITS.together
-    return {
-        record.action.host
-        for record in unit.actions(most=_MOST)
-        if isinstance(record.action.task, Isolate)
-        and record.action.state != "refused"
-        and record.action.proposed_at > since
-    }
-
-
-def _propose(unit: Unit, asked: tuple[Proposal, ...], doer: Doer, why: str = "") -> tuple[str, ...]:
-    hosts = {proposal.host for proposal in asked}
-    if any(isinstance(proposal.task, Isolate) for proposal in asked):
-        hosts |= _cut_lately(unit, doer.at)
-    people = people_needed(len(hosts))
-    made = []
-    for proposal in asked:
-        identity, record = doer.new_id(), unit.host(proposal.host)
-        action = actions.propose(
-            unit,
-            proposal.host,
-            proposal.task,
-            actor=doer.by,
-            identity=identity,
-            now=doer.at,
-            people=people,
-            why=why,
-        )
-        if action is None or record is None:
-            continue
-        made.append(identity)
-        if people == 1 and not needs_decision(proposal.task, record.host):
-            actions.approve(unit, identity, doer.key, actor=doer.by, now=doer.at)
-    return tuple(made)
 
 
 def _keep(unit: Unit, run: PlaybookRun, playbook: Playbook, word: StepWord, doer: Doer) -> None:

@@ -5,7 +5,7 @@ import hashlib
 
 import msgspec
 
-from releve.flow.server.incidents import add_lines
+from releve.flow.server.incidents import add_lines, whole
 from releve.flow.server.ports import Unit
 from releve.model.event import RecoveryTold
 from releve.model.finding import Severity
@@ -28,7 +28,7 @@ def note(unit: Unit, host: str, told: RecoveryTold) -> None:
 
     After `Unit.hold`. A host can lengthen a timeline by these lines only, each of them once.
     """
-    incident = _known(unit, told.incident)
+    incident = whole(unit, told.incident)
     if incident is None:
         return
     kept = {entry.key for entry in incident.timeline}
@@ -52,9 +52,9 @@ def recoveries_of(unit: Unit, incident: Incident) -> tuple[IncidentRecovery, ...
 def calls_of(unit: Unit, incident: Incident) -> tuple[HelpRequest, ...]:
     """Calls for help that came while it was open, and its own; the first one first."""
     ids = {incident.id, *incident.merged}
-    recent = unit.help_requests(most=_MOST_CALLS)
-    found = [r for r in recent if ids & _named_by(r)]
-    return tuple(reversed(found))
+    recent = {r.id: r for r in (*unit.attack_calls(), *unit.help_requests(most=_MOST_CALLS))}
+    found = [r for r in recent.values() if ids & _named_by(r)]
+    return tuple(sorted(found, key=lambda r: r.course.opened_at))
 
 
 def _named_by(request: HelpRequest) -> set[str]:
@@ -62,12 +62,6 @@ def _named_by(request: HelpRequest) -> set[str]:
     if request.attacks:
         return {attack.incident for attack in request.attacks}
     return {known.id for known in request.context.incidents}
-
-
-def _known(unit: Unit, identity: str) -> Incident | None:
-    """The incident; the one that it became part of, if it did."""
-    found = unit.incident(identity)
-    return unit.incident(found.merged_into) if found and found.merged_into else found
 
 
 def _lines(incident: Incident, host: str, told: RecoveryTold) -> list[Entry]:

@@ -259,8 +259,12 @@ def create_person(
     now: dt.datetime,
     *,
     role: Role = Role.LEAD,
+    actor: str = "",
 ) -> Person | None:
-    """Somebody whose second factor is still to be shown; None when the login is taken."""
+    """Somebody whose second factor is still to be shown; None when the login is taken.
+
+    `actor`: who makes the account; empty for a person who makes the own one.
+    """
     if store.person_by_login(login) is not None:
         return None
     person = Person(
@@ -274,9 +278,9 @@ def create_person(
     with store.unit(structure.id) as unit:
         unit.put_person(person)
         unit.put_grant(
-            Grant(person=identity, login=person.login, role=role, is_home=True, by="", at=now)
+            Grant(person=identity, login=person.login, role=role, is_home=True, by=actor, at=now)
         )
-        unit.record(now, person.login, f"person/{person.id}", "create", role.value)
+        unit.record(now, actor or person.login, f"person/{person.id}", "create", role.value)
     return person
 
 

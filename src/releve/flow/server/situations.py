@@ -1,9 +1,11 @@
 """Keeps the summary row of each structure: when something was found, soon after news, and as time passes."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 import msgspec
 
+from releve.flow.server import duties
 from releve.flow.server.incidents import weighed
 from releve.flow.server.live import Live
 from releve.flow.server.ports import Store, Unit
@@ -11,7 +13,7 @@ from releve.model.help import HelpRequest
 from releve.model.situation import Situation
 from releve.model.standing import Standing
 from releve.triage.outlook import Outlook, outlook
-from releve.triage.situation import sum_up
+from releve.triage.situation import backup_is_late, rank, sum_up
 from releve.triage.vaults import ToldVault
 
 # A structure whose hosts talk all the time is summed up this often; what was found does not wait.
@@ -19,6 +21,26 @@ PACE = dt.timedelta(seconds=5)
 # They come newest first: a flood of calls is not to hide who waits the longest.
 _MOST_CALLS = 1000
 _standing = msgspec.json.Decoder(Standing).decode
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A structure among others, by its name."""
+
+    name: str
+    situation: Situation
+    mood: str
+    is_backup_late: bool
+
+
+def row_of(name: str, situation: Situation, now: dt.datetime) -> Row:
+    late = backup_is_late(situation, now)
+    return Row(name=name, situation=situation, mood=situation.mood, is_backup_late=late)
+
+
+def worst_first(found: Iterable[tuple[str, Situation]], now: dt.datetime) -> tuple[Row, ...]:
+    """Structures by name, as they are to be looked at."""
+    ranked = sorted(found, key=lambda pair: rank(pair[1], pair[0], now))
+    return tuple(row_of(name, situation, now) for name, situation in ranked)
 
 
 def keep(unit: Unit, now: dt.datetime) -> None:
@@ -57,7 +79,7 @@ class News:
 
 def summed(unit: Unit, now: dt.datetime) -> Situation:
     """As the rows say it now."""
-    return sum_up(
+    found = sum_up(
         unit.structure,
         unit.hosts(),
         weighed(unit, unit.open_incidents(), now),
@@ -66,6 +88,7 @@ def summed(unit: Unit, now: dt.datetime) -> Situation:
         now,
         outlook_of(unit, now),
     )
+    return msgspec.structs.replace(found, undeclared=len(duties.undeclared(unit, now)))
 
 
 def outlook_of(unit: Unit, now: dt.datetime) -> Outlook:

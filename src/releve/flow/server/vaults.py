@@ -11,6 +11,7 @@ from releve.flow.server.incidents import OpenIncidents
 from releve.flow.server.ports import Store, StoredEvent, Unit, VaultHead, VaultRecord
 from releve.flow.server.signin import digest
 from releve.flow.vault.heads import open_head
+from releve.flow.vault.names import vault_word
 from releve.flow.vault.standing import open_standing, read_signed
 from releve.model import event as ev
 from releve.model.standing import EnrolledVault, SeenHead, Standing
@@ -49,6 +50,24 @@ def enrol(store: Store, vault: EnrolledVault, token: str, now: dt.datetime, by: 
         unit.put_vault(VaultRecord(vault=vault, token_hash=digest(token)))
         unit.record(now, by, f"vault/{vault.name}", "enrol", vault.public_key[:16])
     return True
+
+
+def of_other(store: Store, owner: str, public_key: str, within: str) -> str:
+    """The other structure whose place on this vault that is, by what it enrolled or by its name; empty: none's.
+
+    `owner`: the name of the structure that asks. Empty `within`: any other that is on this vault.
+    """
+    own = vault_word(owner)
+    for one in store.structures():
+        if one.name == owner:
+            continue
+        if within and within == vault_word(one.name) != own:
+            return one.name
+        with store.unit(one.id, writes=False) as unit:
+            theirs = [v for v in unit.vaults() if v.public_key == public_key and not v.removed_at]
+        if any(not within or v.within == within for v in theirs):
+            return one.name
+    return ""
 
 
 def remove(store: Store, structure: str, name: str, now: dt.datetime, by: str) -> bool:

@@ -47,6 +47,7 @@ class Judge:
         self._doubts = Doubts(self._compare, self.count, ground.limits.doubts, self._look_again)
         self._pairing = Pairing(ground, self._compare, self.count, desk, self._open)
         self._live: dict[bytes, _Live] = {}
+        self.awaits = self._pairing.awaits
 
     def rehearse(self, keeper: Keeper) -> None:
         """Before the first file is judged: what a first time costs is paid now."""
@@ -70,8 +71,6 @@ class Judge:
         if self._book.maker(job.file) is None:
             self._reader_first()
         began, job.began_ns = self._clock.steady(), self._clock.now_ns()
-        if job.is_due:
-            self._pairing.came_up(job)
         try:
             self.judge(job)
         except OSError as error:
@@ -140,8 +139,6 @@ class Judge:
             return  # it is held as it is
         if before is None and not closed:
             return  # a new file is judged once it is whole
-        if before is None and self._pairing.may_wait(job):
-            return
         after = keeper.read_now(job.key)
         try:
             name = job.name or (keeper.last_name(node.id) if node is not None else None)

@@ -1,8 +1,6 @@
 """New files and originals that are gone: which stands for which, and what stands for none."""
 
 import contextlib
-import itertools
-from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -18,7 +16,6 @@ from releve.flow.guard.work import Job
 from releve.flow.ports import Bytes
 from releve.model.held import Judged, Name
 
-_YOUNG = 4096
 _LAST = 8  # as many new files may be looked at for one deletion: others wait meanwhile
 
 
@@ -41,43 +38,26 @@ class Pairing:
         self._book, self._scores, self._clock = ground.book, ground.scores, ground.clock
         self._limits, self._compare, self._count = ground.limits, compare, count
         self._desk, self._look = desk, look
-        self._young: OrderedDict[bytes, Job] = OrderedDict()  # left alone for a moment
         limits = ground.limits
         self._pairs = Pairs(limits.opaque_memory, limits.deleted_before_s, limits.stranger_s)
 
-    def may_wait(self, job: Job) -> bool:
-        """Most new files of a save are gone in a moment; none waits while an original is missing."""
-        if job.is_due or self._pairs.awaits(self._clock.steady()):
-            return False
-        job.is_due = True
-        self._young[job.file] = job
-        if len(self._young) > _YOUNG:
-            self._young.popitem(last=False)  # it comes up by its time all the same
-        self._desk.put_later(self._limits.young_s, job.process.pid, job.file, job)
-        return True
-
-    def came_up(self, job: Job) -> None:
-        """Its moment is over, whatever becomes of it."""
-        self._young.pop(job.file, None)
+    def awaits(self) -> bool:
+        """An original is missing for which nothing stands yet: no new file is left alone meanwhile."""
+        return self._pairs.awaits(self._clock.steady())
 
     def _look_at_young(self, lineage: tuple[str, ...], gone: bytes) -> None:
         """The family's last new files at once, and those named after what is gone; others in turn."""
-        if not self._young:
-            return
-        last = list(itertools.islice(reversed(self._young.values()), _LAST))
-        for job in last:
+        left_alone = self._desk.hasten(lambda waiting: waiting.is_due)
+        for job in reversed(left_alone[-_LAST:]):
             is_named = job.name is not None and job.name.name.startswith(gone + b".")
             if is_named or common(self._count.lineage(job.process), lineage):
                 with contextlib.suppress(OSError):  # it went away meanwhile
                     self._look(job)
-        self._young.clear()
-        self._desk.hasten(lambda waiting: waiting.is_due)
 
     def fresh(
         self, job: Job, after: Bytes, name: Name | None, changed_ns: int, *, whole: bool = True
     ) -> Judged:
         """Look at a new file; one that is not whole yet stands for nothing that is gone."""
-        self._young.pop(job.file, None)
         text = name.name.decode(errors="replace") if name else ""
         opaque = content.opaque(content.created(after, text))
         lineage = self._count.lineage(job.process)
@@ -130,7 +110,6 @@ class Pairing:
         if node is None or job.name is None:
             return
         lineage = self._count.lineage(job.process)
-        self._young.pop(job.file, None)
         fresh = self._pairs.forget(job.file)
         if self._is_own_work(job, lineage) or (
             fresh is not None and common(fresh.lineage, lineage)

@@ -32,6 +32,7 @@ class Reader:
         sees_all: every change in a new directory is notified, so that it need not be walked.
         on_late: a convicted family moved again.
         brake: told of each original that somebody begins to change.
+        awaits: an original is missing, for which a new file may stand.
     """
 
     def __init__(
@@ -46,11 +47,12 @@ class Reader:
         sees_all: bool,
         on_late: Callable[[Process], None],
         brake: Brake,
+        awaits: Callable[[], bool],
     ) -> None:
         self._volumes, self._processes, self._book = ground.volumes, processes, ground.book
         self._hold, self._judge, self._clock = desks.hold, desks.judge, ground.clock
         self._own, self._on_overflow, self._on_tree = own, on_overflow, on_tree
-        self._sees_all = sees_all
+        self._sees_all, self._awaits = sees_all, awaits
         self._brake, self._brake_files = brake, ground.limits.brake_files
         self._on_late, self._young_s = on_late, ground.limits.young_s
         self._folders: OrderedDict[bytes, int] = OrderedDict()  # directory -> folder, -1: not ours
@@ -232,6 +234,7 @@ class Reader:
                 self._touch(process, change.file, folder, now)
             return
         touch = self._touch(process, change.file, folder, now)
+        is_young = touch.created and touch.first_ns > now - _YOUNG_NS
         name = Name(_key(change.directory), change.name) if change.directory else None
         if change.mask & _CONTENT:
             touch.wrote = True
@@ -254,12 +257,20 @@ class Reader:
                 mask=change.mask,
                 name=name,
             )
-            self._judge.put(lane(process, is_new=touch.created), change.file, job)
+            self._have_judged(job, lane(process, is_new=touch.created), is_young=is_young)
         if change.mask & fanotify.CLOSE_WRITE or not change.mask & fanotify.MODIFY:
-            later_s = self._young_s if touch.created and touch.first_ns > now - _YOUNG_NS else 0.0
+            later_s = self._young_s if is_young else 0.0
             self._put(
                 self._hold, What.CLOSED, volume, change, folder, process, now, name, later_s=later_s
             )
+
+    def _have_judged(self, job: Job, turn: int, *, is_young: bool) -> None:
+        """Most new files of a save are gone in a moment; none waits while an original is missing."""
+        if is_young and not self._awaits():
+            job.is_due = True
+            self._judge.put_later(self._young_s, job.process.pid, job.file, job)
+        else:
+            self._judge.put(turn, job.file, job)
 
     def _put(
         self,

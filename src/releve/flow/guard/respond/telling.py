@@ -13,6 +13,9 @@ from releve.model.lines import Alert, Point, Stopped
 from releve.model.process import Process
 from releve.recover.rollback import Touch, was_sound
 
+_LOOKED_AT = 64  # touched files whose times are asked for; whoever is stopped waits for that
+_LOOKED_AT_UNSEEN = 4096  # of an attack that nobody saw: in no order, and nobody waits
+
 
 class Tell:
     """Turns convictions into lines.
@@ -70,7 +73,11 @@ class Tell:
             for t in touches.values()
             if not t.created and (t.wrote or t.deleted or t.was) and not was_sound(t, bad_since)
         ]
-        first = self._first_write(originals, bad_since)
+        told = originals
+        if not head.known:  # nobody saw the writes: copies beside deleted originals say when
+            sound = (Judged.CLEAN, Judged.NOT_YET)
+            told = originals + [t for t in touches.values() if t.created and t.judged not in sound]
+        first = self._first_write(told, bad_since, _LOOKED_AT if head.known else _LOOKED_AT_UNSEEN)
         points = tuple(
             Point(why=r.why_fr, why_en=r.why_en, score=r.score, path=mark.path)
             for mark in marks[:50]
@@ -98,10 +105,10 @@ class Tell:
             pids=tuple(p.pid for p in members),
         )
 
-    def _first_write(self, touches: list[Touch], bad_since: int) -> int:
+    def _first_write(self, touches: list[Touch], bad_since: int, most: int) -> int:
         """Earliest ctime of a touched file; of a deleted one, when its deletion was noticed."""
         times, ahead = [], self._clock.now_ns() - self._clock.wall_ns()
-        for touch in sorted(touches, key=lambda t: t.first_ns)[:64]:
+        for touch in sorted(touches, key=lambda t: t.first_ns)[:most]:
             volume = self._volumes[touch.file[:8]]
             changed = volume.keeper.changed_ns(touch.file[8:])
             node = volume.keeper.node(touch.file[8:])

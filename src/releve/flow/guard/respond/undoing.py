@@ -112,7 +112,8 @@ class Undo:
         keeper, key = volume.keeper, touch.file[8:]
         node = keeper.node(key)
         if node is None and touch.created and not touch.deleted and touch.became:
-            held = keeper.hold(key, c.head.id, folder=touch.folder)
+            number = touch.folder if touch.folder < len(keeper.folders) else 0  # before a restart
+            held = keeper.hold(key, c.head.id, folder=number)
             if held.facts is not None:
                 keeper.named(key, touch.became[-1])
                 node = keeper.node(key)

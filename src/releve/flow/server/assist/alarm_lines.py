@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from releve.flow.server.casework import line_of, tell
-from releve.flow.server.incidents import add_lines
+from releve.flow.server.incidents import add_lines, whole
 from releve.flow.server.ports import Unit
 from releve.model.finding import Severity
 from releve.model.help import HelpRequest, Step
@@ -13,8 +13,6 @@ from releve.model.incident import Entry, Incident
 from releve.model.sentence import Sentence
 
 BY_TOOL = "api"  # the way by which it was taken, when the tool's own line says so already
-_MOST_OPEN = 1000
-_MOST_JOINED = 50
 _SAID = {
     "opened": Sentence(
         fr="Relève cherche qui est d’astreinte pour cet incident.",
@@ -41,13 +39,12 @@ _SAID = {
 def calls_for(unit: Unit, incident: Incident) -> list[HelpRequest]:
     """The open calls of this attack, with those of what became part of it; the newest first."""
     ids = {incident.id, *incident.merged}
-    open_ = unit.help_requests(is_open=True, most=_MOST_OPEN)
-    return [r for r in open_ if ids & {attack.incident for attack in r.attacks}]
+    return [r for r in unit.attack_calls() if ids & {attack.incident for attack in r.attacks}]
 
 
 def incidents_of(unit: Unit, request: HelpRequest) -> list[Incident]:
     """What it is called for, as it is now: what became part of another is that one."""
-    found = (_whole(unit, attack.incident) for attack in request.attacks)
+    found = (whole(unit, attack.incident) for attack in request.attacks)
     return list({one.id: one for one in found if one is not None}.values())
 
 
@@ -63,10 +60,15 @@ def note(unit: Unit, request: HelpRequest, steps: Sequence[Step]) -> None:
         for step in steps:
             if step.kind == "acknowledged":
                 _note_taken(unit, incident, request, step)
-        lines = _lines(incident, request, steps)
-        known = unit.incident(incident.id) if lines else None
-        if known is not None:
-            add_lines(unit, known, lines)
+        note_in(unit, incident, request, steps)
+
+
+def note_in(unit: Unit, incident: Incident, request: HelpRequest, steps: Sequence[Step]) -> None:
+    """The same in one timeline, where it is of that incident alone. After `Unit.hold`."""
+    lines = _lines(incident, request, steps)
+    known = unit.incident(incident.id) if lines else None
+    if known is not None:
+        add_lines(unit, known, lines)
 
 
 def _note_taken(unit: Unit, incident: Incident, request: HelpRequest, step: Step) -> None:
@@ -104,15 +106,6 @@ def _lines(incident: Incident, request: HelpRequest, steps: Sequence[Step]) -> l
 
 def _key(incident: Incident, request: HelpRequest, step: Step) -> str:
     return f"{request.id[:16]}-{incident.id[:16]}-{step.number}"
-
-
-def _whole(unit: Unit, identity: str) -> Incident | None:
-    found = unit.incident(identity)
-    for _ in range(_MOST_JOINED):
-        if found is None or not found.merged_into:
-            break
-        found = unit.incident(found.merged_into)
-    return found
 
 
 def with_severity(request: HelpRequest, incident: Incident) -> HelpRequest:

@@ -23,19 +23,26 @@ from releve.model.playbook import AfterTask
 from releve.triage.incidents import gravity, is_grave
 
 SOURCE = "attack"
-# A host that lies would have everybody rung for each of its incidents: more join a call that rings.
-_MOST_RINGING = 5
+# A host that lies would have everybody rung for each of its incidents: more join a call of its own
+# that rings. Those of one do not crowd out another's, until there are far too many of all.
+_MOST_OF_A_HOST, _MOST_RINGING = 5, 20
+# Who took it longer ago has gone home: what is grave now is news to whoever is on call.
+_SHIFT = dt.timedelta(hours=12)
 
 
 def sound(unit: Unit, found: Incident, now: dt.datetime) -> None:
     """Have the rota rung for an incident that opened, got worse or was opened again. After `Unit.hold`.
 
-    Once for an incident: not while it rings, nor when somebody has it; one that nobody came to rings
-    again when it is graver than it was.
+    Once for an incident: not while it rings, nor when somebody took it within a shift; one that nobody
+    came to rings again when it is graver than it was. What a machine has joined to one that somebody has
+    rings on: nobody looked at it yet.
     """
-    if settle(unit, found, now) or not _is_wanted(unit, found):
+    if not _is_wanted(unit, found):
         return
-    calls = alarm_lines.calls_for(unit, found)
+    taken = [(call, call.course.acknowledged_at) for call in alarm_lines.calls_for(unit, found)]
+    if any(at is not None and now - at < _SHIFT for _, at in taken):
+        return
+    calls = [call for call, at in taken if at is None]
     if not calls:
         _begin(unit, found, now)
     elif gravity(found.severity) > max(_rung_at(call, found) for call in calls):
@@ -51,16 +58,15 @@ def sound_all(unit: Unit, found: Iterable[Incident], now: dt.datetime) -> None:
             sound(unit, incident, now)
 
 
-def settle(unit: Unit, found: Incident, now: dt.datetime) -> bool:
-    """Whether somebody has it: what became part of it rings no more. After `Unit.hold`."""
+def settle(unit: Unit, found: Incident, now: dt.datetime) -> None:
+    """If somebody has it: what a person said is part of it rings no more. After `Unit.hold`."""
     calls = alarm_lines.calls_for(unit, found)
     has = next((r.course for r in calls if r.course.acknowledged_at is not None), None)
     if has is None:
-        return False
+        return
     for call in calls:
         if call.course.acknowledged_at is None:
             answering.acknowledge(unit, call.id, Acknowledged(now, has.person, has.name))
-    return True
 
 
 def take(unit: Unit, incident: str, word: Word) -> Incident | None:
@@ -141,13 +147,11 @@ def _rung_at(call: HelpRequest, found: Incident) -> int:
 
 def _begin(unit: Unit, found: Incident, now: dt.datetime) -> None:
     attack = AttackCall(incident=found.id, severity=found.severity)
-    ringing = [
-        r
-        for r in unit.help_requests(is_open=True)
-        if r.attacks and r.course.acknowledged_at is None
-    ]
-    if len(ringing) >= _MOST_RINGING:
-        one = ringing[0]
+    ringing = [r for r in unit.attack_calls() if r.course.acknowledged_at is None]
+    own = [r for r in ringing if _is_of(unit, r, found)]
+    crowd = own if len(own) >= _MOST_OF_A_HOST else ringing
+    if crowd is own or len(crowd) >= _MOST_RINGING:
+        one = crowd[0]
         more = msgspec.structs.replace(one, attacks=(*one.attacks, attack))
         unit.put_help(more, escalation.wake_at(more.course))
         _ring_more(unit, more, found, "joined", now)
@@ -168,14 +172,20 @@ def _begin(unit: Unit, found: Incident, now: dt.datetime) -> None:
         alarm_lines.note(unit, request, [opened])
 
 
+def _is_of(unit: Unit, call: HelpRequest, found: Incident) -> bool:
+    """Whether it rings for a machine of this incident's."""
+    return any(set(one.hosts) & set(found.hosts) for one in alarm_lines.incidents_of(unit, call))
+
+
 def _ring_more(
     unit: Unit, request: HelpRequest, found: Incident, why: str, now: dt.datetime
 ) -> None:
     """Those who were rung in vain are rung anew; while it rings it goes on for as long as at first."""
     call = digest(f"{found.id} {why} {now.isoformat()}")[:32]
     told = ring_again(unit, request.id, call, now)
-    again = Step(number=told.course.number, at=now, kind="again")
-    alarm_lines.note(unit, told, [again])
+    kind = "opened" if why == "joined" else "again"
+    line = Step(number=told.course.number, at=now, kind=kind)
+    alarm_lines.note_in(unit, found, told, [line])
 
 
 def _new_id(unit: Unit, found: Incident) -> str:

@@ -7,6 +7,7 @@ from releve.flow.server.ports import Store, Unit
 from releve.flow.server.refusal import Refused
 from releve.flow.server.signin import digest
 from releve.flow.wire import HelpAsk, HelpTold, HostTold
+from releve.model.structure import Contact
 
 _ROLES = ("it", "lead")  # whom a structure calls itself when nobody comes
 
@@ -59,8 +60,13 @@ def state_of_host(store: Store, structure: str, host: str, now: dt.datetime) -> 
     )
 
 
+def whom_to_call(unit: Unit) -> tuple[Contact, ...]:
+    """The structure's own contacts for its machines who have a number."""
+    profile = unit.profile()
+    known = profile.contacts if profile else ()
+    return tuple(c for role in _ROLES for c in known if c.role == role and c.phone)
+
+
 def phones_of(unit: Unit) -> tuple[str, ...]:
     """Name and number of the structure's own contacts for its machines."""
-    profile = unit.profile()
-    known = [c for role in _ROLES for c in (profile.contacts if profile else ()) if c.role == role]
-    return tuple(f"{one.name} {one.phone}" for one in known if one.phone)
+    return tuple(f"{one.name} {one.phone}" for one in whom_to_call(unit))

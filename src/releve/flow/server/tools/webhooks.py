@@ -33,10 +33,16 @@ def add(unit: Unit, webhook: Webhook, key: bytes) -> Webhook:
     if len(unit.webhooks()) >= MOST:
         raise WebhookRefused("many")
     about = f"webhook/{webhook.id}"
-    unit.record(webhook.made_at, webhook.made_by, about, "add", webhook.url)
+    unit.record(webhook.made_at, webhook.made_by, about, "add", place_of(webhook.url))
     made = _CHANGED(webhook, after=_end(unit))
     unit.add_webhook(made, key)
     return made
+
+
+def place_of(url: str) -> str:
+    """Whose address it is. What follows may be a secret, and the trail is read by more people than the tools' page."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def remove(unit: Unit, webhook: str, *, actor: str, now: dt.datetime) -> bool:
@@ -46,7 +52,7 @@ def remove(unit: Unit, webhook: str, *, actor: str, now: dt.datetime) -> bool:
     if known is None:
         return False
     unit.drop_webhook(webhook)
-    unit.record(now, actor, f"webhook/{webhook}", "remove", known[0].url)
+    unit.record(now, actor, f"webhook/{webhook}", "remove", place_of(known[0].url))
     return True
 
 
