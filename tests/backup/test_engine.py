@@ -1,5 +1,6 @@
 """The engine with the real restic against the real rest-server."""
 
+import contextlib
 import io
 import os
 import signal
@@ -253,19 +254,29 @@ def test_after_kill_9_in_mid_backup_the_next_backup_is_whole(state, share, back_
 
 def test_kill_9_of_restic_itself_is_an_error_then_the_next_backup_works(state, share, back_up):
     (share / "big.dcm").write_bytes(os.urandom(60_000_000))
-    told = []
     killed = []
+    ended = threading.Event()
 
-    def tell(progress):
-        told.append(progress)
-        if progress.phase == "backup" and not killed:
-            killed.extend(_children("restic"))
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+    def kill_in_mid_backup():
+        """Once it has read some of the big file; its own progress comes too seldom to wait for."""
+        while not killed and not ended.wait(0.001):
+            for pid in _children("restic"):
+                with contextlib.suppress(OSError):
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    read = int(Path(f"/proc/{pid}/io").read_text().split()[1])
+                    if b"backup" in words and read > 5_000_000:
+                        os.kill(pid, signal.SIGKILL)
+                        killed.append(pid)
 
     config = state.config()
-    with pytest.raises(Exception, match="restic ended"):
-        state.run().run(config.folders, config.exclude, tell)
+    killer = threading.Thread(target=kill_in_mid_backup)
+    killer.start()
+    try:
+        with pytest.raises(Exception, match="restic ended"):
+            state.run().run(config.folders, config.exclude, lambda _progress: None)
+    finally:
+        ended.set()
+        killer.join()
     assert killed
     assert back_up().files >= 22
     state.engine().check()
