@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from releve.adapters.restic import tools
@@ -237,15 +238,12 @@ def test_after_kill_9_in_mid_backup_the_next_backup_is_whole(state, share, back_
         (big / f"{number}.dcm").write_bytes(os.urandom(8_000_000))
     command = [sys.executable, "-m", "releve.apps.cli.main", "backup", "run", "--json"]
     command += ["--state", str(state.folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, process_group=0)
     try:
-        for line in process.stdout:
-            if b'"phase":"backup"' in line and b'"bytes":0' not in line:
-                break
-        else:
-            pytest.fail("the backup ended before it could be killed")
+        with _in_mid_backup(lambda _restic: process.kill()):
+            process.wait()  # restic goes with its master: setpriv --pdeathsig
     finally:
-        process.kill()  # restic goes with its master: setpriv --pdeathsig
+        process.kill()
         process.wait()
     made = back_up()
     assert made.files >= 33
@@ -254,30 +252,9 @@ def test_after_kill_9_in_mid_backup_the_next_backup_is_whole(state, share, back_
 
 def test_kill_9_of_restic_itself_is_an_error_then_the_next_backup_works(state, share, back_up):
     (share / "big.dcm").write_bytes(os.urandom(60_000_000))
-    killed = []
-    ended = threading.Event()
-
-    def kill_in_mid_backup():
-        """Once it has read some of the big file; its own progress comes too seldom to wait for."""
-        while not killed and not ended.wait(0.001):
-            for pid in _children("restic"):
-                with contextlib.suppress(OSError):
-                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                    read = int(Path(f"/proc/{pid}/io").read_text().split()[1])
-                    if b"backup" in words and read > 5_000_000:
-                        os.kill(pid, signal.SIGKILL)
-                        killed.append(pid)
-
     config = state.config()
-    killer = threading.Thread(target=kill_in_mid_backup)
-    killer.start()
-    try:
-        with pytest.raises(Exception, match="restic ended"):
-            state.run().run(config.folders, config.exclude, lambda _progress: None)
-    finally:
-        ended.set()
-        killer.join()
-    assert killed
+    with _in_mid_backup(psutil.Process.kill), pytest.raises(Exception, match="restic ended"):
+        state.run().run(config.folders, config.exclude, lambda _progress: None)
     assert back_up().files >= 22
     state.engine().check()
 
@@ -288,14 +265,13 @@ def test_a_server_that_dies_in_mid_backup_is_said_soon_and_the_next_backup_is_wh
     (share / "big.dcm").write_bytes(os.urandom(120_000_000))
     stopped = []
 
-    def tell(progress):
-        if progress.phase == "backup" and not stopped:
-            os.kill(server.pid, signal.SIGKILL)
-            stopped.append(time.monotonic())
+    def stop_server(_restic):
+        os.kill(server.pid, signal.SIGKILL)
+        stopped.append(time.monotonic())
 
     config = state.config()
-    with pytest.raises(VaultUnreachableError):
-        state.run().run(config.folders, config.exclude, tell)
+    with _in_mid_backup(stop_server), pytest.raises(VaultUnreachableError):
+        state.run().run(config.folders, config.exclude, lambda _progress: None)
     assert time.monotonic() - stopped[0] < 20
     server.stop()
     server.start()
@@ -307,18 +283,32 @@ def test_a_server_that_dies_in_mid_backup_is_said_soon_and_the_next_backup_is_wh
     state.engine().check(read_data=True)
 
 
-def _children(name: str) -> list[int]:
-    """Our own direct children of that name."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            head, _, tail = status.read_text().rpartition(")")
-        except OSError:
-            continue
-        pid, _, comm = head.partition(" (")
-        if comm == name and int(tail.split()[1]) == os.getpid():
-            found.append(int(pid))
-    return found
+@contextlib.contextmanager
+def _in_mid_backup(act):
+    """`act(restic)` once a restic of ours has read some of the files; fails when none ever does.
+
+    Restic tells of its progress twice a second: on a quick disk all is read before it does.
+    """
+    done, ended = threading.Event(), threading.Event()
+
+    def look():
+        while not done.is_set() and not ended.wait(0.001):
+            for one in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    words, read = one.cmdline(), one.io_counters().read_chars
+                    if one.name() == "restic" and "backup" in words and read > 5_000_000:
+                        act(one)
+                        done.set()
+                        return
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        looker.join()
+    assert done.is_set(), "the backup ended before anything could be done in its middle"
 
 
 @pytest.mark.parametrize(
