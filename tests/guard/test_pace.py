@@ -46,9 +46,9 @@ def test_while_somebody_is_halted_the_guard_comes_first_and_then_gives_it_back(
     stormy(pace, clock)
     pace.wake()
     stormy(pace, clock)  # it does not rest, and does not give the processor up
-    assert asked == [Share.LEAST, Share.MOST]
+    assert asked == [Share.LEAST, Share.AWAITED]
     pace.let_go()
-    assert asked == [Share.LEAST, Share.MOST, Share.LEAST]
+    assert asked == [Share.LEAST, Share.AWAITED, Share.LEAST]
     assert not pace.is_hurried
 
 
@@ -60,10 +60,10 @@ def test_after_the_first_destroyed_file_it_stays_first_when_nobody_is_halted(clo
     pace.hurry()
     pace.let_go()
     stormy(pace, clock)
-    assert (asked, pace.is_hurried) == ([Share.MOST], True)
+    assert (asked, pace.is_hurried) == ([Share.AWAITED, Share.MOST], True)
     clock.now += LIMITS.hurry_s + 1
     pace.look()
-    assert asked == [Share.MOST, Share.USUAL]
+    assert asked == [Share.AWAITED, Share.MOST, Share.USUAL]
 
 
 def test_who_is_halted_for_too_long_keeps_the_guard_first_no_longer(clock: Hand) -> None:
@@ -71,7 +71,17 @@ def test_who_is_halted_for_too_long_keeps_the_guard_first_no_longer(clock: Hand)
     pace = Pace(cast("Clock", clock), LIMITS, asked.append)
     pace.wake()
     pace.look()
-    assert asked == [Share.MOST]
+    assert asked == [Share.AWAITED]
     clock.now += LIMITS.suspect_s * 2
     pace.look()
-    assert asked == [Share.MOST, Share.USUAL]
+    assert asked == [Share.AWAITED, Share.USUAL]
+
+
+def test_a_halt_during_an_attack_takes_nothing_back(clock: Hand) -> None:
+    asked: list[Share] = []
+    pace = Pace(cast("Clock", clock), LIMITS, asked.append)
+    pace.press()
+    pace.hurry()
+    pace.wake()
+    pace.let_go()
+    assert asked == [Share.MOST]

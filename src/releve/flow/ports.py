@@ -172,6 +172,7 @@ class Share(enum.Enum):
 
     LEAST = enum.auto()  # a storm of honest work: it catches up afterwards
     USUAL = enum.auto()
+    AWAITED = enum.auto()  # somebody is halted until he was looked at
     MOST = enum.auto()  # something is being destroyed
 
 

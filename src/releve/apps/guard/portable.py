@@ -60,7 +60,8 @@ def build_portable(
         volumes=volumes, watcher=watcher, processes=processes,
         hands=EvidenceHands(processes, _hands(processes, scope)), contain=NoContain(),
         openers=Mapped(evidence), clock=clock, own=frozenset((os.getpid(),)),
-        report_bug=report_bug, share=lambda _share: None, comes_first=lambda: None, at_terminal=lambda _pid: False,
+        report_bug=report_bug, share=lambda _share: None, comes_first=lambda: None, settle=lambda: None,
+        at_terminal=lambda _pid: False,
     )  # fmt: skip
     approvals = ApprovalFile(volumes[0].keeper.store)
     guard = Guard(

@@ -159,6 +159,7 @@ def build(
         report_bug=report_bug,
         share=urgency,
         comes_first=urgency.comes_first,
+        settle=urgency.settle,
         at_terminal=procfs.is_foreground,
     )
     approvals = ApprovalFile(volumes[0].keeper.store)

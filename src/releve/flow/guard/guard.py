@@ -55,6 +55,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     at_terminal: Callable[[int], bool]  # a person works with this process at a terminal
     share: Callable[[Share], None]  # asks for more or less of the processor
     comes_first: Callable[[], None]  # the calling thread is kept waiting by no other program
+    settle: Callable[[], None]  # takes the processor that others use least
 
 
 class Guard:
@@ -132,6 +133,7 @@ class Guard:
             self.responder,
             self._resume,
             quiet,
+            parts.settle,
         )
         self.reader = Reader(
             ground,

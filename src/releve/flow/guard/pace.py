@@ -15,6 +15,7 @@ from releve.flow.ports import Clock, Share
 
 _MOST_S = 0.01  # at a time: the next piece may be an original
 _LOOK_S = 0.002
+_FIRST = (Share.AWAITED, Share.MOST)  # no other program comes first
 
 
 class Pace:
@@ -44,7 +45,7 @@ class Pace:
     @property
     def is_hurried(self) -> bool:
         """Something was destroyed lately, or somebody is halted."""
-        return self._share is Share.MOST
+        return self._share in _FIRST
 
     def leaves_the_floor(self) -> bool:
         """Whether holding has to wait a moment for the judge; waits for it."""
@@ -67,9 +68,9 @@ class Pace:
     def wake(self) -> None:
         """Somebody is halted until he was looked at, which no other program must keep waiting."""
         self._halted_at = self._clock.steady()
-        if self._share is not Share.MOST:
+        if self._share not in _FIRST:
             self._before = self._share
-            self._take(Share.MOST)
+            self._take(Share.AWAITED)
         self._awake.set()
 
     def let_go(self) -> None:

@@ -1,6 +1,7 @@
 """The slow eye: what is done now and then, beside the three stages."""
 
 import threading
+from collections.abc import Callable
 
 from releve.flow.guard.ground import Ground
 from releve.flow.guard.hold.holding import Holder
@@ -31,13 +32,14 @@ class Rounds:
         responder: Responder,
         resume: Resume,
         quiet: Quiet,
+        settle: Callable[[], None],
     ) -> None:
         self._volumes, self._clock, self._say = ground.volumes, ground.clock, ground.say
         self._limits, self._pace = ground.limits, ground.pace
         self._book = ground.book
         self._originals, self._trees, self._mapped = originals, trees, mapped
         self._holder, self._responder = holder, responder
-        self._resume, self._quiet = resume, quiet
+        self._resume, self._quiet, self._settle = resume, quiet, settle
         self.rescan = threading.Event()  # something was lost: compare everything
         self._committed_at = self._looked_at = self._said_at = self._packed_at = (
             ground.clock.steady()
@@ -62,6 +64,7 @@ class Rounds:
         if now - self._packed_at >= _PACK_S:
             self._packed_at = now
             self._book.pack(self._clock.now_ns())
+            self._settle()
         if now - self._said_at >= _WINDOW_S:
             self._said_at = now
             self.say_window()
