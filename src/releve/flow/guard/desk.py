@@ -11,7 +11,9 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-_MOST = 4096  # that came and was not looked at: then who puts more helps to sort it
+# What came and was not looked at: from so much on who puts more sorts it, so that it is merged and takes little
+# room; unless the lock is not free, and from so much on even then.
+_MANY, _MOST = 512, 4096
 
 
 class Desk(Generic[Item]):
@@ -55,9 +57,11 @@ class Desk(Generic[Item]):
         self._came.append((due, writer, thing, item))
         if due is None or due < self._until:
             self._ring()
-        if len(self._came) > _MOST:
-            with self._lock:
+        if len(self._came) > _MANY and self._lock.acquire(blocking=len(self._came) > _MOST):
+            try:
                 self._sort()
+            finally:
+                self._lock.release()
 
     def _ring(self) -> None:
         if self._bell.locked():
