@@ -18,6 +18,8 @@ from releve.flow.server.enrol import ensure_structure
 from releve.flow.server.ingest import take
 from releve.flow.server.retention import forget_old_events
 from releve.model import event as ev
+from releve.model.host import Host
+from releve.model.order import Action
 from releve.model.structure import CareService, Profile, StructureKind
 from tests.server.test_help_live import rota
 from tests.server.world import Running, add_host, batch, rolled_back, stopped
@@ -264,13 +266,10 @@ def test_isolating_a_host_that_carries_care_waits_for_approval(
     served: Running, browser: httpx.Client
 ) -> None:
     csrf = sign_in(served, browser)
-    care, other = add_host(served.store, "soins"), add_host(served.store, "bureau", care=False)
-    for host in (care, other):
-        browser.post(f"/hosts/{host.id}/ask", data={"task": "isolate", "csrf": csrf})
+    care = add_host(served.store, "soins")
+    browser.post(f"/hosts/{care.id}/ask", data={"task": "isolate", "csrf": csrf})
     with served.store.unit(care.structure, writes=False) as unit:
-        states = {r.action.host: r.action.state for r in unit.actions()}
         (proposal,) = unit.actions(state="proposed")
-    assert states == {care.id: "proposed", other.id: "sent"}
     text = html.unescape(browser.get("/").text)
     assert "Action requise" in text
     assert "Personne n’a encore dit si des soins dépendent de ce poste" in text
@@ -286,6 +285,31 @@ def test_isolating_a_host_that_carries_care_waits_for_approval(
     with served.store.unit(care.structure, writes=False) as unit:
         assert {r.action.state for r in unit.actions()} == {"sent"}
         assert unit.trail(most=1)[0].verb == "isolate"
+
+
+def test_one_host_after_the_other_is_a_mass_action_that_two_people_agree_to(
+    served: Running, browser: httpx.Client
+) -> None:
+    csrf = sign_in(served, browser)
+    first, second = (add_host(served.store, name, care=False) for name in ("bureau", "accueil"))
+
+    def ask(host: Host, task: str) -> Action:
+        browser.post(f"/hosts/{host.id}/ask", data={"task": task, "csrf": csrf})
+        with served.store.unit(host.structure, writes=False) as unit:
+            return next(r.action for r in unit.actions() if r.action.host == host.id)
+
+    assert ask(first, "isolate").state == "sent"
+    waiting = ask(second, "isolate")
+    assert (waiting.state, waiting.people, waiting.agreed_by) == ("proposed", 2, ())
+    text = html.unescape(browser.get("/").text).replace("\xa0", " ")
+    assert "2 personnes différentes doivent être d’accord, car plusieurs postes" in text
+    browser.post(f"/actions/{waiting.id}/approve", data={"csrf": csrf})
+    browser.post(f"/actions/{waiting.id}/approve", data={"csrf": csrf})  # once more is nobody else
+    with served.store.unit(second.structure, writes=False) as unit:
+        record = unit.action(waiting.id)
+    assert record is not None
+    assert (record.action.state, record.action.agreed_by) == ("proposed", ("claire",))
+    assert ask(first, "release").state == "sent"  # letting go is no mass action
 
 
 def test_an_incident_is_told_with_its_reasons_and_closed(

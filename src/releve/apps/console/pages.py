@@ -70,14 +70,14 @@ async def review(request: AnyRequest) -> Response[str]:
 
 @post("/hosts/{host:str}/ask")
 async def ask(request: AnyRequest, host: FromPath[str]) -> Response[str]:
-    """Ask something of a host; at once, or as a proposal when it may stop care."""
+    """Ask something of a host: at once, or as a proposal where it may stop care or is one of several."""
     entered = await enter(request)
     fields = await form_of(request, entered.session)
     task = _task(fields)
     doer = entered.doer
 
     def order(unit: Unit) -> None:
-        if task is None or ordering.ask_one(unit, Proposal(host, task), doer) is None:
+        if task is None or not ordering.ask(unit, (Proposal(host, task),), doer):
             raise NotFoundException
 
     await writing(entered, order)

@@ -46,13 +46,11 @@ def ask(unit: Unit, asked: Sequence[Proposal], doer: Doer, why: str = "") -> tup
     if any(isinstance(proposal.task, Isolate) for proposal in asked):
         hosts |= _cut_lately(unit, doer.at)
     people = people_needed(len(hosts))
-    made = (ask_one(unit, proposal, doer, people=people, why=why) for proposal in asked)
+    made = (_ask_one(unit, proposal, doer, people=people, why=why) for proposal in asked)
     return tuple(identity for identity in made if identity)
 
 
-def ask_one(
-    unit: Unit, proposal: Proposal, doer: Doer, *, people: int = 1, why: str = ""
-) -> str | None:
+def _ask_one(unit: Unit, proposal: Proposal, doer: Doer, *, people: int, why: str) -> str | None:
     """The new action's id; None when the structure has no such host. `people`: who must agree."""
     unit.hold()
     identity, record = doer.new_id(), unit.host(proposal.host)
