@@ -74,8 +74,9 @@ def inside(
 
 
 def take_turns() -> None:
-    """The guard made all threads of this process come before other programs: later tests are to share."""
+    """The guard put all threads of this process first, and on one processor: later tests are to share."""
     for thread in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):
             os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
             os.setpriority(os.PRIO_PROCESS, int(thread.name), 0)
+            os.sched_setaffinity(int(thread.name), range(os.cpu_count() or 1))

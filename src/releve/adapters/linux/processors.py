@@ -57,8 +57,7 @@ class Processors:
 def least_used(others: dict[int, float]) -> frozenset[int]:
     """The processor to work on, given what share of each others use; all of them when none is free.
 
-    Of those used about as little the last: interrupts, and what a disk has done by them, go to the first
-    where nobody asked otherwise, and who waits for the disk waits there.
+    Of those used about as little the last, so that it does not go to and fro.
     """
     quietest = min(others, key=lambda number: (max(0.0, others[number]) // _STEP, -number))
     return frozenset(others if others[quietest] > _BUSY else (quietest,))
