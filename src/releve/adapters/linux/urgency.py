@@ -31,7 +31,7 @@ _IN_TURN: Final = (os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 class Urgency:
-    """Sets priority and processor of all threads of this process; without the right to, does nothing.
+    """Sets priority, where it has the right to, and processor of all threads of this process.
 
     It works on one processor (`Processors`), but on all that it may use while something is being destroyed.
 

@@ -11,9 +11,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-# What came and was not looked at: from so much on who puts more sorts it, so that it is merged and takes little
-# room; unless the lock is not free, and from so much on even then.
-_MANY, _MOST = 512, 4096
+_MOST = 4096  # that came and was not looked at: then who puts more helps to sort it
 
 
 class Desk(Generic[Item]):
@@ -57,11 +55,9 @@ class Desk(Generic[Item]):
         self._came.append((due, writer, thing, item))
         if due is None or due < self._until:
             self._ring()
-        if len(self._came) > _MANY and self._lock.acquire(blocking=len(self._came) > _MOST):
-            try:
+        if len(self._came) > _MOST:
+            with self._lock:
                 self._sort()
-            finally:
-                self._lock.release()
 
     def _ring(self) -> None:
         if self._bell.locked():
